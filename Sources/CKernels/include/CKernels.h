@@ -1,0 +1,1 @@
+int ctk_placeholder(void);
