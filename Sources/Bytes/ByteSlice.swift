@@ -1,7 +1,7 @@
 /// A read-only run of bytes that keeps its memory alive: a mapped file, a buffer, or a part of either.
 ///
 /// Copying one copies a pointer, never the bytes. All access is checked; `withUnsafeBytes` is for the kernels.
-public struct ByteSlice: @unchecked Sendable {
+@safe public struct ByteSlice: @unchecked Sendable {
   private let owner: AnyObject
   private let base: UnsafeRawPointer
   public let count: Int
@@ -52,7 +52,7 @@ public struct ByteSlice: @unchecked Sendable {
 }
 
 /// Bytes on the heap, aligned to 64 so that kernels may load whole vectors.
-final class ByteStorage {
+@safe final class ByteStorage {
   let buffer: UnsafeMutableRawBufferPointer
 
   init(copying bytes: [UInt8]) {
