@@ -1,0 +1,33 @@
+"""Writes the model of a GGUF file as a Hugging Face folder in float32, so that every peer runs the same weights.
+
+usage: gguf_to_hf.py MODEL.gguf OUT
+"""
+import json
+import pathlib
+import sys
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+gguf, out = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+out.mkdir(parents=True, exist_ok=True)
+model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
+if hasattr(model.config, "quantization_config"):
+    del model.config.quantization_config
+model.config.tie_word_embeddings = True
+model.config.architectures = ["LlamaForCausalLM"]
+model.tie_weights()
+model.save_pretrained(out)
+AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(out)
+
+# The conversion drops what `tokenizer.ggml.pre = smollm` asks for: every digit stands alone before the byte-level split.
+path = out / "tokenizer.json"
+tokenizer = json.loads(path.read_text(encoding="utf-8"))
+tokenizer["pre_tokenizer"] = {
+    "type": "Sequence",
+    "pretokenizers": [
+        {"type": "Digits", "individual_digits": True},
+        {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True},
+    ],
+}
+path.write_text(json.dumps(tokenizer, ensure_ascii=False), encoding="utf-8")
