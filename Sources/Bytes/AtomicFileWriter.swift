@@ -1,0 +1,119 @@
+import Glibc
+import Synchronization
+
+/// A file that appears complete or not at all: bytes go to a temporary neighbour, `publish` makes
+/// them durable and renames it into place. Dropped without `publish`, it leaves nothing behind.
+@safe public struct AtomicFileWriter: ~Copyable {
+  public let path: String
+  private let temporary: String
+  private let descriptor: Int32
+  private var buffer: [UInt8] = []
+  private var flushed = 0
+  private var published = false
+  private static let bufferSize = 1 << 20
+  private static let counter = Atomic<Int>(0)
+
+  /// How many bytes have been written so far.
+  public var offset: Int { flushed + buffer.count }
+
+  /// Throws `cannotCreate` where the folder doesn't allow a new file.
+  public init(path: String) throws(Failure) {
+    self.path = path
+    let number = Self.counter.add(1, ordering: .relaxed).newValue
+    self.temporary = "\(path).\(getpid())-\(number).partial"
+    let opened = SystemCall.open(temporary, O_WRONLY | O_CREAT | O_EXCL)
+    guard opened.value >= 0 else {
+      throw Failure(
+        .cannotCreate, file: path, "can't be created: \(SystemCall.message(opened.errno))")
+    }
+    self.descriptor = opened.value
+    buffer.reserveCapacity(Self.bufferSize)
+  }
+
+  public mutating func write(_ content: [UInt8]) throws(Failure) {
+    if content.count >= Self.bufferSize {
+      try flush()
+      try unsafe content.withUnsafeBufferPointer { (bytes) throws(Failure) in
+        try unsafe put(UnsafeRawBufferPointer(bytes))
+      }
+    } else {
+      buffer.append(contentsOf: content)
+      if buffer.count >= Self.bufferSize { try flush() }
+    }
+  }
+
+  public mutating func write(_ content: ByteSlice) throws(Failure) {
+    if content.count < Self.bufferSize { return try write(content.array) }
+    try flush()
+    try unsafe content.withUnsafeBytes { (bytes) throws(Failure) in try unsafe put(bytes) }
+  }
+
+  public mutating func write(_ text: String) throws(Failure) { try write(Array(text.utf8)) }
+
+  /// Zero bytes up to the next multiple of `alignment` (≥ 1).
+  public mutating func pad(to alignment: Int) throws(Failure) {
+    precondition(alignment >= 1)
+    let rest = offset % alignment
+    if rest != 0 { try write([UInt8](repeating: 0, count: alignment - rest)) }
+  }
+
+  /// Replaces bytes already written, for headers that are known only at the end.
+  public mutating func overwrite(at place: Int, _ content: [UInt8]) throws(Failure) {
+    precondition(place >= 0 && place + content.count <= offset)
+    try flush()
+    try unsafe content.withUnsafeBufferPointer { (bytes) throws(Failure) in
+      try unsafe SystemCall.writeAll(descriptor, UnsafeRawBufferPointer(bytes), at: place, path)
+    }
+  }
+
+  private mutating func flush() throws(Failure) {
+    if buffer.isEmpty { return }
+    let pending = buffer
+    buffer.removeAll(keepingCapacity: true)
+    try unsafe pending.withUnsafeBufferPointer { (bytes) throws(Failure) in
+      try unsafe put(UnsafeRawBufferPointer(bytes))
+    }
+  }
+
+  private mutating func put(_ bytes: UnsafeRawBufferPointer) throws(Failure) {
+    try unsafe SystemCall.writeAll(descriptor, bytes, at: flushed, path)
+    flushed += bytes.count
+  }
+
+  /// Makes the content durable and renames it to `path`, replacing what was there.
+  public consuming func publish() throws(Failure) {
+    try flush()
+    try SystemCall.synchronize(descriptor, path)
+    guard unsafe rename(temporary, path) == 0 else {
+      throw Failure(
+        .cannotCreate, file: path, "can't be put in place: \(SystemCall.message(errno))")
+    }
+    published = true
+    try SystemCall.synchronizeFolder(of: path)
+  }
+
+  deinit {
+    close(descriptor)
+    if !published { _ = unsafe unlink(temporary) }
+  }
+}
+
+/// The one-call form.
+public enum AtomicFile {
+  /// Puts `bytes` at `path`: either all of them, durably, or the old file stays.
+  public static func write(_ bytes: [UInt8], to path: String) throws(Failure) {
+    var writer = try AtomicFileWriter(path: path)
+    try writer.write(bytes)
+    try writer.publish()
+  }
+
+  public static func write(_ bytes: ByteSlice, to path: String) throws(Failure) {
+    var writer = try AtomicFileWriter(path: path)
+    try writer.write(bytes)
+    try writer.publish()
+  }
+
+  public static func write(_ text: String, to path: String) throws(Failure) {
+    try write(Array(text.utf8), to: path)
+  }
+}

@@ -1,0 +1,51 @@
+/// A JSON value. Integers that fit 64 bits stay integers; everything else numeric is a double.
+///
+/// The project has its own because files here are untrusted and hashed: duplicate keys must be refused,
+/// offsets named, and there must be one canonical text per value.
+public indirect enum JSON: Sendable {
+  case null
+  case bool(Bool)
+  case integer(Int64)
+  case number(Double)
+  case string(String)
+  case array([JSON])
+  case object(JSONObject)
+}
+
+extension JSON: Equatable {
+  /// Equal to the byte: strings compare by their UTF-8, not by canonical equivalence;
+  /// objects compare with their keys in any order.
+  public static func == (a: JSON, b: JSON) -> Bool {
+    switch (a, b) {
+    case (.null, .null): true
+    case (.bool(let x), .bool(let y)): x == y
+    case (.integer(let x), .integer(let y)): x == y
+    case (.number(let x), .number(let y)): x.bitPattern == y.bitPattern
+    case (.string(let x), .string(let y)): x.utf8.elementsEqual(y.utf8)
+    case (.array(let x), .array(let y)): x == y
+    case (.object(let x), .object(let y)): x == y
+    default: false
+    }
+  }
+}
+
+extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral,
+  ExpressibleByBooleanLiteral, ExpressibleByNilLiteral, ExpressibleByArrayLiteral,
+  ExpressibleByDictionaryLiteral
+{
+  public init(stringLiteral value: String) { self = .string(value) }
+  public init(integerLiteral value: Int64) { self = .integer(value) }
+  public init(floatLiteral value: Double) { self = .number(value) }
+  public init(booleanLiteral value: Bool) { self = .bool(value) }
+  public init(nilLiteral: ()) { self = .null }
+  public init(arrayLiteral elements: JSON...) { self = .array(elements) }
+  /// Of two equal keys the later value stays.
+  public init(dictionaryLiteral elements: (String, JSON)...) {
+    var object = JSONObject()
+    for (key, value) in elements { object[key] = value }
+    self = .object(object)
+  }
+  public init(_ value: Int) { self = .integer(Int64(value)) }
+  public init(_ values: [Int]) { self = .array(values.map { .integer(Int64($0)) }) }
+  public init(_ values: [String]) { self = .array(values.map { .string($0) }) }
+}

@@ -1,0 +1,89 @@
+import Glibc
+
+/// A regular file mapped for reading. Slices of it keep the mapping alive on their own.
+public final class MappedFile: Sendable {
+  public let path: String
+  /// The whole file.
+  public let bytes: ByteSlice
+  private let mapping: Mapping
+
+  /// What the program is about to do with a part of the file; a hint to the kernel.
+  public enum Advice: Sendable {
+    case sequential
+    case random
+    case willNeed
+    case dontNeed
+  }
+
+  /// Throws `inputMissing` where there is no such file or it can't be opened, `io` where it can't be mapped.
+  public init(path: String) throws(Failure) {
+    // Without O_NONBLOCK, opening a named pipe would wait for a writer for ever.
+    let opened = SystemCall.open(path, O_RDONLY | O_NONBLOCK)
+    guard opened.value >= 0 else {
+      throw SystemCall.failure("open", path, opened.errno, reading: true)
+    }
+    defer { close(opened.value) }
+    self.path = path
+    self.mapping = try Mapping(descriptor: opened.value, path: path)
+    unsafe self.bytes = ByteSlice(UnsafeRawBufferPointer(mapping.memory), owner: mapping)
+  }
+
+  /// Passes a hint about `range` (of the whole file where nil) to the kernel; never fails.
+  public func advise(_ advice: Advice, _ range: Range<Int>? = nil) {
+    let code =
+      switch advice {
+      case .sequential: MADV_SEQUENTIAL
+      case .random: MADV_RANDOM
+      case .willNeed: MADV_WILLNEED
+      case .dontNeed: MADV_DONTNEED
+      }
+    let range = (range ?? 0..<bytes.count).clamped(to: 0..<bytes.count)
+    let page = 4096
+    let start = range.lowerBound / page * page
+    guard range.upperBound > start, let base = unsafe mapping.memory.baseAddress else { return }
+    _ = unsafe madvise(base + start, range.upperBound - start, code)
+  }
+
+  /// From now on, a file that shrinks while it is mapped ends the process with one sentence and
+  /// status 74 instead of a bus error's core dump. Meant to be called once by a program's main.
+  public static func installTruncationGuard() {
+    var action = sigaction()
+    unsafe action.__sigaction_handler.sa_handler = { _ in
+      // Only async-signal-safe calls here: no allocation, no locks.
+      let text: StaticString =
+        "ctpack: a file shrank while it was being read; check that nothing else writes to it\n"
+      _ = unsafe write(2, text.utf8Start, text.utf8CodeUnitCount)
+      _exit(Failure.Kind.io.rawValue)
+    }
+    unsafe sigaction(SIGBUS, &action, nil)
+  }
+}
+
+/// The mapped memory itself; unmapped when the last slice is gone.
+@safe private final class Mapping: Sendable {
+  nonisolated(unsafe) let memory: UnsafeMutableRawBufferPointer
+
+  init(descriptor: Int32, path: String) throws(Failure) {
+    var status = stat()
+    guard unsafe fstat(descriptor, &status) == 0 else {
+      throw SystemCall.failure("fstat", path, errno, reading: true)
+    }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      throw Failure(.inputMissing, file: path, "is not a regular file")
+    }
+    let size = Int(status.st_size)
+    guard size > 0 else {
+      unsafe memory = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+      return
+    }
+    let address = unsafe mmap(nil, size, PROT_READ, MAP_SHARED, descriptor, 0)
+    guard let address = unsafe address, unsafe address != MAP_FAILED else {
+      throw SystemCall.failure("mmap", path, errno, reading: true)
+    }
+    unsafe memory = UnsafeMutableRawBufferPointer(start: address, count: size)
+  }
+
+  deinit {
+    if let base = unsafe memory.baseAddress { _ = unsafe munmap(base, memory.count) }
+  }
+}

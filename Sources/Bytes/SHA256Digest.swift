@@ -1,0 +1,95 @@
+import Crypto
+
+/// A SHA-256 digest: what identity and trust rest on.
+public struct SHA256Digest: Hashable, Sendable, Comparable, CustomStringConvertible {
+  /// 32 bytes.
+  public let bytes: [UInt8]
+
+  public init(hashing content: ByteSlice) {
+    var hasher = SHA256Hasher()
+    hasher.update(content)
+    self = hasher.finish()
+  }
+
+  public init(hashing content: [UInt8]) {
+    var hasher = SHA256Hasher()
+    hasher.update(content)
+    self = hasher.finish()
+  }
+
+  /// From 32 raw bytes; nil for any other count.
+  public init?(bytes: [UInt8]) {
+    guard bytes.count == 32 else { return nil }
+    self.bytes = bytes
+  }
+
+  /// From 64 hexadecimal digits, lower case; nil for anything else.
+  public init?(hex: String) {
+    guard let bytes = Hexadecimal.decode(hex), bytes.count == 32 else { return nil }
+    self.bytes = bytes
+  }
+
+  fileprivate init(unchecked bytes: [UInt8]) { self.bytes = bytes }
+
+  /// 64 hexadecimal digits, lower case.
+  public var hex: String { Hexadecimal.encode(bytes) }
+  public var description: String { hex }
+
+  public static func < (a: SHA256Digest, b: SHA256Digest) -> Bool {
+    a.bytes.lexicographicallyPrecedes(b.bytes)
+  }
+}
+
+/// SHA-256 over bytes that come in pieces.
+public struct SHA256Hasher: Sendable {
+  private var state = SHA256()
+
+  public init() {}
+
+  public mutating func update(_ content: ByteSlice) {
+    unsafe content.withUnsafeBytes { unsafe state.update(bufferPointer: $0) }
+  }
+
+  public mutating func update(_ content: [UInt8]) {
+    unsafe content.withUnsafeBytes { unsafe state.update(bufferPointer: $0) }
+  }
+
+  public mutating func update(_ text: String) { update(Array(text.utf8)) }
+
+  public func finish() -> SHA256Digest { SHA256Digest(unchecked: Array(state.finalize())) }
+}
+
+/// Lower-case hexadecimal text.
+public enum Hexadecimal {
+  public static func encode(_ bytes: [UInt8]) -> String {
+    let digits = Array("0123456789abcdef".utf8)
+    var text: [UInt8] = []
+    text.reserveCapacity(bytes.count * 2)
+    for byte in bytes {
+      text.append(digits[Int(byte >> 4)])
+      text.append(digits[Int(byte & 15)])
+    }
+    return String(decoding: text, as: UTF8.self)
+  }
+
+  /// nil for an odd count or anything but 0-9 and a-f.
+  public static func decode(_ text: String) -> [UInt8]? {
+    let digits = Array(text.utf8)
+    guard digits.count % 2 == 0 else { return nil }
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(digits.count / 2)
+    for i in stride(from: 0, to: digits.count, by: 2) {
+      guard let high = value(digits[i]), let low = value(digits[i + 1]) else { return nil }
+      bytes.append(high << 4 | low)
+    }
+    return bytes
+  }
+
+  private static func value(_ digit: UInt8) -> UInt8? {
+    switch digit {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
+    case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
+    default: nil
+    }
+  }
+}

@@ -1,0 +1,100 @@
+import Glibc
+
+/// System calls, each wrapped once: repeated on EINTR, and failing with a sentence that names the file and the call.
+enum SystemCall {
+  /// Repeats `body` while it fails with EINTR; nil means failure with `errno` returned beside it.
+  static func retrying<T: SignedInteger>(_ body: () -> T) -> (value: T, errno: Int32) {
+    while true {
+      let value = body()
+      if value != -1 { return (value, 0) }
+      if errno != EINTR { return (-1, errno) }
+    }
+  }
+
+  static func message(_ code: Int32) -> String {
+    guard let text = unsafe strerror(code) else { return "error \(code)" }
+    return unsafe String(cString: text)
+  }
+
+  /// The failure for `call` on `path`: missing or forbidden files are `inputMissing` when reading.
+  static func failure(_ call: String, _ path: String, _ code: Int32, reading: Bool) -> Failure {
+    let text = message(code)
+    if reading && (code == ENOENT || code == ENOTDIR || code == EACCES) {
+      return Failure(.inputMissing, file: path, "can't be opened: \(text)")
+    }
+    if code == ENOSPC || code == EDQUOT {
+      return Failure(.io, file: path, "\(call) failed: \(text)", advice: "free some space and run again")
+    }
+    return Failure(.io, file: path, "\(call) failed: \(text)")
+  }
+
+  /// Opens a file descriptor, always close-on-exec.
+  static func open(_ path: String, _ flags: Int32, mode: mode_t = 0o644) -> (
+    value: Int32, errno: Int32
+  ) {
+    retrying { unsafe Glibc.open(path, flags | O_CLOEXEC, mode) }
+  }
+
+  static func synchronize(_ descriptor: Int32, _ path: String) throws(Failure) {
+    let result = retrying { fsync(descriptor) }
+    if result.value != 0 { throw failure("fsync", path, result.errno, reading: false) }
+  }
+
+  /// Makes a rename or a new file durable by synchronizing the folder that holds it.
+  static func synchronizeFolder(of path: String) throws(Failure) {
+    let folder = parent(of: path)
+    let opened = open(folder, O_RDONLY | O_DIRECTORY)
+    guard opened.value >= 0 else { throw failure("open", folder, opened.errno, reading: false) }
+    defer { close(opened.value) }
+    let result = retrying { fsync(opened.value) }
+    // Some network file systems can't synchronize folders; their rename is already durable.
+    if result.value != 0 && result.errno != EINVAL && result.errno != EROFS {
+      throw failure("fsync", folder, result.errno, reading: false)
+    }
+  }
+
+  static func parent(of path: String) -> String {
+    guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
+    if slash == path.utf8.startIndex { return "/" }
+    return String(path[..<slash])
+  }
+}
+
+extension SystemCall {
+  /// Writes all of `bytes` at `offset`; the kernel may take them in several pieces.
+  static func writeAll(
+    _ descriptor: Int32, _ bytes: UnsafeRawBufferPointer, at offset: Int, _ path: String
+  ) throws(Failure) {
+    var done = 0
+    while done < bytes.count {
+      let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[done...])
+      let result = retrying {
+        unsafe pwrite(descriptor, rest.baseAddress, min(rest.count, 1 << 30), off_t(offset + done))
+      }
+      guard result.value > 0 else { throw failure("write", path, result.errno, reading: false) }
+      done += result.value
+    }
+  }
+
+  /// The bytes `offset..<offset + count`, fewer where the file ends before.
+  static func read(
+    _ descriptor: Int32, at offset: Int, count: Int, _ path: String
+  ) throws(Failure) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: count)
+    var done = 0
+    while done < count {
+      let result = unsafe bytes.withUnsafeMutableBytes { buffer in
+        retrying {
+          unsafe pread(
+            descriptor, buffer.baseAddress.map { unsafe $0 + done }, count - done,
+            off_t(offset + done))
+        }
+      }
+      guard result.value >= 0 else { throw failure("read", path, result.errno, reading: false) }
+      if result.value == 0 { break }
+      done += result.value
+    }
+    bytes.removeLast(count - done)
+    return bytes
+  }
+}

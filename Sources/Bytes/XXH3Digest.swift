@@ -1,0 +1,71 @@
+import CXXHash
+
+/// An XXH3 digest of 128 bits: fast, and enough against accidents; SHA-256 stands beside it for trust.
+public struct XXH3Digest: Hashable, Sendable, CustomStringConvertible {
+  public let high: UInt64
+  public let low: UInt64
+
+  public init(high: UInt64, low: UInt64) {
+    self.high = high
+    self.low = low
+  }
+
+  public init(hashing content: ByteSlice) {
+    self.init(unsafe content.withUnsafeBytes { unsafe XXH3_128bits($0.baseAddress, $0.count) })
+  }
+
+  public init(hashing content: [UInt8]) {
+    self.init(unsafe content.withUnsafeBytes { unsafe XXH3_128bits($0.baseAddress, $0.count) })
+  }
+
+  init(_ hash: XXH128_hash_t) {
+    self.init(high: hash.high64, low: hash.low64)
+  }
+
+  /// 16 bytes, big-endian: xxHash's canonical representation.
+  public var bytes: [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(16)
+    for word in [high, low] {
+      for shift in stride(from: 56, through: 0, by: -8) {
+        bytes.append(UInt8(truncatingIfNeeded: word >> UInt64(shift)))
+      }
+    }
+    return bytes
+  }
+
+  /// From 16 bytes in the canonical representation; nil for any other count.
+  public init?(bytes: [UInt8]) {
+    guard bytes.count == 16 else { return nil }
+    high = bytes[0..<8].reduce(0) { $0 << 8 | UInt64($1) }
+    low = bytes[8..<16].reduce(0) { $0 << 8 | UInt64($1) }
+  }
+
+  /// 32 hexadecimal digits, lower case.
+  public var hex: String { Hexadecimal.encode(bytes) }
+  public var description: String { hex }
+}
+
+/// XXH3 (128 bits) over bytes that come in pieces.
+@safe public struct XXH3Hasher: ~Copyable {
+  private let state: OpaquePointer
+
+  public init() {
+    guard let created = unsafe XXH3_createState() else { fatalError("out of memory") }
+    unsafe state = created
+    unsafe XXH3_128bits_reset(created)
+  }
+
+  public mutating func update(_ content: ByteSlice) {
+    _ = unsafe content.withUnsafeBytes { unsafe XXH3_128bits_update(state, $0.baseAddress, $0.count) }
+  }
+
+  public mutating func update(_ content: [UInt8]) {
+    _ = unsafe content.withUnsafeBytes { unsafe XXH3_128bits_update(state, $0.baseAddress, $0.count) }
+  }
+
+  /// The digest of everything so far.
+  public func finish() -> XXH3Digest { XXH3Digest(unsafe XXH3_128bits_digest(state)) }
+
+  deinit { unsafe XXH3_freeState(state) }
+}
