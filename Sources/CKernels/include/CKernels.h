@@ -1,1 +1,5 @@
-int ctk_placeholder(void);
+#pragma once
+
+// Kernels in C, each fast form beside a plain `_ref` twin. Callers (Numerics) check shapes; nothing
+// in here checks bounds.
+#include "thread_pool.h"

@@ -1,0 +1,13 @@
+#pragma once
+#include <stdint.h>
+
+/// One item of a parallel loop.
+typedef void (*ctk_task)(void *context, intptr_t index);
+
+/// Calls task(context, i) once for every i in 0..<count, on at most `threads` threads, the caller
+/// being one of them. Returns when all are done. Runs on the caller alone when called from inside
+/// a task or while another thread is in a loop of its own.
+void ctk_parallel(int threads, intptr_t count, ctk_task task, void *context);
+
+/// The number of processors this process may use.
+int ctk_processor_count(void);

@@ -1,2 +1,0 @@
-#include "CKernels.h"
-int ctk_placeholder(void){return 0;}

@@ -1,0 +1,153 @@
+// A persistent pool for many short parallel loops: a forward pass has hundreds of regions of a
+// fraction of a millisecond, so waking threads through the kernel each time would show. Waiting
+// threads first spin for some tens of microseconds, then sleep.
+#include "thread_pool.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <unistd.h>
+
+enum { max_workers = 255, spins_before_sleep = 4000 };
+
+static struct {
+  pthread_mutex_t region;   // held by the one thread whose loop runs
+  pthread_mutex_t lock;     // guards sleeping and the fields below
+  pthread_cond_t posted;    // a new loop, for sleeping workers
+  pthread_cond_t finished;  // the last worker left, for a sleeping caller
+  int workers;              // threads that exist
+  int sleeping;
+  bool caller_sleeps;
+
+  ctk_task task;
+  void *context;
+  intptr_t count;
+  int helpers;  // how many workers may join this loop
+
+  _Atomic(uint64_t) generation;  // odd while a loop is open to join
+  atomic_int inside;             // workers between joining and leaving
+  _Atomic(intptr_t) next;        // the next item nobody has taken
+} pool = {
+    .region = PTHREAD_MUTEX_INITIALIZER,
+    .lock = PTHREAD_MUTEX_INITIALIZER,
+    .posted = PTHREAD_COND_INITIALIZER,
+    .finished = PTHREAD_COND_INITIALIZER,
+};
+
+static _Thread_local bool inside_task;
+
+static inline void pause_briefly(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("isb");
+#endif
+}
+
+static void take_items(void) {
+  inside_task = true;
+  const intptr_t count = pool.count;
+  for (;;) {
+    intptr_t i = atomic_fetch_add_explicit(&pool.next, 1, memory_order_relaxed);
+    if (i >= count) break;
+    pool.task(pool.context, i);
+  }
+  inside_task = false;
+}
+
+/// Waits until a loop newer than `seen` is open; returns its generation.
+static uint64_t wait_for_loop(uint64_t seen) {
+  for (int i = 0; i < spins_before_sleep; i++) {
+    uint64_t now = atomic_load_explicit(&pool.generation, memory_order_acquire);
+    if (now != seen && (now & 1)) return now;
+    pause_briefly();
+  }
+  pthread_mutex_lock(&pool.lock);
+  pool.sleeping++;
+  uint64_t now;
+  while ((now = atomic_load(&pool.generation)) == seen || !(now & 1))
+    pthread_cond_wait(&pool.posted, &pool.lock);
+  pool.sleeping--;
+  pthread_mutex_unlock(&pool.lock);
+  return now;
+}
+
+static void *work(void *argument) {
+  const int number = (int)(intptr_t)argument;
+  uint64_t seen = 0;
+  for (;;) {
+    seen = wait_for_loop(seen);
+    // Join first, then look whether the loop is still open: the caller closes it first and then
+    // waits for `inside` to fall to zero, so one of the two always sees the other.
+    atomic_fetch_add(&pool.inside, 1);
+    if (atomic_load(&pool.generation) == seen && number < pool.helpers) take_items();
+    if (atomic_fetch_sub(&pool.inside, 1) == 1) {
+      pthread_mutex_lock(&pool.lock);
+      if (pool.caller_sleeps) pthread_cond_signal(&pool.finished);
+      pthread_mutex_unlock(&pool.lock);
+    }
+  }
+  return 0;
+}
+
+/// Starts workers until there are `wanted`; fewer where the system refuses.
+static void start_workers(int wanted) {
+  // Signals belong to the program's own threads.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  while (pool.workers < wanted) {
+    pthread_t thread;
+    if (pthread_create(&thread, 0, work, (void *)(intptr_t)pool.workers) != 0) break;
+    pthread_detach(thread);
+    pool.workers++;
+  }
+  pthread_sigmask(SIG_SETMASK, &before, 0);
+}
+
+static void wait_for_workers(void) {
+  for (int i = 0; i < spins_before_sleep; i++) {
+    if (atomic_load(&pool.inside) == 0) return;
+    pause_briefly();
+  }
+  pthread_mutex_lock(&pool.lock);
+  pool.caller_sleeps = true;
+  while (atomic_load(&pool.inside) != 0) pthread_cond_wait(&pool.finished, &pool.lock);
+  pool.caller_sleeps = false;
+  pthread_mutex_unlock(&pool.lock);
+}
+
+void ctk_parallel(int threads, intptr_t count, ctk_task task, void *context) {
+  if (threads > max_workers) threads = max_workers;
+  if (threads > count) threads = (int)count;
+  if (threads <= 1 || inside_task || pthread_mutex_trylock(&pool.region) != 0) {
+    for (intptr_t i = 0; i < count; i++) task(context, i);
+    return;
+  }
+  if (pool.workers < threads - 1) start_workers(threads - 1);
+  pool.task = task;
+  pool.context = context;
+  pool.count = count;
+  pool.helpers = threads - 1;
+  atomic_store_explicit(&pool.next, 0, memory_order_relaxed);
+  pthread_mutex_lock(&pool.lock);
+  atomic_fetch_add(&pool.generation, 1);
+  if (pool.sleeping > 0) pthread_cond_broadcast(&pool.posted);
+  pthread_mutex_unlock(&pool.lock);
+  take_items();
+  atomic_fetch_add(&pool.generation, 1);
+  wait_for_workers();
+  pthread_mutex_unlock(&pool.region);
+}
+
+int ctk_processor_count(void) {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) {
+    int count = CPU_COUNT(&set);
+    if (count > 0) return count;
+  }
+  long online = sysconf(_SC_NPROCESSORS_ONLN);
+  return online > 0 ? (int)online : 1;
+}

@@ -1,0 +1,120 @@
+import Bytes
+
+/// A float32 array in row-major order with reference semantics: two variables may name the same
+/// values. Owned memory is aligned to 64 bytes.
+///
+/// Reading from several threads is safe. Writing is safe as long as no other thread reads or writes
+/// the same elements; the kernels of this module divide their outputs accordingly.
+@safe public final class Tensor: @unchecked Sendable {
+  /// Extents, outermost first; none is negative. An empty shape means one scalar.
+  public let shape: [Int]
+  /// The number of values.
+  public let count: Int
+  /// Values that live in a mapped file can't be written.
+  public let isReadOnly: Bool
+  private let owner: AnyObject
+  /// The first value. The tensor must outlive the pointer's use.
+  let pointer: UnsafeMutablePointer<Float>
+
+  private init(shape: [Int], pointer: UnsafeMutablePointer<Float>, owner: AnyObject, readOnly: Bool) {
+    self.shape = shape
+    self.count = shape.reduce(1, *)
+    unsafe self.pointer = pointer
+    self.owner = owner
+    self.isReadOnly = readOnly
+  }
+
+  /// Zeros.
+  public convenience init(_ shape: [Int]) {
+    let storage = FloatStorage(count: Tensor.elements(of: shape), zeroed: true)
+    unsafe self.init(shape: shape, pointer: storage.pointer, owner: storage, readOnly: false)
+  }
+
+  /// Memory whose content is arbitrary until a kernel fills all of it.
+  public convenience init(uninitialized shape: [Int]) {
+    let storage = FloatStorage(count: Tensor.elements(of: shape), zeroed: false)
+    unsafe self.init(shape: shape, pointer: storage.pointer, owner: storage, readOnly: false)
+  }
+
+  /// `values` in row-major order; their count must be the shape's product.
+  public convenience init(_ shape: [Int], _ values: [Float]) {
+    self.init(uninitialized: shape)
+    precondition(values.count == count, "\(values.count) values for shape \(shape)")
+    unsafe values.withUnsafeBufferPointer { source in
+      guard let first = source.baseAddress else { return }
+      unsafe pointer.update(from: first, count: count)
+    }
+  }
+
+  /// Little-endian float32 values where they are, without a copy (with one where `bytes` doesn't
+  /// start on a multiple of four). Read-only.
+  public convenience init(mapping bytes: ByteSlice, shape: [Int]) {
+    let count = Tensor.elements(of: shape)
+    precondition(bytes.count == count * 4, "\(bytes.count) bytes for shape \(shape)")
+    if bytes.isAligned(to: 4) {
+      let base = unsafe bytes.withUnsafeBytes { $0.baseAddress }
+      let address = unsafe base ?? UnsafeRawPointer(FloatStorage.nowhere)
+      let first = unsafe address.assumingMemoryBound(to: Float.self)
+      unsafe self.init(
+        shape: shape, pointer: UnsafeMutablePointer(mutating: first), owner: SliceOwner(bytes),
+        readOnly: true)
+    } else {
+      let storage = FloatStorage(count: count, zeroed: false)
+      unsafe bytes.withUnsafeBytes { source in
+        unsafe UnsafeMutableRawBufferPointer(start: storage.pointer, count: count * 4)
+          .copyMemory(from: source)
+      }
+      unsafe self.init(shape: shape, pointer: storage.pointer, owner: storage, readOnly: true)
+    }
+  }
+
+  /// The first extent (1 for a scalar).
+  public var rows: Int { shape.first ?? 1 }
+  /// The product of all extents but the first.
+  public var columns: Int { shape.dropFirst().reduce(1, *) }
+
+  /// Some rows, sharing this tensor's values.
+  public func rows(_ range: Range<Int>) -> Tensor {
+    precondition(
+      !shape.isEmpty && range.lowerBound >= 0 && range.upperBound <= rows,
+      "rows \(range) of \(shape)")
+    return unsafe Tensor(
+      shape: [range.count] + shape.dropFirst(), pointer: pointer + range.lowerBound * columns,
+      owner: owner, readOnly: isReadOnly)
+  }
+
+  /// The same values under another shape with the same product.
+  public func reshaped(_ shape: [Int]) -> Tensor {
+    precondition(Tensor.elements(of: shape) == count, "\(self.shape) seen as \(shape)")
+    return unsafe Tensor(shape: shape, pointer: pointer, owner: owner, readOnly: isReadOnly)
+  }
+
+  static func elements(of shape: [Int]) -> Int {
+    precondition(shape.allSatisfy { $0 >= 0 }, "negative extent in \(shape)")
+    return shape.reduce(1, *)
+  }
+}
+
+/// Owned values, aligned so that kernels load whole cache lines.
+@safe private final class FloatStorage {
+  let pointer: UnsafeMutablePointer<Float>
+
+  /// A place that is aligned and never read, for tensors without values.
+  static var nowhere: UnsafeMutableRawPointer {
+    guard let place = unsafe UnsafeMutableRawPointer(bitPattern: 64) else { fatalError() }
+    return unsafe place
+  }
+
+  init(count: Int, zeroed: Bool) {
+    let raw = UnsafeMutableRawPointer.allocate(byteCount: max(count, 1) * 4, alignment: 64)
+    unsafe pointer = raw.bindMemory(to: Float.self, capacity: max(count, 1))
+    if zeroed { unsafe pointer.initialize(repeating: 0, count: max(count, 1)) }
+  }
+
+  deinit { unsafe pointer.deallocate() }
+}
+
+private final class SliceOwner {
+  let bytes: ByteSlice
+  init(_ bytes: ByteSlice) { self.bytes = bytes }
+}
