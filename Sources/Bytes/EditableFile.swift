@@ -1,0 +1,80 @@
+import Glibc
+
+/// Bytes that are changed in place: what an in-place edit needs from a file and no more, so that
+/// tests can stand in a disk that fills up or a process that dies between any two calls.
+public protocol EditableBytes: ~Copyable {
+  var size: Int { get throws(Failure) }
+  /// Exactly `count` bytes; throws `invalidData` where the content ends before.
+  func read(at offset: Int, count: Int) throws(Failure) -> [UInt8]
+  mutating func write(_ bytes: [UInt8], at offset: Int) throws(Failure)
+  mutating func truncate(to size: Int) throws(Failure)
+  /// Returns once everything written so far is durable.
+  mutating func synchronize() throws(Failure)
+}
+
+/// A file opened for changes in place, under an exclusive lock for as long as it is open.
+public struct EditableFile: ~Copyable, EditableBytes {
+  public let path: String
+  private let descriptor: Int32
+
+  /// Throws `inputMissing`, `cannotCreate` for a file that may not be written, `busy` while another process edits it.
+  public init(path: String) throws(Failure) {
+    let opened = SystemCall.open(path, O_RDWR | O_NONBLOCK)
+    guard opened.value >= 0 else {
+      if opened.errno == EACCES || opened.errno == EROFS {
+        throw Failure(
+          .cannotCreate, file: path, "can't be changed: \(SystemCall.message(opened.errno))")
+      }
+      throw SystemCall.failure("open", path, opened.errno, reading: true)
+    }
+    var status = stat()
+    guard unsafe fstat(opened.value, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      close(opened.value)
+      throw Failure(.inputMissing, file: path, "is not a regular file")
+    }
+    let locked = SystemCall.retrying { flock(opened.value, LOCK_EX | LOCK_NB) }
+    guard locked.value == 0 else {
+      close(opened.value)
+      throw FileLock.failure(locked.errno, path, "")
+    }
+    self.path = path
+    self.descriptor = opened.value
+  }
+
+  deinit { close(descriptor) }
+}
+
+extension EditableFile {
+  public var size: Int {
+    get throws(Failure) {
+      var status = stat()
+      guard unsafe fstat(descriptor, &status) == 0 else {
+        throw SystemCall.failure("fstat", path, errno, reading: false)
+      }
+      return Int(status.st_size)
+    }
+  }
+
+  public func read(at offset: Int, count: Int) throws(Failure) -> [UInt8] {
+    let bytes = try SystemCall.read(descriptor, at: offset, count: count, path)
+    guard bytes.count == count else {
+      throw Failure(.invalidData, file: path, at: "byte \(offset + bytes.count)", "the file ends here")
+    }
+    return bytes
+  }
+
+  public mutating func write(_ bytes: [UInt8], at offset: Int) throws(Failure) {
+    try unsafe bytes.withUnsafeBufferPointer { (buffer) throws(Failure) in
+      try unsafe SystemCall.writeAll(descriptor, UnsafeRawBufferPointer(buffer), at: offset, path)
+    }
+  }
+
+  public mutating func truncate(to size: Int) throws(Failure) {
+    let result = SystemCall.retrying { ftruncate(descriptor, off_t(size)) }
+    if result.value != 0 { throw SystemCall.failure("truncate", path, result.errno, reading: false) }
+  }
+
+  public mutating func synchronize() throws(Failure) {
+    try SystemCall.synchronize(descriptor, path)
+  }
+}
