@@ -1,0 +1,38 @@
+"""Writes blocks/TYPE.bin (random GGUF blocks) and blocks/TYPE.f32 (what the gguf package makes of them).
+
+usage: make_blocks.py     (gguf 0.19, numpy; run in this folder)
+"""
+import pathlib
+
+import numpy as np
+from gguf import GGML_QUANT_SIZES, GGMLQuantizationType as Type
+from gguf.quants import dequantize
+
+rng = np.random.default_rng(20)
+out = pathlib.Path("blocks")
+out.mkdir(exist_ok=True)
+
+# Where the float16 scales of a block stand. They are drawn apart from the other bytes: finite, of both signs,
+# with zero and subnormals among them.
+SCALES = {
+    Type.Q4_0: [0], Type.Q4_1: [0, 2], Type.Q5_0: [0], Type.Q5_1: [0, 2], Type.Q8_0: [0],
+    Type.Q4_K: [0, 2], Type.Q5_K: [0, 2], Type.Q6_K: [208],
+}
+
+for kind, places in SCALES.items():
+    weights, size = GGML_QUANT_SIZES[kind]
+    count = 8 if weights == 32 else 4
+    blocks = rng.integers(0, 256, (count, size), dtype=np.uint8)
+    for place in places:
+        scales = (rng.normal(size=count) * 10.0 ** rng.integers(-3, 2, count)).astype(np.float16)
+        scales[0] = np.float16(3.1e-7)  # subnormal
+        scales[1] = np.float16(0)
+        blocks[:, place:place + 2] = scales.view(np.uint8).reshape(count, 2)
+    (out / f"{kind.name}.bin").write_bytes(blocks.tobytes())
+    (out / f"{kind.name}.f32").write_bytes(dequantize(blocks, kind).astype("<f4").tobytes())
+
+# Every float16 there is, NaN and infinities included, would be 128 KB: every 37th pattern, and the edges.
+half = np.unique(np.concatenate([np.arange(0, 65536, 37), [1, 0x3FF, 0x400, 0x7BFF, 0x7C00, 0x8000, 0xFC00, 0xFFFF]]))
+half = half.astype("<u2")
+(out / "F16.bin").write_bytes(half.tobytes())
+(out / "F16.f32").write_bytes(half.view(np.float16).astype("<f4").tobytes())
