@@ -4,3 +4,4 @@
 // in here checks bounds.
 #include "thread_pool.h"
 #include "gptq_block.h"
+#include "gguf_blocks.h"

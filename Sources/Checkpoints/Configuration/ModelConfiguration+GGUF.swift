@@ -1,0 +1,147 @@
+import Bytes
+import Numerics
+
+/// The metadata of a GGUF file, under the prefix of its architecture ("llama.block_count" …).
+///
+/// LLaMA and Mistral models both call themselves "llama" there. What the metadata leaves open, the tensors
+/// decide: the vocabulary's size, biases, tied embeddings and llama3 frequency divisors.
+extension ModelConfiguration {
+  init(gguf file: GGUFFile) throws(Failure) {
+    let metadata = file.metadata
+    let architecture = try metadata.string("general.architecture") ?? ""
+    guard architecture == "llama" || architecture == "qwen2" else {
+      throw metadata.failure(
+        "general.architecture",
+        architecture.isEmpty ? "is missing" : "the architecture \(architecture.quoted) isn't known",
+        advice: Family.supported + " (llama and qwen2 in a GGUF file)")
+    }
+    func key(_ name: String) -> String { "\(architecture).\(name)" }
+    try Self.refuseUnsupported(metadata, key)
+
+    let hiddenSize = try metadata.requiredInteger(key("embedding_length"), in: Limit.width)
+    let heads = try metadata.requiredInteger(key("attention.head_count"), in: Limit.heads)
+    let headDim = try Self.headDim(metadata, key, hiddenSize: hiddenSize, heads: heads)
+    guard let embedding = file.tensors["token_embd.weight"], embedding.shape.count == 2 else {
+      throw Failure(
+        .invalidData, file: file.path, at: "tensor \"token_embd.weight\"", "is missing or no matrix")
+    }
+    let vocabulary = embedding.shape[0]
+    guard Limit.vocabulary.contains(vocabulary) else {
+      throw Failure(
+        .invalidData, file: file.path, at: "tensor \"token_embd.weight\"",
+        "a vocabulary of \(vocabulary) tokens")
+    }
+    let window = try metadata.integer(key("attention.sliding_window"), in: 0...Limit.positions.upperBound)
+
+    var ends: [Int32] = []
+    for name in ["eos_token_id", "eot_token_id"] {
+      if let token = try metadata.token(name, below: vocabulary), !ends.contains(token) {
+        ends.append(token)
+      }
+    }
+    self.init(
+      family: architecture == "qwen2" ? .qwen2 : .llama,
+      vocabularySize: vocabulary,
+      hiddenSize: hiddenSize,
+      intermediateSize: try metadata.requiredInteger(key("feed_forward_length"), in: Limit.width),
+      layers: try metadata.requiredInteger(key("block_count"), in: Limit.layers),
+      heads: heads,
+      kvHeads: try metadata.integer(key("attention.head_count_kv"), in: Limit.heads) ?? heads,
+      headDim: headDim,
+      rmsNormEpsilon: Float(
+        try metadata.requiredNumber(key("attention.layer_norm_rms_epsilon"))),
+      ropeTheta: try metadata.number(key("rope.freq_base")) ?? 10000,
+      ropeScaling: try Self.scaling(file, key, headDim: headDim),
+      tiedEmbeddings: file.tensors["output.weight"] == nil,
+      attentionBias: file.tensors["blk.0.attn_q.bias"] != nil,
+      maximumPositions: try metadata.requiredInteger(key("context_length"), in: Limit.positions),
+      slidingWindow: window == 0 ? nil : window,
+      bosToken: try metadata.token("bos_token_id", below: vocabulary), eosTokens: ends)
+    try checkConsistency(file: file.path)
+  }
+
+  private static func refuseUnsupported(
+    _ metadata: GGUFMetadata, _ key: (String) -> String
+  ) throws(Failure) {
+    let any = 0...Int(UInt32.max)
+    if let parts = try metadata.integer("split.count", in: any), parts > 1 {
+      throw metadata.failure(
+        "split.count", "the model is spread over \(parts) files",
+        advice: "join them first (llama-gguf-split --merge)")
+    }
+    if let experts = try metadata.integer(key("expert_count"), in: any), experts > 0 {
+      throw metadata.failure(
+        key("expert_count"), "a mixture of \(experts) experts isn't supported",
+        advice: Family.supported)
+    }
+    if let factor = try metadata.number(key("rope.scaling.attn_factor")), factor != 1 {
+      throw metadata.failure(key("rope.scaling.attn_factor"), "is \(factor); only 1 is supported")
+    }
+  }
+
+  private static func headDim(
+    _ metadata: GGUFMetadata, _ key: (String) -> String, hiddenSize: Int, heads: Int
+  ) throws(Failure) -> Int {
+    let length = try metadata.integer(key("attention.key_length"), in: Limit.headDim)
+    if length == nil, hiddenSize % heads != 0 {
+      throw metadata.failure(
+        key("attention.head_count"), "\(heads) heads don't divide the width \(hiddenSize) evenly")
+    }
+    let headDim = length ?? hiddenSize / heads
+    for name in ["attention.value_length", "rope.dimension_count"] {
+      if let other = try metadata.integer(key(name), in: Limit.headDim), other != headDim {
+        throw metadata.failure(
+          key(name), "is \(other), where heads have \(headDim) channels; they must be equal")
+      }
+    }
+    return headDim
+  }
+
+  private static func scaling(
+    _ file: GGUFFile, _ key: (String) -> String, headDim: Int
+  ) throws(Failure) -> RopeScaling {
+    let metadata = file.metadata
+    let type = try metadata.string(key("rope.scaling.type")) ?? "linear"
+    guard type == "none" || type == "linear" else {
+      throw metadata.failure(
+        key("rope.scaling.type"), "the rope scaling \(type.quoted) isn't known",
+        advice: "none, linear and llama3 (as rope_freqs.weight) are supported")
+    }
+    var factor = 1.0
+    if type == "linear" {
+      let older = try metadata.number(key("rope.scale_linear"))
+      factor = try metadata.number(key("rope.scaling.factor")) ?? older ?? 1
+      // Writers that have nothing to say put 0.
+      if factor == 0 { factor = 1 }
+    }
+    guard let entry = file.tensors["rope_freqs.weight"] else {
+      return factor == 1 ? .none : .linear(factor: factor)
+    }
+    guard entry.type == .f32, entry.shape == [headDim / 2] else {
+      throw Failure(
+        .invalidData, file: file.path, at: "tensor \"rope_freqs.weight\"",
+        "has type \(entry.type.name) and shape \(entry.shape); expected F32 and [\(headDim / 2)]")
+    }
+    let divisors = BlockDequantizer.decode(entry.bytes, type: .f32, shape: entry.shape).values
+    if factor == 1, divisors.allSatisfy({ $0 == 1 }) { return .none }
+    return .divisors(divisors.map { $0 * Float(factor) })
+  }
+}
+
+extension GGUFMetadata {
+  func requiredNumber(_ key: String) throws(Failure) -> Double {
+    guard let value = try number(key) else { throw failure(key, "is missing") }
+    return value
+  }
+
+  /// A special token's id under `tokenizer.ggml.`; nil where absent, or all ones, which means none.
+  func token(_ name: String, below vocabulary: Int) throws(Failure) -> Int32? {
+    let key = "tokenizer.ggml.\(name)"
+    guard let id = try integer(key, in: -1...Int(UInt32.max)) else { return nil }
+    if id == -1 || id == Int(UInt32.max) { return nil }
+    guard id < vocabulary else {
+      throw failure(key, "the token \(id) is outside the vocabulary of \(vocabulary)")
+    }
+    return Int32(id)
+  }
+}

@@ -1,0 +1,112 @@
+import Bytes
+
+/// What kind of decoder a checkpoint holds: the sizes and settings of a LLaMA-like transformer.
+public struct ModelConfiguration: Sendable, Equatable {
+  /// The families differ here only in biases and windows; the raw value is Hugging Face's `model_type`.
+  public enum Family: String, Sendable, CaseIterable {
+    case llama
+    case mistral
+    case qwen2
+
+    /// The class name that Hugging Face's `architectures` gives it.
+    public var architecture: String {
+      switch self {
+      case .llama: "LlamaForCausalLM"
+      case .mistral: "MistralForCausalLM"
+      case .qwen2: "Qwen2ForCausalLM"
+      }
+    }
+
+    static let supported = "the LLaMA, Mistral and Qwen2 families are supported"
+  }
+
+  public var family: Family
+  public var vocabularySize: Int
+  public var hiddenSize: Int
+  public var intermediateSize: Int
+  public var layers: Int
+  /// Query heads per layer.
+  public var heads: Int
+  /// Key and value heads per layer; divides `heads`.
+  public var kvHeads: Int
+  /// Channels per head; even. `heads` · `headDim` need not equal `hiddenSize`.
+  public var headDim: Int
+  public var rmsNormEpsilon: Float
+  public var ropeTheta: Double
+  public var ropeScaling: RopeScaling
+  /// Whether the output head is the embedding matrix.
+  public var tiedEmbeddings: Bool
+  /// Whether the q, k and v projections have biases.
+  public var attentionBias: Bool
+  /// The longest context the model was made for, in tokens.
+  public var maximumPositions: Int
+  /// How many tokens back attention may look, counting the token itself; nil for all.
+  public var slidingWindow: Int?
+  public var bosToken: Int32?
+  /// Any of them ends a text; may be empty.
+  public var eosTokens: [Int32]
+
+  public init(
+    family: Family = .llama, vocabularySize: Int, hiddenSize: Int, intermediateSize: Int,
+    layers: Int, heads: Int, kvHeads: Int, headDim: Int, rmsNormEpsilon: Float = 1e-5,
+    ropeTheta: Double = 10000, ropeScaling: RopeScaling = .none, tiedEmbeddings: Bool = false,
+    attentionBias: Bool = false, maximumPositions: Int = 2048, slidingWindow: Int? = nil,
+    bosToken: Int32? = nil, eosTokens: [Int32] = []
+  ) {
+    self.family = family
+    self.vocabularySize = vocabularySize
+    self.hiddenSize = hiddenSize
+    self.intermediateSize = intermediateSize
+    self.layers = layers
+    self.heads = heads
+    self.kvHeads = kvHeads
+    self.headDim = headDim
+    self.rmsNormEpsilon = rmsNormEpsilon
+    self.ropeTheta = ropeTheta
+    self.ropeScaling = ropeScaling
+    self.tiedEmbeddings = tiedEmbeddings
+    self.attentionBias = attentionBias
+    self.maximumPositions = maximumPositions
+    self.slidingWindow = slidingWindow
+    self.bosToken = bosToken
+    self.eosTokens = eosTokens
+  }
+
+  /// Rotary inverse frequencies with the scaling applied: headDim / 2 values, radians per position.
+  public func inverseFrequencies() -> [Float] {
+    ropeScaling.inverseFrequencies(theta: ropeTheta, headDim: headDim)
+  }
+
+  /// The ranges that hold for every model: wide enough for any real one, narrow enough that no product of
+  /// two of these numbers overflows.
+  enum Limit {
+    static let vocabulary = 1...(1 << 24)
+    static let width = 1...(1 << 20)
+    static let layers = 1...4096
+    static let heads = 1...(1 << 14)
+    static let headDim = 2...(1 << 14)
+    static let positions = 1...(1 << 31)
+  }
+
+  /// Throws `invalidData` where the numbers contradict each other. Single numbers are checked as they are read.
+  func checkConsistency(file: String?) throws(Failure) {
+    func refuse(_ finding: String) -> Failure { Failure(.invalidData, file: file, finding) }
+    guard heads % kvHeads == 0 else {
+      throw refuse("\(heads) attention heads can't share \(kvHeads) key-value heads evenly")
+    }
+    guard headDim % 2 == 0 else {
+      throw refuse("\(headDim) channels per head; a rotary embedding needs an even number")
+    }
+    guard rmsNormEpsilon.isFinite, (0...1).contains(rmsNormEpsilon) else {
+      throw refuse("a norm epsilon of \(rmsNormEpsilon); expected 0 to 1")
+    }
+    guard ropeTheta.isFinite, (1...1e15).contains(ropeTheta) else {
+      throw refuse("a rope theta of \(ropeTheta); expected 1 to 1e15")
+    }
+    if let flaw = ropeScaling.flaw(headDim: headDim) { throw refuse("found \(flaw)") }
+    for token in eosTokens + [bosToken].compactMap(\.self)
+    where token < 0 || Int(token) >= vocabularySize {
+      throw refuse("the special token \(token) is outside the vocabulary of \(vocabularySize)")
+    }
+  }
+}

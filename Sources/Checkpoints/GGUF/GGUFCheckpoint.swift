@@ -1,0 +1,91 @@
+import Bytes
+import Numerics
+
+/// A model in a GGUF file, under Hugging Face's names and in its row order.
+struct GGUFCheckpoint: TensorSource {
+  let configuration: ModelConfiguration
+  let tensorNames: [String]
+  let tokenizer: TokenizerMaterial
+  private let file: GGUFFile
+
+  /// Throws `invalidData` where the metadata, or the tensors held against it, don't make a known model.
+  init(file: GGUFFile) throws(Failure) {
+    self.file = file
+    configuration = try ModelConfiguration(gguf: file)
+    tensorNames = configuration.modelTensors().map(\.name)
+    try configuration.checkInventory(
+      found: file.tensors.mapValues(\.shape), file: file.path, foundName: Self.ggufName,
+      isIgnored: { $0 == "rope_freqs.weight" })
+    let vocabulary = try GGUFVocabulary(
+      file.metadata, vocabularySize: configuration.vocabularySize)
+    tokenizer = vocabulary.map { .gguf($0) } ?? .none
+  }
+
+  var files: [String] { [file.path] }
+
+  private func entry(_ name: String) -> GGUFFile.Entry? { file.tensors[Self.ggufName(name)] }
+
+  func shape(of name: String) -> [Int]? { entry(name)?.shape }
+  func sourceType(of name: String) -> String? { entry(name)?.type.name }
+
+  func tensor(_ name: String) throws(Failure) -> Tensor {
+    guard let entry = entry(name) else { throw Checkpoint.unknown(name, file.path) }
+    let order = rowOrder(name)
+    if entry.type == .f32, order == nil {
+      return Tensor(mapping: entry.bytes, shape: entry.shape)
+    }
+    return BlockDequantizer.decode(
+      entry.bytes, type: entry.type, shape: entry.shape, rowOrder: order)
+  }
+
+  func storedHalfOrFloat(_ name: String) -> (layout: StoredFloatLayout, bytes: ByteSlice)? {
+    guard let entry = entry(name), rowOrder(name) == nil else { return nil }
+    return StoredFloatLayout(rawValue: entry.type.name).map { ($0, entry.bytes) }
+  }
+
+  /// Where the rows of `name` lie in the file; nil where they lie in order.
+  ///
+  /// In files of the architecture "llama" (not qwen2) the rows of q and k are stored so that the two
+  /// channels that the rotary embedding turns together are neighbours: within a head, row 2i is
+  /// Hugging Face's row i and row 2i + 1 its row i + headDim / 2.
+  private func rowOrder(_ name: String) -> [Int]? {
+    guard configuration.family == .llama else { return nil }
+    let parts = name.split(separator: ".")
+    guard parts.count == 6 else { return nil }
+    let heads: Int
+    switch parts[4] {
+    case "q_proj": heads = configuration.heads
+    case "k_proj": heads = configuration.kvHeads
+    default: return nil
+    }
+    let half = configuration.headDim / 2
+    return (0..<heads).flatMap { head in
+      (0..<2 * half).map { row in head * 2 * half + (row < half ? 2 * row : 2 * (row - half) + 1) }
+    }
+  }
+}
+
+extension GGUFCheckpoint {
+  private static let topNames = [
+    "model.embed_tokens.weight": "token_embd.weight",
+    "model.norm.weight": "output_norm.weight",
+    "lm_head.weight": "output.weight",
+  ]
+  private static let layerNames = [
+    "input_layernorm": "attn_norm", "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k",
+    "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output",
+    "post_attention_layernorm": "ffn_norm", "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up",
+    "mlp.down_proj": "ffn_down",
+  ]
+
+  /// GGUF's name of a tensor: "model.layers.3.mlp.up_proj.weight" is "blk.3.ffn_up.weight". A name that is
+  /// none of the model's stays as it is (and isn't found).
+  static func ggufName(_ name: String) -> String {
+    if let top = topNames[name] { return top }
+    let parts = name.split(separator: ".")
+    guard parts.count >= 5, parts[0] == "model", parts[1] == "layers", let end = parts.last,
+      let stem = layerNames[parts[3..<parts.count - 1].joined(separator: ".")]
+    else { return name }
+    return "blk.\(parts[2]).\(stem).\(end)"
+  }
+}

@@ -1,0 +1,154 @@
+import Bytes
+import Numerics
+
+/// A GGUF file, version 2 or 3, little-endian: its metadata and where its tensors lie, checked in full when opened.
+///
+/// ```
+/// "GGUF" | version u32 | tensors u64 | values u64
+/// per value:  key (u64 length, bytes) | type u32 | value
+/// per tensor: name (u64 length, bytes) | dimensions u32 | sizes u64 each, fastest first | type u32 | offset u64
+/// padding to general.alignment | tensor data, each at its offset from here, padded to the alignment
+/// ```
+struct GGUFFile: Sendable {
+  struct Entry: Sendable {
+    let type: BlockType
+    /// Outermost dimension first (the file has them the other way round).
+    let shape: [Int]
+    let bytes: ByteSlice
+  }
+
+  let path: String
+  let metadata: GGUFMetadata
+  let tensors: [String: Entry]
+
+  init(path: String) throws(Failure) {
+    try self.init(bytes: try MappedFile(path: path).bytes, path: path)
+  }
+
+  init(bytes: ByteSlice, path: String) throws(Failure) {
+    self.path = path
+    var cursor = GGUFCursor(bytes, file: path)
+    try Self.readVersion(&cursor)
+    let tensorCount = try cursor.count("tensors", minimum: 24)
+    let valueCount = try cursor.count("metadata values", minimum: 13)
+    metadata = try GGUFMetadata(parsing: &cursor, count: valueCount)
+    let alignment = try metadata.alignment()
+
+    var infos: [TensorInfo] = []
+    infos.reserveCapacity(tensorCount)
+    for _ in 0..<tensorCount { infos.append(try TensorInfo(parsing: &cursor)) }
+    let padding = (alignment - cursor.offset % alignment) % alignment
+    let dataStart = cursor.offset + padding
+    guard dataStart <= bytes.count || tensorCount == 0 else {
+      throw cursor.failure("the file ends before the tensor data")
+    }
+    tensors = try Self.place(
+      infos, in: bytes, from: min(dataStart, bytes.count), alignment: alignment, path)
+  }
+
+  private static func readVersion(_ cursor: inout GGUFCursor) throws(Failure) {
+    let magic = try cursor.take(4, "the magic")
+    guard magic.array == Array("GGUF".utf8) else {
+      throw cursor.failure("the file doesn't start with GGUF", at: 0)
+    }
+    let version = try cursor.integer("the version", as: UInt32.self)
+    if version.byteSwapped == 2 || version.byteSwapped == 3 {
+      throw cursor.failure("a big-endian GGUF file; only little-endian ones are read", at: 4)
+    }
+    guard version == 2 || version == 3 else {
+      throw cursor.failure("GGUF version \(version); versions 2 and 3 are read", at: 4)
+    }
+  }
+
+  /// Finds every tensor's bytes. In order of their offsets they must follow each other, padded to the
+  /// alignment, as every writer lays them out: no hole, no overlap, no rest.
+  private static func place(
+    _ infos: [TensorInfo], in bytes: ByteSlice, from dataStart: Int, alignment: Int, _ path: String
+  ) throws(Failure) -> [String: Entry] {
+    var tensors: [String: Entry] = [:]
+    tensors.reserveCapacity(infos.count)
+    var next = 0
+    let available = bytes.count - dataStart
+    for info in infos.sorted(by: { $0.offset < $1.offset }) {
+      func refuse(_ finding: String) -> Failure {
+        Failure(.invalidData, file: path, at: "tensor \(info.name.quoted)", finding)
+      }
+      guard info.offset == UInt64(next) else {
+        throw refuse("starts at data offset \(info.offset), where \(next) is next")
+      }
+      guard info.byteCount <= available - next,
+        let data = bytes.slice(dataStart + next..<dataStart + next + info.byteCount)
+      else {
+        throw refuse(
+          "needs \(info.byteCount) bytes from data offset \(next), where \(max(0, available - next)) are left")
+      }
+      let entry = Entry(type: info.type, shape: info.shape, bytes: data)
+      guard tensors.updateValue(entry, forKey: info.name) == nil else {
+        throw refuse("appears twice")
+      }
+      next += info.byteCount + (alignment - info.byteCount % alignment) % alignment
+    }
+    guard available <= next else {
+      throw Failure(
+        .invalidData, file: path, at: "byte \(dataStart + next)",
+        "\(available - next) bytes after the last tensor's data")
+    }
+    return tensors
+  }
+}
+
+/// One tensor's line in the table before the data.
+private struct TensorInfo {
+  let name: String
+  let shape: [Int]
+  let type: BlockType
+  let offset: UInt64
+  let byteCount: Int
+
+  init(parsing cursor: inout GGUFCursor) throws(Failure) {
+    let place = cursor.offset
+    let text = try cursor.string("a tensor name")
+    guard text.count < 64, let name = String(validating: text.array, as: UTF8.self) else {
+      throw cursor.failure("a tensor name that isn't UTF-8 of less than 64 bytes", at: place)
+    }
+    func refuse(_ finding: String) -> Failure {
+      Failure(.invalidData, file: cursor.file, at: "tensor \(name.quoted)", finding)
+    }
+    let rank = try cursor.integer("the rank of a tensor", as: UInt32.self)
+    guard rank <= 4 else { throw refuse("\(rank) dimensions; at most 4 are allowed") }
+    var sizes: [Int] = []
+    for _ in 0..<rank {
+      let size = try cursor.integer("the shape of a tensor", as: UInt64.self)
+      guard size > 0, let narrow = Int(exactly: size) else { throw refuse("a dimension of \(size)") }
+      sizes.append(narrow)
+    }
+    let code = try cursor.integer("the type of a tensor", as: UInt32.self)
+    guard let type = BlockType(rawValue: code) else {
+      throw Failure(
+        .invalidData, file: cursor.file, at: "tensor \(name.quoted)",
+        "the type \(Self.unreadTypes[code] ?? "number") (\(code)) isn't read",
+        advice: "these are: " + BlockType.allCases.map(\.name).joined(separator: ", "))
+    }
+    var count = 1
+    for size in sizes {
+      let (product, overflowed) = count.multipliedReportingOverflow(by: size)
+      guard !overflowed else { throw refuse("the shape \(sizes) overflows") }
+      count = product
+    }
+    guard (sizes.first ?? 1) % type.blockLength == 0, let bytes = type.byteCount(of: count) else {
+      throw refuse("rows of \(sizes.first ?? 1) weights don't fill \(type.name) blocks of \(type.blockLength)")
+    }
+    self.name = name
+    self.shape = sizes.reversed()
+    self.type = type
+    self.byteCount = bytes
+    self.offset = try cursor.integer("the offset of a tensor", as: UInt64.self)
+  }
+
+  /// Names of types that other programs write, for the sentence that refuses them.
+  private static let unreadTypes: [UInt32: String] = [
+    9: "Q8_1", 10: "Q2_K", 11: "Q3_K", 15: "Q8_K", 16: "IQ2_XXS", 17: "IQ2_XS", 18: "IQ3_XXS",
+    19: "IQ1_S", 20: "IQ4_NL", 21: "IQ3_S", 22: "IQ2_S", 23: "IQ4_XS", 24: "I8", 25: "I16",
+    26: "I32", 27: "I64", 28: "F64", 29: "IQ1_M", 34: "TQ1_0", 35: "TQ2_0", 39: "MXFP4",
+  ]
+}

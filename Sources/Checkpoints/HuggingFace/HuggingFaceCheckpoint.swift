@@ -1,0 +1,88 @@
+import Bytes
+import Numerics
+
+/// A folder as transformers saves it: config.json, one safetensors file or several with an index, tokenizer.json.
+struct HuggingFaceCheckpoint: TensorSource {
+  let configuration: ModelConfiguration
+  let tensorNames: [String]
+  let tokenizer: TokenizerMaterial
+  let files: [String]
+  private let weights: SafetensorsWeights
+
+  /// Throws `inputMissing` where a file is missing, `invalidData` where one, or the tensors held against
+  /// the configuration, aren't right.
+  init(folder: String) throws(Failure) {
+    let folder = folder.hasSuffix("/") ? String(folder.dropLast()) : folder
+    func read(_ name: String) throws(Failure) -> ByteSlice {
+      try MappedFile(path: "\(folder)/\(name)").bytes
+    }
+    func settings(_ name: String) throws(Failure) -> JSON {
+      try JSON(parsing: try read(name), file: "\(folder)/\(name)")
+    }
+    var files = ["\(folder)/config.json"]
+    let config = try settings("config.json")
+    var generation: JSON?
+    if Checkpoint.exists("\(folder)/generation_config.json") {
+      generation = try settings("generation_config.json")
+      files.append("\(folder)/generation_config.json")
+    }
+    configuration = try ModelConfiguration(
+      huggingFace: config, generation: generation, file: "\(folder)/config.json")
+
+    weights = try SafetensorsWeights(folder: folder)
+    tensorNames = configuration.modelTensors().map(\.name)
+    let isTied = configuration.tiedEmbeddings
+    try configuration.checkInventory(
+      found: weights.tensors.mapValues(\.shape), file: weights.description,
+      isIgnored: {
+        // transformers leaves these aside as well: the head of a tied model is its embedding, and old
+        // LLaMA checkpoints carry the rotary table, which follows from the configuration.
+        (isTied && $0 == "lm_head.weight") || $0.hasSuffix(".rotary_emb.inv_freq")
+      })
+    for name in tensorNames {
+      guard let entry = weights.tensors[name] else { throw Checkpoint.unknown(name, folder) }
+      guard StoredFloatLayout(rawValue: entry.type.rawValue) != nil else {
+        throw Failure(
+          .invalidData, file: weights.description, at: "tensor \(name.quoted)",
+          "is stored as \(entry.type.rawValue); F32, F16 and BF16 are read")
+      }
+    }
+    files += weights.files
+    if Checkpoint.exists("\(folder)/tokenizer.json") {
+      tokenizer = .huggingFace(tokenizerJSON: try read("tokenizer.json"))
+      files.append("\(folder)/tokenizer.json")
+    } else {
+      tokenizer = .none
+    }
+    self.files = files
+  }
+
+  func shape(of name: String) -> [Int]? { stored(name)?.shape }
+  func sourceType(of name: String) -> String? { stored(name)?.layout.rawValue }
+
+  func tensor(_ name: String) throws(Failure) -> Tensor {
+    guard let (layout, shape, bytes) = stored(name) else {
+      throw Checkpoint.unknown(name, weights.description)
+    }
+    switch layout {
+    case .f32: return Tensor(mapping: bytes, shape: shape)
+    case .f16: return BlockDequantizer.decode(bytes, type: .f16, shape: shape)
+    case .bf16: return BlockDequantizer.decode(bytes, type: .bf16, shape: shape)
+    }
+  }
+
+  func storedHalfOrFloat(_ name: String) -> (layout: StoredFloatLayout, bytes: ByteSlice)? {
+    stored(name).map { ($0.layout, $0.bytes) }
+  }
+
+  /// Only the model's own tensors are to be seen, not what the files hold besides.
+  private func stored(
+    _ name: String
+  ) -> (layout: StoredFloatLayout, shape: [Int], bytes: ByteSlice)? {
+    guard let entry = weights.tensors[name],
+      !(configuration.tiedEmbeddings && name == "lm_head.weight"),
+      let layout = StoredFloatLayout(rawValue: entry.type.rawValue)
+    else { return nil }
+    return (layout, entry.shape, entry.bytes)
+  }
+}

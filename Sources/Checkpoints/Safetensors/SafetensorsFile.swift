@@ -1,0 +1,149 @@
+import Bytes
+
+/// One safetensors file, checked in full when it is opened.
+///
+/// ```
+/// 0        8                 8 + N                          file length
+/// | N u64  | N bytes of JSON | data of the tensors, back to back |
+/// ```
+/// A JSON member per tensor: `{"dtype": …, "shape": […], "data_offsets": [begin, end]}`, offsets counted from
+/// 8 + N, and optionally `"__metadata__"`, a map from strings to strings.
+struct SafetensorsFile: Sendable {
+  struct Entry: Sendable {
+    let type: SafetensorsType
+    /// Outermost dimension first.
+    let shape: [Int]
+    let bytes: ByteSlice
+  }
+
+  let path: String
+  let entries: [String: Entry]
+
+  /// The longest header that other readers accept, in bytes.
+  static let headerLimit = 100_000_000
+  private static let rankLimit = 32
+
+  /// Throws `inputMissing` where there is no file, `invalidData` where the header breaks a rule of the format.
+  init(path: String) throws(Failure) {
+    try self.init(bytes: try MappedFile(path: path).bytes, path: path)
+  }
+
+  init(bytes: ByteSlice, path: String) throws(Failure) {
+    self.path = path
+    func refuse(_ place: String, _ finding: String) -> Failure {
+      Failure(.invalidData, file: path, at: place, finding)
+    }
+    guard let length = bytes.integer(at: 0, as: UInt64.self) else {
+      throw refuse("byte 0", "\(bytes.count) bytes are too few for a safetensors file")
+    }
+    guard length <= UInt64(Self.headerLimit) else {
+      throw refuse("byte 0", "a header of \(length) bytes; at most \(Self.headerLimit) are allowed")
+    }
+    let dataStart = 8 + Int(length)
+    guard let header = bytes.slice(8..<dataStart) else {
+      throw refuse("byte 0", "a header of \(length) bytes in a file of \(bytes.count)")
+    }
+    guard header.count > 0, header[0] == UInt8(ascii: "{") else {
+      throw refuse("byte 8", "the header doesn't start with '{'")
+    }
+    guard let members = try JSON(parsing: header, file: path, depthLimit: 8).object else {
+      throw refuse("byte 8", "the header isn't an object")
+    }
+
+    var entries: [String: Entry] = [:]
+    entries.reserveCapacity(members.count)
+    var ranges: [(begin: Int, end: Int, name: String)] = []
+    for (name, value) in members {
+      if name == "__metadata__" {
+        try Self.checkMetadata(value, path)
+        continue
+      }
+      let (type, shape, begin, end) = try Self.entry(name, value, path)
+      guard let data = bytes.slice(dataStart, begin, end) else {
+        throw refuse(
+          "tensor \(name.quoted)",
+          "data_offsets [\(begin), \(end)] go beyond the \(bytes.count - dataStart) bytes of data")
+      }
+      guard entries.updateValue(Entry(type: type, shape: shape, bytes: data), forKey: name) == nil else {
+        throw refuse("tensor \(name.quoted)", "appears twice")
+      }
+      ranges.append((begin, end, name))
+    }
+    self.entries = entries
+
+    // In order of their offsets the tensors must cover the data exactly: no hole, no overlap, no rest.
+    var covered = 0
+    ranges.sort { ($0.begin, $0.end) < ($1.begin, $1.end) }
+    for range in ranges {
+      guard range.begin == covered else {
+        throw refuse(
+          "tensor \(range.name.quoted)",
+          "starts at data offset \(range.begin), where \(covered) is next "
+            + (range.begin < covered ? "(an overlap)" : "(a hole)"))
+      }
+      covered = range.end
+    }
+    guard dataStart + covered == bytes.count else {
+      throw refuse(
+        "byte \(dataStart + covered)",
+        "\(bytes.count - dataStart - covered) bytes after the last tensor's data")
+    }
+  }
+
+  private static func entry(
+    _ name: String, _ value: JSON, _ path: String
+  ) throws(Failure) -> (SafetensorsType, [Int], Int, Int) {
+    func refuse(_ finding: String) -> Failure {
+      Failure(.invalidData, file: path, at: "tensor \(name.quoted)", finding)
+    }
+    guard let object = value.object else { throw refuse("expected an object, found \(value.kindName)") }
+    for key in object.keys where !["dtype", "shape", "data_offsets"].contains(key) {
+      throw refuse("the unknown key \(key.quoted)")
+    }
+    guard let typeName = object["dtype"]?.string else { throw refuse("no dtype") }
+    guard let type = SafetensorsType(rawValue: typeName) else {
+      throw refuse("the unknown dtype \(typeName.quoted)")
+    }
+    func sizes(_ key: String) throws(Failure) -> [Int] {
+      guard let values = object[key]?.array else { throw refuse("no \(key)") }
+      guard values.count <= rankLimit else { throw refuse("\(key) with \(values.count) numbers") }
+      var sizes: [Int] = []
+      for value in values {
+        guard case .integer(let size) = value, size >= 0 else {
+          throw refuse("\(key) holds something other than whole numbers from 0")
+        }
+        sizes.append(Int(size))
+      }
+      return sizes
+    }
+    let shape = try sizes("shape")
+    let offsets = try sizes("data_offsets")
+    guard offsets.count == 2, offsets[0] <= offsets[1] else {
+      throw refuse("data_offsets \(offsets); expected [begin, end]")
+    }
+    guard let expected = type.byteCount(shape) else {
+      throw refuse("the shape \(shape) of \(typeName) isn't a whole number of bytes below 2^63")
+    }
+    guard offsets[1] - offsets[0] == expected else {
+      throw refuse(
+        "the shape \(shape) of \(typeName) takes \(expected) bytes; data_offsets \(offsets) span "
+          + "\(offsets[1] - offsets[0])")
+    }
+    return (type, shape, offsets[0], offsets[1])
+  }
+
+  private static func checkMetadata(_ value: JSON, _ path: String) throws(Failure) {
+    guard let object = value.object, object.values.allSatisfy({ $0.string != nil }) else {
+      throw Failure(
+        .invalidData, file: path, at: "key \"__metadata__\"", "expected a map from strings to strings")
+    }
+  }
+}
+
+extension ByteSlice {
+  /// The bytes `begin..<end` counted from `start`; nil where they don't lie inside. `begin` ≤ `end`.
+  fileprivate func slice(_ start: Int, _ begin: Int, _ end: Int) -> ByteSlice? {
+    guard end <= count - start else { return nil }
+    return slice(start + begin..<start + end)
+  }
+}
