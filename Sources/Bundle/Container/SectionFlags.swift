@@ -1,0 +1,35 @@
+/// What a program must understand about a section, in three classes of 16 bits each.
+public struct SectionFlags: Sendable, Hashable {
+  /// Who doesn't know a set bit must not use the section's bytes.
+  public var read: UInt16
+  /// Who doesn't know a set bit must not change the bundle.
+  public var write: UInt16
+  /// May be ignored; kept by whoever rewrites the bundle.
+  public var optional: UInt16
+
+  public init(read: UInt16 = 0, write: UInt16 = 0, optional: UInt16 = 0) {
+    self.read = read
+    self.write = write
+    self.optional = optional
+  }
+
+  /// Read: the section holds only the values that the tensor's mask keeps.
+  public static let survivorsOnly: UInt16 = 1 << 0
+  /// Read: who doesn't know the section's *type* must refuse the whole bundle.
+  public static let typeNeededToRead: UInt16 = 1 << 15
+  /// Write: the section was made for the tensors as they are; who changes tensors must drop it first.
+  public static let boundToWeights: UInt16 = 1 << 0
+  /// Write: who doesn't know the section's *type* must not change the bundle.
+  public static let typeNeededToWrite: UInt16 = 1 << 15
+  /// Optional: a report for people; nothing is computed from it.
+  public static let informative: UInt16 = 1 << 0
+
+  static let knownRead = survivorsOnly | typeNeededToRead
+  static let knownWrite = boundToWeights | typeNeededToWrite
+
+  /// The number of the lowest bit of `flags` that isn't `known`; nil where all are.
+  static func unknownBit(_ flags: UInt16, known: UInt16) -> Int? {
+    let unknown = flags & ~known
+    return unknown == 0 ? nil : unknown.trailingZeroBitCount
+  }
+}

@@ -1,0 +1,94 @@
+import Bytes
+
+/// One measured number and everything needed to measure it again.
+public struct EvidenceRecord: Sendable, Equatable {
+  /// Id of the evaluation protocol, e.g. "windows-1024-v1".
+  public var `protocol`: String
+  /// Name of the text, without a path.
+  public var text: String
+  public var textDigest: SHA256Digest?
+  /// What was measured: "full", "compressed" …
+  public var model: String
+  /// The digest of those weights, where known.
+  public var modelDigest: SHA256Digest?
+  /// The prompt it was measured with; nil without one.
+  public var prompt: String?
+  /// exp of the mean negative log likelihood over scored tokens; finite, > 0.
+  public var ppl: Double
+  /// Standard error of `ppl`, ≥ 0.
+  public var pplStandardError: Double
+  /// Sum of the negative log likelihoods in nats.
+  public var nll: Double
+  public var scoredTokens: Int
+  public var tokens: Int
+  public var windows: Int
+  /// Members this version doesn't know; kept.
+  public var other: JSONObject
+
+  public init(
+    protocol: String, text: String, textDigest: SHA256Digest?, model: String,
+    modelDigest: SHA256Digest? = nil, prompt: String?, ppl: Double, pplStandardError: Double,
+    nll: Double, scoredTokens: Int, tokens: Int, windows: Int, other: JSONObject = [:]
+  ) {
+    self.protocol = `protocol`
+    self.text = text
+    self.textDigest = textDigest
+    self.model = model
+    self.modelDigest = modelDigest
+    self.prompt = prompt
+    self.ppl = ppl
+    self.pplStandardError = pplStandardError
+    self.nll = nll
+    self.scoredTokens = scoredTokens
+    self.tokens = tokens
+    self.windows = windows
+    self.other = other
+  }
+
+  private static let known: Set<String> = [
+    "protocol", "text", "text_sha256", "model", "model_sha256", "prompt", "ppl", "ppl_stderr", "nll",
+    "scored_tokens", "tokens", "windows",
+  ]
+
+  public var json: JSON {
+    var object = other
+    object["protocol"] = .string(`protocol`)
+    object["text"] = .string(text)
+    object["text_sha256"] = textDigest.map { .string($0.hex) }
+    object["model"] = .string(model)
+    object["model_sha256"] = modelDigest.map { .string($0.hex) }
+    object["prompt"] = prompt.map { .string($0) } ?? .null
+    object["ppl"] = .number(ppl)
+    object["ppl_stderr"] = .number(pplStandardError)
+    object["nll"] = .number(nll)
+    object["scored_tokens"] = JSON(scoredTokens)
+    object["tokens"] = JSON(tokens)
+    object["windows"] = JSON(windows)
+    return .object(object)
+  }
+
+  /// Throws `invalidData` naming the member that is missing, mistyped or out of range.
+  public init(json: JSON) throws(Failure) {
+    self.protocol = try json.required("protocol", as: String.self)
+    text = try json.required("text", as: String.self)
+    textDigest = try json.digest("text_sha256")
+    model = try json.required("model", as: String.self)
+    modelDigest = try json.digest("model_sha256")
+    let prompt = try json.required("prompt")
+    self.prompt = prompt.string
+    guard prompt.isNull || prompt.string != nil else {
+      throw Failure(.invalidData, at: "key \"prompt\"", "expected a string or null")
+    }
+    ppl = try json.required("ppl", as: Double.self)
+    pplStandardError = try json.required("ppl_stderr", as: Double.self)
+    nll = try json.required("nll", as: Double.self)
+    scoredTokens = try json.required("scored_tokens", as: Int.self)
+    tokens = try json.required("tokens", as: Int.self)
+    windows = try json.required("windows", as: Int.self)
+    guard ppl > 0, pplStandardError >= 0, scoredTokens >= 0, tokens >= scoredTokens, windows >= 0 else {
+      throw Failure(.invalidData, "a perplexity or a count that can't be")
+    }
+    other = [:]
+    for (key, value) in json.object ?? [:] where !Self.known.contains(key) { other[key] = value }
+  }
+}

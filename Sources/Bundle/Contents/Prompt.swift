@@ -1,0 +1,78 @@
+import Bytes
+
+/// A learned soft prompt: rows that stand before the token embeddings, and what they are bound to.
+public struct Prompt: Sendable, Equatable {
+  public var name: String
+  /// Number of soft tokens n.
+  public var tokens: Int
+  /// Width of the model's embeddings d.
+  public var width: Int
+  /// [n · d], row-major, finite.
+  public var embeddings: [Float]
+  public var binding: Binding
+  /// What was minimised: "cross-entropy", "kl" …
+  public var objective: String
+  /// The weights it was measured on, with the numbers.
+  public var validatedOn: [Validation]
+  /// How it was learned: steps, rate, seed, data digests … (an object, or null).
+  public var training: JSON
+  /// Set where it was put onto weights without being measured there.
+  public var unvalidated: Bool
+
+  /// What the prompt was learned on. A digest that isn't known is nil.
+  public struct Binding: Sendable, Equatable {
+    public var baseModel: SHA256Digest?
+    public var tokenizer: SHA256Digest?
+    /// The `weightsDigest` of the bundle.
+    public var weights: SHA256Digest?
+
+    public init(baseModel: SHA256Digest?, tokenizer: SHA256Digest?, weights: SHA256Digest?) {
+      self.baseModel = baseModel
+      self.tokenizer = tokenizer
+      self.weights = weights
+    }
+  }
+
+  public init(
+    name: String, tokens: Int, width: Int, embeddings: [Float], binding: Binding, objective: String,
+    validatedOn: [Validation] = [], training: JSON = .null, unvalidated: Bool = false
+  ) {
+    self.name = name
+    self.tokens = tokens
+    self.width = width
+    self.embeddings = embeddings
+    self.binding = binding
+    self.objective = objective
+    self.validatedOn = validatedOn
+    self.training = training
+    self.unvalidated = unvalidated
+  }
+}
+
+/// One measurement of a prompt on given weights.
+public struct Validation: Sendable, Equatable {
+  /// The `weightsDigest` it was measured on.
+  public var weights: SHA256Digest
+  /// Id of the evaluation protocol.
+  public var `protocol`: String
+  /// Name of the text.
+  public var text: String
+  public var textDigest: SHA256Digest?
+  /// Perplexity without and with the prompt, over the same tokens.
+  public var pplWithout: Double
+  public var pplWith: Double
+  public var scoredTokens: Int
+
+  public init(
+    weights: SHA256Digest, protocol: String, text: String, textDigest: SHA256Digest?,
+    pplWithout: Double, pplWith: Double, scoredTokens: Int
+  ) {
+    self.weights = weights
+    self.protocol = `protocol`
+    self.text = text
+    self.textDigest = textDigest
+    self.pplWithout = pplWithout
+    self.pplWith = pplWith
+    self.scoredTokens = scoredTokens
+  }
+}

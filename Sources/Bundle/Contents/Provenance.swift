@@ -1,0 +1,139 @@
+import Bytes
+
+/// From what a bundle was made, and with what. No paths, no clock: the same build says the same.
+public struct Provenance: Sendable, Equatable {
+  /// SHA-256 over the checkpoint's content (how it is computed is the importer's `source` to say).
+  public var baseModel: SHA256Digest
+  /// A name for people: "SmolLM2-135M-Instruct"; never a path.
+  public var baseModelName: String?
+  /// Of the tokenizer section's raw bytes.
+  public var tokenizer: SHA256Digest?
+  /// Every text that was used, by role: "calibration", "training", "validation", "evaluation".
+  public var data: [DataSource]
+  /// Of the recipe section's raw bytes.
+  public var recipe: SHA256Digest?
+  public var programVersion: String
+  /// Which kernels computed: results are only reproducible to the byte within a class.
+  public var kernelClass: String
+  /// The stages in order, each with its key.
+  public var stages: [Stage]
+  /// Members this version doesn't know; kept.
+  public var other: JSONObject
+
+  public struct DataSource: Sendable, Equatable {
+    public var role: String
+    public var name: String
+    public var sha256: SHA256Digest
+    public init(role: String, name: String, sha256: SHA256Digest) {
+      self.role = role
+      self.name = name
+      self.sha256 = sha256
+    }
+  }
+
+  public struct Stage: Sendable, Equatable {
+    public var name: String
+    public var key: SHA256Digest
+    public init(name: String, key: SHA256Digest) {
+      self.name = name
+      self.key = key
+    }
+  }
+
+  public init(
+    baseModel: SHA256Digest, baseModelName: String? = nil, tokenizer: SHA256Digest?,
+    data: [DataSource], recipe: SHA256Digest?, programVersion: String, kernelClass: String,
+    stages: [Stage], other: JSONObject = [:]
+  ) {
+    self.baseModel = baseModel
+    self.baseModelName = baseModelName
+    self.tokenizer = tokenizer
+    self.data = data
+    self.recipe = recipe
+    self.programVersion = programVersion
+    self.kernelClass = kernelClass
+    self.stages = stages
+    self.other = other
+  }
+
+  private static let known: Set<String> = [
+    "base_model", "base_model_name", "tokenizer", "data", "recipe", "program_version",
+    "kernel_class", "stages",
+  ]
+
+  public var json: JSON {
+    var object = other
+    object["base_model"] = .string(baseModel.hex)
+    object["base_model_name"] = baseModelName.map { .string($0) }
+    object["tokenizer"] = tokenizer.map { .string($0.hex) }
+    object["data"] = .array(
+      data.map { ["role": .string($0.role), "name": .string($0.name), "sha256": .string($0.sha256.hex)] })
+    object["recipe"] = recipe.map { .string($0.hex) }
+    object["program_version"] = .string(programVersion)
+    object["kernel_class"] = .string(kernelClass)
+    object["stages"] = .array(stages.map { ["name": .string($0.name), "key": .string($0.key.hex)] })
+    return .object(object)
+  }
+
+  public init(json: JSON) throws(Failure) {
+    func needed(_ json: JSON, _ key: String) throws(Failure) -> SHA256Digest {
+      guard let digest = try json.digest(key) else {
+        throw Failure(.invalidData, at: "key \"\(key)\"", "is missing")
+      }
+      return digest
+    }
+    baseModel = try needed(json, "base_model")
+    baseModelName = try json["base_model_name"] == nil ? nil : json.required("base_model_name", as: String.self)
+    tokenizer = try json.digest("tokenizer")
+    data = []
+    for entry in try json.required("data", as: [JSON].self) {
+      data.append(
+        DataSource(
+          role: try entry.required("role", as: String.self),
+          name: try entry.required("name", as: String.self), sha256: try needed(entry, "sha256")))
+    }
+    recipe = try json.digest("recipe")
+    programVersion = try json.required("program_version", as: String.self)
+    kernelClass = try json.required("kernel_class", as: String.self)
+    stages = []
+    for entry in try json.required("stages", as: [JSON].self) {
+      stages.append(
+        Stage(name: try entry.required("name", as: String.self), key: try needed(entry, "key")))
+    }
+    other = [:]
+    for (key, value) in json.object ?? [:] where !Self.known.contains(key) { other[key] = value }
+  }
+}
+
+/// Who made one section, to stand as `made_by` in its attributes.
+public struct SectionOrigin: Sendable, Equatable {
+  /// Key of the stage that made it.
+  public var stage: SHA256Digest
+  /// Digests of what that stage read, by name.
+  public var inputs: [(name: String, sha256: SHA256Digest)]
+
+  public init(stage: SHA256Digest, inputs: [(name: String, sha256: SHA256Digest)]) {
+    self.stage = stage
+    self.inputs = inputs
+  }
+
+  public static func == (a: SectionOrigin, b: SectionOrigin) -> Bool { a.json == b.json }
+
+  public var json: JSON {
+    var object = JSONObject()
+    for input in inputs { object[input.name] = .string(input.sha256.hex) }
+    return ["stage": .string(stage.hex), "inputs": .object(object)]
+  }
+
+  public init(json: JSON) throws(Failure) {
+    guard let stage = try json.digest("stage") else {
+      throw Failure(.invalidData, at: "key \"stage\"", "is missing")
+    }
+    self.stage = stage
+    inputs = []
+    let object = try json.required("inputs", as: JSONObject.self)
+    for key in object.keys {
+      if let digest = try JSON.object(object).digest(key) { inputs.append((key, digest)) }
+    }
+  }
+}

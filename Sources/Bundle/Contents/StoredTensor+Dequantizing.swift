@@ -1,0 +1,100 @@
+import Bytes
+
+/// The meaning of the stored bytes, in plain Swift: what every kernel is measured against.
+extension StoredTensor {
+  /// Which weights are kept, [rows · columns]; nil where all are.
+  /// Throws `invalidData` where the mask and the number of survivors don't agree.
+  public func keptFlags() throws(Failure) -> [Bool]? {
+    let (rows, columns) = (descriptor.rows, descriptor.columns)
+    func invalid(_ finding: String) -> Failure {
+      Failure(.invalidData, at: "tensor \"\(descriptor.name)\"", finding)
+    }
+    switch descriptor.sparsity {
+    case nil: return nil
+    case .bitmask(let survivors):
+      guard let mask else { throw invalid("its mask is missing") }
+      guard Bitmask.hasCleanPadding(mask, columns: columns) else {
+        throw invalid("its mask has bits beyond the last column")
+      }
+      guard Bitmask.population(mask) == survivors else {
+        throw invalid("its mask keeps \(Bitmask.population(mask)) weights, \(survivors) are stored")
+      }
+      return Bitmask.unpack(mask, rows: rows, columns: columns)
+    case .nm(let positions):
+      guard let index, let flags = positions.unpack(index, rows: rows, columns: columns) else {
+        throw invalid("its list of kept positions is wrong")
+      }
+      return flags
+    }
+  }
+
+  /// Integer codes in row-major order: of all weights, or of the survivors where masked. Empty for dense tensors.
+  public func unpackedCodes() -> [UInt8] {
+    guard let codes, descriptor.isPacked else { return [] }
+    let (rows, columns, bits) = (descriptor.rows, descriptor.columns, descriptor.bits)
+    if descriptor.sparsity != nil || columns % Planar.blockSize == 0 {
+      return Planar.unpack(codes, count: descriptor.survivors, bits: bits)
+    }
+    let rowBytes = codes.count / max(rows, 1)
+    var all: [UInt8] = []
+    all.reserveCapacity(rows * columns)
+    for row in 0..<rows {
+      guard let slice = codes.slice(row * rowBytes..<(row + 1) * rowBytes) else { break }
+      all += Planar.unpack(slice, count: columns, bits: bits)
+    }
+    return all
+  }
+
+  /// Zero points [rows · groups]: stored ones, or 2^(bits−1) everywhere. Empty for dense tensors.
+  public func unpackedZeros() -> [UInt8] {
+    guard descriptor.isPacked else { return [] }
+    let count = descriptor.rows * descriptor.groups
+    guard let zeros else {
+      return [UInt8](repeating: 1 << UInt8(descriptor.bits - 1), count: count)
+    }
+    return Planar.unpack(zeros, count: count, bits: descriptor.bits)
+  }
+
+  /// The weights in float32, row-major: (q − z) · scale · 2^exponent, 0 where masked out. The
+  /// product is exact: 9 bits times 11 bits, and the exponent stays inside float32's range.
+  public func dequantized() throws(Failure) -> [Float] {
+    let flags = try keptFlags()
+    var values: [Float]
+    if let dense {
+      switch descriptor.layout {
+      case .f16: values = dense.halves()
+      case .bf16: values = dense.brainFloats()
+      default: values = dense.floats()
+      }
+      guard let flags else { return values }
+      return spread(values, flags)
+    }
+    let codes = unpackedCodes()
+    values = codes.map { Float($0) }
+    if let flags { values = spread(values, flags) }
+    guard let scales else { return values }
+    let factors = scales.halves()
+    let zeros = unpackedZeros()
+    let power = Float(sign: .plus, exponent: descriptor.scaleExponent, significand: 1)
+    let (columns, groups, width) = (descriptor.columns, descriptor.groups, descriptor.groupSize)
+    for row in 0..<descriptor.rows {
+      for column in 0..<columns {
+        let at = row * columns + column
+        if let flags, !flags[at] { continue }
+        let group = row * groups + column / width
+        values[at] = (values[at] - Float(zeros[group])) * (factors[group] * power)
+      }
+    }
+    return values
+  }
+
+  /// Puts survivors where their flags are set and 0 elsewhere.
+  private func spread(_ survivors: [Float], _ flags: [Bool]) -> [Float] {
+    var next = 0
+    return flags.map { kept in
+      guard kept, next < survivors.count else { return 0 }
+      next += 1
+      return survivors[next - 1]
+    }
+  }
+}

@@ -1,0 +1,99 @@
+import Bytes
+
+/// A `.ctpack` file opened for reading. Header, commit records, section table and the cover of the
+/// file are always checked; sections are mapped, and read when asked for.
+public final class Bundle: Sendable {
+  public let path: String
+  /// Of the commit record in force, starting at 1.
+  public let generation: UInt64
+  /// In the order of the table: by type, then by name.
+  public let sections: [Section]
+  /// Findings that didn't keep the bundle from opening, notes included.
+  public let problems: [Problem]
+  public let descriptors: [TensorDescriptor]
+  let opened: OpenedContainer
+  let file: MappedFile
+  private let positions: [Key: Int]
+
+  private struct Key: Hashable {
+    var type: UInt16
+    var name: [UInt8]
+  }
+
+  /// Throws `invalidData` with the first thing that is wrong; `Bundle.audit` lists them all.
+  public init(path: String, verify: Verification = .none) throws(Failure) {
+    let file = try MappedFile(path: path)
+    opened = try OpenedContainer(file: path, size: file.bytes.count) { (offset, count) in
+      let end = min(offset + count, file.bytes.count)
+      return file.bytes.slice(min(offset, end)..<end) ?? ByteSlice([])
+    }
+    self.path = path
+    self.file = file
+    generation = opened.record.generation
+    sections = opened.table.sections
+    problems = opened.problems
+    var positions: [Key: Int] = [:]
+    positions.reserveCapacity(sections.count)
+    var descriptors: [TensorDescriptor] = []
+    for (index, section) in sections.enumerated() {
+      positions[Key(type: section.typeID, name: Array(section.name.utf8))] = index
+      if section.type == .tensorDense || section.type == .tensorCodes {
+        do throws(Failure) {
+          descriptors.append(try TensorDescriptor(section: section))
+        } catch { throw error.located(file: path) }
+      }
+    }
+    self.positions = positions
+    self.descriptors = descriptors.sorted {
+      $0.name.utf8.lexicographicallyPrecedes($1.name.utf8)
+    }
+    if verify != .none, let first = check(verify).first(where: { $0.severity == .error }) {
+      throw Failure(.invalidData, file: path, at: first.place, first.finding)
+    }
+  }
+
+  public var fileBytes: Int { file.bytes.count }
+  /// "1.0".
+  public var formatVersion: String {
+    "\(ContainerLayout.majorVersion).\(opened.header.minorVersion)"
+  }
+
+  /// The section of this type and name; nil where there is none.
+  public func section(_ type: SectionType, named name: String) -> Section? {
+    positions[Key(type: type.rawValue, name: Array(name.utf8))].map { sections[$0] }
+  }
+
+  public func sections(of type: SectionType) -> [Section] {
+    sections.filter { $0.typeID == type.rawValue }
+  }
+
+  /// The stored bytes as they stand in the file.
+  func storedBytes(of section: Section) throws(Failure) -> ByteSlice {
+    guard section.storedSize > 0 else { return ByteSlice([]) }
+    guard let bytes = file.bytes.slice(section.offset..<section.end) else {
+      throw Failure(.invalidData, file: path, at: section.label, "lies outside the file")
+    }
+    return bytes
+  }
+
+  /// The section's raw bytes: a view of the mapped file, or, where compressed, a decoded copy.
+  /// Throws `invalidData` where the section needs a feature that this program doesn't know.
+  public func bytes(of section: Section) throws(Failure) -> ByteSlice {
+    if let bit = SectionFlags.unknownBit(section.flags.read, known: SectionFlags.knownRead) {
+      throw Failure(
+        .invalidData, file: path, at: section.label,
+        "needs feature \(bit) to be read, which this program doesn't know",
+        advice: "use a newer ctpack")
+    }
+    let stored = try storedBytes(of: section)
+    switch section.codec {
+    case .none: return stored
+    case .zstd:
+      do throws(Failure) {
+        return ByteSlice(try Zstandard.decompress(stored, size: section.rawSize))
+      } catch {
+        throw error.located(file: path, at: section.label)
+      }
+    }
+  }
+}
