@@ -1,0 +1,37 @@
+import Glibc
+import Synchronization
+
+/// Ctrl-C and a polite kill (SIGINT, SIGTERM, SIGHUP), as a flag that long work looks at between two steps.
+public enum StopSignal {
+  private static let count = Atomic<Int>(0)
+  private static let first: StaticString =
+    "\nctpack: stopping after this step; once more to quit at once\n"
+
+  /// Whether the person asked to stop.
+  public static var isRequested: Bool { count.load(ordering: .relaxed) > 0 }
+
+  /// From now on, the first signal sets the flag and the second ends the process with status 130.
+  /// A closed pipe is an error of the write, not a signal.
+  public static func install() {
+    // Touched before a handler can run, so that the handler meets no initializer.
+    _ = isRequested
+    _ = unsafe first.utf8Start
+    for number in [SIGINT, SIGTERM, SIGHUP] {
+      var action = sigaction()
+      unsafe action.__sigaction_handler.sa_handler = { _ in
+        // Only async-signal-safe calls here.
+        if StopSignal.count.add(1, ordering: .relaxed).oldValue > 0 {
+          _exit(Failure.Kind.interrupted.rawValue)
+        }
+        _ = unsafe write(2, StopSignal.first.utf8Start, StopSignal.first.utf8CodeUnitCount)
+      }
+      // Not restarted: a blocking read ends with EINTR and its caller looks at the flag.
+      unsafe sigaction(number, &action, nil)
+    }
+    var ignore = sigaction()
+    unsafe ignore.__sigaction_handler.sa_handler = SIG_IGN
+    unsafe sigaction(SIGPIPE, &ignore, nil)
+    // A file-size limit is then a failed write (EFBIG) that names the file.
+    unsafe sigaction(SIGXFSZ, &ignore, nil)
+  }
+}

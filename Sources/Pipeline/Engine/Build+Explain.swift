@@ -1,0 +1,131 @@
+import Bytes
+import Foundation
+
+/// What a run would do with one stage, and why.
+public struct StageOutlook: Sendable, Equatable {
+  public let stage: String
+  public let willRun: Bool
+  /// One clause each.
+  public let reasons: [String]
+  /// nil where it depends on a stage that has to run first.
+  public let key: String?
+  public let outputs: [String: StoreObject]
+
+  public var json: JSON {
+    var objects = JSONObject()
+    for (name, object) in outputs.sorted(by: { $0.key < $1.key }) { objects[name] = object.json }
+    return [
+      "stage": .string(stage), "run": .bool(willRun), "reasons": JSON(reasons),
+      "key": key.map { .string($0) } ?? .null, "outputs": .object(objects),
+    ]
+  }
+}
+
+extension Build {
+  /// Says for each stage whether it would run and why, without running or writing anything.
+  public func explain(until last: String? = nil) throws -> [StageOutlook] {
+    var files = ExternalFiles()
+    var done: [StageMarker] = []
+    let latest = store.latest()
+    var outlooks: [StageOutlook] = []
+    for stage in try stages(until: last) {
+      let waiting = stage.inputs.compactMap { input -> String? in
+        guard case .output(let origin, _) = input.source else { return nil }
+        return done.contains { $0.stage == origin } ? nil : origin
+      }
+      guard waiting.isEmpty else {
+        outlooks.append(try outlook(of: stage, after: waiting, latest[stage.name], &files))
+        continue
+      }
+      let inputs = try resolve(stage, done, &files)
+      let key = key(of: stage, inputs)
+      if let marker = try reusable(key) {
+        done.append(marker)
+        outlooks.append(
+          StageOutlook(
+            stage: stage.name, willRun: false, reasons: ["done; nothing that it depends on changed"],
+            key: key.digest.hex, outputs: marker.outputs))
+      } else {
+        let reasons = try reasons(for: stage, key, latest[stage.name])
+        outlooks.append(
+          StageOutlook(
+            stage: stage.name, willRun: true, reasons: reasons, key: key.digest.hex, outputs: [:]))
+      }
+    }
+    return outlooks
+  }
+
+  private func reasons(
+    for stage: any Stage, _ key: StageKey, _ latest: JSON?
+  ) throws -> [String] {
+    if let marker = try store.marker(for: key) {
+      var gone: [String] = []
+      for (name, object) in marker.outputs.sorted(by: { $0.key < $1.key })
+      where try store.check(object) == .missing { gone.append(name) }
+      return gone.map { "its output `\($0)` is no longer in the work folder" }
+    }
+    guard let latest else { return ["never ran in this work folder"] }
+    let changes = StageKey.differences(from: latest, to: key.document)
+    if changes.isEmpty {
+      let saved = PartialStatus(store, key: key.digest)
+      return ["began but did not finish" + (saved.map { ": goes on from \($0.text)" } ?? "")]
+    }
+    return changes
+  }
+
+  /// For a stage whose inputs are still to be made: that, and what changed of its own.
+  private func outlook(
+    of stage: any Stage, after origins: [String], _ latest: JSON?, _ files: inout ExternalFiles
+  ) throws -> StageOutlook {
+    var unique: [String] = []
+    for origin in origins where !unique.contains(origin) { unique.append(origin) }
+    var reasons = ["depends on what \(unique.joined(separator: " and ")) will make"]
+    if let latest {
+      var document = latest.object ?? JSONObject()
+      document["parameters"] = stage.parameters
+      document["algorithm"] = JSON(stage.algorithmVersion)
+      var digests = latest["inputs"]?.object ?? JSONObject()
+      for input in stage.inputs {
+        guard case .file(let path) = input.source else { continue }
+        digests[input.name] = .string(try files.resolve(path).object.digest.hex)
+      }
+      document["inputs"] = .object(digests)
+      reasons += StageKey.differences(from: latest, to: .object(document))
+    } else {
+      reasons.append("never ran in this work folder")
+    }
+    return StageOutlook(stage: stage.name, willRun: true, reasons: reasons, key: nil, outputs: [:])
+  }
+}
+
+/// How far an unfinished stage had come when it last saved.
+struct PartialStatus: Sendable, Equatable {
+  let stage: String
+  let done: Int
+  let total: Int
+  let unit: String
+
+  var text: String { "\(unit) \(done) of \(total)" }
+
+  /// nil where the stage left nothing.
+  init?(_ store: Store, key: SHA256Digest) {
+    let folder = store.partialFolder + "/" + key.hex
+    guard let document = try? Store.readJSON(folder + "/key.json"),
+      let stage = document["stage"]?.string,
+      let at = try? Store.readJSON(folder + "/at.json"), let done = at["done"]?.int,
+      let total = at["total"]?.int, let unit = at["unit"]?.string
+    else { return nil }
+    self.stage = stage
+    self.done = done
+    self.total = total
+    self.unit = unit
+  }
+}
+
+extension PartialState {
+  /// Notes how far the saved states reach, for `status` and `--explain`.
+  public func mark(_ done: Int, of total: Int, unit: String) throws {
+    let json: JSON = ["done": JSON(done), "total": JSON(total), "unit": .string(unit)]
+    try AtomicFile.write(json.canonicalBytes, to: folder + "/at.json")
+  }
+}

@@ -1,0 +1,62 @@
+import Bytes
+
+/// Digests of files outside of the store, each read once per run unless it changed.
+struct ExternalFiles {
+  private var known: [String: ResolvedInput] = [:]
+
+  mutating func resolve(_ path: String) throws(Failure) -> ResolvedInput {
+    let identity = try FileIdentity(path: path)
+    if let found = known[path], found.identity == identity { return found }
+    let object = try FileDigest.of(path)
+    let input = ResolvedInput(path: path, object: object, isExternal: true, identity: identity)
+    known[path] = input
+    return input
+  }
+
+  /// The digest by reading the file again, whatever its times say.
+  func reread(_ path: String) throws(Failure) -> StoreObject { try FileDigest.of(path) }
+}
+
+extension Build {
+  /// Finds and digests everything that `stage` reads.
+  func resolve(
+    _ stage: any Stage, _ done: [StageMarker], _ files: inout ExternalFiles
+  ) throws -> [String: ResolvedInput] {
+    var found: [String: ResolvedInput] = [:]
+    for input in stage.inputs {
+      switch input.source {
+      case .file(let path):
+        found[input.name] = try files.resolve(path)
+      case .output(let origin, let name):
+        guard let object = done.first(where: { $0.stage == origin })?.outputs[name] else {
+          throw Failure(.internalError, "stage \(stage.name) needs `\(name)` of \(origin), which has none")
+        }
+        let path = store.path(of: object)
+        found[input.name] = ResolvedInput(
+          path: path, object: object, isExternal: false, identity: try FileIdentity(path: path))
+      }
+    }
+    return found
+  }
+
+  /// Refuses a result whose inputs changed while it was made. Files of others are read again; files of the store
+  /// were verified before and only have to be untouched since.
+  func checkUnchanged(
+    _ stage: any Stage, _ inputs: [String: ResolvedInput], _ files: inout ExternalFiles
+  ) throws(Failure) {
+    for (name, input) in inputs.sorted(by: { $0.key < $1.key }) {
+      let same: Bool
+      if input.isExternal {
+        same = try files.reread(input.path) == input.object
+      } else {
+        same = try FileIdentity(path: input.path) == input.identity
+      }
+      guard same else {
+        throw Failure(
+          .invalidData, file: input.path, at: "input `\(name)`",
+          "changed while \(stage.name) was reading it",
+          advice: "run the same command again once nothing writes to it")
+      }
+    }
+  }
+}

@@ -1,0 +1,107 @@
+import Bytes
+
+/// One step of a build, from digested inputs to files in the store.
+public protocol Stage: Sendable {
+  var name: String { get }
+  /// Raised whenever the same inputs and parameters would give other bytes than before.
+  var algorithmVersion: Int { get }
+  /// Everything besides the inputs that decides the result; no paths, no times.
+  var parameters: JSON { get }
+  var inputs: [StageInput] { get }
+  /// Whether floating-point arithmetic decides the result.
+  var usesKernels: Bool { get }
+  /// How much there is to do, in units that mean about the same time in every stage (10⁹ multiply-adds).
+  var work: Double { get }
+  /// What is counted while it runs: "block", "step", "window".
+  var unit: String { get }
+
+  func run(_ context: StageContext) throws -> StageResult
+}
+
+/// Something that a stage reads.
+public struct StageInput: Sendable, Equatable {
+  public enum Source: Sendable, Equatable {
+    /// A file outside of the store.
+    case file(String)
+    /// What an earlier stage made.
+    case output(stage: String, name: String)
+  }
+
+  public let name: String
+  public let source: Source
+
+  public static func file(_ name: String, _ path: String) -> StageInput {
+    StageInput(name: name, source: .file(path))
+  }
+
+  public static func output(_ name: String, of stage: String) -> StageInput {
+    StageInput(name: name, source: .output(stage: stage, name: name))
+  }
+}
+
+/// What a stage made.
+public struct StageResult: Sendable {
+  public enum Content: Sendable {
+    case bytes([UInt8])
+    /// A finished, durable file in the stage's scratch space.
+    case file(String)
+  }
+
+  public var outputs: [String: Content]
+  public var summary: JSON
+
+  public init(outputs: [String: Content], summary: JSON = .object([:])) {
+    self.outputs = outputs
+    self.summary = summary
+  }
+}
+
+/// What a running stage may use.
+public struct StageContext: Sendable {
+  public let key: StageKey
+  public let partial: PartialState
+  let files: [String: ResolvedInput]
+  let progress: BuildProgress
+  let stage: String
+  let stop: @Sendable () -> Bool
+
+  /// The path of the input `name`, as declared by the stage.
+  public func path(_ name: String) throws(Failure) -> String { try resolved(name).path }
+
+  /// The digest that the input `name` had when the stage began.
+  public func digest(_ name: String) throws(Failure) -> SHA256Digest {
+    try resolved(name).object.digest
+  }
+
+  private func resolved(_ name: String) throws(Failure) -> ResolvedInput {
+    guard let file = files[name] else {
+      throw Failure(.internalError, "stage \(stage) reads `\(name)` without having declared it")
+    }
+    return file
+  }
+
+  /// A safe point: throws `interrupted` where the person asked to stop.
+  public func checkStop() throws(Failure) {
+    if stop() {
+      throw Failure(
+        .interrupted, "stopped during \(stage)", advice: "run the same command to go on from here")
+    }
+  }
+
+  /// Says how far the stage is: `done` of `total` units, with a few words on how it goes.
+  public func report(_ done: Int, of total: Int, _ note: String = "") {
+    progress.report(done, of: total, note)
+  }
+
+  /// Says something worth a line of its own.
+  public func say(_ text: String) { progress.say(text) }
+}
+
+/// An input with its place and the digest it had.
+struct ResolvedInput: Sendable {
+  let path: String
+  let object: StoreObject
+  /// Outside of the store, where others may write.
+  let isExternal: Bool
+  let identity: FileIdentity
+}

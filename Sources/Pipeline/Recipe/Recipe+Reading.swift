@@ -1,0 +1,89 @@
+import Bytes
+import Foundation
+import Yams
+
+extension Recipe {
+  /// Reads and checks a recipe file. Nothing has run yet when this throws.
+  ///
+  /// - Throws: one `Failure` that lists every problem with its line: `inputMissing` where only files are
+  ///   missing, `invalidData` otherwise.
+  public init(path: String) throws(Failure) {
+    try self.init(YAMLDocument.load(path: path), path: path, RecipePaths(recipe: path))
+  }
+
+  /// The same from text, for files relative to the folder of `path`.
+  package init(
+    yaml: String, path: String, environment: [String: String] = [:]
+  ) throws(Failure) {
+    try self.init(
+      YAMLDocument.parse(yaml, file: path), path: path,
+      RecipePaths(recipe: path, environment: environment))
+  }
+
+  private init(_ root: Node, path: String, _ paths: RecipePaths) throws(Failure) {
+    let problems = RecipeProblems(file: path)
+    let top = RecipeFields(root, section: RecipeFields.top, problems: problems)
+    self.path = path
+    name = top.string("name") ?? Recipe.baseName(path)
+    if !Recipe.isPlainName(name) { top.note("name", "use letters, digits, `-`, `_` and `.` only") }
+    let seed = top.integer("seed", default: 0, in: 0...Int.max)
+    model = top.existing("model", paths)
+    calibration = CalibrationRecipe(top.section("calibration"), paths, seed: seed)
+    compression = CompressionRecipe(top.section("compression"))
+    if top.has("prompt") {
+      prompt = PromptRecipe(top.section("prompt"), paths, calibration: calibration, seed: seed)
+    } else {
+      _ = top.node("prompt")
+    }
+    evaluations = top.list("evaluation").enumerated().map { index, node in
+      EvaluationRecipe(
+        RecipeFields(node, section: "evaluation \(index + 1)", problems: problems), paths)
+    }
+    for (index, one) in evaluations.enumerated()
+    where evaluations[..<index].contains(where: { $0.name == one.name }) {
+      top.note("evaluation", "two evaluations are called `\(one.name)`: give one another `name`")
+    }
+    gate = GateRecipe(
+      top.section("gate"), evaluations: evaluations.map(\.name), hasPrompt: prompt != nil)
+    output = top.path("output", paths)
+    memory = top.byteCount("memory", default: 384 << 20)
+    top.finish()
+    try problems.check()
+  }
+
+  static func baseName(_ path: String) -> String {
+    let last = path.split(separator: "/").last.map(String.init) ?? "recipe"
+    guard let dot = last.lastIndex(of: "."), dot != last.startIndex else { return last }
+    return String(last[..<dot])
+  }
+
+  static func isPlainName(_ name: String) -> Bool {
+    name.utf8.count <= 100 && !name.hasPrefix(".")
+      && name.utf8.allSatisfy {
+        switch $0 {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+          UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"),
+          UInt8(ascii: "."):
+          true
+        default: false
+        }
+      }
+  }
+}
+
+extension RecipeFields {
+  /// A number of bytes: `1.5 GiB`, `512 MiB`, or plainly a number.
+  func byteCount(_ name: String, default value: Int) -> Int {
+    guard let text = string(name) else { return value }
+    let parts = text.split(separator: " ")
+    let units = ["": 1.0, "B": 1, "KiB": 1024, "MiB": 1_048_576, "GiB": 1_073_741_824]
+    guard (1...2).contains(parts.count), let number = Double(parts[0]), number > 0, number < 1e6
+      || parts.count == 1, let unit = units[parts.count == 2 ? String(parts[1]) : ""],
+      number * unit < 0x1p60
+    else {
+      note(name, "expected an amount like `512 MiB` or `1.5 GiB`, found `\(text.prefix(40))`")
+      return value
+    }
+    return Int(number * unit)
+  }
+}

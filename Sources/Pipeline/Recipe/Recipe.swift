@@ -1,0 +1,152 @@
+import Bytes
+
+/// What a build is made of and what is done to it: a recipe file, read, checked and completed with defaults.
+public struct Recipe: Sendable, Equatable {
+  /// The recipe file as it was named.
+  public var path: String
+  /// Names the artifact; the recipe file's base name by default.
+  public var name: String
+  /// A checkpoint: a Hugging Face folder or a GGUF file.
+  public var model: String
+  public var calibration: CalibrationRecipe
+  public var compression: CompressionRecipe
+  /// nil where the artifact is to have no prompt.
+  public var prompt: PromptRecipe?
+  public var evaluations: [EvaluationRecipe]
+  public var gate: GateRecipe
+  /// Where the artifact goes; nil for `<name>.ctpack` in the current folder.
+  public var output: String?
+  /// Bytes that activations kept for the backward pass may take; never changes a number.
+  public var memory: Int
+}
+
+/// Text that the compression looks at.
+public struct CalibrationRecipe: Sendable, Equatable {
+  public enum Selection: String, Sendable, CaseIterable {
+    /// Windows at random places, as GPTQ's authors do.
+    case random
+    /// Windows one after the other from the start.
+    case consecutive
+  }
+
+  public var text: String
+  public var windows: Int
+  /// Tokens per window.
+  public var length: Int
+  public var selection: Selection
+  public var seed: Int
+}
+
+/// How the weights of the blocks are stored.
+public struct CompressionRecipe: Sendable, Equatable {
+  public enum Method: String, Sendable, CaseIterable {
+    case gptq
+    case rtn
+  }
+  public enum Range: String, Sendable, CaseIterable {
+    case minMax = "min-max"
+    case clip
+    case clipWeighted = "clip-weighted"
+  }
+  /// How embeddings, norms and biases are stored.
+  public enum Dense: String, Sendable, CaseIterable {
+    case f16, bf16, f32
+  }
+
+  public var method: Method
+  public var bits: Int
+  /// Columns per group; nil for one group per row.
+  public var groupSize: Int?
+  public var symmetric: Bool
+  public var actOrder: Bool
+  public var staticGroups: Bool
+  public var trueSequential: Bool
+  /// Share of the Hessian's mean diagonal that is added to it.
+  public var damping: Double
+  public var range: Range
+  public var embeddings: Dense
+}
+
+/// How the soft prompt is learned.
+public struct PromptRecipe: Sendable, Equatable {
+  public enum Start: String, Sendable, CaseIterable {
+    /// The embeddings of the first tokens of the training text.
+    case text
+    /// The embeddings of random words.
+    case vocabulary
+  }
+  public enum Schedule: String, Sendable, CaseIterable {
+    case linear, cosine, constant
+  }
+  public struct Validation: Sendable, Equatable {
+    public var text: String
+    public var windows: Int
+    /// Steps between two validations.
+    public var every: Int
+  }
+
+  public var name: String
+  public var tokens: Int
+  public var text: String
+  public var start: Start
+  public var startText: String?
+  public var steps: Int
+  /// Sequences per step.
+  public var batch: Int
+  /// Tokens per sequence.
+  public var length: Int
+  public var learningRate: Double
+  public var warmup: Int
+  public var schedule: Schedule
+  public var weightDecay: Double
+  /// The gradient's norm is cut to this; nil for no limit.
+  public var clipNorm: Double?
+  public var seed: Int
+  public var validation: Validation
+}
+
+/// One text on which the four numbers are taken.
+public struct EvaluationRecipe: Sendable, Equatable {
+  public var name: String
+  public var text: String
+  public var protocolID: String
+  /// Tokens per window; the protocol's own where nil.
+  public var length: Int?
+  /// At most so many windows; all where nil.
+  public var windows: Int?
+}
+
+/// What the numbers must reach before anything is packaged.
+public struct GateRecipe: Sendable, Equatable {
+  public struct Limits: Sendable, Equatable {
+    /// Perplexity of the artifact: compressed, with its prompt if it has one.
+    public var maxPerplexity: Double?
+    /// That perplexity over the full model's.
+    public var maxRatioToFull: Double?
+    /// The share of the gap between full and compressed that the prompt closes: (c − p) / (c − f).
+    public var minGapClosed: Double?
+
+    public static let none = Limits()
+    public init(
+      maxPerplexity: Double? = nil, maxRatioToFull: Double? = nil, minGapClosed: Double? = nil
+    ) {
+      self.maxPerplexity = maxPerplexity
+      self.maxRatioToFull = maxRatioToFull
+      self.minGapClosed = minGapClosed
+    }
+    public var isEmpty: Bool { self == .none }
+  }
+
+  /// For every evaluation that has no limits of its own.
+  public var all: Limits
+  public var named: [String: Limits]
+
+  /// The limits of one evaluation: its own where it sets them, otherwise those for all.
+  public func limits(for evaluation: String) -> Limits {
+    guard let own = named[evaluation] else { return all }
+    return Limits(
+      maxPerplexity: own.maxPerplexity ?? all.maxPerplexity,
+      maxRatioToFull: own.maxRatioToFull ?? all.maxRatioToFull,
+      minGapClosed: own.minGapClosed ?? all.minGapClosed)
+  }
+}

@@ -1,0 +1,70 @@
+import Bytes
+import Foundation
+
+/// Paths in a recipe: relative to the recipe's folder, with `${NAME}` for environment variables.
+struct RecipePaths {
+  /// The folder that holds the recipe.
+  let folder: String
+  let environment: [String: String]
+
+  init(recipe: String, environment: [String: String] = ProcessInfo.processInfo.environment) {
+    let parts = recipe.split(separator: "/", omittingEmptySubsequences: false)
+    let folder = parts.dropLast().joined(separator: "/")
+    self.folder = parts.count == 1 ? "" : (folder.isEmpty ? "/" : folder)
+    self.environment = environment
+  }
+
+  /// The path that `text` means; a sentence where it means none.
+  func resolve(_ text: String) -> Result<String, Unresolved> {
+    var path = ""
+    var rest = text[...]
+    while let start = rest.range(of: "${") {
+      path += rest[..<start.lowerBound]
+      guard let end = rest[start.upperBound...].firstIndex(of: "}") else {
+        return .failure(Unresolved(text: "`${` without `}`"))
+      }
+      let name = String(rest[start.upperBound..<end])
+      guard let value = environment[name], !value.isEmpty else {
+        return .failure(Unresolved(text: "the environment variable \(name) is not set"))
+      }
+      path += value
+      rest = rest[rest.index(after: end)...]
+    }
+    path += rest
+    if path.hasPrefix("/") || folder.isEmpty { return .success(path) }
+    return .success(folder == "/" ? "/" + path : folder + "/" + path)
+  }
+
+  struct Unresolved: Error { let text: String }
+}
+
+extension RecipeFields {
+  /// A path to a file or folder that must be there. Empty where it isn't, with the problem noted.
+  func existing(_ name: String, _ paths: RecipePaths, default fallback: String? = nil) -> String {
+    guard has(name) || fallback == nil else {
+      _ = node(name)
+      return fallback ?? ""
+    }
+    guard let path = path(name, paths) else {
+      if !has(name) { note(name, "is missing: it needs the path of a file") }
+      return ""
+    }
+    if !FileManager.default.fileExists(atPath: path) {
+      note(name, "\(path) does not exist", kind: .inputMissing)
+    } else if !FileManager.default.isReadableFile(atPath: path) {
+      note(name, "\(path) can't be read", kind: .inputMissing)
+    }
+    return path
+  }
+
+  /// A path to something that need not be there yet.
+  func path(_ name: String, _ paths: RecipePaths) -> String? {
+    guard let text = string(name) else { return nil }
+    switch paths.resolve(text) {
+    case .success(let path): return path
+    case .failure(let problem):
+      note(name, problem.text, kind: .inputMissing)
+      return nil
+    }
+  }
+}

@@ -1,0 +1,120 @@
+import Bytes
+import Yams
+
+/// A YAML file as a tree of nodes with line numbers; hostile files are refused before they cost anything.
+enum YAMLDocument {
+  /// Recipes are a page of text; a file beyond this is not one.
+  static let sizeLimit = 256 << 10
+  /// Aliases (`*name`) repeat what an anchor holds. With a handful, no tower of them can grow large.
+  static let aliasLimit = 8
+  static let depthLimit = 32
+
+  static func load(path: String) throws(Failure) -> Node {
+    let file = try MappedFile(path: path)
+    guard file.bytes.count <= sizeLimit else {
+      throw Failure(
+        .invalidData, file: path,
+        "is \(file.bytes.count) bytes long, too large for YAML written by hand (\(sizeLimit) bytes)")
+    }
+    let bytes = file.bytes.array
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      let line = bytes.prefix(validPrefix(bytes)).count { $0 == UInt8(ascii: "\n") } + 1
+      throw Failure(.invalidData, file: path, at: "line \(line)", "the text is not UTF-8")
+    }
+    return try parse(text, file: path)
+  }
+
+  static func parse(_ text: String, file: String) throws(Failure) -> Node {
+    try checkAliases(text, file)
+    let node: Node?
+    do {
+      node = try compose(yaml: text, .default, .default, .utf8)
+    } catch let error as YamlError {
+      throw failure(error, file)
+    } catch {
+      throw Failure(.invalidData, file: file, "is not YAML: \(error)")
+    }
+    guard let node else { throw Failure(.invalidData, file: file, "is empty") }
+    try checkDepth(node, 1, file)
+    return node
+  }
+
+  /// Counts what could be an alias outside of whole-line comments; text that merely holds asterisks
+  /// counts too, which the limit leaves room for.
+  private static func checkAliases(_ text: String, _ file: String) throws(Failure) {
+    var count = 0
+    var line = 1
+    var before = UInt8(ascii: "\n")
+    var comment = false
+    var blank = true
+    for byte in text.utf8 {
+      // A carriage return and three breaks beyond ASCII also end a comment in YAML 1.1.
+      if byte >= 0x80 { comment = false }
+      if byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r") {
+        if byte == UInt8(ascii: "\n") { line += 1 }
+        comment = false
+        blank = true
+      } else if blank, byte == UInt8(ascii: "#") {
+        comment = true
+      } else if byte != UInt8(ascii: " ") {
+        blank = false
+      }
+      if byte == UInt8(ascii: "*"), !comment, before >= 0x80 || " \t\r\n[{,:-?".utf8.contains(before) {
+        count += 1
+        guard count <= aliasLimit else {
+          throw Failure(
+            .invalidData, file: file, at: "line \(line)", "holds more than \(aliasLimit) aliases")
+        }
+      }
+      before = byte
+    }
+  }
+
+  private static func checkDepth(_ node: Node, _ depth: Int, _ file: String) throws(Failure) {
+    guard depth <= depthLimit else {
+      let place = node.mark.map { "line \($0.line)" }
+      throw Failure(.invalidData, file: file, at: place, "is nested deeper than \(depthLimit) levels")
+    }
+    switch node {
+    case .mapping(let mapping):
+      for (key, value) in mapping {
+        try checkDepth(key, depth + 1, file)
+        try checkDepth(value, depth + 1, file)
+      }
+    case .sequence(let sequence):
+      for value in sequence { try checkDepth(value, depth + 1, file) }
+    case .scalar, .alias: break
+    }
+  }
+
+  private static func failure(_ error: YamlError, _ file: String) -> Failure {
+    switch error {
+    case .scanner(let context, let problem, let mark, _),
+      .parser(let context, let problem, let mark, _),
+      .composer(let context, let problem, let mark, _):
+      let prefix = context.map { $0.text + " " } ?? ""
+      return Failure(.invalidData, file: file, at: "line \(mark.line)", prefix + problem)
+    case .reader(let problem, let offset, _, _):
+      return Failure(.invalidData, file: file, at: offset.map { "byte \($0)" }, problem)
+    case .duplicatedKeysInMapping(let keys, let context):
+      let names = keys.map { "`\($0)`" }.joined(separator: ", ")
+      return Failure(
+        .invalidData, file: file, at: "line \(context.mark.line)", "the key \(names) is given twice")
+    default:
+      return Failure(.invalidData, file: file, "is not YAML")
+    }
+  }
+
+  /// How many bytes from the start are well-formed UTF-8.
+  private static func validPrefix(_ bytes: [UInt8]) -> Int {
+    var low = 0
+    var decoder = UTF8()
+    var iterator = bytes.makeIterator()
+    while true {
+      switch decoder.decode(&iterator) {
+      case .scalarValue(let scalar): low += UTF8.width(scalar)
+      case .emptyInput, .error: return low
+      }
+    }
+  }
+}

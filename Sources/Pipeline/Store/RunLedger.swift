@@ -1,0 +1,41 @@
+import Bytes
+import Foundation
+
+/// Times and memory of what ran, one line each. Nothing that is hashed ever reads it.
+struct RunLedger {
+  let file: String
+
+  struct Entry: Sendable {
+    let stage: String
+    let key: String
+    /// `done`, `reused`, `interrupted` or `failed`.
+    let outcome: String
+    let seconds: Double
+    let work: Double
+  }
+
+  /// Appends a line. A ledger that can't be written is no reason to stop a build.
+  func append(_ entry: Entry, threads: Int) {
+    let line = JSON.object([
+      "at": .string(Date.now.formatted(.iso8601)), "stage": .string(entry.stage),
+      "key": .string(entry.key), "outcome": .string(entry.outcome),
+      "seconds": .number((entry.seconds * 1000).rounded() / 1000), "work": .number(entry.work),
+      "peak_memory": JSON(ProcessUsage.peakMemory), "threads": JSON(threads),
+    ]).canonicalText
+    if !FileManager.default.fileExists(atPath: file) {
+      _ = FileManager.default.createFile(atPath: file, contents: nil)
+    }
+    guard let handle = FileHandle(forWritingAtPath: file) else { return }
+    defer { try? handle.close() }
+    _ = try? handle.seekToEnd()
+    try? handle.write(contentsOf: Data((line + "\n").utf8))
+  }
+
+  /// The entries of this ledger, oldest first; lines that a crash cut short are left out.
+  func entries() -> [JSON] {
+    guard let mapped = try? MappedFile(path: file) else { return [] }
+    return mapped.bytes.array.split(separator: UInt8(ascii: "\n")).compactMap {
+      try? JSON(parsing: Array($0), file: file)
+    }
+  }
+}

@@ -1,0 +1,77 @@
+import Bytes
+import Foundation
+
+extension Store {
+  public func path(of object: StoreObject) -> String { objectsFolder + "/" + object.digest.hex }
+
+  /// Moves a finished file into the store under its digest.
+  func ingest(_ file: String) throws -> StoreObject {
+    let object = try FileDigest.of(file)
+    try fault(.outputWritten)
+    try AtomicFile.move(file, to: path(of: object))
+    try fault(.objectPlaced)
+    return object
+  }
+
+  /// Puts bytes into the store.
+  func ingest(_ bytes: [UInt8]) throws -> StoreObject {
+    let object = StoreObject(digest: SHA256Digest(hashing: bytes), byteCount: bytes.count)
+    try fault(.outputWritten)
+    try AtomicFile.write(bytes, to: path(of: object))
+    try fault(.objectPlaced)
+    return object
+  }
+
+  enum ObjectState: Equatable {
+    case good
+    case missing
+    case damaged(String)
+  }
+
+  /// Whether the object is there and holds what its name says: all of it is read.
+  func check(_ object: StoreObject) throws(Failure) -> ObjectState {
+    let path = path(of: object)
+    guard FileManager.default.fileExists(atPath: path) else { return .missing }
+    let found = try FileDigest.of(path)
+    if found.byteCount != object.byteCount {
+      return .damaged("holds \(found.byteCount) bytes instead of \(object.byteCount)")
+    }
+    if found.digest != object.digest {
+      return .damaged("has SHA-256 \(found.digest.hex) instead of \(object.digest.hex)")
+    }
+    return .good
+  }
+
+  /// Removes what a crash left: temporary files, and objects that no finished stage speaks of.
+  /// Only under the lock.
+  func sweep() throws {
+    let manager = FileManager.default
+    var wanted: Set<String> = []
+    for key in finishedKeys() {
+      guard let marker = try? marker(key) else { continue }
+      for object in marker.outputs.values { wanted.insert(object.digest.hex) }
+    }
+    for folder in [folder, objectsFolder, stagesFolder] {
+      for name in (try? manager.contentsOfDirectory(atPath: folder)) ?? [] {
+        let path = folder + "/" + name
+        let orphan = folder == objectsFolder && !wanted.contains(name)
+        if orphan || name.hasSuffix(".partial") { try? manager.removeItem(atPath: path) }
+      }
+    }
+  }
+
+  /// Removes the temporary neighbours of `path` whose writers are gone.
+  static func sweepTemporaries(of path: String) {
+    let url = URL(fileURLWithPath: path)
+    let folder = url.deletingLastPathComponent().path
+    let prefix = url.lastPathComponent + "."
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
+      guard name.hasPrefix(prefix), name.hasSuffix(".partial") else { continue }
+      let middle = name.dropFirst(prefix.count).dropLast(".partial".count).split(separator: "-")
+      guard middle.count == 2, let process = Int32(middle[0]), process > 0, Int(middle[1]) != nil,
+        !ProcessUsage.isRunning(process)
+      else { continue }
+      try? FileManager.default.removeItem(atPath: folder + "/" + name)
+    }
+  }
+}

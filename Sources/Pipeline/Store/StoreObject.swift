@@ -1,0 +1,43 @@
+import Bytes
+
+/// A file of the store, named by what it holds.
+public struct StoreObject: Sendable, Equatable {
+  public let digest: SHA256Digest
+  public let byteCount: Int
+
+  public init(digest: SHA256Digest, byteCount: Int) {
+    self.digest = digest
+    self.byteCount = byteCount
+  }
+
+  var json: JSON { ["sha256": .string(digest.hex), "bytes": JSON(byteCount)] }
+
+  init(_ json: JSON, file: String) throws(Failure) {
+    let hex = try json.required("sha256", as: String.self, file: file)
+    guard let digest = SHA256Digest(hex: hex) else {
+      throw Failure(.invalidData, file: file, at: "key \"sha256\"", "is not a digest")
+    }
+    self.digest = digest
+    byteCount = try json.required("bytes", as: Int.self, file: file)
+  }
+}
+
+/// Digests of files, read piece by piece so that a large one doesn't stay in memory.
+enum FileDigest {
+  private static let piece = 8 << 20
+
+  /// The digest and size of the file at `path`, as it is now.
+  static func of(_ path: String) throws(Failure) -> StoreObject {
+    let file = try MappedFile(path: path)
+    file.advise(.sequential)
+    var hasher = SHA256Hasher()
+    var start = 0
+    while start < file.bytes.count {
+      let end = min(start + piece, file.bytes.count)
+      if let part = file.bytes.slice(start..<end) { hasher.update(part) }
+      file.advise(.dontNeed, start..<end)
+      start = end
+    }
+    return StoreObject(digest: hasher.finish(), byteCount: file.bytes.count)
+  }
+}
