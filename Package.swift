@@ -35,7 +35,9 @@ let package = Package(
     .target(name: "Checkpoints", dependencies: ["Bytes", "Bundle", "Numerics"]),
     .target(
       name: "Text",
-      dependencies: ["Bytes", .product(name: "Collections", package: "swift-collections")]),
+      dependencies: [
+        "Bytes", "Checkpoints", .product(name: "HeapModule", package: "swift-collections"),
+      ]),
     .target(name: "Models", dependencies: ["Bundle", "Numerics", "Checkpoints"]),
     .target(name: "Compression", dependencies: ["Models", "Numerics", "Bundle"]),
     .target(name: "Prompts", dependencies: ["Models", "Numerics", "Bundle", "Text"]),

@@ -1,0 +1,63 @@
+import Bytes
+
+/// The tokens that the post-processor puts around a text when special tokens are asked for.
+struct SpecialTokenFrame: Sendable, Equatable {
+  var before: [Int32] = []
+  var after: [Int32] = []
+
+  init() {}
+
+  init(_ place: JSONPlace?, vocabularySize: Int, depth: Int = 0) throws(Failure) {
+    guard let place else { return }
+    let type = try place.type()
+    switch type {
+    case "ByteLevel": break  // only moves offsets
+    case "Sequence":
+      for part in try place.parts("processors", depth: depth) {
+        let inner = try SpecialTokenFrame(part, vocabularySize: vocabularySize, depth: depth + 1)
+        before = inner.before + before
+        after += inner.after
+      }
+    case "TemplateProcessing": try readTemplate(place, vocabularySize)
+    case "BertProcessing", "RobertaProcessing":
+      before = [try Self.pairedID(place.required("cls"), vocabularySize)]
+      after = [try Self.pairedID(place.required("sep"), vocabularySize)]
+    default: throw place.unsupported("post-processor", type)
+    }
+  }
+
+  private mutating func readTemplate(_ place: JSONPlace, _ vocabularySize: Int) throws(Failure) {
+    let special = place.optional("special_tokens")
+    var sawText = false
+    for piece in try place.required("single").elements() {
+      if piece.optional("Sequence") != nil {
+        guard !sawText else { throw piece.failure("the text stands twice in the template") }
+        sawText = true
+        continue
+      }
+      let name = try piece.required("SpecialToken").required("id").string()
+      guard let token = special?.optional(name) else {
+        throw piece.failure("the special token \"\(name.prefix(64))\" isn't described")
+      }
+      for id in try token.required("ids").elements() {
+        let id = try Self.id(id, vocabularySize)
+        if sawText { after.append(id) } else { before.append(id) }
+      }
+    }
+    guard sawText else { throw place.failure("the template leaves the text out") }
+  }
+
+  private static func pairedID(_ place: JSONPlace, _ vocabularySize: Int) throws(Failure) -> Int32 {
+    let parts = try place.elements()
+    guard parts.count == 2 else { throw place.failure("expected a pair of text and id") }
+    return try id(parts[1], vocabularySize)
+  }
+
+  private static func id(_ place: JSONPlace, _ vocabularySize: Int) throws(Failure) -> Int32 {
+    let number = try place.integer()
+    guard number >= 0, number < vocabularySize else {
+      throw place.failure("the id \(number) lies outside the vocabulary of \(vocabularySize)")
+    }
+    return Int32(truncatingIfNeeded: number)
+  }
+}

@@ -1,0 +1,103 @@
+import Foundation
+
+/// One step that rewrites text before it is split.
+enum Normalizer: Sendable {
+  enum Form: String, Sendable { case nfc = "NFC", nfd = "NFD", nfkc = "NFKC", nfkd = "NFKD" }
+
+  case form(Form)
+  case lowercase
+  case prepend([UInt8])
+  case replace(TextPattern, with: [UInt8])
+  case strip(left: Bool, right: Bool)
+  case stripAccents
+  case byteLevel
+
+  /// Rewrites `text`, valid UTF-8; `isFirst` turns false where the text's beginning was cut off.
+  func apply(to text: inout [UInt8], isFirst: inout Bool) {
+    switch self {
+    case .form(let form): Self.normalize(&text, form)
+    case .lowercase: Self.lowercase(&text)
+    case .prepend(let prefix): if !text.isEmpty { text.insert(contentsOf: prefix, at: 0) }
+    case .replace(let pattern, let content): replace(pattern, content, in: &text, &isFirst)
+    case .strip(let left, let right): Self.strip(&text, left, right, &isFirst)
+    case .stripAccents: Self.remove(&text, &isFirst) { UnicodeClasses.isIn(UnicodeClasses.marks, $0) }
+    case .byteLevel: text = ByteAlphabet.written(text)
+    }
+  }
+
+  private func replace(
+    _ pattern: TextPattern, _ content: [UInt8], in text: inout [UInt8], _ isFirst: inout Bool
+  ) {
+    var result: [UInt8] = []
+    var end = 0
+    var found = false
+    pattern.matches(text, 0..<text.count) { match in
+      result.append(contentsOf: text[end..<match.lowerBound])
+      if match.lowerBound == 0, !match.isEmpty, content.isEmpty { isFirst = false }
+      result.append(contentsOf: content)
+      end = match.upperBound
+      found = true
+    }
+    guard found else { return }
+    result.append(contentsOf: text[end...])
+    text = result
+  }
+
+  /// Scalar by scalar, without the context that turns a final sigma into ς, as the reference does.
+  private static func lowercase(_ text: inout [UInt8]) {
+    var result: [UInt8] = []
+    result.reserveCapacity(text.count)
+    for value in UTF8Text.scalars(text) {
+      if value < 0x80 {
+        result.append(UInt8((0x41...0x5A).contains(value) ? value | 0x20 : value))
+      } else if let scalar = Unicode.Scalar(value) {
+        result.append(contentsOf: scalar.properties.lowercaseMapping.utf8)
+      }
+    }
+    text = result
+  }
+
+  private static func strip(
+    _ text: inout [UInt8], _ left: Bool, _ right: Bool, _ isFirst: inout Bool
+  ) {
+    var start = 0
+    var end = text.count
+    while left, start < end {
+      let (scalar, length) = UTF8Text.scalar(text, start)
+      guard UnicodeClasses.isWhitespace(scalar) else { break }
+      start += length
+    }
+    while right, end > start {
+      let (scalar, length) = UTF8Text.scalar(text, before: end)
+      guard UnicodeClasses.isWhitespace(scalar) else { break }
+      end -= length
+    }
+    if start > 0 { isFirst = false }
+    text = Array(text[start..<end])
+  }
+
+  private static func remove(
+    _ text: inout [UInt8], _ isFirst: inout Bool, where condition: (UInt32) -> Bool
+  ) {
+    var result: [UInt8] = []
+    for (index, scalar) in UTF8Text.scalars(text).enumerated() {
+      if !condition(scalar) { UTF8Text.append(scalar, to: &result) } else if index == 0 { isFirst = false }
+    }
+    text = result
+  }
+
+  private static func normalize(_ text: inout [UInt8], _ form: Form) {
+    // Text below U+0300 is in form C, ASCII is in every form.
+    let changing: UInt8 = form == .nfc ? 0xCC : 0x80
+    guard text.contains(where: { $0 >= changing }) else { return }
+    let string = String(decoding: text, as: UTF8.self)
+    let normalized =
+      switch form {
+      case .nfc: string.precomposedStringWithCanonicalMapping
+      case .nfd: string.decomposedStringWithCanonicalMapping
+      case .nfkc: string.precomposedStringWithCompatibilityMapping
+      case .nfkd: string.decomposedStringWithCompatibilityMapping
+      }
+    text = Array(normalized.utf8)
+  }
+}
