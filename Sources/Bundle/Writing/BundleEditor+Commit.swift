@@ -1,0 +1,75 @@
+import Bytes
+
+extension BundleEditor {
+  /// What an edit leaves in the table, and what it adds to the file.
+  struct Change {
+    var generation: UInt64
+    var kept: [Section]
+    var added: [EncodedSection]
+    var free: [Extent]
+  }
+
+  /// The order of writes is what makes a crash harmless:
+  /// 1. clear the end mark of the slot that isn't in force, drop the tail of an unfinished edit;
+  /// 2. append the sections and the table behind the committed length;
+  /// 3. synchronize; 4. write the new commit record, its end mark last; 5. synchronize.
+  static func commit<File: EditableBytes & ~Copyable>(
+    _ file: inout File, _ opened: OpenedContainer, _ change: Change, _ size: Int, _ path: String
+  ) throws(Failure) -> UInt64 {
+    var added = change.added
+    let start = opened.record.fileLength
+    var tail: [UInt8] = []
+    func place(_ alignment: Int) throws(Failure) -> Int {
+      guard let offset = ContainerLayout.aligned(start + tail.count, to: alignment) else {
+        throw Failure(.invalidData, file: path, "the file can't grow further")
+      }
+      tail += [UInt8](repeating: 0, count: offset - start - tail.count)
+      return offset
+    }
+    for index in added.indices where added[index].section.storedSize > 0 {
+      added[index].section.offset = try place(added[index].section.alignment)
+      tail += added[index].stored.array
+    }
+    let table = SectionTable(
+      generation: change.generation, sections: change.kept + added.map(\.section),
+      free: merged(change.free)
+    ).bytes
+    guard table.count <= ContainerLayout.maximumTableSize else {
+      throw Failure(.invalidData, file: path, "its section table grew too large", advice: "compact it")
+    }
+    let tableOffset = try place(ContainerLayout.tableAlignment)
+    tail += table
+    let record = CommitRecord(
+      generation: change.generation, table: Extent(offset: tableOffset, size: table.count),
+      fileLength: start + tail.count, tableXXH3: XXH3Digest(hashing: table),
+      tableSHA256: SHA256Digest(hashing: table), header: opened.header.digest)
+    let slot = ContainerLayout.recordOffsets[record.slot]
+
+    do throws(Failure) {
+      try file.write([0], at: slot + ContainerLayout.recordSize - 1)
+      if size > start { try file.truncate(to: start) }
+      try file.write(tail, at: start)
+      try file.synchronize()
+      try file.write(record.bytes, at: slot)
+    } catch {
+      // The old record is untouched; what was appended is only in the way.
+      try? file.truncate(to: start)
+      throw error
+    }
+    try file.synchronize()
+    return record.generation
+  }
+
+  /// Neighbouring free extents as one, ascending.
+  private static func merged(_ free: [Extent]) -> [Extent] {
+    var merged: [Extent] = []
+    for extent in free.sorted(by: { $0.offset < $1.offset }) {
+      if let last = merged.last, last.end == extent.offset {
+        merged[merged.count - 1].size += extent.size
+      } else {
+        merged.append(extent)
+      }
+    }
+    return merged
+  }
+}
