@@ -1,4 +1,5 @@
 import Bytes
+import Checkpoints
 
 /// Text to token ids and back, as a model was trained on them.
 ///
@@ -79,9 +80,12 @@ public struct Tokenizer: Sendable {
     parts = try Parts(JSONPlace(value: value, path: "", file: file), document: json)
   }
 
-  init(document: JSON, file: String?) throws(Failure) {
-    let bytes = ByteSlice(document.canonicalBytes)
-    parts = try Parts(JSONPlace(value: document, path: "", file: file), document: bytes)
+  /// Reads the vocabulary inside a GGUF file. Throws `invalidData` for what isn't supported.
+  public init(gguf vocabulary: GGUFVocabulary, file: String? = nil) throws(Failure) {
+    let document = try GGUFTokenizerDocument(vocabulary, file: file).document()
+    parts = try Parts(
+      JSONPlace(value: document, path: "", file: file),
+      document: ByteSlice(document.canonicalBytes))
   }
 
   /// A tokenizer.json that reads back to the same tokenizer: the file's own bytes, or for a GGUF

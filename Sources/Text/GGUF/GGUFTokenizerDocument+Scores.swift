@@ -1,0 +1,58 @@
+import Bytes
+
+/// Merges for a vocabulary that has scores: each token can come from any two tokens that spell it,
+/// the higher its score the earlier. The order among equals is that of the Hugging Face converter
+/// (`generate_merges` in transformers), so that ids agree with the converted tokenizer.json.
+extension GGUFTokenizerDocument {
+  /// Trying all cuts of a token costs its length squared; this many byte comparisons are allowed in all.
+  private static let workLimit = 1 << 30
+
+  func scoredMerges() throws(Failure) -> [JSON] {
+    struct Candidate {
+      let score: Float
+      let left: Int32
+      let right: Int32
+      let leftLength: Int32
+      let rightLength: Int32
+    }
+    guard vocabulary.scores.count == vocabulary.tokens.count else {
+      throw failure("scores", "a vocabulary of the model \"llama\" needs a score for each token")
+    }
+    let table = TokenTable(vocabulary.tokens)
+    var candidates: [Candidate] = []
+    var work = 0
+    for (id, token) in vocabulary.tokens.enumerated() where token.count > 1 {
+      if id < vocabulary.types.count, vocabulary.types[id] == 6 { continue }
+      let (cost, overflowed) = token.count.multipliedReportingOverflow(by: token.count)
+      work += overflowed ? Self.workLimit : cost
+      guard work < Self.workLimit else {
+        throw failure("tokens", "the tokens are too long to derive merges from (token \(id))")
+      }
+      guard !vocabulary.scores[id].isNaN else { throw failure("scores", "the score \(id) is NaN") }
+      var local: [Candidate] = []
+      var characters: Int32 = 0
+      let total = Int32(token.count { $0 & 0xC0 != 0x80 })
+      for cut in 1..<token.count where token[cut] & 0xC0 != 0x80 {
+        characters += 1
+        guard let left = table.id(token, 0..<cut), let right = table.id(token, cut..<token.count)
+        else { continue }
+        local.append(
+          Candidate(
+            score: vocabulary.scores[id], left: left, right: right, leftLength: characters,
+            rightLength: total - characters))
+      }
+      local.sort { ($0.left, $0.right) < ($1.left, $1.right) }
+      candidates += local
+    }
+    // Swift's sort is stable, like Python's with reverse=True.
+    candidates.sort {
+      ($0.score, $0.leftLength, $0.rightLength) > ($1.score, $1.leftLength, $1.rightLength)
+    }
+    return candidates.map { candidate in
+      .array(
+        [candidate.left, candidate.right].map {
+          .string(String(decoding: vocabulary.tokens[Int($0)], as: UTF8.self))
+        })
+    }
+  }
+}

@@ -1,0 +1,208 @@
+import Bytes
+import Checkpoints
+
+/// Writes the vocabulary of a GGUF file as the tokenizer.json that means the same, so that there is one
+/// reader, one encoder, and one form to keep in a bundle.
+///
+/// Which splits belong to which `tokenizer.ggml.pre` follows llama.cpp (`llama-vocab.cpp`, the
+/// regular expressions per pre-tokenizer type).
+struct GGUFTokenizerDocument {
+  let vocabulary: GGUFVocabulary
+  let file: String?
+  private var texts: [String] = []
+
+  /// Token types of GGUF.
+  private enum Kind {
+    static let unknown: Int32 = 2
+    static let control: Int32 = 3
+    static let userDefined: Int32 = 4
+    static let byte: Int32 = 6
+  }
+
+  init(_ vocabulary: GGUFVocabulary, file: String?) throws(Failure) {
+    self.vocabulary = vocabulary
+    self.file = file
+    guard vocabulary.tokens.count < Int(Int32.max) else {
+      throw failure("tokens", "too many tokens")
+    }
+    texts.reserveCapacity(vocabulary.tokens.count)
+    for (id, bytes) in vocabulary.tokens.enumerated() {
+      guard let text = String(validating: bytes, as: UTF8.self) else {
+        throw failure("tokens", "the token \(id) isn't valid UTF-8")
+      }
+      texts.append(text)
+    }
+    for (name, count) in [
+      ("token_type", vocabulary.types.count), ("scores", vocabulary.scores.count),
+    ] where count != 0 && count != texts.count {
+      throw failure(name, "\(count) entries for \(texts.count) tokens")
+    }
+  }
+
+  func failure(_ key: String, _ finding: String) -> Failure {
+    Failure(.invalidData, file: file, at: "tokenizer.ggml.\(key)", finding)
+  }
+
+  func document() throws(Failure) -> JSON {
+    switch vocabulary.model {
+    case "gpt2": try byteLevelDocument()
+    case "llama": try scoredDocument()
+    default:
+      throw failure(
+        "model", "the vocabulary model \"\(vocabulary.model.prefix(64))\" isn't supported (gpt2, llama)")
+    }
+  }
+
+  private func byteLevelDocument() throws(Failure) -> JSON {
+    let addsSpace = vocabulary.addSpacePrefix ?? false
+    var merges: [JSON] = []
+    merges.reserveCapacity(vocabulary.merges.count)
+    for (rank, bytes) in vocabulary.merges.enumerated() {
+      guard let text = String(validating: bytes, as: UTF8.self) else {
+        throw failure("merges", "the merge \(rank) isn't valid UTF-8")
+      }
+      merges.append(.string(text))
+    }
+    let isLlama = Self.llamaNames.contains(vocabulary.preTokenizer)
+    return try document(
+      normalizer: .null,
+      preTokenizer: [
+        "type": "Sequence",
+        "pretokenizers": .array(
+          try splits() + [
+            [
+              "type": "ByteLevel", "add_prefix_space": .bool(addsSpace), "trim_offsets": true,
+              "use_regex": false,
+            ]
+          ]),
+      ],
+      decoder: [
+        "type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true,
+      ],
+      model: [
+        "merges": .array(merges), "ignore_merges": .bool(isLlama), "byte_fallback": false,
+        "fuse_unk": false, "unk_token": .null,
+      ],
+      addsBOS: vocabulary.addBOS ?? isLlama)
+  }
+
+  private static let llamaNames = ["llama-bpe", "llama3", "llama-v3"]
+
+  private func splits() throws(Failure) -> [JSON] {
+    func expression(_ pattern: String) -> JSON {
+      [
+        "type": "Split", "pattern": ["Regex": .string(pattern)], "behavior": "Isolated",
+        "invert": false,
+      ]
+    }
+    let gpt2 = expression(KnownSplitter.gpt2.pattern)
+    switch vocabulary.preTokenizer {
+    case "gpt-2", "gpt2": return [gpt2]
+    case "smollm": return [["type": "Digits", "individual_digits": true], gpt2]
+    case "qwen2": return [expression(KnownSplitter.qwen2.pattern)]
+    case let name where Self.llamaNames.contains(name):
+      return [expression(KnownSplitter.llama3.pattern)]
+    case "default", "":
+      return [
+        expression(#"[\p{P}\$\+<=>\^~\|]+"#), gpt2, expression(#"\p{N}+"#),
+        expression("[0-9][0-9][0-9]"),
+      ]
+    default:
+      throw failure(
+        "pre", "the pre-tokenizer \"\(vocabulary.preTokenizer.prefix(64))\" isn't supported "
+          + "(gpt-2, smollm, llama-bpe, qwen2, default)")
+    }
+  }
+
+  /// SentencePiece's vocabulary: scores in place of merges, `▁` for the space, bytes as a fallback.
+  private func scoredDocument() throws(Failure) -> JSON {
+    let prefixes = vocabulary.addSpacePrefix ?? true
+    let replace: JSON = ["type": "Replace", "pattern": ["String": " "], "content": "▁"]
+    let prepend: JSON = ["type": "Prepend", "prepend": "▁"]
+    let strip: JSON = ["type": "Strip", "content": " ", "start": 1, "stop": 0]
+    let steps: [JSON] = [
+      ["type": "Replace", "pattern": ["String": "▁"], "content": " "], ["type": "ByteFallback"],
+      ["type": "Fuse"],
+    ]
+    let unknown = try vocabulary.unknownToken.map { (id) throws(Failure) in
+      JSON.string(try text(id, "unknown_token_id"))
+    }
+    return try document(
+      normalizer: ["type": "Sequence", "normalizers": .array(prefixes ? [prepend, replace] : [replace])],
+      preTokenizer: .null,
+      decoder: ["type": "Sequence", "decoders": .array(prefixes ? steps + [strip] : steps)],
+      model: [
+        "merges": .array(try scoredMerges()), "ignore_merges": false, "byte_fallback": true,
+        "fuse_unk": true, "unk_token": unknown ?? .null,
+      ],
+      addsBOS: vocabulary.addBOS ?? true)
+  }
+
+  private func text(_ id: Int32, _ key: String) throws(Failure) -> String {
+    guard id >= 0, Int(id) < texts.count else {
+      throw failure(key, "\(id) lies outside the vocabulary of \(texts.count)")
+    }
+    return texts[Int(id)]
+  }
+
+  private func document(
+    normalizer: JSON, preTokenizer: JSON, decoder: JSON, model: JSONObject, addsBOS: Bool
+  ) throws(Failure) -> JSON {
+    var ids = JSONObject()
+    ids.reserveCapacity(texts.count)
+    for (id, text) in texts.enumerated() {
+      guard ids.appendIfAbsent(text, JSON(id)) else {
+        throw failure("tokens", "the token \(id) \"\(text.prefix(64))\" stands there twice")
+      }
+    }
+    var model = model
+    model["type"] = "BPE"
+    model["vocab"] = .object(ids)
+    for key in ["dropout", "continuing_subword_prefix", "end_of_word_suffix"] { model[key] = .null }
+
+    var own = JSONObject()
+    if let bos = vocabulary.bosToken {
+      _ = try text(bos, "bos_token_id")
+      own["bos"] = JSON(Int(bos))
+    }
+    if let eos = vocabulary.eosToken {
+      _ = try text(eos, "eos_token_id")
+      own["eos"] = JSON(Int(eos))
+    }
+    return [
+      "version": "1.0", "truncation": .null, "padding": .null,
+      "added_tokens": .array(addedTokens()), "normalizer": normalizer,
+      "pre_tokenizer": preTokenizer, "post_processor": try frame(addsBOS: addsBOS),
+      "decoder": decoder, "model": .object(model), "ctpack": .object(own),
+    ]
+  }
+
+  private func addedTokens() -> [JSON] {
+    var tokens: [JSON] = []
+    for (id, type) in vocabulary.types.enumerated() {
+      guard [Kind.unknown, Kind.control, Kind.userDefined].contains(type), !texts[id].isEmpty else {
+        continue
+      }
+      tokens.append([
+        "id": JSON(id), "content": .string(texts[id]), "special": .bool(type != Kind.userDefined),
+        "normalized": false, "lstrip": false, "rstrip": false, "single_word": false,
+      ])
+    }
+    return tokens
+  }
+
+  private func frame(addsBOS: Bool) throws(Failure) -> JSON {
+    guard addsBOS, let bos = vocabulary.bosToken else { return .null }
+    let name = try text(bos, "bos_token_id")
+    let special: JSONObject = [
+      name: ["id": .string(name), "ids": .array([JSON(Int(bos))]), "tokens": .array([.string(name)])]
+    ]
+    let bosPiece: JSON = ["SpecialToken": ["id": .string(name), "type_id": 0]]
+    let first: JSON = ["Sequence": ["id": "A", "type_id": 0]]
+    let second: JSON = ["Sequence": ["id": "B", "type_id": 1]]
+    return [
+      "type": "TemplateProcessing", "single": [bosPiece, first],
+      "pair": [bosPiece, first, bosPiece, second], "special_tokens": .object(special),
+    ]
+  }
+}
