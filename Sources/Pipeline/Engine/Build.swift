@@ -44,6 +44,8 @@ public final class Build {
       let key = key(of: stage, inputs)
       if let marker = try reusable(key) {
         progress.reuse(stage.name, key.short)
+        // A crash may have come between the record and the removal of what led to it.
+        try? FileManager.default.removeItem(atPath: store.partialFolder + "/" + key.digest.hex)
         done.append(marker)
       } else {
         done.append(try run(stage, key, inputs, &files))

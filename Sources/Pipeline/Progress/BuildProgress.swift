@@ -52,14 +52,14 @@ public final class BuildProgress: Sendable {
     self.write = write
   }
 
-  func start(_ stages: [(name: String, unit: String, work: Double)]) {
+  package func start(_ stages: [(name: String, unit: String, work: Double)]) {
     state.withLock {
       $0 = State()
       $0.stages = stages.map { Entry(name: $0.name, unit: $0.unit, work: $0.work) }
     }
   }
 
-  func reuse(_ name: String, _ key: String) {
+  package func reuse(_ name: String, _ key: String) {
     state.withLock { state in
       if let index = state.stages.firstIndex(where: { $0.name == name }) {
         state.stages[index].isOver = true
@@ -68,7 +68,7 @@ public final class BuildProgress: Sendable {
     }
   }
 
-  func begin(_ name: String) {
+  package func begin(_ name: String) {
     state.withLock { state in
       state.current = state.stages.firstIndex { $0.name == name }
       state.meter = RateMeter()
@@ -81,7 +81,7 @@ public final class BuildProgress: Sendable {
     }
   }
 
-  func report(_ done: Int, of total: Int, _ note: String) {
+  package func report(_ done: Int, of total: Int, _ note: String) {
     state.withLock { state in
       let now = clock()
       state.done = done
@@ -95,7 +95,7 @@ public final class BuildProgress: Sendable {
     }
   }
 
-  func end(_ name: String, seconds: Double) {
+  package func end(_ name: String, seconds: Double) {
     state.withLock { state in
       if let index = state.current {
         state.stages[index].isOver = true

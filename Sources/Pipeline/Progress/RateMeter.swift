@@ -1,11 +1,13 @@
 /// How fast something counts up, from its recent past.
 ///
 /// The first report only sets the start: a resumed stage begins in the middle.
-struct RateMeter {
+package struct RateMeter {
   private var samples: [(count: Int, time: Double)] = []
   private static let kept = 32
 
-  mutating func add(_ count: Int, at time: Double) {
+  package init() {}
+
+  package mutating func add(_ count: Int, at time: Double) {
     if let last = samples.last, last.count == count {
       return
     }
@@ -25,7 +27,7 @@ struct RateMeter {
     return Double(last.count - first.count) / (last.time - first.time)
   }
 
-  func secondsLeft(of total: Int) -> Double? {
+  package func secondsLeft(of total: Int) -> Double? {
     guard let last = samples.last, let rate, total >= last.count else { return nil }
     return Double(total - last.count) / rate
   }

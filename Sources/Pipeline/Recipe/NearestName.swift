@@ -1,7 +1,7 @@
 /// Which known name a misspelt one was meant to be.
-enum NearestName {
+package enum NearestName {
   /// The known name with the fewest edits, if they are few enough for a slip of the hand.
-  static func of(_ name: String, among known: [String]) -> String? {
+  package static func of(_ name: String, among known: [String]) -> String? {
     guard name.utf8.count <= 64 else { return nil }
     let ranked = known.map { (name: $0, distance: distance(name.lowercased(), $0.lowercased())) }
     guard let best = ranked.min(by: { $0.distance < $1.distance }) else { return nil }
@@ -9,7 +9,7 @@ enum NearestName {
   }
 
   /// Insertions, deletions, replacements and swaps of neighbours (optimal string alignment).
-  static func distance(_ a: String, _ b: String) -> Int {
+  package static func distance(_ a: String, _ b: String) -> Int {
     let a = Array(a.utf8)
     let b = Array(b.utf8)
     var before = [Int](repeating: 0, count: b.count + 1)

@@ -1,0 +1,94 @@
+import Bytes
+import Pipeline
+import Synchronization
+import Testing
+
+@Suite struct ProgressTests {
+  /// A clock that a test turns by hand, and everything written so far.
+  final class World: Sendable {
+    private let now = Mutex(0.0)
+    private let text = Mutex("")
+    var time: Double {
+      get { now.withLock { $0 } }
+      set { now.withLock { $0 = newValue } }
+    }
+    var written: String { text.withLock { $0 } }
+    func write(_ new: String) { text.withLock { $0 += new } }
+  }
+
+  private func progress(_ style: BuildProgress.Style, _ world: World, width: Int = 60) -> BuildProgress {
+    BuildProgress(
+      style: style, clock: { world.time }, width: { width }, write: { world.write($0) })
+  }
+
+  @Test func plainLinesComeNowAndThenAndNameTheTimeLeft() {
+    let world = World()
+    let progress = progress(.plain, world)
+    progress.start([("import", "tensor", 1), ("compress", "block", 10), ("verify", "window", 10)])
+    progress.reuse("import", "abc")
+    progress.begin("compress")
+    for block in 0...10 {
+      world.time = Double(block)
+      progress.report(block, of: 20, "loss 0.5")
+    }
+    let lines = world.written.split(separator: "\n").map(String.init)
+    #expect(
+      lines == [
+        "import     reused (abc)", "compress   begins",
+        "compress   block 5 of 20 (25 %); 15 s left, 35 s in all; loss 0.5",
+        "compress   block 10 of 20 (50 %); 10 s left, 30 s in all; loss 0.5",
+      ])
+    #expect(!world.written.contains("\u{1B}"))
+  }
+
+  @Test(arguments: [20, 40, 60, 200])
+  func redrawnLinesNeverWrap(width: Int) {
+    let world = World()
+    let progress = progress(.redrawn(color: false), world, width: width)
+    progress.start([("compress", "block", 1)])
+    progress.begin("compress")
+    for block in 0...30 {
+      world.time = Double(block) * 7
+      progress.report(block, of: 30, "relative error 0.0123, damping raised twice")
+    }
+    let drawn = world.written.split(separator: "\r").map { $0.replacing("\u{1B}[K", with: "") }
+    #expect(drawn.count == 30)
+    for line in drawn { #expect(line.count < width, "\(line)") }
+    progress.end("compress", seconds: 210)
+    #expect(world.written.hasSuffix("compress   done in 3:30  relative error 0.0123, damping raised twice\n"))
+  }
+
+  @Test func quietSaysNothing() {
+    let world = World()
+    let progress = progress(.quiet, world)
+    progress.start([("compress", "block", 1)])
+    progress.begin("compress")
+    world.time = 100
+    progress.report(1, of: 2, "")
+    progress.end("compress", seconds: 100)
+    #expect(world.written.isEmpty)
+  }
+
+  /// A resumed stage starts in the middle; what an earlier run did must not count as speed.
+  @Test func theRateCountsOnlyWhatThisRunDid() throws {
+    var meter = RateMeter()
+    meter.add(900, at: 0)
+    #expect(meter.secondsLeft(of: 1000) == nil)
+    meter.add(910, at: 10)
+    #expect(try #require(meter.secondsLeft(of: 1000)) == 90)
+  }
+
+  @Test func theRateFollowsLongRuns() throws {
+    var meter = RateMeter()
+    for step in 0...10_000 { meter.add(step, at: Double(step) * 0.5) }
+    #expect(abs(try #require(meter.secondsLeft(of: 10_100)) - 50) < 1)
+  }
+
+  @Test(arguments: [
+    (0.0, "0.0 s"), (9.94, "9.9 s"), (9.96, "10 s"), (59.4, "59 s"), (60, "1:00"), (3599.6, "1:00:00"),
+    (7505, "2:05:05"), (-1, "?"), (.nan, "?"),
+  ])
+  func secondsInWords(seconds: Double, text: String) {
+    #expect(TimeText.short(seconds) == text)
+  }
+}

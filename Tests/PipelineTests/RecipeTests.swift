@@ -1,0 +1,261 @@
+import Bytes
+import Foundation
+import Pipeline
+import TestSupport
+import Testing
+
+@Suite struct RecipeTests {
+  let folder: TemporaryFolder
+
+  init() throws {
+    folder = try TemporaryFolder()
+    try folder.write("data/train.txt", "text")
+    try folder.write("data/dev.txt", "text")
+    try folder.write("model/config.json", "{}")
+  }
+
+  private func read(_ yaml: String, _ environment: [String: String] = [:]) throws -> Recipe {
+    try Recipe(yaml: yaml, path: folder.file("small.yaml"), environment: environment)
+  }
+
+  /// The problems, one line each, without the file's name.
+  private func problems(_ yaml: String) -> (kind: Failure.Kind, lines: [String])? {
+    let failure = #expect(throws: Failure.self) { try read(yaml) }
+    guard let failure else { return nil }
+    if let place = failure.place { return (failure.kind, [place + ": " + failure.finding]) }
+    let lines = failure.finding.split(separator: "\n").dropFirst()
+    return (failure.kind, lines.map { $0.trimmingCharacters(in: .whitespaces) })
+  }
+
+  private let least = """
+    model: model
+    calibration: {text: data/train.txt}
+
+    """
+
+  @Test func theLeastRecipeHasDefaultsForEverythingElse() throws {
+    let recipe = try read(least)
+    #expect(recipe.name == "small")
+    #expect(recipe.model == folder.file("model"))
+    #expect(recipe.calibration.windows == 128)
+    #expect(recipe.calibration.length == 512)
+    #expect(recipe.compression.method == .gptq)
+    #expect(recipe.compression.bits == 4)
+    #expect(recipe.compression.groupSize == 64)
+    #expect(recipe.compression.actOrder && recipe.compression.staticGroups)
+    #expect(recipe.prompt == nil)
+    #expect(recipe.evaluations.isEmpty)
+    #expect(recipe.gate.all.isEmpty)
+  }
+
+  @Test func aFullRecipeIsReadFieldByField() throws {
+    let recipe = try read(
+      """
+      name: tiny-3bit
+      seed: 7
+      model: model
+      calibration: {text: data/train.txt, windows: 8, length: 64, selection: consecutive}
+      compression:
+        method: rtn
+        bits: 3
+        group_size: row
+        symmetric: yes
+        act_order: false
+        damping: 0.05
+        range: clip
+        embeddings: bf16
+      prompt:
+        name: general
+        tokens: 5
+        steps: 20
+        batch: 2
+        length: 32
+        learning_rate: 1e-2
+        warmup: 4
+        schedule: cosine
+        clip_norm: 0
+        init: vocabulary
+        validation: {text: data/dev.txt, windows: 3, every: 10}
+      evaluation:
+        - {text: data/dev.txt, name: dev, protocol: ctp-1024, seqlen: 48, windows: 6}
+        - text: data/train.txt
+      gate:
+        max_ratio_to_full: 2
+        dev: {max_ppl: 30.5}
+      output: out.ctpack
+      memory: 1.5 GiB
+      """)
+    #expect(recipe.calibration.seed == 7)
+    #expect(recipe.compression.groupSize == nil)
+    #expect(recipe.compression.symmetric)
+    #expect(recipe.compression.embeddings == .bf16)
+    #expect(recipe.prompt?.text == folder.file("data/train.txt"))
+    #expect(recipe.prompt?.clipNorm == nil)
+    #expect(recipe.prompt?.learningRate == 0.01)
+    #expect(recipe.prompt?.seed == 7)
+    #expect(recipe.evaluations.map(\.name) == ["dev", "train"])
+    #expect(recipe.gate.limits(for: "dev").maxPerplexity == 30.5)
+    #expect(recipe.gate.limits(for: "dev").maxRatioToFull == 2)
+    #expect(recipe.gate.limits(for: "train").maxPerplexity == nil)
+    #expect(recipe.output == folder.file("out.ctpack"))
+    #expect(recipe.memory == 1_610_612_736)
+  }
+
+  @Test func allProblemsAreListedAtOnceWithTheirLines() throws {
+    let found = try #require(
+      problems(
+        """
+        modle: model
+        calibration:
+          text: data/train.txt
+          windows: many
+          length: 1
+        compression:
+          bitz: 3
+          bits: 5
+          damping: -0.5
+          range: clib
+        gate: {max_ppl: 3}
+        """))
+    #expect(found.kind == .invalidData)
+    #expect(
+      found.lines == [
+        "line 1: model: is missing: it needs the path of a file",
+        "line 1: the recipe: unknown key `modle` (did you mean `model`?)",
+        "line 4: calibration.windows: expected a whole number, found `many`",
+        "line 5: calibration.length: 1 lies outside 2...1048576",
+        "line 7: compression: unknown key `bitz` (did you mean `bits`?)",
+        "line 8: compression.bits: weights of 5 bits can't be packed: use 2, 3, 4 or 8",
+        "line 9: compression.damping: -0.5 lies outside 0.0...1.0",
+        "line 10: compression.range: expected one of min-max, clip, clip-weighted, found `clib` "
+          + "(did you mean `clip`?)",
+        "line 11: gate.max_ppl: there is no evaluation that could meet it",
+      ])
+  }
+
+  @Test(arguments: [
+    ("compression: {bits: 3.5}", "line 3: compression.bits: expected a whole number, found `3.5`"),
+    ("compression: {bits: \"3\"}", "line 3: compression.bits: expected a whole number, found `3`"),
+    ("compression: {symmetric: 1}", "line 3: compression.symmetric: expected true or false, found `1`"),
+    ("compression: 4", "line 3: compression: expected `name: value` pairs, found `4`"),
+    (
+      "compression: {static_groups: false}",
+      "line 3: compression.static_groups: act_order with groups needs static_groups, "
+        + "because groups on disk are runs of neighbours"
+    ),
+    (
+      "compression: {method: rtn, range: clip-weighted}",
+      "line 3: compression.range: clip-weighted needs statistics that rtn doesn't gather: use clip"
+    ),
+    ("name: ../up", "line 3: name: use letters, digits, `-`, `_` and `.` only"),
+    ("memory: lots", "line 3: memory: expected an amount like `512 MiB` or `1.5 GiB`, found `lots`"),
+    (
+      "prompt: {tokens: 4}",
+      "line 3: prompt.validation: is missing: the best prompt is chosen on text of its own"
+    ),
+    (
+      "prompt: {name: auto, validation: {text: data/dev.txt}}",
+      "line 3: prompt.name: `auto` can't name a prompt (`none` and `auto` mean something else)"
+    ),
+    ("gate: {max_ppl: 3}", "line 3: gate.max_ppl: there is no evaluation that could meet it"),
+    (
+      "evaluation: [{text: data/dev.txt}, {text: data/dev.txt}]",
+      "line 3: evaluation: two evaluations are called `dev`: give one another `name`"
+    ),
+    (
+      "evaluation: {text: data/dev.txt}\ngate: {min_gap_closed: 0.5}",
+      "line 4: gate.min_gap_closed: needs a prompt: it is the prompt that closes the gap"
+    ),
+    ("seed: 1\nseed: 2", "line 3: the key `seed` is given twice"),
+    ("output: [a, b]", "line 3: output: expected a text, found a list"),
+    ("? [a]\n: 1", "line 3: a key of the recipe is not a name"),
+  ])
+  func impossibleValuesAreNamed(yaml: String, expected: String) throws {
+    let found = try #require(problems(least + yaml))
+    #expect(found.kind == .invalidData)
+    #expect(found.lines == [expected])
+  }
+
+  @Test func missingFilesAloneAreMissingInputs() throws {
+    let found = try #require(
+      problems("model: gone\ncalibration:\n  text: data/nowhere.txt\n"))
+    #expect(found.kind == .inputMissing)
+    #expect(
+      found.lines == [
+        "line 1: model: \(folder.file("gone")) does not exist",
+        "line 3: calibration.text: \(folder.file("data/nowhere.txt")) does not exist",
+      ])
+    let mixed = try #require(problems("model: gone\ncalibration: {text: data/train.txt, x: 1}"))
+    #expect(mixed.kind == .invalidData)
+  }
+
+  @Test func environmentVariablesStandInPaths() throws {
+    let yaml = "model: ${MODELS}/model\ncalibration: {text: data/train.txt}"
+    #expect(try read(yaml, ["MODELS": folder.path]).model == folder.file("model"))
+    let found = try #require(problems(yaml))
+    #expect(found.kind == .inputMissing)
+    #expect(found.lines == ["line 1: model: the environment variable MODELS is not set"])
+  }
+
+  @Test func aMissingRecipeIsAMissingInput() {
+    let failure = #expect(throws: Failure.self) { try Recipe(path: folder.file("none.yaml")) }
+    #expect(failure?.kind == .inputMissing)
+  }
+
+  /// Each file is refused quickly, whatever it tries.
+  @Test(arguments: hostile.keys.sorted())
+  func hostileFilesAreRefused(name: String) throws {
+    let content = try #require(Self.hostile[name])
+    let path = try folder.write("hostile.yaml", content)
+    let clock = ContinuousClock()
+    var failure: Failure?
+    let time = clock.measure {
+      failure = #expect(throws: Failure.self) { try Recipe(path: path) }
+    }
+    #expect(failure?.kind == .invalidData, "\(failure?.description ?? "")")
+    #expect(failure?.file == path)
+    #expect(time < .seconds(2))
+  }
+
+  static let hostile: [String: [UInt8]] = {
+    func text(_ text: String) -> [UInt8] { Array(text.utf8) }
+    var bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n"
+    for i in 1..<20 {
+      bomb += "a\(i): &a\(i) [" + (0..<9).map { _ in "*a\(i - 1)" }.joined(separator: ",") + "]\n"
+    }
+    return [
+      "empty": [], "only a comment": text("# nothing\n"), "a scalar": text("hello"),
+      "a list": text("- 1\n- 2\n"), "not utf-8": [0x61, 0x3A, 0x20, 0xFF, 0xFE, 0x0A],
+      "utf-16": [0xFF, 0xFE, 0x61, 0x00, 0x3A, 0x00], "a NUL": text("a: \u{0}b"),
+      "alias bomb": text(bomb),
+      "alias bomb behind carriage returns": text(
+        "# x\r" + bomb.replacing("\n", with: "\r")),
+      "deep brackets": text("a: " + String(repeating: "[", count: 100_000)),
+      "deep closed brackets": text(
+        "a: " + String(repeating: "[", count: 900) + String(repeating: "]", count: 900)),
+      "deep indentation": text(
+        (0..<300).map { String(repeating: " ", count: $0) + "a:\n" }.joined()),
+      "huge": [UInt8](repeating: UInt8(ascii: "a"), count: 1 << 20),
+      "two documents": text("a: 1\n---\nb: 2\n"), "unclosed quote": text("a: \"b\n"),
+      "unknown alias": text("a: *nobody\n"), "self alias": text("&a a: *a\n"),
+      "tab indentation": text("a:\n\t- b\n"), "many questions": text(String(repeating: "? ", count: 5000)),
+      "many braces": text(String(repeating: "{a: ", count: 5000)),
+      "binary": (0..<4096).map { UInt8(truncatingIfNeeded: $0 &* 131 &+ 7) },
+    ]
+  }()
+}
+
+@Suite struct NearestNameTests {
+  @Test(arguments: [
+    ("bitz", "bits"), ("learning_rte", "learning_rate"), ("Bits", "bits"), ("tokesn", "tokens"),
+  ])
+  func slipsFindTheirName(slip: String, name: String) {
+    #expect(NearestName.of(slip, among: ["bits", "learning_rate", "tokens", "damping"]) == name)
+  }
+
+  @Test func strangersFindNone() {
+    #expect(NearestName.of("zzzzzz", among: ["bits", "damping"]) == nil)
+    #expect(NearestName.distance("", "abc") == 3)
+    #expect(NearestName.distance("ab", "ba") == 1)
+  }
+}
