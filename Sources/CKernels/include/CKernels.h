@@ -2,6 +2,14 @@
 
 // Kernels in C, each fast form beside a plain `_ref` twin. Callers (Numerics) check shapes; nothing
 // in here checks bounds.
-#include "thread_pool.h"
-#include "gptq_block.h"
+#include "dispatch.h"
+#include "dot_rows.h"
+#include "elementwise.h"
 #include "gguf_blocks.h"
+#include "gptq_block.h"
+#include "online_softmax.h"
+#include "rms_norm.h"
+#include "rotary.h"
+#include "swiglu.h"
+#include "thread_pool.h"
+#include "unpack_planar.h"

@@ -1,0 +1,46 @@
+#include "dispatch.h"
+
+#include <stdatomic.h>
+
+static atomic_int limit = ctk_level_avx512;
+
+int ctk_highest_level(void) {
+#if defined(__x86_64__)
+  // The built-in asks the operating system too, whether it saves the wide registers.
+  __builtin_cpu_init();
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") ||
+      !__builtin_cpu_supports("f16c"))
+    return ctk_level_plain;
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+    return ctk_level_avx512;
+  return ctk_level_avx2;
+#else
+  return ctk_level_plain;
+#endif
+}
+
+int ctk_level(void) {
+  static atomic_int highest = -1;
+  int level = atomic_load_explicit(&highest, memory_order_relaxed);
+  if (level < 0) {
+    level = ctk_highest_level();
+    atomic_store_explicit(&highest, level, memory_order_relaxed);
+  }
+  int wanted = atomic_load_explicit(&limit, memory_order_relaxed);
+  return level < wanted ? level : wanted;
+}
+
+int ctk_limit_level(int level) {
+  atomic_store(&limit, level);
+  return ctk_level();
+}
+
+int ctk_has_avx512_bf16(void) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx512bf16") != 0;
+#else
+  return 0;
+#endif
+}

@@ -1,0 +1,20 @@
+#pragma once
+
+/// What the fast kernels may use. Values are ordered: each level includes those below.
+enum ctk_level {
+  ctk_level_plain = 0,   // the architecture's baseline (SSE2 or NEON)
+  ctk_level_avx2 = 1,    // AVX2, FMA, F16C
+  ctk_level_avx512 = 2,  // AVX-512 F, BW, DQ, VL beside the above
+};
+
+/// The level in use: the processor's, or a lower one that was asked for.
+int ctk_level(void);
+
+/// The highest level that this processor and its operating system support.
+int ctk_highest_level(void);
+
+/// Limits the level from now on (for tests and comparisons); returns the level then in use.
+int ctk_limit_level(int level);
+
+/// Whether the processor has bfloat16 products in AVX-512.
+int ctk_has_avx512_bf16(void);

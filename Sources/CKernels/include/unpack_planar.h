@@ -1,0 +1,35 @@
+#pragma once
+#include <stdint.h>
+
+/// A weight matrix in planar packing. In blocks of 64 codes, 8·bits bytes each:
+///   8 bits: byte i = code[i]
+///   4 bits: byte i = code[i] | code[32 + i] << 4                            (i < 32)
+///   2 bits: byte i = code[i] | code[16 + i] << 2 | code[32 + i] << 4 | code[48 + i] << 6
+///   3 bits: the low two bits as above (16 bytes), then bit j of 8 bytes = bit 2 of code[j]
+/// w = (code − zero)·scale·2^scale_exponent.
+struct ctk_packed {
+  intptr_t rows, columns;
+  int bits;             // 2, 3, 4 or 8
+  intptr_t group_size;  // columns per scale; the last group of a row may be shorter
+  int scale_exponent;
+  const uint8_t *codes;   // each row padded to whole blocks; with a mask: survivors, one stream
+  const uint8_t *scales;  // float16, [rows, groups]
+  const uint8_t *zeros;   // codes over the flattened [rows·groups]; null: 2^(bits − 1) everywhere
+  const uint8_t *mask;    // bit j of a row = column j is kept; rows padded to 64; null: all
+  const int64_t *row_starts;  // with a mask: how many survivors stand before each row
+};
+
+/// Decodes rows first..<last into out, `stride` floats apart. `scratch` holds 64·(blocks + 2) bytes,
+/// where blocks = ceil(columns / 64).
+void ctk_unpack_planar(
+    const struct ctk_packed *w, intptr_t first, intptr_t last, float *out, intptr_t stride,
+    uint8_t *scratch);
+void ctk_unpack_planar_ref(
+    const struct ctk_packed *w, intptr_t first, intptr_t last, float *out, intptr_t stride,
+    uint8_t *scratch);
+
+/// float16 and bfloat16 (little-endian, any alignment) to float32, exact.
+void ctk_widen_f16(const uint8_t *in, float *out, intptr_t n);
+void ctk_widen_f16_ref(const uint8_t *in, float *out, intptr_t n);
+void ctk_widen_bf16(const uint8_t *in, float *out, intptr_t n);
+void ctk_widen_bf16_ref(const uint8_t *in, float *out, intptr_t n);

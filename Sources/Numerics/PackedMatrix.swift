@@ -1,0 +1,137 @@
+import Bytes
+import CKernels
+
+/// A weight matrix [rows, columns] as 2, 3, 4 or 8 bit codes with a float16 scale per group of
+/// columns, in the planar layout of the bundle (drawn in CKernels/include/unpack_planar.h):
+/// w = (code − zero)·scale·2^scaleExponent. With a mask only the kept weights have codes, and the
+/// others are exactly 0.
+public struct PackedMatrix: Sendable {
+  public let rows: Int
+  public let columns: Int
+  public let bits: Int
+  public let groupSize: Int
+  /// Row after row in whole blocks of 64; with a mask one stream over the survivors.
+  public let codes: ByteSlice
+  /// float16, [rows, groups].
+  public let scales: ByteSlice
+  /// Codes over the flattened [rows·groups]; nil means 2^(bits − 1) everywhere.
+  public let zeros: ByteSlice?
+  /// One bit per weight, 1 = kept, rows padded to 64 with zero bits; nil means all are kept.
+  public let mask: ByteSlice?
+  public let scaleExponent: Int
+  /// How many survivors stand before each row, and in all; empty without a mask.
+  private let rowStarts: [Int64]
+
+  /// Throws `invalidData` where the parts' sizes don't fit the shape.
+  public init(
+    rows: Int, columns: Int, bits: Int, groupSize: Int, codes: ByteSlice, scales: ByteSlice,
+    zeros: ByteSlice? = nil, mask: ByteSlice? = nil, scaleExponent: Int = 0
+  ) throws(Failure) {
+    guard [2, 3, 4, 8].contains(bits) else {
+      throw Failure(.invalidData, "a packed matrix has \(bits)-bit codes; 2, 3, 4 and 8 exist")
+    }
+    guard (1...1 << 31).contains(rows), (1...1 << 31).contains(columns),
+      rows.multipliedReportingOverflow(by: columns).partialValue <= 1 << 40, groupSize >= 1
+    else {
+      throw Failure(
+        .invalidData, "a packed matrix of \(rows) × \(columns) in groups of \(groupSize)")
+    }
+    // Beyond ±60 every float16 scale becomes zero, infinite or close to it.
+    guard (-60...60).contains(scaleExponent) else {
+      throw Failure(.invalidData, "a scale exponent of \(scaleExponent); −60 to 60 are allowed")
+    }
+    let size = PackedSize(rows: rows, columns: columns, bits: bits, groupSize: groupSize)
+    try Self.require(scales, size.scales, "scales")
+    if let zeros { try Self.require(zeros, size.zeros, "zeros") }
+    if let mask {
+      try Self.require(mask, size.mask, "mask")
+      rowStarts = try Self.countSurvivors(mask, rows: rows, columns: columns)
+      try Self.require(codes, size.codes(survivors: Int(rowStarts[rows])), "codes")
+    } else {
+      rowStarts = []
+      try Self.require(codes, size.codes, "codes")
+    }
+    self.rows = rows
+    self.columns = columns
+    self.bits = bits
+    self.groupSize = groupSize
+    self.codes = codes
+    self.scales = scales
+    self.zeros = zeros
+    self.mask = mask
+    self.scaleExponent = scaleExponent
+  }
+
+  /// The number of weights with a code.
+  public var survivors: Int { rowStarts.last.map { Int($0) } ?? rows * columns }
+
+  private static func require(_ part: ByteSlice, _ size: Int, _ name: String) throws(Failure) {
+    guard part.count == size else {
+      throw Failure(.invalidData, "its \(name) are \(part.count) bytes; its shape needs \(size)")
+    }
+  }
+
+  private static func countSurvivors(
+    _ mask: ByteSlice, rows: Int, columns: Int
+  ) throws(Failure) -> [Int64] {
+    let words = (columns + 63) / 64
+    let padding: UInt64 = columns % 64 == 0 ? 0 : ~0 << UInt64(columns % 64)
+    var starts: [Int64] = [0]
+    starts.reserveCapacity(rows + 1)
+    var total: Int64 = 0
+    for row in 0..<rows {
+      var word: UInt64 = 0
+      for i in 0..<words {
+        word = mask.integer(at: (row * words + i) * 8) ?? 0
+        total += Int64(word.nonzeroBitCount)
+      }
+      guard word & padding == 0 else {
+        throw Failure(.invalidData, "the mask's row \(row) keeps columns beyond \(columns)")
+      }
+      starts.append(total)
+    }
+    return starts
+  }
+
+  /// Bytes of scratch that decoding needs.
+  var scratchSize: Int { 64 * ((columns + 63) / 64 + 2) }
+
+  /// Calls `body` with the kernels' view of this matrix.
+  func withDescription(_ body: (UnsafePointer<ctk_packed>) -> Void) {
+    unsafe rowStarts.withUnsafeBufferPointer { starts in
+      var view = unsafe ctk_packed()
+      unsafe view.rows = rows
+      unsafe view.columns = columns
+      unsafe view.bits = Int32(bits)
+      unsafe view.group_size = min(groupSize, columns)
+      unsafe view.scale_exponent = Int32(scaleExponent)
+      // The slices keep their memory alive until this function returns.
+      unsafe view.codes = Self.base(codes)
+      unsafe view.scales = Self.base(scales)
+      unsafe view.zeros = zeros.flatMap { unsafe Self.base($0) }
+      unsafe view.mask = mask.flatMap { unsafe Self.base($0) }
+      unsafe view.row_starts = starts.baseAddress
+      unsafe body(&view)
+    }
+    withExtendedLifetime(self) {}
+  }
+
+  private static func base(_ slice: ByteSlice) -> UnsafePointer<UInt8>? {
+    unsafe slice.withUnsafeBytes { unsafe $0.baseAddress?.assumingMemoryBound(to: UInt8.self) }
+  }
+}
+
+/// How many bytes each part of a packed matrix has.
+struct PackedSize {
+  let rows: Int
+  let columns: Int
+  let bits: Int
+  let groupSize: Int
+
+  var groups: Int { (columns - 1) / groupSize + 1 }
+  var codes: Int { rows * ((columns + 63) / 64) * 8 * bits }
+  var scales: Int { rows * groups * 2 }
+  var zeros: Int { codes(survivors: rows * groups) }
+  var mask: Int { rows * ((columns + 63) / 64) * 8 }
+  func codes(survivors: Int) -> Int { (survivors + 63) / 64 * 8 * bits }
+}

@@ -1,0 +1,102 @@
+import Bytes
+import CKernels
+
+/// A linear layer's weights [rows = outputs, columns = inputs], as they are stored. Products decode
+/// what they need piece by piece; a full float32 copy exists only where `dense()` is asked for.
+public enum Weight: Sendable {
+  case dense(Tensor)
+  case half(HalfKind, ByteSlice, rows: Int, columns: Int)
+  case packed(PackedMatrix)
+
+  /// The two 16-bit formats, little-endian.
+  public enum HalfKind: Sendable {
+    case f16
+    case bf16
+  }
+
+  /// The number of outputs.
+  public var rows: Int {
+    switch self {
+    case .dense(let tensor): tensor.rows
+    case .half(_, _, let rows, _): rows
+    case .packed(let matrix): matrix.rows
+    }
+  }
+
+  /// The number of inputs.
+  public var columns: Int {
+    switch self {
+    case .dense(let tensor): tensor.columns
+    case .half(_, _, _, let columns): columns
+    case .packed(let matrix): matrix.columns
+    }
+  }
+
+  /// All weights in float32.
+  public func dense() -> Tensor {
+    if case .dense(let tensor) = self { return tensor }
+    let result = Tensor(uninitialized: [rows, columns])
+    Parallel.ranges(rows, grain: 64) { range in
+      unsafe decode(range, into: result.pointer + range.lowerBound * columns)
+    }
+    return result
+  }
+
+  /// Copies the rows with these numbers into `result` [rowIndices.count, columns].
+  public func gather(_ rowIndices: [Int32], into result: Tensor) {
+    precondition(
+      result.rows == rowIndices.count && result.columns == columns && !result.isReadOnly,
+      "\(rowIndices.count) rows of \(columns) into \(result.shape)")
+    precondition(rowIndices.allSatisfy { $0 >= 0 && Int($0) < rows }, "row beyond \(rows)")
+    Parallel.ranges(rowIndices.count, grain: 64) { range in
+      for i in range {
+        let row = Int(rowIndices[i])
+        unsafe decode(row..<row + 1, into: result.pointer + i * columns)
+      }
+    }
+  }
+
+  /// Decodes some rows into packed float32 rows.
+  func decode(_ range: Range<Int>, into output: UnsafeMutablePointer<Float>) {
+    precondition(range.lowerBound >= 0 && range.upperBound <= rows)
+    let count = range.count * columns
+    switch self {
+    case .dense(let tensor):
+      unsafe output.update(from: tensor.pointer + range.lowerBound * columns, count: count)
+    case .half(let kind, let bytes, _, _):
+      precondition(bytes.count == rows * columns * 2, "\(bytes.count) bytes of 16-bit weights")
+      unsafe bytes.withUnsafeBytes { source in
+        guard let base = source.baseAddress else { return }
+        let first = unsafe (base + range.lowerBound * columns * 2).assumingMemoryBound(
+          to: UInt8.self)
+        switch kind {
+        case .f16: unsafe ctk_widen_f16(first, output, count)
+        case .bf16: unsafe ctk_widen_bf16(first, output, count)
+        }
+      }
+    case .packed(let matrix):
+      unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: matrix.scratchSize) { scratch in
+        guard let scratch = scratch.baseAddress else { return }
+        unsafe matrix.withDescription { view in
+          unsafe ctk_unpack_planar(
+            view, range.lowerBound, range.upperBound, output, columns, scratch)
+        }
+      }
+    }
+  }
+
+  /// Some rows in float32: where they are for dense weights, else decoded into `scratch`.
+  func floats(
+    _ range: Range<Int>, scratch: UnsafeMutablePointer<Float>
+  ) -> UnsafePointer<Float> {
+    if case .dense(let tensor) = self {
+      return unsafe UnsafePointer(tensor.pointer + range.lowerBound * columns)
+    }
+    unsafe decode(range, into: scratch)
+    return unsafe UnsafePointer(scratch)
+  }
+
+  var isDense: Bool {
+    if case .dense = self { true } else { false }
+  }
+}
