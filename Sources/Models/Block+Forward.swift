@@ -1,0 +1,47 @@
+import Numerics
+
+extension Block {
+  /// The block on `activations.input`; the residual stream after it goes to `output` [R, d], which may be the
+  /// input itself where nobody needs the input any more.
+  func forward(
+    _ activations: BlockActivations, plan: RowPlan, scratch: ForwardScratch, into output: Tensor
+  ) {
+    forwardToGate(activations, plan: plan, scratch: scratch)
+    SwiGLU.forward(gate: activations.gate, up: activations.up, into: scratch.hidden)
+    output.copy(from: activations.middle)
+    down.apply(scratch.hidden, into: output, accumulate: true)
+  }
+
+  /// All of the block but its last product: exactly what the backward pass reads. Run again where activations
+  /// are recomputed, it gives the same bits.
+  func forwardToGate(_ a: BlockActivations, plan: RowPlan, scratch: ForwardScratch) {
+    RMSNorm.forward(
+      a.input, gain: inputNorm, epsilon: configuration.rmsNormEpsilon, into: scratch.norm,
+      inverseRMS: a.inputScale)
+    attend(scratch.norm, q: a.q, k: a.k, v: a.v, plan: plan, into: a.attended, a.logSumExp)
+    a.middle.copy(from: a.input)
+    o.apply(a.attended, into: a.middle, accumulate: true)
+    RMSNorm.forward(
+      a.middle, gain: postNorm, epsilon: configuration.rmsNormEpsilon, into: scratch.norm,
+      inverseRMS: a.middleScale)
+    gate.apply(scratch.norm, into: a.gate)
+    up.apply(scratch.norm, into: a.up)
+  }
+
+  /// Projections, rotation and attention on normalised rows [R, d] → [R, heads·headDim].
+  func attend(
+    _ rows: Tensor, q queries: Tensor, k keys: Tensor, v values: Tensor, plan: RowPlan,
+    into attended: Tensor, _ logSumExp: Tensor?
+  ) {
+    let newKeys = keys.rows(plan.newKeyRows)
+    q.apply(rows, into: queries)
+    k.apply(rows, into: newKeys)
+    v.apply(rows, into: values.rows(plan.newKeyRows))
+    plan.rotary.apply(
+      to: queries, heads: configuration.heads, positions: plan.positions, inverse: false)
+    plan.rotary.apply(
+      to: newKeys, heads: configuration.kvHeads, positions: plan.positions, inverse: false)
+    Attention.forward(
+      q: queries, k: keys, v: values, shape: plan.shape, into: attended, logSumExp: logSumExp)
+  }
+}

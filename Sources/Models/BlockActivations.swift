@@ -1,0 +1,84 @@
+import Checkpoints
+import Numerics
+
+/// What one block's backward pass needs of its forward pass, for R rows and K key rows.
+///
+/// `input` is shared with the block before (its output); the rest belongs to this object.
+final class BlockActivations {
+  /// The residual stream before the block [R, d].
+  var input: Tensor
+  /// 1/RMS of `input` [R].
+  let inputScale: Tensor
+  /// Rotated queries [R, heads·headDim].
+  let q: Tensor
+  /// Rotated keys, and values [K, kvHeads·headDim]; in a cache where a prefix is cached.
+  var k: Tensor
+  var v: Tensor
+  /// Attention's output [R, heads·headDim] and its softmax normalisers [R, heads].
+  let attended: Tensor
+  let logSumExp: Tensor
+  /// The residual stream between attention and feed-forward [R, d], and its 1/RMS [R].
+  let middle: Tensor
+  let middleScale: Tensor
+  /// [R, intermediate]
+  let gate: Tensor
+  let up: Tensor
+
+  /// - Parameter keys: where keys and values live when not in buffers of their own (a cache).
+  init(_ c: ModelConfiguration, plan: RowPlan, input: Tensor, keys: (k: Tensor, v: Tensor)? = nil) {
+    let rows = plan.rows
+    self.input = input
+    inputScale = Tensor([rows])
+    q = Tensor([rows, c.heads * c.headDim])
+    k = keys?.k ?? Tensor([plan.keyRows, c.kvHeads * c.headDim])
+    v = keys?.v ?? Tensor([plan.keyRows, c.kvHeads * c.headDim])
+    attended = Tensor([rows, c.heads * c.headDim])
+    logSumExp = Tensor([rows, c.heads])
+    middle = Tensor([rows, c.hiddenSize])
+    middleScale = Tensor([rows])
+    gate = Tensor([rows, c.intermediateSize])
+    up = Tensor([rows, c.intermediateSize])
+  }
+
+  /// Bytes of one object for `plan`, its input (shared with the block before) left out.
+  static func byteCount(_ c: ModelConfiguration, plan: RowPlan) -> Int {
+    let perRow = 2 + 2 * c.heads * c.headDim + c.heads + c.hiddenSize + 2 * c.intermediateSize
+    return 4 * (plan.rows * perRow + 2 * plan.keyRows * c.kvHeads * c.headDim)
+  }
+}
+
+/// Buffers whose content no other block needs: one set serves a whole forward pass.
+final class ForwardScratch {
+  /// A norm's output [R, d].
+  let norm: Tensor
+  /// silu(gate)·up [R, intermediate].
+  let hidden: Tensor
+
+  init(_ c: ModelConfiguration, rows: Int) {
+    norm = Tensor([rows, c.hiddenSize])
+    hidden = Tensor([rows, c.intermediateSize])
+  }
+}
+
+/// The gradients inside one block; one set serves a whole backward pass.
+final class BackwardScratch {
+  let norm: Tensor
+  let hidden: Tensor
+  let gate: Tensor
+  let up: Tensor
+  let attended: Tensor
+  let q: Tensor
+  let k: Tensor
+  let v: Tensor
+
+  init(_ c: ModelConfiguration, plan: RowPlan) {
+    norm = Tensor([plan.rows, c.hiddenSize])
+    hidden = Tensor([plan.rows, c.intermediateSize])
+    gate = Tensor([plan.rows, c.intermediateSize])
+    up = Tensor([plan.rows, c.intermediateSize])
+    attended = Tensor([plan.rows, c.heads * c.headDim])
+    q = Tensor([plan.rows, c.heads * c.headDim])
+    k = Tensor([plan.keyRows, c.kvHeads * c.headDim])
+    v = Tensor([plan.keyRows, c.kvHeads * c.headDim])
+  }
+}

@@ -1,0 +1,19 @@
+/// How many bytes a backward pass may spend on activations kept from the forward pass.
+///
+/// What doesn't fit is recomputed block by block; the numbers are the same bit for bit. The residual stream between
+/// blocks and the buffers of one block are always there and not counted.
+public struct MemoryBudget: Sendable, Equatable {
+  public let bytes: Int
+
+  public init(bytes: Int) { self.bytes = bytes }
+
+  /// Everything kept.
+  public static let unlimited = MemoryBudget(bytes: .max)
+  /// Everything recomputed.
+  public static let minimal = MemoryBudget(bytes: 0)
+  /// 384 MiB: leaves a run on a small model well under 1 GiB.
+  public static let standard = MemoryBudget(bytes: 384 << 20)
+
+  /// How many items of `size` bytes fit.
+  func count(of size: Int) -> Int { size == 0 ? .max : max(0, bytes / size) }
+}

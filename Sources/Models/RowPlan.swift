@@ -1,0 +1,57 @@
+import Bytes
+import Checkpoints
+import Numerics
+
+/// Which rows a pass runs on, and where each stands: a shared prefix once, then B sequences of T tokens.
+///
+/// A prompt's rows are the same for every sequence of a batch (nothing after them can change them), so they are
+/// computed once, not B times.
+public struct RowPlan: Sendable {
+  public let shape: AttentionShape
+  /// The position of each row of the residual stream, from 0 at the start of the prefix.
+  public let positions: [Int32]
+  public let rotary: RotaryTable
+
+  /// Rows of the residual stream, queries and outputs.
+  public var rows: Int { positions.count }
+  /// Rows of keys and values, those of a cached prefix included.
+  public var keyRows: Int { shape.prefix + shape.sequences * shape.length }
+  /// The key rows that this pass computes; earlier ones lie in a cache.
+  var newKeyRows: Range<Int> { (keyRows - rows)..<keyRows }
+  /// The rows of the residual stream that belong to the sequences.
+  var sequenceRows: Range<Int> { (rows - shape.sequences * shape.length)..<rows }
+
+  /// - Parameters:
+  ///   - cachedPrefix: true where the prefix's keys and values are in a cache and its rows are not computed.
+  ///   - rotary: a table of at least `prefix + length` positions; made here where nil.
+  /// - Throws: `usage` where the positions exceed a sliding attention window (exact there only while nothing
+  ///   slides out of it).
+  public init(
+    _ configuration: ModelConfiguration, prefix: Int = 0, sequences: Int, length: Int,
+    cachedPrefix: Bool = false, rotary: RotaryTable? = nil
+  ) throws(Failure) {
+    try configuration.checkPositions(prefix + length)
+    shape = AttentionShape(
+      heads: configuration.heads, kvHeads: configuration.kvHeads, headDim: configuration.headDim,
+      prefix: prefix, sequences: sequences, length: length, queriesFromPrefix: !cachedPrefix)
+    var positions = cachedPrefix ? [] : (0..<prefix).map(Int32.init)
+    for _ in 0..<sequences { positions += (prefix..<prefix + length).map(Int32.init) }
+    self.positions = positions
+    self.rotary = rotary ?? configuration.rotaryTable(positions: prefix + length)
+  }
+}
+
+extension ModelConfiguration {
+  func rotaryTable(positions: Int) -> RotaryTable {
+    RotaryTable(
+      headDim: headDim, positions: positions, inverseFrequencies: inverseFrequencies(),
+      attentionFactor: 1)
+  }
+
+  func checkPositions(_ count: Int) throws(Failure) {
+    guard let slidingWindow, count > slidingWindow else { return }
+    throw Failure(
+      .usage, "\(count) positions, but the model attends to a sliding window of \(slidingWindow)",
+      advice: "use at most \(slidingWindow) positions, the prompt included")
+  }
+}
