@@ -1,0 +1,43 @@
+import Bytes
+import Checkpoints
+import Numerics
+
+/// A forward pass that keeps nothing but its buffers, for any number of runs over the same number of rows.
+final class ForwardPass {
+  let model: LanguageModel
+  let plan: RowPlan
+  /// The residual stream [R, d]: set it, `run`, and read what leaves the last block.
+  let x: Tensor
+  private let activations: BlockActivations
+  private let scratch: ForwardScratch
+
+  init(_ model: LanguageModel, plan: RowPlan, cache: KeyValueCache? = nil) {
+    self.model = model
+    self.plan = plan
+    let c = model.configuration
+    x = Tensor([plan.rows, c.hiddenSize])
+    activations = BlockActivations(
+      c, plan: plan, input: x, keys: cache.map { $0.rows(plan.keyRows, layer: 0) })
+    scratch = ForwardScratch(c, rows: plan.rows)
+  }
+
+  /// All blocks, in place on `x`. With a cache, its prefix must be the plan's; the new keys and values stay in
+  /// the cache behind it.
+  func run(cache: KeyValueCache? = nil) throws(Failure) {
+    for layer in 0..<model.configuration.layers {
+      if let cache {
+        (activations.k, activations.v) = cache.rows(plan.keyRows, layer: layer)
+      }
+      try model.block(layer).forward(activations, plan: plan, scratch: scratch, into: x)
+    }
+  }
+
+  /// `model.norm` over rows of `x`.
+  func normalised(_ rows: Range<Int>) -> Tensor {
+    let out = Tensor([rows.count, model.configuration.hiddenSize])
+    RMSNorm.forward(
+      x.rows(rows), gain: model.finalNorm, epsilon: model.configuration.rmsNormEpsilon, into: out,
+      inverseRMS: nil)
+    return out
+  }
+}

@@ -1,0 +1,108 @@
+import Bytes
+import Checkpoints
+import Numerics
+
+/// Scores texts: the negative log-likelihood of each real token but the first, with or without a soft prompt.
+///
+/// A prompt's keys and values are computed once, here, and serve every window. Buffers are kept between calls.
+/// Not for use from two threads at once.
+public final class Scorer {
+  /// Rows of one pass; equally long sequences are scored together up to this many.
+  private static let rowsPerPass = 1024
+
+  private let model: LanguageModel
+  private let promptRows: Int
+  private let cache: KeyValueCache?
+  private var pass: ForwardPass?
+
+  /// - Parameter prompt: soft prompt [n, d], nil or empty for none.
+  /// - Throws: `usage` where the prompt's width isn't the model's.
+  public init(_ model: LanguageModel, prompt: Tensor? = nil) throws(Failure) {
+    self.model = model
+    guard let prompt, prompt.rows > 0 else {
+      (promptRows, cache) = (0, nil)
+      return
+    }
+    try model.check(prompt: prompt)
+    promptRows = prompt.rows
+    let cache = KeyValueCache(model.configuration, capacity: promptRows)
+    let plan = try RowPlan(
+      model.configuration, sequences: 1, length: promptRows, cachedPrefix: true)
+    let pass = ForwardPass(model, plan: plan, cache: cache)
+    pass.x.copy(from: prompt)
+    try pass.run(cache: cache)
+    cache.keep(promptRows)
+    self.cache = cache
+  }
+
+  /// Negative log-likelihoods in nats: for each sequence of T tokens its T − 1 targets, tokens 1 ..< T.
+  ///
+  /// Token 0 is never scored, not even by the prompt's last position, so that the same tokens are scored with and
+  /// without a prompt.
+  public func nll(_ sequences: [[Int32]]) throws(Failure) -> [[Float]] {
+    var result: [[Float]] = []
+    var start = 0
+    while start < sequences.count {
+      let length = sequences[start].count
+      let most = max(1, Self.rowsPerPass / max(1, length))
+      var end = start + 1
+      while end < sequences.count, end - start < most, sequences[end].count == length { end += 1 }
+      result += try score(Array(sequences[start..<end]), length: length)
+      start = end
+    }
+    return result
+  }
+
+  private func score(_ batch: [[Int32]], length: Int) throws(Failure) -> [[Float]] {
+    guard length > 1 else { return batch.map { _ in [] } }
+    let hidden = try hidden(batch, length: length)
+    let losses = CrossEntropy.loss(
+      hidden: hidden, head: model.head, targets: Self.targets(batch))
+    return batch.indices.map { Array(losses[$0 * length..<($0 + 1) * length - 1]) }
+  }
+
+  /// Logits [T, V] of one sequence, in float32.
+  public func logits(_ ids: [Int32]) throws(Failure) -> Tensor {
+    let hidden = try hidden([ids], length: ids.count)
+    let logits = Tensor([ids.count, model.configuration.vocabularySize])
+    model.head.apply(hidden, into: logits)
+    return logits
+  }
+
+  /// The final norm's output for every token of the batch [B·T, d].
+  private func hidden(_ batch: [[Int32]], length: Int) throws(Failure) -> Tensor {
+    let ids = batch.flatMap(\.self)
+    try model.check(ids)
+    let pass = try pass(sequences: batch.count, length: length)
+    model.embedding.gather(ids, into: pass.x)
+    try pass.run(cache: cache)
+    return pass.normalised(pass.plan.sequenceRows)
+  }
+
+  private func pass(sequences: Int, length: Int) throws(Failure) -> ForwardPass {
+    if let pass, pass.plan.shape.sequences == sequences, pass.plan.shape.length == length {
+      return pass
+    }
+    pass = nil
+    let plan = try RowPlan(
+      model.configuration, prefix: promptRows, sequences: sequences, length: length,
+      cachedPrefix: true)
+    cache?.reserve(plan.keyRows)
+    let new = ForwardPass(model, plan: plan, cache: cache)
+    pass = new
+    return new
+  }
+
+  /// For each row the token after it; −1 (not scored) for the last of a sequence.
+  static func targets(_ batch: [[Int32]]) -> [Int32] {
+    batch.flatMap { $0.dropFirst() + [-1] }
+  }
+}
+
+extension LanguageModel {
+  /// Negative log-likelihoods of `sequences` after `prompt` [n, d]: T − 1 values for a sequence of T tokens, the
+  /// same tokens with and without a prompt. For many calls with one prompt, use a `Scorer`.
+  public func nll(sequences: [[Int32]], prompt: Tensor? = nil) throws(Failure) -> [[Float]] {
+    try Scorer(self, prompt: prompt).nll(sequences)
+  }
+}
