@@ -1,0 +1,73 @@
+import Bytes
+
+/// How a text is cut into windows and which of its tokens are scored. Two perplexities can be compared only where
+/// their protocols have the same id, so the id is stored with every number.
+///
+/// | id | windows | scored |
+/// |---|---|---|
+/// | `ctp-N` (`ctp-1024`) | N tokens, one after the other, tail dropped, no BOS | N − 1 per window |
+/// | `gptq-N` (`gptq-2048`) | the same cut; the id says that the text is a GPTQ variant | N − 1 per window |
+/// | `llamacpp-N` (`llamacpp-512`) | the same cut, each window's first token replaced by BOS where the vocabulary has one | the last half: targets N/2 + 1 ..< N |
+///
+/// The `llamacpp` rule is that of llama.cpp's `perplexity` tool: of the logits at positions N/2 ..< N − 1, each is
+/// scored against the token after it.
+public struct PerplexityProtocol: Hashable, Sendable {
+  public enum Family: String, CaseIterable, Sendable {
+    case ctp, gptq, llamacpp
+  }
+
+  public let family: Family
+  /// Tokens per window.
+  public let length: Int
+
+  /// - Throws: `usage` where a window of `length` has nothing to score.
+  public init(_ family: Family, length: Int) throws(Failure) {
+    guard length >= 4, length <= 1 << 20 else {
+      throw Failure(
+        .usage, "a window of \(length) tokens can't be scored", advice: "use 4 to 1048576")
+    }
+    self.family = family
+    self.length = length
+  }
+
+  /// Reads an id such as "ctp-1024".
+  public init(id: String) throws(Failure) {
+    let parts = id.split(separator: "-", omittingEmptySubsequences: false)
+    guard parts.count == 2, let family = Family(rawValue: String(parts[0])),
+      let length = Int(parts[1]), String(length) == parts[1]
+    else {
+      throw Failure(
+        .usage, "there is no perplexity protocol “\(id)”",
+        advice: "use ctp-N, gptq-N or llamacpp-N, N tokens per window")
+    }
+    try self.init(family, length: length)
+  }
+
+  public static let standard = PerplexityProtocol(fixed: .ctp, length: 1024)
+  public static let gptq2048 = PerplexityProtocol(fixed: .gptq, length: 2048)
+  public static let llamacpp512 = PerplexityProtocol(fixed: .llamacpp, length: 512)
+
+  private init(fixed family: Family, length: Int) {
+    self.family = family
+    self.length = length
+  }
+
+  public var id: String { "\(family.rawValue)-\(length)" }
+
+  /// The first target scored in a window; the last is always `length` − 1. Token 0 never is.
+  public var firstTarget: Int { family == .llamacpp ? length / 2 + 1 : 1 }
+
+  /// Tokens scored per window.
+  public var targetsPerWindow: Int { length - firstTarget }
+
+  /// Whole windows in a text of `tokens` tokens.
+  public func windowCount(tokens: Int) -> Int { tokens / length }
+
+  /// Window `index` of `ids`.
+  /// - Parameter bos: the vocabulary's BOS where it wants one before a text; used by `llamacpp` alone.
+  public func window(_ index: Int, of ids: [Int32], bos: Int32?) -> [Int32] {
+    var window = Array(ids[index * length..<(index + 1) * length])
+    if family == .llamacpp, let bos { window[0] = bos }
+    return window
+  }
+}
