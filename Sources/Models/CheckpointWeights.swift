@@ -1,5 +1,4 @@
 import Bytes
-import Bundle
 import Checkpoints
 import Numerics
 
@@ -13,14 +12,11 @@ struct CheckpointWeights: WeightStore {
 
   func matrix(_ key: String, rows: Int, columns: Int) throws(Failure) -> Weight {
     try check(key, [rows, columns])
-    if let (layout, bytes) = try source.storedHalfOrFloat(key) {
-      switch layout {
-      case .f16: return .half(.f16, bytes, rows: rows, columns: columns)
-      case .bf16: return .half(.bf16, bytes, rows: rows, columns: columns)
-      default: break
-      }
+    switch source.storedFloats(key) {
+    case (.f16, let bytes)?: return .half(.f16, bytes, rows: rows, columns: columns)
+    case (.bf16, let bytes)?: return .half(.bf16, bytes, rows: rows, columns: columns)
+    default: return .dense(try source.tensor(key))
     }
-    return .dense(try source.tensor(key))
   }
 
   func vector(_ key: String, count: Int) throws(Failure) -> Tensor {

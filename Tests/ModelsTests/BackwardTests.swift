@@ -1,0 +1,69 @@
+import Models
+import Numerics
+import Testing
+
+@Suite(.serialized) struct BackwardTests {
+  /// Central differences of the loss along random directions, against the gradient's projection on them.
+  @Test(arguments: [nil, 8, 4, 3, 2] as [Int?]) func finiteDifferences(_ bits: Int?) throws {
+    let seed = UInt64.random(in: 0...UInt64.max)
+    print("seed \(seed), bits \(bits ?? 32)")
+    let model = try TinyModel.make(seed: seed, bits: bits)
+    let ids = TinyModel.sequences(2, length: 11, seed: seed &+ 1)
+    let prompt = TinyModel.prompt(4, seed: seed &+ 2)
+    let (_, gradient) = try model.promptGradient(sequences: ids, prompt: prompt)
+    var random = SeededGenerator(seed: seed &+ 3)
+    for _ in 0..<3 {
+      let direction = TinyModel.normals(prompt.count, 1, &random)
+      let step: Float = 2e-3
+      func loss(_ sign: Float) throws -> Double {
+        let moved = zip(prompt.values, direction).map { $0 + sign * step * $1 }
+        return mean(try model.nll(sequences: ids, prompt: Tensor(prompt.shape, moved)))
+      }
+      let measured = try (loss(1) - loss(-1)) / (2 * Double(step))
+      let expected = zip(gradient.values, direction).reduce(0.0) { $0 + Double($1.0 * $1.1) }
+      let size = gradient.values.reduce(0.0) { $0 + Double($1 * $1) }.squareRoot()
+      #expect(abs(measured - expected) <= 5e-3 * size)
+    }
+  }
+
+  @Test func keptAndRecomputedActivationsGiveTheSameBits() throws {
+    let model = try TinyModel.make(seed: 5, bits: 3)
+    let ids = TinyModel.sequences(3, length: 13, seed: 6)
+    let prompt = TinyModel.prompt(5, seed: 7)
+    let all = try model.promptGradient(sequences: ids, prompt: prompt, budget: .unlimited)
+    // 44 rows of some 200 numbers each: room for one block or two, not three.
+    for budget in [.minimal, MemoryBudget(bytes: 50_000), MemoryBudget(bytes: 90_000)] {
+      let some = try model.promptGradient(sequences: ids, prompt: prompt, budget: budget)
+      #expect(some.loss == all.loss)
+      #expect(some.gradient.values == all.gradient.values)
+    }
+  }
+
+  @Test func threadsDoNotChangeTheBits() throws {
+    let before = Parallel.threads
+    defer { Parallel.threads = before }
+    let model = try TinyModel.make(seed: 8, bits: 4)
+    let ids = TinyModel.sequences(4, length: 29, seed: 9)
+    let prompt = TinyModel.prompt(6, seed: 10)
+    func run(threads: Int) throws -> ([[Float]], Double, [Float]) {
+      Parallel.threads = threads
+      let (loss, gradient) = try model.promptGradient(sequences: ids, prompt: prompt)
+      return (try model.nll(sequences: ids, prompt: prompt), loss, gradient.values)
+    }
+    let (one, two) = (try run(threads: 1), try run(threads: 2))
+    #expect(one.0 == two.0)
+    #expect(one.1 == two.1)
+    #expect(one.2 == two.2)
+  }
+
+  @Test func stepsOfOtherShapesDoNotDisturbEachOther() throws {
+    let model = try TinyModel.make(seed: 11)
+    let (short, long) = (TinyModel.sequences(1, length: 5, seed: 1), TinyModel.sequences(2, length: 9, seed: 2))
+    let prompt = TinyModel.prompt(3, seed: 3)
+    let objective = PromptObjective(model)
+    let first = try objective.gradient(sequences: long, prompt: prompt)
+    _ = try objective.gradient(sequences: short, prompt: prompt)
+    let again = try objective.gradient(sequences: long, prompt: prompt)
+    #expect(first.gradient.values == again.gradient.values)
+  }
+}

@@ -1,0 +1,79 @@
+import Models
+import Numerics
+import Testing
+
+@Suite struct StagedBlockTests {
+  let length = 7
+  let ids = TinyModel.sequences(5, length: 7, seed: 41)
+
+  /// Runs all blocks stage by stage over chunks of `sequences` sequences, and scores with the model's own tail.
+  func run(
+    _ model: LanguageModel, sequences: [Int], budget: MemoryBudget = .standard,
+    replacing: [Int: [LinearName: Weight]] = [:]
+  ) throws -> [Float] {
+    var (chunks, start) = ([Tensor](), 0)
+    for count in sequences {
+      chunks.append(try model.embed(ids[start..<start + count].flatMap(\.self)))
+      start += count
+    }
+    for layer in 0..<model.configuration.layers {
+      var staged = try StagedBlock(
+        model.block(layer), chunks: chunks, length: length, budget: budget)
+      for stage in BlockStage.allCases {
+        for chunk in staged.chunks {
+          let input = staged.inputs(of: stage, chunk: chunk)
+          #expect(input.rows == chunks[chunk].rows)
+          #expect(input.columns == model.configuration.shape(of: stage.linears[0]).columns)
+        }
+        staged.commit(
+          stage, weights: (replacing[layer] ?? [:]).filter { $0.key.stage == stage })
+      }
+    }
+    return chunks.flatMap(\.values)
+  }
+
+  /// The residual stream behind the last block, from the scorer's view: logits through an identity head are the
+  /// normalised rows, so compare losses of the two paths instead.
+  func losses(_ model: LanguageModel, residual: [Float]) -> [Float] {
+    let width = model.configuration.hiddenSize
+    let x = Tensor([residual.count / width, width], residual)
+    let hidden = Tensor(x.shape)
+    RMSNorm.forward(
+      x, gain: model.finalNorm, epsilon: model.configuration.rmsNormEpsilon, into: hidden,
+      inverseRMS: nil)
+    let targets = ids.flatMap { $0.dropFirst() + [-1] }
+    let all = CrossEntropy.loss(hidden: hidden, head: model.head, targets: targets)
+    return zip(all, targets).filter { $0.1 >= 0 }.map(\.0)
+  }
+
+  @Test func anUnchangedBlockIsTheModelsOwn() throws {
+    let model = try TinyModel.make(seed: 42)
+    let expected = try model.nll(sequences: ids).flatMap(\.self)
+    let residual = try run(model, sequences: [2, 2, 1])
+    #expect(relativeDeviation(losses(model, residual: residual), expected) <= 1e-5)
+  }
+
+  @Test func budgetsGiveTheSameBits() throws {
+    let model = try TinyModel.make(seed: 43, bits: 4)
+    let all = try run(model, sequences: [2, 2, 1], budget: .unlimited)
+    #expect(try run(model, sequences: [2, 2, 1], budget: .minimal) == all)
+    #expect(try run(model, sequences: [2, 2, 1], budget: MemoryBudget(bytes: 3000)) == all)
+  }
+
+  /// Committing other weights stage by stage is running a model that has them.
+  @Test func committedWeightsAreUsedFromThereOn() throws {
+    let model = try TinyModel.make(seed: 44)
+    let other = try TinyModel.make(seed: 44, bits: 2)
+    var replacing: [Int: [LinearName: Weight]] = [:]
+    for layer in 0..<model.configuration.layers {
+      let block = try other.block(layer)
+      replacing[layer] = Dictionary(
+        uniqueKeysWithValues: LinearName.allCases.map { ($0, block[$0].weight) })
+    }
+    let residual = try run(model, sequences: [5], replacing: replacing)
+    let expected = try other.nll(sequences: ids).flatMap(\.self)
+    #expect(relativeDeviation(losses(model, residual: residual), expected) <= 1e-4)
+    let unchanged = try model.nll(sequences: ids).flatMap(\.self)
+    #expect(relativeDeviation(losses(model, residual: residual), unchanged) > 1e-2)
+  }
+}
