@@ -1,0 +1,96 @@
+import Bytes
+import Checkpoints
+import Evaluation
+import Foundation
+import Models
+import Numerics
+import TestSupport
+import Testing
+
+@Suite struct PerplexityMeterTests {
+  let model: LanguageModel
+  let ids: [Int32]
+  let rule: PerplexityProtocol
+
+  init() throws {
+    let folder = RealModel.packageRoot + "/Tests/ModelsTests/Golden/llama-odd"
+    model = try LanguageModel(source: Checkpoint.open(folder))
+    var random = SeededGenerator(seed: 3)
+    ids = (0..<101).map { _ in Int32(random.below(131)) }
+    rule = try PerplexityProtocol(.ctp, length: 16)
+  }
+
+  func prompt(_ tokens: Int) throws -> (name: String, vectors: Tensor) {
+    ("p", try model.embed((0..<tokens).map { Int32($0 + 3) }))
+  }
+
+  @Test func itIsTheMeanOverRealTokensOnly() throws {
+    for prompt in [nil, try prompt(5)] {
+      var meter = try PerplexityMeter(model, ids: ids, rule: rule, prompt: prompt)
+      let result = try meter.run()
+      // By hand: every window on its own, prompt positions and first tokens left out.
+      let losses = try (0..<6).flatMap { window in
+        try model.nll(
+          sequences: [Array(ids[window * 16..<(window + 1) * 16])], prompt: prompt?.vectors)[0]
+      }.map(Double.init)
+      #expect(result.scoredTokens == 90 && losses.count == 90)
+      #expect(result.windows == 6 && result.tokens == 101)
+      #expect(result.prompt == prompt?.name)
+      let mean = losses.reduce(0, +) / 90
+      #expect(abs(result.nll - mean) < 1e-9)
+      #expect(abs(result.value - exp(mean)) < 1e-6 * exp(mean))
+      let variance = losses.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / 89
+      #expect(abs(result.standardError / (exp(mean) * (variance / 90).squareRoot()) - 1) < 1e-9)
+    }
+  }
+
+  @Test func llamaCppScoresTheLastHalf() throws {
+    let rule = try PerplexityProtocol(.llamacpp, length: 16)
+    var meter = try PerplexityMeter(model, ids: ids, rule: rule, limit: 1, bos: 1)
+    let result = try meter.run()
+    let window = [1] + ids[1..<16]
+    let losses = try model.nll(sequences: [Array(window)])[0]
+    #expect(result.scoredTokens == 7)
+    let mean = losses[8...].reduce(0.0) { $0 + Double($1) } / 7
+    #expect(abs(result.nll - mean) < 1e-9)
+  }
+
+  @Test func stoppedAndTakenUpAgainItEndsWithTheSameBits() throws {
+    var whole = try PerplexityMeter(model, ids: ids, rule: rule, prompt: prompt(3))
+    let expected = try whole.run()
+    for stop in 0...6 {
+      var first = try PerplexityMeter(model, ids: ids, rule: rule, prompt: prompt(3))
+      for _ in 0..<stop { try first.step() }
+      let saved = try JSONEncoder().encode(first.state)
+      let state = try JSONDecoder().decode(PerplexityMeter.State.self, from: saved)
+      var second = try PerplexityMeter(
+        model, ids: ids, rule: rule, prompt: prompt(3), state: state)
+      #expect(try second.run() == expected)
+    }
+  }
+
+  @Test func aStateOfAnotherMeasurementIsRefused() throws {
+    var meter = try PerplexityMeter(model, ids: ids, rule: rule)
+    try meter.step()
+    let other = try PerplexityProtocol(.ctp, length: 8)
+    #expect { _ = try PerplexityMeter(model, ids: ids, rule: other, state: meter.state) } throws: {
+      ($0 as? Failure)?.kind == .invalidData
+    }
+  }
+
+  @Test func aTextShorterThanAWindowIsRefused() throws {
+    #expect { _ = try PerplexityMeter(model, ids: Array(ids[..<15]), rule: rule) } throws: {
+      ($0 as? Failure)?.kind == .usage
+    }
+  }
+
+  @Test func theCallerCanStopBetweenWindows() throws {
+    var meter = try PerplexityMeter(model, ids: ids, rule: rule)
+    #expect(throws: Failure.self) {
+      _ = try meter.run { meter throws(Failure) in
+        if meter.state.windows == 2 { throw Failure(.interrupted, "stopped") }
+      }
+    }
+    #expect(meter.state.windows == 2)
+  }
+}

@@ -1,0 +1,111 @@
+import Bytes
+import Checkpoints
+import Models
+import Numerics
+import Prompts
+import TestSupport
+import Testing
+
+@Suite struct PromptLearnerTests {
+  let model: LanguageModel
+  let training: [Int32]
+  let validation: [Int32]
+  var settings = PromptSettings()
+
+  /// A text with a pattern that a prompt can tell the model about: few tokens, in a fixed cycle with noise.
+  static func text(_ count: Int, seed: UInt64) -> [Int32] {
+    var random = SeededGenerator(seed: seed)
+    return (0..<count).map { Int32(random.below(10) == 0 ? random.below(131) : 11 + 7 * ($0 % 5)) }
+  }
+
+  init() throws {
+    let folder = RealModel.packageRoot + "/Tests/ModelsTests/Golden/llama-odd"
+    model = try LanguageModel(source: Checkpoint.open(folder))
+    training = Self.text(700, seed: 1)
+    validation = Self.text(100, seed: 2)
+    (settings.tokens, settings.steps, settings.batch, settings.length) = (6, 40, 3, 20)
+    (settings.learningRate, settings.warmupSteps) = (0.05, 4)
+    (settings.validationEvery, settings.validationWindows, settings.seed) = (10, 4, 9)
+  }
+
+  func learner(_ settings: PromptSettings) throws -> PromptLearner {
+    try PromptLearner(
+      model, settings: settings, trainingIDs: training, validationIDs: validation)
+  }
+
+  @Test(arguments: PromptSettings.Initialisation.allCases)
+  func itLowersTheValidationPerplexity(_ initialisation: PromptSettings.Initialisation) throws {
+    var settings = settings
+    settings.initialisation = initialisation
+    var learner = try learner(settings)
+    let start = learner.state.bestPerplexity
+    var steps: [Int] = []
+    let best = try learner.run { report, _ throws(Failure) in steps.append(report.step) }
+    print("\(initialisation): \(learner.state.validationWithoutPrompt) \(start) → \(learner.state.bestPerplexity)")
+    #expect(steps == Array(1...40))
+    #expect(learner.state.bestPerplexity < 0.8 * start)
+    #expect(learner.state.curve.map(\.step) == [0, 10, 20, 30, 40])
+    #expect(learner.state.bestPerplexity == learner.state.curve.map(\.perplexity).min())
+    #expect(best.values == learner.state.best)
+  }
+
+  /// With a learning rate that ruins the prompt, the one before the first step stays the best.
+  @Test func theBestIsKeptNotTheLast() throws {
+    var settings = settings
+    (settings.learningRate, settings.steps) = (50, 10)
+    var learner = try learner(settings)
+    let start = learner.state.prompt
+    let best = try learner.run()
+    #expect(learner.state.bestStep == 0)
+    #expect(best.values == start)
+    #expect(learner.state.prompt != start)
+  }
+
+  @Test func savedAndTakenUpAgainItEndsWithTheSameBits() throws {
+    var settings = settings
+    (settings.steps, settings.validationEvery) = (7, 3)
+    var whole = try learner(settings)
+    var saved = [whole.state.bytes]
+    _ = try whole.run { _, learner throws(Failure) in saved.append(learner.state.bytes) }
+    for bytes in saved {
+      let state = try PromptLearner.State(parsing: ByteSlice(bytes))
+      #expect(state.bytes == bytes)
+      var resumed = try PromptLearner(
+        model, settings: settings, trainingIDs: training, validationIDs: validation, state: state,
+        budget: .minimal)
+      _ = try resumed.run()
+      #expect(resumed.state == whole.state)
+    }
+  }
+
+  @Test func damagedStatesAreRefused() throws {
+    let bytes = try learner(settings).state.bytes
+    func isRefused(_ bytes: [UInt8]) -> Bool {
+      do { _ = try PromptLearner.State(parsing: ByteSlice(bytes)) } catch {
+        return error.kind == .invalidData
+      }
+      return false
+    }
+    for count in [0, 7, 23, 24, 100, bytes.count - 1] { #expect(isRefused(Array(bytes[..<count]))) }
+    #expect(isRefused(bytes + [0]))
+    for offset in [0, 8, 16, 23, 24, 40] {
+      var wrong = bytes
+      wrong[offset] ^= 0x55
+      #expect(isRefused(wrong), "byte \(offset)")
+    }
+  }
+
+  @Test func theSeedDecidesTheStart() throws {
+    var settings = settings
+    let first = try settings.start(for: model, trainingIDs: training).values
+    #expect(try settings.start(for: model, trainingIDs: training).values == first)
+    settings.seed += 1
+    #expect(try settings.start(for: model, trainingIDs: training).values != first)
+    settings.initialisation = .vocabulary
+    #expect(try settings.start(for: model, trainingIDs: []).rows == 6)
+    settings.initialisation = .text
+    #expect { _ = try settings.start(for: model, trainingIDs: [1, 2]) } throws: {
+      ($0 as? Failure)?.kind == .usage
+    }
+  }
+}
