@@ -12,7 +12,7 @@ struct CheckpointWeights: WeightStore {
 
   func matrix(_ key: String, rows: Int, columns: Int) throws(Failure) -> Weight {
     try check(key, [rows, columns])
-    switch source.storedFloats(key) {
+    switch source.storedHalfOrFloat(key) {
     case (.f16, let bytes)?: return .half(.f16, bytes, rows: rows, columns: columns)
     case (.bf16, let bytes)?: return .half(.bf16, bytes, rows: rows, columns: columns)
     default: return .dense(try source.tensor(key))

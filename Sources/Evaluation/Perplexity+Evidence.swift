@@ -1,0 +1,35 @@
+import Bundle
+import Bytes
+
+extension Perplexity {
+  /// The record that a bundle keeps of this measurement.
+  ///
+  /// - Parameters:
+  ///   - text: the text's name, without a path, and the digest of its content.
+  ///   - model: what was measured ("full", "compressed" …), and the digest of its weights.
+  public func evidence(
+    text: (name: String, digest: SHA256Digest?), model: (name: String, digest: SHA256Digest?)
+  ) -> EvidenceRecord {
+    EvidenceRecord(
+      protocol: protocolID, text: text.name, textDigest: text.digest, model: model.name,
+      modelDigest: model.digest, prompt: prompt, ppl: value, pplStandardError: standardError,
+      nll: nll * Double(scoredTokens), scoredTokens: scoredTokens, tokens: tokens, windows: windows)
+  }
+
+  /// What a pair of measurements, without and with a prompt, says about it on given weights.
+  /// - Throws: `internalError` where the two didn't score the same tokens.
+  public static func validation(
+    without: Perplexity, with: Perplexity, weights: SHA256Digest,
+    text: (name: String, digest: SHA256Digest?)
+  ) throws(Failure) -> Validation {
+    guard without.protocolID == with.protocolID, without.windows == with.windows,
+      without.scoredTokens == with.scoredTokens
+    else {
+      throw Failure(
+        .internalError, "the perplexities without and with the prompt are not of the same tokens")
+    }
+    return Validation(
+      weights: weights, protocol: with.protocolID, text: text.name, textDigest: text.digest,
+      pplWithout: without.value, pplWith: with.value, scoredTokens: with.scoredTokens)
+  }
+}

@@ -1,0 +1,65 @@
+import Bundle
+import Bytes
+import Checkpoints
+import Numerics
+
+/// Weights of a bundle: packed ones stay packed, and all stay in the mapped file.
+struct BundleWeights: WeightStore {
+  let bundle: Bundle
+  let configuration: ModelConfiguration
+
+  init(_ bundle: Bundle) throws(Failure) {
+    self.bundle = bundle
+    configuration = try ModelConfiguration(canonical: bundle.configuration, file: bundle.path)
+  }
+
+  func contains(_ key: String) -> Bool { bundle.descriptors.contains { $0.name == key } }
+
+  func matrix(_ key: String, rows: Int, columns: Int) throws(Failure) -> Weight {
+    let stored = try stored(key, shape: [rows, columns])
+    let descriptor = stored.descriptor
+    if case .nm? = descriptor.sparsity { return try .dense(decoded(stored)) }
+    if let codes = stored.codes, let scales = stored.scales {
+      return .packed(
+        PackedMatrix(
+          rows: rows, columns: columns, bits: descriptor.bits, groupSize: descriptor.groupSize,
+          codes: codes, scales: scales, zeros: stored.zeros, mask: stored.mask,
+          scaleExponent: descriptor.scaleExponent))
+    }
+    if let values = stored.dense, descriptor.sparsity == nil {
+      switch descriptor.layout {
+      case .f16: return .half(.f16, values, rows: rows, columns: columns)
+      case .bf16: return .half(.bf16, values, rows: rows, columns: columns)
+      case .f32: return .dense(Tensor(mapping: values, shape: [rows, columns]))
+      default: break
+      }
+    }
+    return try .dense(decoded(stored))
+  }
+
+  func vector(_ key: String, count: Int) throws(Failure) -> Tensor {
+    try decoded(stored(key, shape: [count]))
+  }
+
+  private func decoded(_ stored: StoredTensor) throws(Failure) -> Tensor {
+    Tensor(stored.descriptor.shape, try stored.dequantized())
+  }
+
+  private func stored(_ key: String, shape: [Int]) throws(Failure) -> StoredTensor {
+    guard let stored = try bundle.tensor(named: key) else {
+      throw Failure(
+        .invalidData, file: bundle.path, at: "tensor \(key)",
+        "is missing, but the model's configuration needs it")
+    }
+    try checkShape(of: key, stored.descriptor.shape, is: shape, file: bundle.path)
+    return stored
+  }
+}
+
+extension LanguageModel {
+  /// The model of a bundle; its codes are used where they lie in the mapped file.
+  /// - Throws: `invalidData` where the bundle has no configuration, or a tensor is missing or misshapen.
+  public convenience init(bundle: Bundle, residency: Residency = .kept) throws(Failure) {
+    try self.init(store: BundleWeights(bundle), residency: residency)
+  }
+}
