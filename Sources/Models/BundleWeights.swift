@@ -13,7 +13,10 @@ struct BundleWeights: WeightStore {
     configuration = try ModelConfiguration(canonical: bundle.configuration, file: bundle.path)
   }
 
-  func contains(_ key: String) -> Bool { bundle.descriptors.contains { $0.name == key } }
+  func contains(_ key: String) -> Bool {
+    bundle.section(.tensorDense, named: key) != nil
+      || bundle.section(.tensorCodes, named: key) != nil
+  }
 
   func matrix(_ key: String, rows: Int, columns: Int) throws(Failure) -> Weight {
     let stored = try stored(key, shape: [rows, columns])

@@ -1,0 +1,130 @@
+import Bundle
+import Bytes
+
+/// A prompt of one bundle on its way onto another: checked before anything is written, then appended in place.
+///
+/// A prompt belongs to a base model and its tokenizer; between different compressions of that model it may move.
+/// On weights that it was never measured on it counts as unvalidated, and needs the user's word.
+public struct Transfer: Sendable {
+  /// The prompt as it will stand in the target, validations on other weights included.
+  public private(set) var prompt: Prompt
+  /// Digest of the target's tensors.
+  public let targetWeights: SHA256Digest
+  private let targetPath: String
+  private let evidence: [EvidenceRecord]
+
+  /// Chooses and checks; writes nothing.
+  ///
+  /// - Parameters:
+  ///   - name: the prompt's name in `source`; nil where it has only one.
+  ///   - newName: its name in `target`; nil keeps it.
+  /// - Throws: `usage` where the name leaves a choice or is taken, `notMet` where the prompt belongs to another
+  ///   base model, tokenizer or width.
+  public init(
+    _ name: String? = nil, from source: Bundle, to target: Bundle, as newName: String? = nil
+  ) throws(Failure) {
+    var prompt = try Self.choose(name, from: source)
+    try Self.checkWidth(of: prompt, on: target)
+    try Self.check(
+      "base model", bound: prompt.binding.baseModel, found: target.baseModelDigest, target)
+    try Self.check(
+      "tokenizer", bound: prompt.binding.tokenizer, found: target.tokenizerDigest, target)
+    prompt.name = newName ?? prompt.name
+    if let there = try target.prompt(named: prompt.name), there.embeddings != prompt.embeddings {
+      throw Failure(
+        .usage, file: target.path, at: "prompt “\(prompt.name)”",
+        "another prompt of this name is already there", advice: "give it a name with --as")
+    }
+    self.prompt = prompt
+    targetWeights = target.weightsDigest
+    targetPath = target.path
+    evidence = try target.evidence
+  }
+
+  /// Whether the prompt's own record has a measurement on the target's weights.
+  public var isValidated: Bool {
+    prompt.validatedOn.contains { $0.weights == targetWeights }
+  }
+
+  /// Takes a measurement on the target's weights into the prompt's record, in place of an earlier one of the same
+  /// protocol and text.
+  public mutating func add(_ validation: Validation) {
+    precondition(validation.weights == targetWeights, "measured on the target")
+    prompt.validatedOn.removeAll {
+      $0.weights == validation.weights && $0.protocol == validation.protocol
+        && $0.text == validation.text && $0.textDigest == validation.textDigest
+    }
+    prompt.validatedOn.append(validation)
+  }
+
+  /// Appends the prompt (and `records`, behind the evidence already there) to the target in place, in one commit.
+  ///
+  /// - Returns: the target's new generation.
+  /// - Throws: `notMet` where the prompt isn't validated on the target's weights and `allowUnvalidated` is false.
+  @discardableResult
+  public func write(
+    adding records: [EvidenceRecord] = [], allowUnvalidated: Bool = false
+  ) throws(Failure) -> UInt64 {
+    guard isValidated || allowUnvalidated else {
+      throw Failure(
+        .notMet, file: targetPath, at: "prompt “\(prompt.name)”",
+        "it was never measured on these weights",
+        advice: "measure it with --text FILE, or take it as it is with --allow-unvalidated")
+    }
+    var final = prompt
+    final.unvalidated = !isValidated
+    var sections = [NewSection.prompt(final)]
+    if !records.isEmpty {
+      let kept = evidence.filter { old in !records.contains { Self.isSameMeasurement($0, old) } }
+      sections.append(.evidence(kept + records))
+    }
+    return try BundleEditor.append(to: targetPath, sections: sections)
+  }
+
+  private static func isSameMeasurement(_ a: EvidenceRecord, _ b: EvidenceRecord) -> Bool {
+    a.protocol == b.protocol && a.text == b.text && a.textDigest == b.textDigest
+      && a.model == b.model && a.modelDigest == b.modelDigest && a.prompt == b.prompt
+      && a.windows == b.windows
+  }
+
+  private static func choose(_ name: String?, from source: Bundle) throws(Failure) -> Prompt {
+    let all = try source.prompts
+    let names = all.map(\.name).joined(separator: ", ")
+    if let name {
+      if let prompt = all.first(where: { $0.name == name }) { return prompt }
+      throw Failure(
+        .usage, file: source.path, "there is no prompt “\(name)”",
+        advice: all.isEmpty ? "the bundle has none" : "it has \(names)")
+    }
+    guard let only = all.first else {
+      throw Failure(.usage, file: source.path, "the bundle has no prompt")
+    }
+    guard all.count == 1 else {
+      throw Failure(
+        .usage, file: source.path, "there are \(all.count) prompts",
+        advice: "choose one of \(names) with --prompt")
+    }
+    return only
+  }
+
+  private static func checkWidth(of prompt: Prompt, on target: Bundle) throws(Failure) {
+    let width = try target.configuration.required("hidden_size", as: Int.self, file: target.path)
+    guard prompt.width == width else {
+      throw Failure(
+        .notMet, file: target.path, at: "prompt “\(prompt.name)”",
+        "its vectors are \(prompt.width) wide, the target's model is \(width)",
+        advice: "a prompt fits only compressions of the model it was learned on")
+    }
+  }
+
+  /// Digests that are not known on one side can't be compared: the measurement (or the user) decides then.
+  private static func check(
+    _ what: String, bound: SHA256Digest?, found: SHA256Digest?, _ target: Bundle
+  ) throws(Failure) {
+    guard let bound, let found, bound != found else { return }
+    throw Failure(
+      .notMet, file: target.path, at: what,
+      "the prompt is bound to \(bound.hex.prefix(12))…, the target has \(found.hex.prefix(12))…",
+      advice: "a prompt fits only compressions of the model and tokenizer it was learned with")
+  }
+}
