@@ -21,7 +21,7 @@ extension Block {
 
     o.applyTransposed(gradient, into: s.attended)
     Attention.backward(
-      s.attended, q: a.q, k: a.k, v: a.v, out: a.attended, logSumExp: a.logSumExp,
+      dOut: s.attended, q: a.q, k: a.k, v: a.v, out: a.attended, logSumExp: a.logSumExp,
       shape: plan.shape, dq: s.q, dk: s.k, dv: s.v)
     plan.rotary.apply(
       to: s.q, heads: configuration.heads, positions: plan.positions, inverse: true)

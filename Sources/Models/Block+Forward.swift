@@ -7,7 +7,7 @@ extension Block {
     _ activations: BlockActivations, plan: RowPlan, scratch: ForwardScratch, into output: Tensor
   ) {
     forwardToGate(activations, plan: plan, scratch: scratch)
-    SwiGLU.forward(gate: activations.gate, up: activations.up, into: scratch.hidden)
+    SwiGLU.forward(activations.gate, activations.up, into: scratch.hidden)
     output.copy(from: activations.middle)
     down.apply(scratch.hidden, into: output, accumulate: true)
   }

@@ -23,7 +23,7 @@ struct BundleWeights: WeightStore {
     let descriptor = stored.descriptor
     if case .nm? = descriptor.sparsity { return try .dense(decoded(stored)) }
     if let codes = stored.codes, let scales = stored.scales {
-      return .packed(
+      return try .packed(
         PackedMatrix(
           rows: rows, columns: columns, bits: descriptor.bits, groupSize: descriptor.groupSize,
           codes: codes, scales: scales, zeros: stored.zeros, mask: stored.mask,

@@ -36,8 +36,7 @@ final class ForwardPass {
   func normalised(_ rows: Range<Int>) -> Tensor {
     let out = Tensor([rows.count, model.configuration.hiddenSize])
     RMSNorm.forward(
-      x.rows(rows), gain: model.finalNorm, epsilon: model.configuration.rmsNormEpsilon, into: out,
-      inverseRMS: nil)
+      x.rows(rows), gain: model.finalNorm, epsilon: model.configuration.rmsNormEpsilon, into: out)
     return out
   }
 }

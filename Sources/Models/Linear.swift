@@ -16,7 +16,7 @@ public struct Linear: Sendable {
   /// y = W·x + b, or y += W·x + b.
   public func apply(_ x: Tensor, into y: Tensor, accumulate: Bool = false) {
     weight.apply(x, into: y, accumulate: accumulate)
-    if let bias { Vector.add(row: bias, toRowsOf: y) }
+    if let bias { Vector.addToRows(bias, of: y) }
   }
 
   /// dx = Wᵀ·dy, or dx += Wᵀ·dy.

@@ -94,8 +94,7 @@ public struct StagedBlock {
   private func normalised(_ chunk: Int, gain: Tensor) -> Tensor {
     let out = scratch.view(scratch.norm, residual[chunk].rows)
     RMSNorm.forward(
-      residual[chunk], gain: gain, epsilon: block.configuration.rmsNormEpsilon, into: out,
-      inverseRMS: nil)
+      residual[chunk], gain: gain, epsilon: block.configuration.rmsNormEpsilon, into: out)
     return out
   }
 
@@ -125,7 +124,7 @@ public struct StagedBlock {
     let up = scratch.view(scratch.up, out.rows)
     block.gate.apply(input, into: gate)
     block.up.apply(input, into: up)
-    SwiGLU.forward(gate: gate, up: up, into: out)
+    SwiGLU.forward(gate, up, into: out)
     return out
   }
 

@@ -39,8 +39,7 @@ import Testing
     let x = Tensor([residual.count / width, width], residual)
     let hidden = Tensor(x.shape)
     RMSNorm.forward(
-      x, gain: model.finalNorm, epsilon: model.configuration.rmsNormEpsilon, into: hidden,
-      inverseRMS: nil)
+      x, gain: model.finalNorm, epsilon: model.configuration.rmsNormEpsilon, into: hidden)
     let targets = ids.flatMap { $0.dropFirst() + [-1] }
     let all = CrossEntropy.loss(hidden: hidden, head: model.head, targets: targets)
     return zip(all, targets).filter { $0.1 >= 0 }.map(\.0)

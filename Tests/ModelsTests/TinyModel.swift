@@ -23,7 +23,7 @@ struct TinyModel {
         let (rows, columns) = c.shape(of: name)
         let values = normals(rows * columns, 0.3, &random)
         guard let bits else { return Linear(weight: .dense(Tensor([rows, columns], values))) }
-        return Linear(weight: .packed(packed(values, rows: rows, columns: columns, bits: bits)))
+        return try Linear(weight: .packed(packed(values, rows: rows, columns: columns, bits: bits)))
       }
     }
     let embedding = Weight.dense(
@@ -55,7 +55,9 @@ struct TinyModel {
   }
 
   /// Rounded to nearest on an asymmetric grid, groups of 16 columns, the last one shorter.
-  static func packed(_ values: [Float], rows: Int, columns: Int, bits: Int) -> PackedMatrix {
+  static func packed(
+    _ values: [Float], rows: Int, columns: Int, bits: Int
+  ) throws(Failure) -> PackedMatrix {
     let (width, top) = (16, Float((1 << bits) - 1))
     var (codes, scales, zeros) = ([UInt8](), [UInt8](), [UInt8]())
     for row in 0..<rows {
@@ -69,7 +71,7 @@ struct TinyModel {
         codes += group.map { UInt8(min(max(($0 / Float(scale)).rounded() + zero, 0), top)) }
       }
     }
-    return PackedMatrix(
+    return try PackedMatrix(
       rows: rows, columns: columns, bits: bits, groupSize: width,
       codes: ByteSlice(Planar.pack(codes, rows: rows, columns: columns, bits: bits)),
       scales: ByteSlice(scales), zeros: ByteSlice(Planar.pack(zeros, bits: bits)), mask: nil)
