@@ -29,18 +29,25 @@ import Testing
       var meter = try PerplexityMeter(model, ids: ids, rule: rule, prompt: prompt)
       let result = try meter.run()
       // By hand: every window on its own, prompt positions and first tokens left out.
-      let losses = try (0..<6).flatMap { window in
-        try model.nll(
-          sequences: [Array(ids[window * 16..<(window + 1) * 16])], prompt: prompt?.vectors)[0]
-      }.map(Double.init)
-      #expect(result.scoredTokens == 90 && losses.count == 90)
-      #expect(result.windows == 6 && result.tokens == 101)
+      var losses: [Double] = []
+      for window in 0..<6 {
+        let part = Array(ids[window * 16..<(window + 1) * 16])
+        let scored: [Float] = try model.nll(sequences: [part], prompt: prompt?.vectors)[0]
+        losses += scored.map { Double($0) }
+      }
+      #expect(result.scoredTokens == 90)
+      #expect(losses.count == 90)
+      #expect(result.windows == 6)
+      #expect(result.tokens == 101)
       #expect(result.prompt == prompt?.name)
-      let mean = losses.reduce(0, +) / 90
+      let mean: Double = losses.reduce(0, +) / 90
+      let perplexity: Double = exp(mean)
+      let squares: [Double] = losses.map { ($0 - mean) * ($0 - mean) }
+      let variance: Double = squares.reduce(0, +) / 89
+      let deviation: Double = perplexity * (variance / 90).squareRoot()
       #expect(abs(result.nll - mean) < 1e-9)
-      #expect(abs(result.value - exp(mean)) < 1e-6 * exp(mean))
-      let variance = losses.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / 89
-      #expect(abs(result.standardError / (exp(mean) * (variance / 90).squareRoot()) - 1) < 1e-9)
+      #expect(abs(result.value - perplexity) < 1e-6 * perplexity)
+      #expect(abs(result.standardError - deviation) < 1e-9 * deviation)
     }
   }
 
@@ -48,10 +55,12 @@ import Testing
     let rule = try PerplexityProtocol(.llamacpp, length: 16)
     var meter = try PerplexityMeter(model, ids: ids, rule: rule, limit: 1, bos: 1)
     let result = try meter.run()
-    let window = [1] + ids[1..<16]
-    let losses = try model.nll(sequences: [Array(window)])[0]
+    var window = Array(ids[..<16])
+    window[0] = 1
+    let losses: [Float] = try model.nll(sequences: [window])[0]
     #expect(result.scoredTokens == 7)
-    let mean = losses[8...].reduce(0.0) { $0 + Double($1) } / 7
+    let scored: [Double] = losses[8...].map { Double($0) }
+    let mean: Double = scored.reduce(0, +) / 7
     #expect(abs(result.nll - mean) < 1e-9)
   }
 
