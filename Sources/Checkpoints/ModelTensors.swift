@@ -1,15 +1,15 @@
 import Bytes
 
 /// A tensor that a model of some configuration must have.
-struct ModelTensor: Equatable {
-  let name: String
+package struct ModelTensor: Equatable {
+  package let name: String
   /// Outermost dimension first.
-  let shape: [Int]
+  package let shape: [Int]
 }
 
 extension ModelConfiguration {
   /// Every tensor of the model with its shape, in the order of the computation.
-  func modelTensors() -> [ModelTensor] {
+  package func modelTensors() -> [ModelTensor] {
     let queries = heads * headDim
     let keys = kvHeads * headDim
     var tensors = [ModelTensor(name: "model.embed_tokens.weight", shape: [vocabularySize, hiddenSize])]

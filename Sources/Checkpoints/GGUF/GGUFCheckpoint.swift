@@ -2,33 +2,35 @@ import Bytes
 import Numerics
 
 /// A model in a GGUF file, under Hugging Face's names and in its row order.
-struct GGUFCheckpoint: TensorSource {
-  let configuration: ModelConfiguration
-  let tensorNames: [String]
-  let tokenizer: TokenizerMaterial
+package struct GGUFCheckpoint: TensorSource {
+  package let configuration: ModelConfiguration
+  package let tensorNames: [String]
+  package let tokenizer: TokenizerMaterial
   private let file: GGUFFile
 
   /// Throws `invalidData` where the metadata, or the tensors held against it, don't make a known model.
-  init(file: GGUFFile) throws(Failure) {
+  package init(file: GGUFFile) throws(Failure) {
     self.file = file
     configuration = try ModelConfiguration(gguf: file)
     tensorNames = configuration.modelTensors().map(\.name)
     try configuration.checkInventory(
-      found: file.tensors.mapValues(\.shape), file: file.path, foundName: Self.ggufName,
+      found: file.tensors.mapValues(\.shape), file: file.path, foundName: { Self.ggufName($0) ?? $0 },
       isIgnored: { $0 == "rope_freqs.weight" })
     let vocabulary = try GGUFVocabulary(
       file.metadata, vocabularySize: configuration.vocabularySize)
     tokenizer = vocabulary.map { .gguf($0) } ?? .none
   }
 
-  var files: [String] { [file.path] }
+  package var files: [String] { [file.path] }
 
-  private func entry(_ name: String) -> GGUFFile.Entry? { file.tensors[Self.ggufName(name)] }
+  private func entry(_ name: String) -> GGUFFile.Entry? {
+    Self.ggufName(name).flatMap { file.tensors[$0] }
+  }
 
-  func shape(of name: String) -> [Int]? { entry(name)?.shape }
-  func sourceType(of name: String) -> String? { entry(name)?.type.name }
+  package func shape(of name: String) -> [Int]? { entry(name)?.shape }
+  package func sourceType(of name: String) -> String? { entry(name)?.type.name }
 
-  func tensor(_ name: String) throws(Failure) -> Tensor {
+  package func tensor(_ name: String) throws(Failure) -> Tensor {
     guard let entry = entry(name) else { throw Checkpoint.unknown(name, file.path) }
     let order = rowOrder(name)
     if entry.type == .f32, order == nil {
@@ -38,7 +40,7 @@ struct GGUFCheckpoint: TensorSource {
       entry.bytes, type: entry.type, shape: entry.shape, rowOrder: order)
   }
 
-  func storedHalfOrFloat(_ name: String) -> (layout: StoredFloatLayout, bytes: ByteSlice)? {
+  package func storedHalfOrFloat(_ name: String) -> (layout: StoredFloatLayout, bytes: ByteSlice)? {
     guard let entry = entry(name), rowOrder(name) == nil else { return nil }
     return StoredFloatLayout(rawValue: entry.type.name).map { ($0, entry.bytes) }
   }
@@ -78,14 +80,14 @@ extension GGUFCheckpoint {
     "mlp.down_proj": "ffn_down",
   ]
 
-  /// GGUF's name of a tensor: "model.layers.3.mlp.up_proj.weight" is "blk.3.ffn_up.weight". A name that is
-  /// none of the model's stays as it is (and isn't found).
-  static func ggufName(_ name: String) -> String {
+  /// GGUF's name of a tensor: "model.layers.3.mlp.up_proj.weight" is "blk.3.ffn_up.weight". Nil for a name
+  /// that can't be the model's.
+  static func ggufName(_ name: String) -> String? {
     if let top = topNames[name] { return top }
     let parts = name.split(separator: ".")
     guard parts.count >= 5, parts[0] == "model", parts[1] == "layers", let end = parts.last,
       let stem = layerNames[parts[3..<parts.count - 1].joined(separator: ".")]
-    else { return name }
+    else { return nil }
     return "blk.\(parts[2]).\(stem).\(end)"
   }
 }

@@ -41,10 +41,16 @@ struct GGUFCursor {
     try take(try integer("the length of \(what)", as: UInt64.self), what)
   }
 
-  /// A number of items that take at least `minimum` bytes each, so that it is bounded by the file's size.
-  mutating func count(_ what: String, minimum: Int) throws(Failure) -> Int {
+  /// A number of items that take at least `minimum` bytes each, so that it is bounded by the file's size,
+  /// and by `limit` where items cost more in memory than they do in the file.
+  mutating func count(
+    _ what: String, minimum: Int, limit: Int = .max
+  ) throws(Failure) -> Int {
     let place = offset
     let count = try integer("the number of \(what)", as: UInt64.self)
+    guard count <= UInt64(limit) else {
+      throw failure("\(count) \(what); at most \(limit) are read", at: place)
+    }
     guard count <= UInt64(remaining / minimum) else {
       throw failure("\(count) \(what), where \(remaining) bytes are left", at: place)
     }

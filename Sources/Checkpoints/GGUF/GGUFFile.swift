@@ -9,28 +9,28 @@ import Numerics
 /// per tensor: name (u64 length, bytes) | dimensions u32 | sizes u64 each, fastest first | type u32 | offset u64
 /// padding to general.alignment | tensor data, each at its offset from here, padded to the alignment
 /// ```
-struct GGUFFile: Sendable {
-  struct Entry: Sendable {
-    let type: BlockType
+package struct GGUFFile: Sendable {
+  package struct Entry: Sendable {
+    package let type: BlockType
     /// Outermost dimension first (the file has them the other way round).
-    let shape: [Int]
-    let bytes: ByteSlice
+    package let shape: [Int]
+    package let bytes: ByteSlice
   }
 
-  let path: String
+  package let path: String
   let metadata: GGUFMetadata
-  let tensors: [String: Entry]
+  package let tensors: [String: Entry]
 
-  init(path: String) throws(Failure) {
+  package init(path: String) throws(Failure) {
     try self.init(bytes: try MappedFile(path: path).bytes, path: path)
   }
 
-  init(bytes: ByteSlice, path: String) throws(Failure) {
+  package init(bytes: ByteSlice, path: String) throws(Failure) {
     self.path = path
     var cursor = GGUFCursor(bytes, file: path)
     try Self.readVersion(&cursor)
-    let tensorCount = try cursor.count("tensors", minimum: 24)
-    let valueCount = try cursor.count("metadata values", minimum: 13)
+    let tensorCount = try cursor.count("tensors", minimum: 24, limit: 1 << 18)
+    let valueCount = try cursor.count("metadata values", minimum: 13, limit: 1 << 16)
     metadata = try GGUFMetadata(parsing: &cursor, count: valueCount)
     let alignment = try metadata.alignment()
 

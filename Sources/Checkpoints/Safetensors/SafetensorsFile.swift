@@ -8,27 +8,27 @@ import Bytes
 /// ```
 /// A JSON member per tensor: `{"dtype": …, "shape": […], "data_offsets": [begin, end]}`, offsets counted from
 /// 8 + N, and optionally `"__metadata__"`, a map from strings to strings.
-struct SafetensorsFile: Sendable {
-  struct Entry: Sendable {
-    let type: SafetensorsType
+package struct SafetensorsFile: Sendable {
+  package struct Entry: Sendable {
+    package let type: SafetensorsType
     /// Outermost dimension first.
-    let shape: [Int]
-    let bytes: ByteSlice
+    package let shape: [Int]
+    package let bytes: ByteSlice
   }
 
-  let path: String
-  let entries: [String: Entry]
+  package let path: String
+  package let entries: [String: Entry]
 
   /// The longest header that other readers accept, in bytes.
   static let headerLimit = 100_000_000
   private static let rankLimit = 32
 
   /// Throws `inputMissing` where there is no file, `invalidData` where the header breaks a rule of the format.
-  init(path: String) throws(Failure) {
+  package init(path: String) throws(Failure) {
     try self.init(bytes: try MappedFile(path: path).bytes, path: path)
   }
 
-  init(bytes: ByteSlice, path: String) throws(Failure) {
+  package init(bytes: ByteSlice, path: String) throws(Failure) {
     self.path = path
     func refuse(_ place: String, _ finding: String) -> Failure {
       Failure(.invalidData, file: path, at: place, finding)

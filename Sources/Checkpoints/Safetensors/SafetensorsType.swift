@@ -1,5 +1,5 @@
 /// The element types of a safetensors file. All can be skipped over; the model's own must be plain floats.
-enum SafetensorsType: String, Sendable, CaseIterable {
+package enum SafetensorsType: String, Sendable, CaseIterable {
   case bool = "BOOL"
   case f4 = "F4"
   case f6e2m3 = "F6_E2M3"
@@ -35,7 +35,7 @@ enum SafetensorsType: String, Sendable, CaseIterable {
   }
 
   /// Bytes of a tensor of this type and shape; nil where they overflow or end inside a byte.
-  func byteCount(_ shape: [Int]) -> Int? {
+  package func byteCount(_ shape: [Int]) -> Int? {
     var bits = self.bits
     // A zero anywhere makes the tensor empty, whatever the other dimensions are.
     if shape.contains(0) { return 0 }

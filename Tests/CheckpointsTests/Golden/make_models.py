@@ -3,8 +3,7 @@
 usage: make_models.py     (torch, transformers 5, safetensors, gguf 0.19; run in this folder)
 
 Beside each model stands NAME.json: per tensor the shape, the type in the file, the first and last value and a
-checksum that depends on every value's place (float64 sum of value · ((7919 · index) mod 101 − 50)), and the inverse
-frequencies of the rotary embedding as transformers computes them.
+checksum (facts.py), and the inverse frequencies of the rotary embedding as transformers computes them.
 """
 import json
 import pathlib
@@ -15,14 +14,9 @@ import numpy as np
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, MistralConfig, Qwen2Config
 
+from facts import facts
+
 TYPE = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
-
-
-def facts(values, kind):
-    flat = np.asarray(values, dtype=np.float64).reshape(-1)
-    places = (np.arange(flat.size, dtype=np.int64) * 7919) % 101 - 50
-    return {"shape": list(np.shape(values)), "type": kind, "first": float(flat[0]), "last": float(flat[-1]),
-            "checksum": float(np.dot(flat, places))}
 
 
 def build(config, seed):
@@ -34,8 +28,8 @@ def build(config, seed):
     return model
 
 
-def write_facts(name, model, tensors):
-    inverse = model.model.rotary_emb.inv_freq.float().tolist()
+def write_facts(name, config, tensors):
+    inverse = AutoModelForCausalLM.from_config(config).model.rotary_emb.inv_freq.tolist()  # never rounded to half
     pathlib.Path(f"{name}.json").write_text(
         json.dumps({"inverse_frequencies": inverse, "tensors": tensors}, indent=0) + "\n")
 
@@ -61,7 +55,7 @@ def folder(name, config, seed, dtype=torch.float32, shard=None, old_spelling=Fal
         settings.pop("head_dim", None)
         settings["torch_dtype"] = settings.pop("dtype")
     path.write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n")
-    write_facts(name, model, {
+    write_facts(name, config, {
         key: facts(value.float().numpy(), TYPE[dtype]) for key, value in named(model, config).items()})
     return model
 
@@ -174,7 +168,7 @@ def write_gguf(name, config, seed, arch, types, factors=None):
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    write_facts(name, model, tensors)
+    write_facts(name, config, tensors)
 
 
 T = gguf.GGMLQuantizationType

@@ -1,0 +1,98 @@
+import Bytes
+import Checkpoints
+import Foundation
+import Numerics
+import Testing
+
+/// Thousands of small damages to right files: each must be refused with a sentence or read to the end.
+///
+/// `CTPACK_FUZZ_SEED=… swift test --filter MutationTests` repeats a run.
+@Suite struct MutationTests {
+  private let seed =
+    ProcessInfo.processInfo.environment["CTPACK_FUZZ_SEED"].flatMap(UInt64.init)
+    ?? UInt64.random(in: 0...UInt64.max)
+  private static let hostile: [UInt64] = [
+    0, 1, 31, 0xFF, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF, 1 << 32, 1 << 40, 1 << 62, 1 << 63, .max,
+  ]
+
+  /// One to four damages, most of them where the structure is (the first `head` bytes).
+  private func damaged(
+    _ bytes: [UInt8], head: Int, _ random: inout SeededGenerator
+  ) -> [UInt8] {
+    var bytes = bytes
+    for _ in 0..<Int.random(in: 1...4, using: &random) {
+      guard bytes.count > 16 else { break }
+      let reach = Int.random(in: 0..<4, using: &random) == 0 ? bytes.count : min(head, bytes.count)
+      let place = Int.random(in: 0..<reach, using: &random)
+      switch Int.random(in: 0..<6, using: &random) {
+      case 0: bytes[place] ^= 1 << UInt8.random(in: 0..<8, using: &random)
+      case 1: bytes[place] = UInt8.random(in: 0...255, using: &random)
+      case 2:
+        let value = Self.hostile.randomElement(using: &random) ?? 0
+        let width = Bool.random(using: &random) ? 8 : 4
+        for i in 0..<min(width, bytes.count - place) {
+          bytes[place + i] = UInt8(truncatingIfNeeded: value >> (8 * UInt64(i)))
+        }
+      case 3: bytes.removeLast(Int.random(in: 1...bytes.count - 8, using: &random))
+      case 4:
+        let count = Int.random(in: 1...64, using: &random)
+        bytes.removeSubrange(place..<min(place + count, bytes.count))
+      default:
+        let run = bytes[place..<min(place + Int.random(in: 1...64, using: &random), bytes.count)]
+        bytes.insert(contentsOf: Array(run), at: Int.random(in: 0..<reach, using: &random))
+      }
+    }
+    return bytes
+  }
+
+  /// Runs `read` on damaged files; returns how many were refused.
+  private func refusals(
+    _ file: String, head: Int, rounds: Int, _ read: (ByteSlice) throws -> Void
+  ) throws -> Int {
+    print("seed \(seed) (\(file))")
+    var random = SeededGenerator(seed: seed)
+    let bytes = try Golden.bytes(file)
+    var refused = 0
+    for round in 0..<rounds {
+      do {
+        try read(ByteSlice(damaged(bytes, head: head, &random)))
+      } catch let failure as Failure {
+        refused += 1
+        #expect(
+          failure.kind == .invalidData && failure.file == "damaged" && !failure.finding.isEmpty
+            && failure.description.utf8.count < 2000,
+          "seed \(seed), round \(round): \(failure)")
+      }
+    }
+    return refused
+  }
+
+  @Test(.timeLimit(.minutes(1)), arguments: ["llama3-factors.gguf", "qwen2-plain.gguf", "llama-quantized.gguf"])
+  func gguf(_ file: String) throws {
+    let refused = try refusals(file, head: 2000, rounds: 1500) { bytes in
+      let model = try GGUFCheckpoint(file: try GGUFFile(bytes: bytes, path: "damaged"))
+      for name in model.tensorNames { _ = try model.tensor(name).firstNonFinite }
+      _ = model.configuration.inverseFrequencies()
+    }
+    // Some damages only change values; most must be seen, and not by refusing everything.
+    #expect(refused > 500 && refused < 1500, "seed \(seed): \(refused) refused")
+  }
+
+  @Test(.timeLimit(.minutes(1)), arguments: ["mistral-old/model.safetensors", "llama3-sharded/model-00001-of-00004.safetensors"])
+  func safetensors(_ file: String) throws {
+    let refused = try refusals(file, head: 1500, rounds: 1500) { bytes in
+      let file = try SafetensorsFile(bytes: bytes, path: "damaged")
+      for (_, entry) in file.entries { #expect(entry.type.byteCount(entry.shape) == entry.bytes.count) }
+    }
+    #expect(refused > 500 && refused < 1500, "seed \(seed): \(refused) refused")
+  }
+
+  @Test(.timeLimit(.minutes(1))) func configuration() throws {
+    let refused = try refusals("llama3-sharded/config.json", head: 900, rounds: 1500) { bytes in
+      let json = try JSON(parsing: bytes, file: "damaged")
+      let configuration = try ModelConfiguration(huggingFace: json, file: "damaged")
+      _ = try ModelConfiguration(canonical: configuration.canonical).inverseFrequencies()
+    }
+    #expect(refused > 500 && refused < 1500, "seed \(seed): \(refused) refused")
+  }
+}
