@@ -1,0 +1,96 @@
+import Bytes
+import Numerics
+
+/// H made ready for the column loop: ordered, damped, and its inverse factored.
+struct FactoredHessian: Sendable {
+  /// [k, k] upper U with (H + λI)⁻¹ = UᵀU, rows and columns in solving order.
+  let factor: Tensor
+  /// The original column at each solving position.
+  let order: [Int32]
+  /// Original columns whose input never was anything but 0, ascending.
+  let deadColumns: [Int]
+  /// λ as a share of the mean of H's diagonal, and λ itself.
+  let dampingShare: Double
+  let damping: Double
+  /// How often the damping had to be raised.
+  let retries: Int
+
+  /// The largest damping tried. With λ a hundred times the mean, error feedback has no effect left, so
+  /// a matrix that still isn't positive definite isn't a second moment at all.
+  private static let largestShare = 100.0
+
+  /// - Parameters:
+  ///   - share: λ / mean of the live diagonal, at first; multiplied by 10 until the factor exists.
+  ///   - name: the tensor(s) concerned, for the sentence of a failure.
+  /// - Throws: `Failure(.invalidData)` for values that aren't finite, for a diagonal that no sum of
+  ///   squares has, and where no damping helps.
+  init(_ hessian: Hessian, actOrder: Bool, damping share: Double, name: String) throws(Failure) {
+    let k = hessian.columns
+    let values = hessian.matrix.values
+    let diagonal = hessian.diagonal
+    if let index = hessian.matrix.firstNonFinite {
+      throw Failure(
+        .invalidData, at: name,
+        "the calibration statistics hold \(values[index]) at [\(index / k), \(index % k)]",
+        advice: "look for overflow in the layers before it")
+    }
+    if let column = diagonal.firstIndex(where: { $0 < 0 }) {
+      throw Failure(
+        .invalidData, at: name,
+        "the calibration statistics have a negative mean square, \(diagonal[column]), at column \(column)")
+    }
+    let dead = diagonal.indices.filter { diagonal[$0] == 0 }
+    guard dead.count < k else {
+      throw Failure(
+        .invalidData, at: name, "all \(k) inputs are 0 in the whole calibration text",
+        advice: "the model or the text is broken before this layer")
+    }
+    var sum = 0.0
+    for value in diagonal { sum += Double(value) }
+    let mean = sum / Double(k - dead.count)
+
+    let order = Self.order(diagonal: diagonal, descending: actOrder)
+    var ordered = [Float](repeating: 0, count: k * k)
+    for i in 0..<k {
+      let row = Int(order[i]) * k
+      for j in 0..<k { ordered[i * k + j] = values[row + Int(order[j])] }
+      // A dead input is tied to no other, so any positive value does; the mean keeps the condition number.
+      if diagonal[Int(order[i])] == 0 { ordered[i * k + i] = Float(mean) }
+    }
+
+    var tried = share
+    var retries = 0
+    while true {
+      let lambda = tried * mean
+      let damped = Tensor([k, k], ordered)
+      for i in 0..<k { damped[i, i] = Float(Double(ordered[i * k + i]) + lambda) }
+      if let factor = Cholesky.inverseUpperFactor(damped), factor.firstNonFinite == nil {
+        self.factor = factor
+        self.order = order
+        self.deadColumns = dead
+        self.dampingShare = tried
+        self.damping = lambda
+        self.retries = retries
+        return
+      }
+      tried = max(tried * 10, 1e-3)
+      retries += 1
+      guard tried <= Self.largestShare else {
+        throw Failure(
+          .invalidData, at: name,
+          "the calibration statistics aren't positive definite even with damping \(tried / 10)",
+          advice: "calibrate with more text")
+      }
+    }
+  }
+
+  /// Columns by descending mean square, equal ones as they stand; or simply as they stand.
+  private static func order(diagonal: [Float], descending: Bool) -> [Int32] {
+    let columns = (0..<Int32(diagonal.count))
+    guard descending else { return Array(columns) }
+    return columns.sorted { a, b in
+      let (x, y) = (diagonal[Int(a)], diagonal[Int(b)])
+      return x != y ? x > y : a < b
+    }
+  }
+}

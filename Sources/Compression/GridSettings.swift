@@ -1,0 +1,53 @@
+import Bytes
+
+/// How many neighbouring columns share a scale and a zero point.
+public enum GroupWidth: Sendable, Hashable {
+  /// That many; the last group of a row may be shorter.
+  case columns(Int)
+  /// The whole row.
+  case row
+}
+
+/// How the range of a group's grid is chosen.
+public enum RangeSearch: String, Sendable, Hashable, CaseIterable {
+  /// From the smallest to the largest weight, 0 included.
+  case full = "min-max"
+  /// The best of 80 shrunken ranges by Σ|error|^2.4 (GPTQ's released code calls it `mse`).
+  case clipped = "clip"
+  /// The same by Σ H_cc·error², which spends precision on the columns that carry large inputs.
+  case weighted = "clip-weighted"
+}
+
+/// The grid that a weight matrix is quantized to: w = (code − zero) · scale, per row and group.
+public struct GridSettings: Sendable, Hashable {
+  /// 2, 3, 4 or 8.
+  public var bits: Int
+  public var group: GroupWidth
+  /// The zero point is fixed at 2^(bits−1) instead of stored per group.
+  public var symmetric: Bool
+  public var rangeSearch: RangeSearch
+
+  public init(
+    bits: Int = 4, group: GroupWidth = .columns(64), symmetric: Bool = false,
+    rangeSearch: RangeSearch = .full
+  ) {
+    self.bits = bits
+    self.group = group
+    self.symmetric = symmetric
+    self.rangeSearch = rangeSearch
+  }
+
+  /// The widths that the container can pack.
+  public static let packableBits = [2, 3, 4, 8]
+
+  /// Ranges tried in a search: 1, 0.99, … 0.21 of the full one.
+  static let searchSteps = 80
+
+  /// The group width in columns for rows of `columns`; at least 1, at most `columns`.
+  public func groupWidth(columns: Int) -> Int {
+    switch group {
+    case .columns(let width): width
+    case .row: columns
+    }
+  }
+}

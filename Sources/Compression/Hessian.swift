@@ -1,0 +1,41 @@
+import Bytes
+import Numerics
+
+/// The second moment of a layer's input, H = (2/N) Σ x xᵀ, gathered chunk by chunk as a running mean.
+///
+/// All matrices that read the same input (q, k, v; gate, up) share one.
+public struct Hessian: Sendable {
+  /// [k, k], both triangles.
+  public let matrix: Tensor
+  /// Input rows seen so far.
+  public private(set) var samples = 0
+
+  public init(columns: Int) {
+    matrix = Tensor([columns, columns])
+  }
+
+  /// H of inputs that were seen elsewhere.
+  ///
+  /// - Parameter matrix: [k, k] symmetric.
+  public init(matrix: Tensor, samples: Int) {
+    self.matrix = matrix
+    self.samples = samples
+  }
+
+  public var columns: Int { matrix.rows }
+
+  /// Adds the rows of `x`, [m, k]. The order of calls matters to the last bit: keep it fixed.
+  public mutating func add(_ x: Tensor) {
+    guard x.rows > 0 else { return }
+    let total = samples + x.rows
+    MatMul.gram(
+      x, into: matrix, scale: 2 / Float(total), keep: Float(samples) / Float(total))
+    samples = total
+  }
+
+  /// H_cc by column: 2 · the mean square of input c.
+  public var diagonal: [Float] {
+    let values = matrix.values
+    return (0..<columns).map { values[$0 * columns + $0] }
+  }
+}

@@ -1,0 +1,120 @@
+import Bundle
+import Bytes
+import Numerics
+
+/// A checked weight matrix with everything the kernel needs, and the way back from the kernel's result.
+struct PreparedMatrix {
+  let matrix: WeightMatrix
+  let factor: FactoredHessian?
+  let job: GPTQKernel.Job
+  private let groupWidth: Int
+  private let scaleExponent: Int
+
+  /// - Parameter diagonal: H's, for a weighted range search.
+  init(
+    _ matrix: WeightMatrix, factor: FactoredHessian?, diagonal: [Float]?
+  ) throws(Failure) {
+    let settings = matrix.settings
+    let grid = settings.grid
+    let columns = matrix.weight.columns
+    self.matrix = matrix
+    self.factor = factor
+    self.groupWidth = grid.groupWidth(columns: columns)
+
+    var weight = matrix.weight
+    if let dead = factor?.deadColumns, !dead.isEmpty {
+      weight = weight.copy()
+      for row in 0..<weight.rows { for column in dead { weight[row, column] = 0 } }
+    }
+    guard
+      let exponent = ScaleExponent.choose(weights: weight, groupWidth: groupWidth, grid: grid)
+    else {
+      throw Failure(
+        .invalidData, at: matrix.name, "its weights are too large for any scale that can be stored",
+        advice: "the checkpoint is damaged; fetch it again")
+    }
+    self.scaleExponent = exponent
+    self.job = GPTQKernel.Job(
+      weight: weight, factor: factor?.factor, order: factor?.order,
+      importance: grid.rangeSearch == .weighted ? Self.normalized(diagonal) : nil,
+      groupWidth: groupWidth, bits: grid.bits, symmetric: grid.symmetric,
+      // One group per row meets its first column before any error was fed forward.
+      staticGroups: settings.staticGroups || groupWidth == columns || factor == nil,
+      searchSteps: grid.rangeSearch == .full ? 0 : GridSettings.searchSteps,
+      searchPower: grid.rangeSearch == .clipped ? .twoPointFour : .two,
+      scaleExponent: scaleExponent)
+  }
+
+  /// Scaled to a mean of 1, so that the products neither vanish nor overflow.
+  private static func normalized(_ diagonal: [Float]?) -> [Float]? {
+    guard let diagonal, !diagonal.isEmpty else { return nil }
+    var sum = 0.0
+    for value in diagonal { sum += Double(value) }
+    guard sum > 0 else { return nil }
+    let scale = Double(diagonal.count) / sum
+    return diagonal.map { Float(Double($0) * scale) }
+  }
+
+  func finish(_ solution: GPTQKernel.Solution, hessian: Hessian?) throws(Failure) -> SolvedTensor {
+    let name = matrix.name
+    guard solution.error.isFinite else {
+      throw Failure(
+        .invalidData, at: name, "the weights grew beyond float32 while errors were fed forward",
+        advice: "raise the damping")
+    }
+    let grid = matrix.settings.grid
+    let quantized = QuantizedTensor(
+      name: name, rows: matrix.weight.rows, columns: matrix.weight.columns, bits: grid.bits,
+      groupWidth: groupWidth, symmetric: grid.symmetric, scaleExponent: scaleExponent,
+      codes: solution.codes, scales: solution.scales, zeros: solution.zeros)
+    let ledger = LayerLedger(
+      tensor: name, method: matrix.settings.method, bits: grid.bits, groupWidth: groupWidth,
+      solverError: solution.error,
+      relativeOutputError: hessian.flatMap {
+        Self.relativeError(of: solution.restored, to: matrix.weight, hessian: $0)
+      },
+      damping: factor?.dampingShare ?? 0, dampingRetries: factor?.retries ?? 0,
+      deadColumns: factor?.deadColumns.count ?? 0,
+      clippedShare: Double(solution.clipped) / Double(matrix.weight.count))
+    return SolvedTensor(
+      quantized: quantized, restored: solution.restored, ledger: ledger, events: events)
+  }
+
+  private var events: [EventRecord] {
+    let name = matrix.name
+    var events: [EventRecord] = []
+    if let factor, factor.retries > 0 {
+      events.append(.dampingRaised(name, share: factor.dampingShare, retries: factor.retries))
+    }
+    if let dead = factor?.deadColumns.count, dead > 0 {
+      events.append(.deadColumns(name, count: dead))
+    }
+    if scaleExponent != 0 { events.append(.scaleExponent(name, scaleExponent)) }
+    return events
+  }
+
+  /// tr(ΔW H ΔWᵀ) / tr(W H Wᵀ); nil where the layer's output is 0 anyway.
+  private static func relativeError(
+    of restored: Tensor, to weight: Tensor, hessian: Hessian
+  ) -> Double? {
+    let difference = weight.copy()
+    Vector.add(restored, scaledBy: -1, into: difference)
+    let product = Tensor(weight.shape)
+    MatMul.multiply(weight, hessian.matrix, into: product)
+    let whole = dot(product, weight)
+    guard whole > 0 else { return nil }
+    MatMul.multiply(difference, hessian.matrix, into: product)
+    return max(0, dot(product, difference)) / whole
+  }
+
+  /// Σ a·b in float64, in the order of the values.
+  private static func dot(_ a: Tensor, _ b: Tensor) -> Double {
+    a.withSpan { a in
+      b.withSpan { b in
+        var sum = 0.0
+        for i in 0..<a.count { sum += Double(a[i]) * Double(b[i]) }
+        return sum
+      }
+    }
+  }
+}
