@@ -148,7 +148,7 @@ void ctk_gguf_q5_k(const uint8_t *in, float *restrict out, size_t blocks) {
   }
 }
 
-// q6_k, 210 bytes: 128 bytes of low nibbles | 64 bytes of high bit pairs | 16 signed scales | d f16.
+// q6_k, 210 bytes: 128 bytes of low nibbles | 64 of high bit pairs | 16 signed scales | d f16.
 // w = (d · scale[k / 16]) · (q − 32) for weight k = 0...255, q in 0...63.
 // Each half of 128 weights takes 64 bytes of nibbles and 32 of pairs; its quarter t = 0...3 of 32
 // weights reads nibble t / 2 of bytes 32 (t & 1) + i and bits 2t, 2t + 1 of pair byte i.
@@ -182,7 +182,8 @@ void ctk_gguf_f32(const uint8_t *in, float *restrict out, size_t count) {
 }
 
 size_t ctk_first_non_finite(const float *values, size_t count) {
-  // Whole blocks first, without a branch per value: NaN and infinity are those with all exponent bits set.
+  // Whole blocks first, without a branch per value: NaN and infinity are those with all exponent
+  // bits set.
   size_t i = 0;
   for (; i + 1024 <= count; i += 1024) {
     uint32_t worst = 0;

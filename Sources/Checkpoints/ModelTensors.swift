@@ -12,7 +12,9 @@ extension ModelConfiguration {
   package func modelTensors() -> [ModelTensor] {
     let queries = heads * headDim
     let keys = kvHeads * headDim
-    var tensors = [ModelTensor(name: "model.embed_tokens.weight", shape: [vocabularySize, hiddenSize])]
+    var tensors = [
+      ModelTensor(name: "model.embed_tokens.weight", shape: [vocabularySize, hiddenSize])
+    ]
     for layer in 0..<layers {
       func add(_ name: String, _ shape: [Int]) {
         tensors.append(ModelTensor(name: "model.layers.\(layer).\(name)", shape: shape))
@@ -71,9 +73,12 @@ extension ModelConfiguration {
 }
 
 extension String {
-  /// The text between quotation marks, for sentences: cut at 80 characters, control characters shown as "?".
+  /// The text between quotation marks, for sentences: cut at 80 characters, control characters
+  /// shown as "?".
   var quoted: String {
-    let shown = unicodeScalars.prefix(80).map { $0.properties.generalCategory == .control ? "?" : $0 }
+    let shown = unicodeScalars.prefix(80).map {
+      $0.properties.generalCategory == .control ? "?" : $0
+    }
     let text = String(String.UnicodeScalarView(shown))
     return unicodeScalars.count > 80 ? "\"\(text)…\"" : "\"\(text)\""
   }

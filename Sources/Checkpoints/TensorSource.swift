@@ -3,12 +3,14 @@ import Numerics
 
 /// The tensors of one model, wherever they lie: read one at a time, never all at once.
 ///
-/// Names and row order are Hugging Face's: `model.embed_tokens.weight`, `model.layers.0.self_attn.q_proj.weight`
-/// and so on; matrices are [out, in]. Names, shapes and the file's structure are checked when the source is
-/// opened, so that reading a listed tensor fails only where the system does.
+/// Names and row order are Hugging Face's: `model.embed_tokens.weight`,
+/// `model.layers.0.self_attn.q_proj.weight` and so on; matrices are [out, in]. Names, shapes and
+/// the file's structure are checked when the source is opened, so that reading a listed tensor
+/// fails only where the system does.
 public protocol TensorSource: Sendable {
   var configuration: ModelConfiguration { get }
-  /// Every tensor of the model, in the order of the computation; no `lm_head.weight` where it is tied.
+  /// Every tensor of the model, in the order of the computation; no `lm_head.weight` where it is
+  /// tied.
   var tensorNames: [String] { get }
   /// Outermost dimension first; nil for a name that isn't listed.
   func shape(of name: String) -> [Int]?
@@ -16,7 +18,8 @@ public protocol TensorSource: Sendable {
   func sourceType(of name: String) -> String?
   /// The tensor as float32; a view of the mapped file where that already holds it in that form.
   func tensor(_ name: String) throws(Failure) -> Tensor
-  /// The stored bytes (row-major, little-endian) where they are plain floats in Hugging Face's row order.
+  /// The stored bytes (row-major, little-endian) where they are plain floats in Hugging Face's row
+  /// order.
   func storedHalfOrFloat(_ name: String) -> (layout: StoredFloatLayout, bytes: ByteSlice)?
   var tokenizer: TokenizerMaterial { get }
   /// Every file that was read, for digests.

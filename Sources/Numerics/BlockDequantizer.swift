@@ -2,6 +2,9 @@ import Bytes
 import CKernels
 
 /// How a GGUF file stores a tensor's values; raw values are the format's own type numbers.
+///
+/// The cases keep the spelling that everybody uses.
+// swift-format-ignore: AlwaysUseLowerCamelCase
 public enum BlockType: UInt32, Sendable, CaseIterable {
   case f32 = 0
   case f16 = 1
@@ -84,12 +87,14 @@ public enum BlockType: UInt32, Sendable, CaseIterable {
   }
 }
 
-/// Expands stored blocks to float32, with the exact meaning that each kernel in gguf_blocks.c states.
+/// Expands stored blocks to float32, with the exact meaning that each kernel in gguf_blocks.c
+/// states.
 public enum BlockDequantizer {
-  /// The tensor of `shape` (row-major) in `bytes`, whose size must be the type's for that many weights.
+  /// The tensor of `shape` (row-major) in `bytes`, whose size must be the type's for that many
+  /// weights.
   ///
-  /// `rowOrder` re-orders rows (the first extent) on the way: row r of the result is row `rowOrder[r]`
-  /// of the blocks. Every row must then hold whole blocks.
+  /// `rowOrder` re-orders rows (the first extent) on the way: row r of the result is row
+  /// `rowOrder[r]` of the blocks. Every row must then hold whole blocks.
   public static func decode(
     _ bytes: ByteSlice, type: BlockType, shape: [Int], rowOrder: [Int]? = nil
   ) -> Tensor {

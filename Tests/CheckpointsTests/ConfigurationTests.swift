@@ -131,44 +131,48 @@ import Testing
           factor: 2, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalMaximumPositions: 300))
   }
 
-  @Test(arguments: [
-    ("model_type", "gpt2", "LLaMA, Mistral and Qwen2"),
-    ("model_type", 7, "expected a string"),
-    ("architectures", ["LlamaForSequenceClassification"], "isn't a causal language model"),
-    ("hidden_size", 0, "is 0; expected 1 to"),
-    ("hidden_size", -32, "is -32"),
-    ("hidden_size", "32", "expected an integer, found a string"),
-    ("hidden_size", 1e300, "expected an integer"),
-    ("hidden_size", 9_223_372_036_854_775_807, "expected 1 to"),
-    ("hidden_size", nil, "is missing"),
-    ("vocab_size", 1_000_000_000_000, "expected 1 to"),
-    ("num_hidden_layers", 1_000_000, "expected 1 to 4096"),
-    ("num_attention_heads", 5, "don't divide"),
-    ("num_key_value_heads", 3, "can't share 3 key-value heads"),
-    ("num_key_value_heads", 0, "is 0"),
-    ("head_dim", 7, "needs an even number"),
-    ("rms_norm_eps", -1, "epsilon"),
-    ("rms_norm_eps", "1e-5", "expected a number"),
-    ("rope_theta", 0, "rope theta"),
-    ("hidden_act", "gelu", "only silu"),
-    ("mlp_bias", true, "biases in the feed-forward"),
-    ("attention_bias", true, "biases on all attention projections"),
-    ("attention_bias", 1, "expected a boolean"),
-    ("partial_rotary_factor", 0.5, "only 1 is supported"),
-    ("quantization_config", ["quant_method": "gptq"], "quantized already"),
-    ("bos_token_id", 100, "outside the vocabulary of 100"),
-    ("eos_token_id", [1, "two"], "expected a token id"),
-    ("rope_scaling", "linear", "expected an object"),
-    ("rope_scaling", ["type": "yarn", "factor": 4], "default, linear and llama3"),
-    ("rope_scaling", ["type": "linear"], "key \"factor\": is missing"),
-    ("rope_scaling", ["type": "linear", "factor": 0], "factor of 0.0"),
-    ("rope_parameters", ["rope_type": "llama3", "factor": 8], "key \"low_freq_factor\": is missing"),
-    (
-      "rope_parameters",
-      ["rope_type": "llama3", "factor": 8, "low_freq_factor": 4, "high_freq_factor": 4],
-      "low 4.0, high 4.0"
-    ),
-  ] as [(String, JSON, String)])
+  @Test(
+    arguments: [
+      ("model_type", "gpt2", "LLaMA, Mistral and Qwen2"),
+      ("model_type", 7, "expected a string"),
+      ("architectures", ["LlamaForSequenceClassification"], "isn't a causal language model"),
+      ("hidden_size", 0, "is 0; expected 1 to"),
+      ("hidden_size", -32, "is -32"),
+      ("hidden_size", "32", "expected an integer, found a string"),
+      ("hidden_size", 1e300, "expected an integer"),
+      ("hidden_size", 9_223_372_036_854_775_807, "expected 1 to"),
+      ("hidden_size", nil, "is missing"),
+      ("vocab_size", 1_000_000_000_000, "expected 1 to"),
+      ("num_hidden_layers", 1_000_000, "expected 1 to 4096"),
+      ("num_attention_heads", 5, "don't divide"),
+      ("num_key_value_heads", 3, "can't share 3 key-value heads"),
+      ("num_key_value_heads", 0, "is 0"),
+      ("head_dim", 7, "needs an even number"),
+      ("rms_norm_eps", -1, "epsilon"),
+      ("rms_norm_eps", "1e-5", "expected a number"),
+      ("rope_theta", 0, "rope theta"),
+      ("hidden_act", "gelu", "only silu"),
+      ("mlp_bias", true, "biases in the feed-forward"),
+      ("attention_bias", true, "biases on all attention projections"),
+      ("attention_bias", 1, "expected a boolean"),
+      ("partial_rotary_factor", 0.5, "only 1 is supported"),
+      ("quantization_config", ["quant_method": "gptq"], "quantized already"),
+      ("bos_token_id", 100, "outside the vocabulary of 100"),
+      ("eos_token_id", [1, "two"], "expected a token id"),
+      ("rope_scaling", "linear", "expected an object"),
+      ("rope_scaling", ["type": "yarn", "factor": 4], "default, linear and llama3"),
+      ("rope_scaling", ["type": "linear"], "key \"factor\": is missing"),
+      ("rope_scaling", ["type": "linear", "factor": 0], "factor of 0.0"),
+      (
+        "rope_parameters", ["rope_type": "llama3", "factor": 8],
+        "key \"low_freq_factor\": is missing"
+      ),
+      (
+        "rope_parameters",
+        ["rope_type": "llama3", "factor": 8, "low_freq_factor": 4, "high_freq_factor": 4],
+        "low 4.0, high 4.0"
+      ),
+    ] as [(String, JSON, String)])
   func refusesImpossibleSettings(_ key: String, _ value: JSON, _ finding: String) {
     expectFailure(.invalidData, "config.json", finding) { _ = try configuration([key: value]) }
   }

@@ -15,7 +15,9 @@ struct GGUFBuilder {
     (0..<MemoryLayout<T>.size).map { UInt8(truncatingIfNeeded: value >> (8 * T($0))) }
   }
 
-  static func string(_ text: String) -> [UInt8] { bytes(UInt64(text.utf8.count)) + Array(text.utf8) }
+  static func string(_ text: String) -> [UInt8] {
+    bytes(UInt64(text.utf8.count)) + Array(text.utf8)
+  }
 
   mutating func value(_ key: String, type: UInt32, _ payload: [UInt8]) {
     values.append(Self.string(key) + Self.bytes(type) + payload)

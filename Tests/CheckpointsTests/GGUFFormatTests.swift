@@ -48,7 +48,9 @@ import Testing
 
   @Test func refusesFilesThatEndEarly() throws {
     var builder = right()
-    builder.value("k", type: 9, GGUFBuilder.bytes(8 as UInt32) + GGUFBuilder.bytes(1 as UInt64) + GGUFBuilder.string("x"))
+    builder.value(
+      "k", type: 9,
+      GGUFBuilder.bytes(8 as UInt32) + GGUFBuilder.bytes(1 as UInt64) + GGUFBuilder.string("x"))
     builder.data.removeLast(12)
     let whole = builder.file
     for length in 0..<whole.count {
@@ -57,16 +59,19 @@ import Testing
     }
   }
 
-  @Test(arguments: [
-    (0, "version 0"), (1, "version 1"), (4, "version 4"), (0x0300_0000, "big-endian"),
-  ] as [(UInt32, String)])
+  @Test(
+    arguments: [
+      (0, "version 0"), (1, "version 1"), (4, "version 4"), (0x0300_0000, "big-endian"),
+    ] as [(UInt32, String)])
   func refusesOtherVersions(_ version: UInt32, _ finding: String) {
     var builder = right()
     builder.version = version
     expectFailure(.invalidData, "byte 4", finding) { _ = try read(builder) }
   }
 
-  @Test(arguments: [1 << 10, 1 << 32, 1 << 63, UInt64.max]) func refusesHostileCounts(_ count: UInt64) {
+  @Test(arguments: [1 << 10, 1 << 32, 1 << 63, UInt64.max]) func refusesHostileCounts(
+    _ count: UInt64
+  ) {
     var builder = right()
     builder.tensorCount = count
     expectFailure(.invalidData, "\(count) tensors") { _ = try read(builder) }
@@ -116,22 +121,25 @@ import Testing
     expectFailure(.invalidData, "tensor \"a\"", "appears twice") { _ = try read(builder) }
   }
 
-  @Test(arguments: [
-    (0, "is 0; expected 1"), (3, "not a power of two"), (1 << 21, "expected 1 to"),
-    (UInt32.max, "expected 1 to"),
-  ] as [(UInt32, String)])
+  @Test(
+    arguments: [
+      (0, "is 0; expected 1"), (3, "not a power of two"), (1 << 21, "expected 1 to"),
+      (UInt32.max, "expected 1 to"),
+    ] as [(UInt32, String)])
   func refusesAlignments(_ alignment: UInt32, _ finding: String) {
     var builder = right()
     builder.value("general.alignment", alignment)
     expectFailure(.invalidData, "general.alignment", finding) { _ = try read(builder) }
   }
 
-  @Test(arguments: [
-    ([1 << 32, 1 << 32], 0, "overflows"), ([1 << 63], 0, "a dimension of"), ([0], 0, "a dimension of 0"),
-    ([UInt64.max, 2], 0, "a dimension of"), ([1, 1, 1, 1, 1], 0, "5 dimensions"),
-    ([31], 2, "don't fill Q4_0 blocks of 32"), ([128, 2], 12, "don't fill Q4_K blocks of 256"),
-    ([1 << 62], 0, "don't fill"), ([1 << 40], 0, "needs"),
-  ] as [([UInt64], UInt32, String)])
+  @Test(
+    arguments: [
+      ([1 << 32, 1 << 32], 0, "overflows"), ([1 << 63], 0, "a dimension of"),
+      ([0], 0, "a dimension of 0"),
+      ([UInt64.max, 2], 0, "a dimension of"), ([1, 1, 1, 1, 1], 0, "5 dimensions"),
+      ([31], 2, "don't fill Q4_0 blocks of 32"), ([128, 2], 12, "don't fill Q4_K blocks of 256"),
+      ([1 << 62], 0, "don't fill"), ([1 << 40], 0, "needs"),
+    ] as [([UInt64], UInt32, String)])
   func refusesShapes(_ sizes: [UInt64], _ type: UInt32, _ finding: String) {
     var builder = right()
     builder.tensor("c", sizes, type: type, offset: 64)

@@ -2,9 +2,11 @@ import Bytes
 import Checkpoints
 import Testing
 
-/// GGUF files whose structure is right but whose model isn't, each one change away from a right one.
+/// GGUF files whose structure is right but whose model isn't, each one change away from a right
+/// one.
 @Suite struct GGUFModelTests {
-  /// A model of width 4 with one layer; `edit` may replace metadata, `skip` and `extra` change the tensors.
+  /// A model of width 4 with one layer; `edit` may replace metadata, `skip` and `extra` change the
+  /// tensors.
   private func open(
     architecture: String = "llama", skip: String? = nil, reshape: String? = nil,
     extra: (name: String, sizes: [UInt64])? = nil, without key: String? = nil,
@@ -16,7 +18,9 @@ import Testing
       ("block_count", 1), ("context_length", 16), ("embedding_length", 4),
       ("feed_forward_length", 6), ("attention.head_count", 2), ("attention.head_count_kv", 1),
     ]
-    for (name, value) in counts where name != key { builder.value("\(architecture).\(name)", value) }
+    for (name, value) in counts where name != key {
+      builder.value("\(architecture).\(name)", value)
+    }
     builder.value("\(architecture).attention.layer_norm_rms_epsilon", 1e-5 as Float)
     edit(&builder)
     var tensors: [(String, [UInt64])] = [
@@ -48,7 +52,8 @@ import Testing
   }
 
   @Test func missingTensorsAreNamed() {
-    expectFailure(.invalidData, "model.gguf: tensor \"blk.0.ffn_up.weight\": is missing", "[6, 4]") {
+    expectFailure(.invalidData, "model.gguf: tensor \"blk.0.ffn_up.weight\": is missing", "[6, 4]")
+    {
       _ = try open(skip: "blk.0.ffn_up.weight")
     }
     expectFailure(.invalidData, "tensor \"token_embd.weight\"", "missing") {
@@ -57,7 +62,9 @@ import Testing
   }
 
   @Test func misshapedTensorsAreNamed() {
-    expectFailure(.invalidData, "tensor \"blk.0.ffn_down.weight\": has shape [5, 6]", "asks for [4, 6]") {
+    expectFailure(
+      .invalidData, "tensor \"blk.0.ffn_down.weight\": has shape [5, 6]", "asks for [4, 6]"
+    ) {
       _ = try open(reshape: "blk.0.ffn_down.weight")
     }
   }
@@ -84,7 +91,9 @@ import Testing
     expectFailure(.invalidData, "general.architecture", "\"phi3\" isn't known", "Qwen2") {
       _ = try open(architecture: "phi3")
     }
-    expectFailure(.invalidData, "general.architecture", "is missing") { _ = try open(architecture: "") }
+    expectFailure(.invalidData, "general.architecture", "is missing") {
+      _ = try open(architecture: "")
+    }
   }
 
   @Test(arguments: ["block_count", "context_length", "embedding_length", "attention.head_count"])
@@ -92,16 +101,19 @@ import Testing
     expectFailure(.invalidData, "llama.\(key)", "is missing") { _ = try open(without: key) }
   }
 
-  @Test(arguments: [
-    ("llama.expert_count", 8, "mixture of 8 experts"), ("split.count", 3, "spread over 3 files"),
-    ("llama.attention.key_length", 0, "expected 2 to"),
-    ("llama.attention.value_length", 4, "must be equal"),
-    ("llama.rope.dimension_count", 4, "must be equal"),
-    ("tokenizer.ggml.bos_token_id", 9, "outside the vocabulary of 9"),
-    ("tokenizer.ggml.eos_token_id", 4_000_000_000, "outside the vocabulary"),
-  ] as [(String, UInt32, String)])
+  @Test(
+    arguments: [
+      ("llama.expert_count", 8, "mixture of 8 experts"), ("split.count", 3, "spread over 3 files"),
+      ("llama.attention.key_length", 0, "expected 2 to"),
+      ("llama.attention.value_length", 4, "must be equal"),
+      ("llama.rope.dimension_count", 4, "must be equal"),
+      ("tokenizer.ggml.bos_token_id", 9, "outside the vocabulary of 9"),
+      ("tokenizer.ggml.eos_token_id", 4_000_000_000, "outside the vocabulary"),
+    ] as [(String, UInt32, String)])
   func impossibleValuesAreNamed(_ key: String, _ value: UInt32, _ finding: String) {
-    expectFailure(.invalidData, "model.gguf", key, finding) { _ = try open { $0.value(key, value) } }
+    expectFailure(.invalidData, "model.gguf", key, finding) {
+      _ = try open { $0.value(key, value) }
+    }
   }
 
   @Test func scalingsAreReadAsLlamaCppDoes() throws {

@@ -37,7 +37,8 @@ func expect(
   let tensor = try source.tensor(name)
   #expect(tensor.shape == source.shape(of: name), "\(name)", sourceLocation: location)
   let values = tensor.values
-  #expect(values.first.map(Double.init) == fact["first"]?.double, "\(name)", sourceLocation: location)
+  #expect(
+    values.first.map(Double.init) == fact["first"]?.double, "\(name)", sourceLocation: location)
   #expect(values.last.map(Double.init) == fact["last"]?.double, "\(name)", sourceLocation: location)
   // The checksum weighs every value by its place: a row out of order shows.
   var sum = 0.0

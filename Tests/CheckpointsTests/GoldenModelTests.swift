@@ -98,7 +98,8 @@ import Testing
     }
     #expect(vocabulary.model == "gpt2")
     #expect(vocabulary.preTokenizer == "smollm")
-    #expect(vocabulary.tokens.map { String(decoding: $0, as: UTF8.self) } == (0..<23).map { "t\($0)" })
+    #expect(
+      vocabulary.tokens.map { String(decoding: $0, as: UTF8.self) } == (0..<23).map { "t\($0)" })
     #expect(vocabulary.types == [3, 3, 3] + [Int32](repeating: 1, count: 20))
     #expect(vocabulary.merges == [Array("t 1".utf8), Array("t 2".utf8)])
     #expect(vocabulary.scores.isEmpty)

@@ -23,7 +23,9 @@ import Testing
     let folder = try TemporaryFolder()
     expectFailure(.inputMissing, "config.json") { _ = try Checkpoint.open(folder.path) }
     try folder.write(try Golden.bytes("qwen2/config.json"), "config.json")
-    expectFailure(.inputMissing, "neither model.safetensors nor") { _ = try Checkpoint.open(folder.path) }
+    expectFailure(.inputMissing, "neither model.safetensors nor") {
+      _ = try Checkpoint.open(folder.path)
+    }
     try folder.write([1], "pytorch_model.bin")
     expectFailure(.inputMissing, "safe_serialization=True") { _ = try Checkpoint.open(folder.path) }
   }
@@ -41,7 +43,8 @@ import Testing
     "..safetensors/x.safetensors", "model.bin", "", "a\nb.safetensors",
   ]) func pathsInTheIndexAreRefused(_ path: String) throws {
     let folder = try sharded { $0["model.norm.weight"] = .string(path) }
-    expectFailure(.invalidData, index, "model.norm.weight", "isn't the name of a safetensors file") {
+    expectFailure(.invalidData, index, "model.norm.weight", "isn't the name of a safetensors file")
+    {
       _ = try Checkpoint.open(folder.path)
     }
   }
@@ -58,7 +61,9 @@ import Testing
       _ = try Checkpoint.open(unlisted.path)
     }
     let notText = try sharded { $0["model.norm.weight"] = 4 }
-    expectFailure(.invalidData, index, "expected a file name") { _ = try Checkpoint.open(notText.path) }
+    expectFailure(.invalidData, index, "expected a file name") {
+      _ = try Checkpoint.open(notText.path)
+    }
     let folder = try TemporaryFolder(copying: "llama3-sharded")
     try folder.write(Array("{}".utf8), index)
     expectFailure(.invalidData, index, "weight_map") { _ = try Checkpoint.open(folder.path) }
@@ -72,20 +77,26 @@ import Testing
     return folder
   }
 
-  @Test(arguments: [
-    ("llama-tied", "vocab_size", 54, "\"model.embed_tokens.weight\": has shape [53, 24]"),
-    ("llama-tied", "num_hidden_layers", 3, "\"model.layers.2.input_layernorm.weight\": is missing"),
-    ("llama-tied", "num_hidden_layers", 1, "has no place in the model"),
-    ("llama-tied", "tie_word_embeddings", false, "\"lm_head.weight\": is missing"),
-    ("qwen2", "model_type", "llama", "self_attn.k_proj.bias\": has no place"),
-    ("mistral-old", "intermediate_size", 20, "gate_proj.weight\": has shape [19, 12]"),
-    ("mistral-old", "num_key_value_heads", 2, "k_proj.weight\": has shape [6, 12]"),
-  ] as [(String, String, JSON, String)])
+  @Test(
+    arguments: [
+      ("llama-tied", "vocab_size", 54, "\"model.embed_tokens.weight\": has shape [53, 24]"),
+      (
+        "llama-tied", "num_hidden_layers", 3,
+        "\"model.layers.2.input_layernorm.weight\": is missing"
+      ),
+      ("llama-tied", "num_hidden_layers", 1, "has no place in the model"),
+      ("llama-tied", "tie_word_embeddings", false, "\"lm_head.weight\": is missing"),
+      ("qwen2", "model_type", "llama", "self_attn.k_proj.bias\": has no place"),
+      ("mistral-old", "intermediate_size", 20, "gate_proj.weight\": has shape [19, 12]"),
+      ("mistral-old", "num_key_value_heads", 2, "k_proj.weight\": has shape [6, 12]"),
+    ] as [(String, String, JSON, String)])
   func aConfigurationThatDoesNotFitIsRefused(
     _ model: String, _ key: String, _ value: JSON, _ finding: String
   ) throws {
     let folder = try reconfigured(model, [key: value, "architectures": nil])
-    expectFailure(.invalidData, "model.safetensors", finding) { _ = try Checkpoint.open(folder.path) }
+    expectFailure(.invalidData, "model.safetensors", finding) {
+      _ = try Checkpoint.open(folder.path)
+    }
   }
 
   /// As transformers does: the stored head of a tied model is left aside.
@@ -125,9 +136,13 @@ import Testing
   @Test func brokenSettingsNameTheFile() throws {
     let folder = try TemporaryFolder(copying: "qwen2")
     try folder.write(Array("{\"eos_token_id\": [1,".utf8), "generation_config.json")
-    expectFailure(.invalidData, "generation_config.json", "JSON") { _ = try Checkpoint.open(folder.path) }
+    expectFailure(.invalidData, "generation_config.json", "JSON") {
+      _ = try Checkpoint.open(folder.path)
+    }
     try folder.write(Array("[]".utf8), "config.json")
     try folder.write(Array("{}".utf8), "generation_config.json")
-    expectFailure(.invalidData, "/config.json", "expected an object") { _ = try Checkpoint.open(folder.path) }
+    expectFailure(.invalidData, "/config.json", "expected an object") {
+      _ = try Checkpoint.open(folder.path)
+    }
   }
 }

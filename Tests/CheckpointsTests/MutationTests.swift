@@ -4,7 +4,8 @@ import Foundation
 import Numerics
 import Testing
 
-/// Thousands of small damages to right files: each must be refused with a sentence or read to the end.
+/// Thousands of small damages to right files: each must be refused with a sentence or read to the
+/// end.
 ///
 /// `CTPACK_FUZZ_SEED=… swift test --filter MutationTests` repeats a run.
 @Suite struct MutationTests {
@@ -67,7 +68,9 @@ import Testing
     return refused
   }
 
-  @Test(.timeLimit(.minutes(1)), arguments: ["llama3-factors.gguf", "qwen2-plain.gguf", "llama-quantized.gguf"])
+  @Test(
+    .timeLimit(.minutes(1)),
+    arguments: ["llama3-factors.gguf", "qwen2-plain.gguf", "llama-quantized.gguf"])
   func gguf(_ file: String) throws {
     let refused = try refusals(file, head: 2000, rounds: 1500) { bytes in
       let model = try GGUFCheckpoint(file: try GGUFFile(bytes: bytes, path: "damaged"))
@@ -78,11 +81,15 @@ import Testing
     #expect(refused > 500 && refused < 1500, "seed \(seed): \(refused) refused")
   }
 
-  @Test(.timeLimit(.minutes(1)), arguments: ["mistral-old/model.safetensors", "llama3-sharded/model-00001-of-00004.safetensors"])
+  @Test(
+    .timeLimit(.minutes(1)),
+    arguments: ["mistral-old/model.safetensors", "llama3-sharded/model-00001-of-00004.safetensors"])
   func safetensors(_ file: String) throws {
     let refused = try refusals(file, head: 1500, rounds: 1500) { bytes in
       let file = try SafetensorsFile(bytes: bytes, path: "damaged")
-      for (_, entry) in file.entries { #expect(entry.type.byteCount(entry.shape) == entry.bytes.count) }
+      for (_, entry) in file.entries {
+        #expect(entry.type.byteCount(entry.shape) == entry.bytes.count)
+      }
     }
     #expect(refused > 500 && refused < 1500, "seed \(seed): \(refused) refused")
   }

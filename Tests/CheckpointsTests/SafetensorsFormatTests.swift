@@ -12,7 +12,12 @@ import Testing
     return ByteSlice(prefix + text + (0..<data).map { UInt8(truncatingIfNeeded: $0) })
   }
 
-  private func entry(_ name: String, _ type: String, _ shape: String, _ begin: Int, _ end: Int) -> String {
+  /// A tensor at the very end of what 64 bits can number.
+  private static let farOffsets = "[9223372036854775803,9223372036854775807]"
+
+  private func entry(_ name: String, _ type: String, _ shape: String, _ begin: Int, _ end: Int)
+    -> String
+  {
     "\"\(name)\":{\"dtype\":\"\(type)\",\"shape\":\(shape),\"data_offsets\":[\(begin),\(end)]}"
   }
 
@@ -57,42 +62,48 @@ import Testing
 
   private static func tensor(_ fields: String) -> String { "{\"a\":{\(fields)}}" }
 
-  @Test(arguments: [
-    ("[]", "doesn't start with '{'"),
-    (" {}", "doesn't start with '{'"),
-    ("{}x", "JSON"),
-    ("{\"a\":{\"dtype\":\"F32\"", "JSON"),
-    ("{\"a\":1}", "expected an object"),
-    ("{\"a\":{},\"a\":{}}", "appears twice"),
-    (tensor("\"dtype\":\"F32\",\"dtype\":\"F32\""), "appears twice"),
-    ("{\"__metadata__\":{\"a\":1}}", "strings to strings"),
-    ("{\"__metadata__\":[]}", "strings to strings"),
-    (tensor(""), "no dtype"),
-    (tensor("\"dtype\":\"F32\""), "no shape"),
-    (tensor("\"dtype\":\"F32\",\"shape\":[1]"), "no data_offsets"),
-    (tensor("\"dtype\":\"F31\",\"shape\":[1],\"data_offsets\":[0,4]"), "unknown dtype \"F31\""),
-    (tensor("\"dtype\":4,\"shape\":[1],\"data_offsets\":[0,4]"), "no dtype"),
-    (tensor("\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]"), "whole numbers"),
-    (tensor("\"dtype\":\"F32\",\"shape\":[1.0],\"data_offsets\":[0,4]"), "whole numbers"),
-    (tensor("\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4]"), "expected [begin, end]"),
-    (tensor("\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,0]"), "expected [begin, end]"),
-    (tensor("\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[-4,0]"), "whole numbers"),
-    (tensor("\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,8]"), "takes 4 bytes"),
-    (tensor("\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]"), "go beyond the 4 bytes"),
-    (
-      tensor("\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[9223372036854775803,9223372036854775807]"),
-      "go beyond"
-    ),
-    (
-      tensor("\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,4]"),
-      "isn't a whole number of bytes"
-    ),
-    (tensor("\"dtype\":\"F4\",\"shape\":[3],\"data_offsets\":[0,1]"), "isn't a whole number of bytes"),
-    (tensor("\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4],\"more\":1"), "unknown key"),
-    (tensor("\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]"), "2 bytes after the last"),
-    (tensor("\"dtype\":\"U8\",\"shape\":[3],\"data_offsets\":[1,4]"), "a hole"),
-    ("{}", "4 bytes after the last"),
-  ] as [(String, String)])
+  @Test(
+    arguments: [
+      ("[]", "doesn't start with '{'"),
+      (" {}", "doesn't start with '{'"),
+      ("{}x", "JSON"),
+      ("{\"a\":{\"dtype\":\"F32\"", "header, byte 19: JSON"),
+      ("{\"a\":1}", "expected an object"),
+      ("{\"a\":{},\"a\":{}}", "appears twice"),
+      (tensor("\"dtype\":\"F32\",\"dtype\":\"F32\""), "appears twice"),
+      ("{\"__metadata__\":{\"a\":1}}", "strings to strings"),
+      ("{\"__metadata__\":[]}", "strings to strings"),
+      (tensor(""), "no dtype"),
+      (tensor("\"dtype\":\"F32\""), "no shape"),
+      (tensor("\"dtype\":\"F32\",\"shape\":[1]"), "no data_offsets"),
+      (tensor("\"dtype\":\"F31\",\"shape\":[1],\"data_offsets\":[0,4]"), "unknown dtype \"F31\""),
+      (tensor("\"dtype\":4,\"shape\":[1],\"data_offsets\":[0,4]"), "no dtype"),
+      (tensor("\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]"), "whole numbers"),
+      (tensor("\"dtype\":\"F32\",\"shape\":[1.0],\"data_offsets\":[0,4]"), "whole numbers"),
+      (tensor("\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4]"), "expected [begin, end]"),
+      (tensor("\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,0]"), "expected [begin, end]"),
+      (tensor("\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[-4,0]"), "whole numbers"),
+      (tensor("\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,8]"), "takes 4 bytes"),
+      (tensor("\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]"), "go beyond the 4 bytes"),
+      (
+        tensor(
+          "\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":\(farOffsets)"
+        ),
+        "go beyond"
+      ),
+      (
+        tensor("\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,4]"),
+        "isn't a whole number of bytes"
+      ),
+      (
+        tensor("\"dtype\":\"F4\",\"shape\":[3],\"data_offsets\":[0,1]"),
+        "isn't a whole number of bytes"
+      ),
+      (tensor("\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4],\"more\":1"), "unknown key"),
+      (tensor("\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]"), "2 bytes after the last"),
+      (tensor("\"dtype\":\"U8\",\"shape\":[3],\"data_offsets\":[1,4]"), "a hole"),
+      ("{}", "4 bytes after the last"),
+    ] as [(String, String)])
   func refuses(_ header: String, _ finding: String) {
     expectFailure(.invalidData, "bad.safetensors", finding) {
       _ = try SafetensorsFile(bytes: file(header, data: 4), path: "bad.safetensors")
@@ -100,9 +111,12 @@ import Testing
   }
 
   @Test func refusesOverlapsAndHolesBetweenTensors() {
-    for (second, finding) in [((2, 6), "(an overlap)"), ((5, 9), "(a hole)"), ((0, 4), "(an overlap)")] {
+    for (second, finding) in [
+      ((2, 6), "(an overlap)"), ((5, 9), "(a hole)"), ((0, 4), "(an overlap)"),
+    ] {
       let header =
-        "{" + entry("a", "U8", "[4]", 0, 4) + "," + entry("b", "U8", "[4]", second.0, second.1) + "}"
+        "{" + entry("a", "U8", "[4]", 0, 4) + "," + entry("b", "U8", "[4]", second.0, second.1)
+        + "}"
       expectFailure(.invalidData, "starts at data offset", finding) {
         _ = try SafetensorsFile(bytes: file(header, data: max(4, second.1)), path: "x")
       }

@@ -1,6 +1,7 @@
 import Bytes
 
-/// The form that travels in a bundle: the keys of a version 5 `config.json`, every one of them written out.
+/// The form that travels in a bundle: the keys of a version 5 `config.json`, every one of them
+/// written out.
 ///
 /// Two things have no spelling there and are this project's own: the rope type "divisors" (with
 /// `divisors`), and `attention_bias`, which means q, k and v alone, in every family.
@@ -45,7 +46,8 @@ extension ModelConfiguration {
     ]
   }
 
-  /// Reads what `canonical` wrote. Throws `invalidData` naming the key that is missing or impossible.
+  /// Reads what `canonical` wrote. Throws `invalidData` naming the key that is missing or
+  /// impossible.
   public init(canonical: JSON, file: String? = nil) throws(Failure) {
     let reader = try SettingsReader(canonical, file: file)
     let type = try reader.string("model_type") ?? ""

@@ -3,10 +3,10 @@ import Numerics
 
 /// The metadata of a GGUF file, under the prefix of its architecture ("llama.block_count" …).
 ///
-/// LLaMA and Mistral models both call themselves "llama" there. What the metadata leaves open, the tensors
-/// decide: the vocabulary's size, biases, tied embeddings and llama3 frequency divisors.
+/// LLaMA and Mistral models both call themselves "llama" there. What the metadata leaves open, the
+/// tensors decide: the vocabulary's size, biases, tied embeddings and llama3 frequency divisors.
 extension ModelConfiguration {
-  init(gguf file: GGUFFile) throws(Failure) {
+  package init(gguf file: GGUFFile) throws(Failure) {
     let metadata = file.metadata
     let architecture = try metadata.string("general.architecture") ?? ""
     guard architecture == "llama" || architecture == "qwen2" else {
@@ -23,7 +23,8 @@ extension ModelConfiguration {
     let headDim = try Self.headDim(metadata, key, hiddenSize: hiddenSize, heads: heads)
     guard let embedding = file.tensors["token_embd.weight"], embedding.shape.count == 2 else {
       throw Failure(
-        .invalidData, file: file.path, at: "tensor \"token_embd.weight\"", "is missing or no matrix")
+        .invalidData, file: file.path, at: "tensor \"token_embd.weight\"", "is missing or no matrix"
+      )
     }
     let vocabulary = embedding.shape[0]
     guard Limit.vocabulary.contains(vocabulary) else {
@@ -31,7 +32,8 @@ extension ModelConfiguration {
         .invalidData, file: file.path, at: "tensor \"token_embd.weight\"",
         "a vocabulary of \(vocabulary) tokens")
     }
-    let window = try metadata.integer(key("attention.sliding_window"), in: 0...Limit.positions.upperBound)
+    let window = try metadata.integer(
+      key("attention.sliding_window"), in: 0...Limit.positions.upperBound)
 
     var ends: [Int32] = []
     for name in ["eos_token_id", "eot_token_id"] {

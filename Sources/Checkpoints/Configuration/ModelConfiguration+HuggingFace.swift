@@ -1,9 +1,11 @@
 import Bytes
 
-/// `config.json` as transformers writes it, in the spelling of version 5 (`rope_parameters`) and the one
-/// before (`rope_theta`, `rope_scaling`). Absent keys have the defaults of transformers' classes.
+/// `config.json` as transformers writes it, in the spelling of version 5 (`rope_parameters`) and
+/// the one before (`rope_theta`, `rope_scaling`). Absent keys have the defaults of transformers'
+/// classes.
 extension ModelConfiguration {
-  /// `generation` is `generation_config.json` where the folder has one; its special tokens go first.
+  /// `generation` is `generation_config.json` where the folder has one; its special tokens go
+  /// first.
   public init(huggingFace: JSON, generation: JSON? = nil, file: String?) throws(Failure) {
     let reader = try SettingsReader(huggingFace, file: file)
     let family = try Self.family(reader)

@@ -2,7 +2,8 @@ import Bytes
 
 /// What kind of decoder a checkpoint holds: the sizes and settings of a LLaMA-like transformer.
 public struct ModelConfiguration: Sendable, Equatable {
-  /// The families differ here only in biases and windows; the raw value is Hugging Face's `model_type`.
+  /// The families differ here only in biases and windows; the raw value is Hugging Face's
+  /// `model_type`.
   public enum Family: String, Sendable, CaseIterable {
     case llama
     case mistral
@@ -77,8 +78,8 @@ public struct ModelConfiguration: Sendable, Equatable {
     ropeScaling.inverseFrequencies(theta: ropeTheta, headDim: headDim)
   }
 
-  /// The ranges that hold for every model: wide enough for any real one, narrow enough that no product of
-  /// two of these numbers overflows.
+  /// The ranges that hold for every model: wide enough for any real one, narrow enough that no
+  /// product of two of these numbers overflows.
   enum Limit {
     static let vocabulary = 1...(1 << 24)
     static let width = 1...(1 << 20)
@@ -88,7 +89,8 @@ public struct ModelConfiguration: Sendable, Equatable {
     static let positions = 1...(1 << 31)
   }
 
-  /// Throws `invalidData` where the numbers contradict each other. Single numbers are checked as they are read.
+  /// Throws `invalidData` where the numbers contradict each other. Single numbers are checked as
+  /// they are read.
   func checkConsistency(file: String?) throws(Failure) {
     func refuse(_ finding: String) -> Failure { Failure(.invalidData, file: file, finding) }
     guard heads % kvHeads == 0 else {

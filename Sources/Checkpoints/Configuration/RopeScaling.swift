@@ -9,11 +9,12 @@ public enum RopeScaling: Sendable, Equatable {
   case llama3(
     factor: Double, lowFrequencyFactor: Double, highFrequencyFactor: Double,
     originalMaximumPositions: Int)
-  /// One divisor per frequency, as GGUF files carry them in `rope_freqs.weight`; headDim / 2 values.
+  /// One divisor per frequency, as GGUF files carry them in `rope_freqs.weight`; headDim / 2
+  /// values.
   case divisors([Float])
 
-  /// The inverse frequencies of a head of `headDim` channels: headDim / 2 values, in radians per position.
-  /// Channel i is paired with channel i + headDim / 2 (Hugging Face's order).
+  /// The inverse frequencies of a head of `headDim` channels: headDim / 2 values, in radians per
+  /// position. Channel i is paired with channel i + headDim / 2 (Hugging Face's order).
   func inverseFrequencies(theta: Double, headDim: Int) -> [Float] {
     (0..<headDim / 2).map { i in
       let plain = pow(theta, -Double(2 * i) / Double(headDim))
@@ -49,7 +50,8 @@ public enum RopeScaling: Sendable, Equatable {
       guard divisors.count == headDim / 2 else {
         return "\(divisors.count) rope divisors for heads of \(headDim) channels"
       }
-      return divisors.allSatisfy { isPositive(Double($0)) } ? nil : "a rope divisor that isn't positive"
+      return divisors.allSatisfy { isPositive(Double($0)) }
+        ? nil : "a rope divisor that isn't positive"
     }
   }
 }

@@ -8,13 +8,15 @@ package struct GGUFCheckpoint: TensorSource {
   package let tokenizer: TokenizerMaterial
   private let file: GGUFFile
 
-  /// Throws `invalidData` where the metadata, or the tensors held against it, don't make a known model.
+  /// Throws `invalidData` where the metadata, or the tensors held against it, don't make a known
+  /// model.
   package init(file: GGUFFile) throws(Failure) {
     self.file = file
     configuration = try ModelConfiguration(gguf: file)
     tensorNames = configuration.modelTensors().map(\.name)
     try configuration.checkInventory(
-      found: file.tensors.mapValues(\.shape), file: file.path, foundName: { Self.ggufName($0) ?? $0 },
+      found: file.tensors.mapValues(\.shape), file: file.path,
+      foundName: { Self.ggufName($0) ?? $0 },
       isIgnored: { $0 == "rope_freqs.weight" })
     let vocabulary = try GGUFVocabulary(
       file.metadata, vocabularySize: configuration.vocabularySize)
@@ -36,6 +38,7 @@ package struct GGUFCheckpoint: TensorSource {
     if entry.type == .f32, order == nil {
       return Tensor(mapping: entry.bytes, shape: entry.shape)
     }
+    defer { file.release(entry) }
     return BlockDequantizer.decode(
       entry.bytes, type: entry.type, shape: entry.shape, rowOrder: order)
   }
@@ -47,8 +50,8 @@ package struct GGUFCheckpoint: TensorSource {
 
   /// Where the rows of `name` lie in the file; nil where they lie in order.
   ///
-  /// In files of the architecture "llama" (not qwen2) the rows of q and k are stored so that the two
-  /// channels that the rotary embedding turns together are neighbours: within a head, row 2i is
+  /// In files of the architecture "llama" (not qwen2) the rows of q and k are stored so that the
+  /// two channels that the rotary embedding turns together are neighbours: within a head, row 2i is
   /// Hugging Face's row i and row 2i + 1 its row i + headDim / 2.
   private func rowOrder(_ name: String) -> [Int]? {
     guard configuration.family == .llama else { return nil }
@@ -80,8 +83,8 @@ extension GGUFCheckpoint {
     "mlp.down_proj": "ffn_down",
   ]
 
-  /// GGUF's name of a tensor: "model.layers.3.mlp.up_proj.weight" is "blk.3.ffn_up.weight". Nil for a name
-  /// that can't be the model's.
+  /// GGUF's name of a tensor: "model.layers.3.mlp.up_proj.weight" is "blk.3.ffn_up.weight". Nil for
+  /// a name that can't be the model's.
   static func ggufName(_ name: String) -> String? {
     if let top = topNames[name] { return top }
     let parts = name.split(separator: ".")

@@ -1,6 +1,7 @@
 import Bytes
 
-/// A position in a GGUF file. Every read is checked against the end of the file, and says what it was reading.
+/// A position in a GGUF file. Every read is checked against the end of the file, and says what it
+/// was reading.
 struct GGUFCursor {
   let bytes: ByteSlice
   let file: String
@@ -41,8 +42,8 @@ struct GGUFCursor {
     try take(try integer("the length of \(what)", as: UInt64.self), what)
   }
 
-  /// A number of items that take at least `minimum` bytes each, so that it is bounded by the file's size,
-  /// and by `limit` where items cost more in memory than they do in the file.
+  /// A number of items that take at least `minimum` bytes each, so that it is bounded by the file's
+  /// size, and by `limit` where items cost more in memory than they do in the file.
   mutating func count(
     _ what: String, minimum: Int, limit: Int = .max
   ) throws(Failure) -> Int {

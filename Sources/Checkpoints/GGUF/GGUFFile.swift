@@ -1,13 +1,15 @@
 import Bytes
 import Numerics
 
-/// A GGUF file, version 2 or 3, little-endian: its metadata and where its tensors lie, checked in full when opened.
+/// A GGUF file, version 2 or 3, little-endian: its metadata and where its tensors lie, checked in
+/// full when opened.
 ///
 /// ```
 /// "GGUF" | version u32 | tensors u64 | values u64
 /// per value:  key (u64 length, bytes) | type u32 | value
-/// per tensor: name (u64 length, bytes) | dimensions u32 | sizes u64 each, fastest first | type u32 | offset u64
-/// padding to general.alignment | tensor data, each at its offset from here, padded to the alignment
+/// per tensor: name (u64 length, bytes) | rank u32 | sizes u64 (fastest first) | type u32
+///             | offset u64
+/// padding to general.alignment | tensor data: each at its offset from here, padded likewise
 /// ```
 package struct GGUFFile: Sendable {
   package struct Entry: Sendable {
@@ -15,18 +17,32 @@ package struct GGUFFile: Sendable {
     /// Outermost dimension first (the file has them the other way round).
     package let shape: [Int]
     package let bytes: ByteSlice
+    /// Where `bytes` lie in the file.
+    let range: Range<Int>
   }
 
   package let path: String
   let metadata: GGUFMetadata
   package let tensors: [String: Entry]
 
-  package init(path: String) throws(Failure) {
-    try self.init(bytes: try MappedFile(path: path).bytes, path: path)
+  /// Nil where the bytes came from elsewhere than a file.
+  private let mapping: MappedFile?
+
+  init(mapping: MappedFile) throws(Failure) {
+    try self.init(bytes: mapping.bytes, path: mapping.path, mapping: mapping)
   }
 
   package init(bytes: ByteSlice, path: String) throws(Failure) {
+    try self.init(bytes: bytes, path: path, mapping: nil)
+  }
+
+  /// Gives the pages of a tensor back once it was converted, so that reading a large model one tensor
+  /// at a time doesn't pile it up in memory. They are read again where they are needed again.
+  func release(_ entry: Entry) { mapping?.advise(.dontNeed, entry.range) }
+
+  private init(bytes: ByteSlice, path: String, mapping: MappedFile?) throws(Failure) {
     self.path = path
+    self.mapping = mapping
     var cursor = GGUFCursor(bytes, file: path)
     try Self.readVersion(&cursor)
     let tensorCount = try cursor.count("tensors", minimum: 24, limit: 1 << 18)
@@ -60,8 +76,8 @@ package struct GGUFFile: Sendable {
     }
   }
 
-  /// Finds every tensor's bytes. In order of their offsets they must follow each other, padded to the
-  /// alignment, as every writer lays them out: no hole, no overlap, no rest.
+  /// Finds every tensor's bytes. In order of their offsets they must follow each other, padded to
+  /// the alignment, as every writer lays them out: no hole, no overlap, no rest.
   private static func place(
     _ infos: [TensorInfo], in bytes: ByteSlice, from dataStart: Int, alignment: Int, _ path: String
   ) throws(Failure) -> [String: Entry] {
@@ -76,13 +92,15 @@ package struct GGUFFile: Sendable {
       guard info.offset == UInt64(next) else {
         throw refuse("starts at data offset \(info.offset), where \(next) is next")
       }
-      guard info.byteCount <= available - next,
-        let data = bytes.slice(dataStart + next..<dataStart + next + info.byteCount)
-      else {
+      let range =
+        dataStart + next..<dataStart + next + min(info.byteCount, max(0, available - next))
+      guard range.count == info.byteCount, let data = bytes.slice(range) else {
         throw refuse(
-          "needs \(info.byteCount) bytes from data offset \(next), where \(max(0, available - next)) are left")
+          "needs \(info.byteCount) bytes from data offset \(next), where "
+            + "\(max(0, available - next)) are left"
+        )
       }
-      let entry = Entry(type: info.type, shape: info.shape, bytes: data)
+      let entry = Entry(type: info.type, shape: info.shape, bytes: data, range: range)
       guard tensors.updateValue(entry, forKey: info.name) == nil else {
         throw refuse("appears twice")
       }
@@ -119,7 +137,9 @@ private struct TensorInfo {
     var sizes: [Int] = []
     for _ in 0..<rank {
       let size = try cursor.integer("the shape of a tensor", as: UInt64.self)
-      guard size > 0, let narrow = Int(exactly: size) else { throw refuse("a dimension of \(size)") }
+      guard size > 0, let narrow = Int(exactly: size) else {
+        throw refuse("a dimension of \(size)")
+      }
       sizes.append(narrow)
     }
     let code = try cursor.integer("the type of a tensor", as: UInt32.self)
@@ -136,7 +156,8 @@ private struct TensorInfo {
       count = product
     }
     guard (sizes.first ?? 1) % type.blockLength == 0, let bytes = type.byteCount(of: count) else {
-      throw refuse("rows of \(sizes.first ?? 1) weights don't fill \(type.name) blocks of \(type.blockLength)")
+      throw refuse(
+        "rows of \(sizes.first ?? 1) weights don't fill \(type.name) blocks of \(type.blockLength)")
     }
     self.name = name
     self.shape = sizes.reversed()

@@ -6,7 +6,8 @@ public struct GGUFVocabulary: Sendable, Equatable {
   public var preTokenizer: String
   /// Token texts by id, as raw bytes (a GGUF string need not be UTF-8).
   public var tokens: [[UInt8]]
-  /// Token types by id (1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte); empty where absent.
+  /// Token types by id (1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte); empty
+  /// where absent.
   public var types: [Int32]
   /// Scores by id; empty where absent.
   public var scores: [Float]

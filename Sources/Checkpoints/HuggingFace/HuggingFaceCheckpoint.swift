@@ -1,7 +1,8 @@
 import Bytes
 import Numerics
 
-/// A folder as transformers saves it: config.json, one safetensors file or several with an index, tokenizer.json.
+/// A folder as transformers saves it: config.json, one safetensors file or several with an index,
+/// tokenizer.json.
 struct HuggingFaceCheckpoint: TensorSource {
   let configuration: ModelConfiguration
   let tensorNames: [String]
@@ -9,8 +10,8 @@ struct HuggingFaceCheckpoint: TensorSource {
   let files: [String]
   private let weights: SafetensorsWeights
 
-  /// Throws `inputMissing` where a file is missing, `invalidData` where one, or the tensors held against
-  /// the configuration, aren't right.
+  /// Throws `inputMissing` where a file is missing, `invalidData` where one, or the tensors held
+  /// against the configuration, aren't right.
   init(folder: String) throws(Failure) {
     let folder = folder.hasSuffix("/") ? String(folder.dropLast()) : folder
     func read(_ name: String) throws(Failure) -> ByteSlice {
@@ -35,8 +36,8 @@ struct HuggingFaceCheckpoint: TensorSource {
     try configuration.checkInventory(
       found: weights.tensors.mapValues(\.shape), file: weights.description,
       isIgnored: {
-        // transformers leaves these aside as well: the head of a tied model is its embedding, and old
-        // LLaMA checkpoints carry the rotary table, which follows from the configuration.
+        // transformers leaves these aside as well: the head of a tied model is its embedding, and
+        // old LLaMA checkpoints carry the rotary table, which follows from the configuration.
         (isTied && $0 == "lm_head.weight") || $0.hasSuffix(".rotary_emb.inv_freq")
       })
     for name in tensorNames {
@@ -57,32 +58,31 @@ struct HuggingFaceCheckpoint: TensorSource {
     self.files = files
   }
 
-  func shape(of name: String) -> [Int]? { stored(name)?.shape }
+  func shape(of name: String) -> [Int]? { stored(name)?.entry.shape }
   func sourceType(of name: String) -> String? { stored(name)?.layout.rawValue }
 
   func tensor(_ name: String) throws(Failure) -> Tensor {
-    guard let (layout, shape, bytes) = stored(name) else {
+    guard let (layout, entry) = stored(name) else {
       throw Checkpoint.unknown(name, weights.description)
     }
-    switch layout {
-    case .f32: return Tensor(mapping: bytes, shape: shape)
-    case .f16: return BlockDequantizer.decode(bytes, type: .f16, shape: shape)
-    case .bf16: return BlockDequantizer.decode(bytes, type: .bf16, shape: shape)
-    }
+    if layout == .f32 { return Tensor(mapping: entry.bytes, shape: entry.shape) }
+    defer { entry.release() }
+    return BlockDequantizer.decode(
+      entry.bytes, type: layout == .f16 ? .f16 : .bf16, shape: entry.shape)
   }
 
   func storedHalfOrFloat(_ name: String) -> (layout: StoredFloatLayout, bytes: ByteSlice)? {
-    stored(name).map { ($0.layout, $0.bytes) }
+    stored(name).map { ($0.layout, $0.entry.bytes) }
   }
 
   /// Only the model's own tensors are to be seen, not what the files hold besides.
   private func stored(
     _ name: String
-  ) -> (layout: StoredFloatLayout, shape: [Int], bytes: ByteSlice)? {
+  ) -> (layout: StoredFloatLayout, entry: SafetensorsFile.Entry)? {
     guard let entry = weights.tensors[name],
       !(configuration.tiedEmbeddings && name == "lm_head.weight"),
       let layout = StoredFloatLayout(rawValue: entry.type.rawValue)
     else { return nil }
-    return (layout, entry.shape, entry.bytes)
+    return (layout, entry)
   }
 }

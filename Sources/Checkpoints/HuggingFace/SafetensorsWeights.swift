@@ -44,7 +44,9 @@ struct SafetensorsWeights: Sendable {
       func refuse(_ finding: String) -> Failure {
         Failure(.invalidData, file: path, at: "weight_map, tensor \(name.quoted)", finding)
       }
-      guard let file = value.string else { throw refuse("expected a file name, found \(value.kindName)") }
+      guard let file = value.string else {
+        throw refuse("expected a file name, found \(value.kindName)")
+      }
       // A name, never a path: an index must not reach outside its folder.
       guard file.hasSuffix(".safetensors"), !file.hasPrefix("."),
         !file.utf8.contains(where: { $0 == UInt8(ascii: "/") || $0 < 0x20 })

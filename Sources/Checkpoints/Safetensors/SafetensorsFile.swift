@@ -6,14 +6,20 @@ import Bytes
 /// 0        8                 8 + N                          file length
 /// | N u64  | N bytes of JSON | data of the tensors, back to back |
 /// ```
-/// A JSON member per tensor: `{"dtype": …, "shape": […], "data_offsets": [begin, end]}`, offsets counted from
-/// 8 + N, and optionally `"__metadata__"`, a map from strings to strings.
+/// A JSON member per tensor: `{"dtype": …, "shape": […], "data_offsets": [begin, end]}`, offsets
+/// counted from 8 + N, and optionally `"__metadata__"`, a map from strings to strings.
 package struct SafetensorsFile: Sendable {
   package struct Entry: Sendable {
     package let type: SafetensorsType
     /// Outermost dimension first.
     package let shape: [Int]
     package let bytes: ByteSlice
+    /// The mapped file and where `bytes` lie in it; nil where they came from elsewhere.
+    let source: (file: MappedFile, range: Range<Int>)?
+
+    /// Gives the pages back once the tensor was converted, so that reading a large model one tensor
+    /// at a time doesn't pile it up in memory. They are read again where they are needed again.
+    func release() { if let source { source.file.advise(.dontNeed, source.range) } }
   }
 
   package let path: String
@@ -23,12 +29,18 @@ package struct SafetensorsFile: Sendable {
   static let headerLimit = 100_000_000
   private static let rankLimit = 32
 
-  /// Throws `inputMissing` where there is no file, `invalidData` where the header breaks a rule of the format.
+  /// Throws `inputMissing` where there is no file, `invalidData` where the header breaks a rule of
+  /// the format.
   package init(path: String) throws(Failure) {
-    try self.init(bytes: try MappedFile(path: path).bytes, path: path)
+    let file = try MappedFile(path: path)
+    try self.init(bytes: file.bytes, path: path, file: file)
   }
 
   package init(bytes: ByteSlice, path: String) throws(Failure) {
+    try self.init(bytes: bytes, path: path, file: nil)
+  }
+
+  private init(bytes: ByteSlice, path: String, file: MappedFile?) throws(Failure) {
     self.path = path
     func refuse(_ place: String, _ finding: String) -> Failure {
       Failure(.invalidData, file: path, at: place, finding)
@@ -46,8 +58,12 @@ package struct SafetensorsFile: Sendable {
     guard header.count > 0, header[0] == UInt8(ascii: "{") else {
       throw refuse("byte 8", "the header doesn't start with '{'")
     }
-    guard let members = try JSON(parsing: header, file: path, depthLimit: 8).object else {
-      throw refuse("byte 8", "the header isn't an object")
+    let members: JSONObject
+    do {
+      members = try JSON(parsing: header, file: path, depthLimit: 8).object ?? [:]
+    } catch {
+      // The parser counts from the header's first byte.
+      throw refuse("header, \(error.place ?? "")", error.finding)
     }
 
     var entries: [String: Entry] = [:]
@@ -64,14 +80,17 @@ package struct SafetensorsFile: Sendable {
           "tensor \(name.quoted)",
           "data_offsets [\(begin), \(end)] go beyond the \(bytes.count - dataStart) bytes of data")
       }
-      guard entries.updateValue(Entry(type: type, shape: shape, bytes: data), forKey: name) == nil else {
+      let source = file.map { ($0, dataStart + begin..<dataStart + end) }
+      let entry = Entry(type: type, shape: shape, bytes: data, source: source)
+      guard entries.updateValue(entry, forKey: name) == nil else {
         throw refuse("tensor \(name.quoted)", "appears twice")
       }
       ranges.append((begin, end, name))
     }
     self.entries = entries
 
-    // In order of their offsets the tensors must cover the data exactly: no hole, no overlap, no rest.
+    // In order of their offsets the tensors must cover the data exactly: no hole, no overlap, no
+    // rest.
     var covered = 0
     ranges.sort { ($0.begin, $0.end) < ($1.begin, $1.end) }
     for range in ranges {
@@ -96,7 +115,9 @@ package struct SafetensorsFile: Sendable {
     func refuse(_ finding: String) -> Failure {
       Failure(.invalidData, file: path, at: "tensor \(name.quoted)", finding)
     }
-    guard let object = value.object else { throw refuse("expected an object, found \(value.kindName)") }
+    guard let object = value.object else {
+      throw refuse("expected an object, found \(value.kindName)")
+    }
     for key in object.keys where !["dtype", "shape", "data_offsets"].contains(key) {
       throw refuse("the unknown key \(key.quoted)")
     }
@@ -135,13 +156,15 @@ package struct SafetensorsFile: Sendable {
   private static func checkMetadata(_ value: JSON, _ path: String) throws(Failure) {
     guard let object = value.object, object.values.allSatisfy({ $0.string != nil }) else {
       throw Failure(
-        .invalidData, file: path, at: "key \"__metadata__\"", "expected a map from strings to strings")
+        .invalidData, file: path, at: "key \"__metadata__\"",
+        "expected a map from strings to strings")
     }
   }
 }
 
 extension ByteSlice {
-  /// The bytes `begin..<end` counted from `start`; nil where they don't lie inside. `begin` ≤ `end`.
+  /// The bytes `begin..<end` counted from `start`; nil where they don't lie inside. `begin` ≤
+  /// `end`.
   fileprivate func slice(_ start: Int, _ begin: Int, _ end: Int) -> ByteSlice? {
     guard end <= count - start else { return nil }
     return slice(start + begin..<start + end)

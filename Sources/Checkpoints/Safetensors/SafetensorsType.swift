@@ -1,4 +1,5 @@
-/// The element types of a safetensors file. All can be skipped over; the model's own must be plain floats.
+/// The element types of a safetensors file. All can be skipped over; the model's own must be plain
+/// floats.
 package enum SafetensorsType: String, Sendable, CaseIterable {
   case bool = "BOOL"
   case f4 = "F4"
