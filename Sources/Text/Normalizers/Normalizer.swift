@@ -1,5 +1,3 @@
-import Foundation
-
 /// One step that rewrites text before it is split.
 enum Normalizer: Sendable {
   enum Form: String, Sendable { case nfc = "NFC", nfd = "NFD", nfkc = "NFKC", nfkd = "NFKD" }
@@ -20,7 +18,7 @@ enum Normalizer: Sendable {
     case .prepend(let prefix): if !text.isEmpty { text.insert(contentsOf: prefix, at: 0) }
     case .replace(let pattern, let content): replace(pattern, content, in: &text, &isFirst)
     case .strip(let left, let right): Self.strip(&text, left, right, &isFirst)
-    case .stripAccents: Self.remove(&text, &isFirst) { UnicodeClasses.isIn(UnicodeClasses.marks, $0) }
+    case .stripAccents: Self.remove(&text, &isFirst, where: UnicodeClasses.isMark)
     case .byteLevel: text = ByteAlphabet.written(text)
     }
   }
@@ -84,20 +82,5 @@ enum Normalizer: Sendable {
       if !condition(scalar) { UTF8Text.append(scalar, to: &result) } else if index == 0 { isFirst = false }
     }
     text = result
-  }
-
-  private static func normalize(_ text: inout [UInt8], _ form: Form) {
-    // Text below U+0300 is in form C, ASCII is in every form.
-    let changing: UInt8 = form == .nfc ? 0xCC : 0x80
-    guard text.contains(where: { $0 >= changing }) else { return }
-    let string = String(decoding: text, as: UTF8.self)
-    let normalized =
-      switch form {
-      case .nfc: string.precomposedStringWithCanonicalMapping
-      case .nfd: string.decomposedStringWithCanonicalMapping
-      case .nfkc: string.precomposedStringWithCompatibilityMapping
-      case .nfkd: string.decomposedStringWithCompatibilityMapping
-      }
-    text = Array(normalized.utf8)
   }
 }

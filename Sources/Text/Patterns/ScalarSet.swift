@@ -11,7 +11,7 @@ struct ScalarSet: Sendable, Equatable {
       case .range(let range): range.contains(scalar)
       case .categories(let mask, let negated): UnicodeClasses.isIn(mask, scalar) != negated
       case .whitespace(let negated): UnicodeClasses.isWhitespace(scalar) != negated
-      case .word(let negated): UnicodeClasses.isWord(scalar) != negated
+      case .word(let negated): UnicodeClasses.isPatternWord(scalar) != negated
       }
     }
   }

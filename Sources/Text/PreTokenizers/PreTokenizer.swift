@@ -101,7 +101,7 @@ struct PreTokenizers: Sendable {
         continue
       }
       let (scalar, length) = UTF8Text.scalar(text, index)
-      if UnicodeClasses.isIn(UnicodeClasses.numbers, scalar) {
+      if UnicodeClasses.isNumeric(scalar) {
         let before = isFirst && start == range.lowerBound
         split(text, start..<index, isFirst: before, from: step + 1, into: &sink)
         let first = isFirst && index == range.lowerBound
@@ -198,18 +198,10 @@ struct PreTokenizers: Sendable {
 extension PreTokenizer.CharacterClass {
   func contains(_ scalar: UInt32) -> Bool {
     switch self {
-    case .number: UnicodeClasses.isIn(UnicodeClasses.numbers, scalar)
+    case .number: UnicodeClasses.isNumeric(scalar)
     case .whitespace: UnicodeClasses.isWhitespace(scalar)
-    case .punctuation: Self.isPunctuation(scalar)
+    case .punctuation: UnicodeClasses.isPunctuation(scalar)
     case .scalar(let wanted): scalar == wanted
-    }
-  }
-
-  /// Unicode's punctuation and all ASCII symbols.
-  private static func isPunctuation(_ scalar: UInt32) -> Bool {
-    switch scalar {
-    case 0x21...0x2F, 0x3A...0x40, 0x5B...0x60, 0x7B...0x7E: true
-    default: UnicodeClasses.isIn(UnicodeClasses.punctuation, scalar)
     }
   }
 

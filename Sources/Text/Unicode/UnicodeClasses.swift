@@ -1,12 +1,16 @@
 /// What a scalar is: its general category and the properties that patterns ask for, from one table
 /// so that the hand-written splitters and the general pattern matcher can't disagree.
 ///
-/// The properties are those of Unicode 16.0, which the reference implementation uses; scalars that
-/// were assigned later count as unassigned.
+/// The properties are those of Unicode 16.0, which the reference implementation's patterns use; scalars
+/// that were assigned later count as unassigned. Three of its components know another version, found by
+/// asking it about every scalar: numbers are those of the newest Unicode, punctuation that of 8.0, and
+/// normalization that of 9.0.
 enum UnicodeClasses {
-  /// Category in the low five bits (the order of `categoryNames`), then two flags.
+  /// Category in the low five bits (the order of `categoryNames`), then three flags.
   static let whitespace: UInt8 = 0x20
   static let alphabetic: UInt8 = 0x40
+  /// A number in the newest Unicode.
+  static let numeric: UInt8 = 0x80
   static let categoryMask: UInt8 = 0x1F
 
   static let categoryNames = [
@@ -44,12 +48,51 @@ enum UnicodeClasses {
   @inline(__always)
   static func isWhitespace(_ scalar: UInt32) -> Bool { properties(scalar) & whitespace != 0 }
 
-  /// `\w`: alphabetic, marks, decimal digits, connector punctuation, and the two joiners
-  /// (Unicode Technical Standard 18, annex C).
+  static func isNumeric(_ scalar: UInt32) -> Bool { properties(scalar) & numeric != 0 }
+
+  /// `\w` of Unicode Technical Standard 18, annex C: alphabetic, marks, decimal digits, connector
+  /// punctuation and the two joiners.
   static func isWord(_ scalar: UInt32) -> Bool {
+    isWordWithoutJoiners(scalar) || scalar == 0x200C || scalar == 0x200D
+  }
+
+  /// `\w` of Oniguruma: no joiners, but the superscripts and fractions of Latin-1.
+  static func isPatternWord(_ scalar: UInt32) -> Bool {
+    switch scalar {
+    case 0xB2, 0xB3, 0xB9, 0xBC, 0xBD, 0xBE: true
+    default: isWordWithoutJoiners(scalar)
+    }
+  }
+
+  private static func isWordWithoutJoiners(_ scalar: UInt32) -> Bool {
     let properties = properties(scalar)
     if properties & alphabetic != 0 { return true }
     return (wordCategories >> UInt32(properties & categoryMask)) & 1 != 0
+  }
+
+  /// Punctuation as of Unicode 8.0, and all ASCII symbols.
+  static func isPunctuation(_ scalar: UInt32) -> Bool {
+    switch scalar {
+    case 0x21...0x2F, 0x3A...0x40, 0x5B...0x60, 0x7B...0x7E: true
+    case 0x166D, 0x111C9: true  // classed otherwise since
+    default: isIn(punctuation, scalar) && isAssigned(scalar, in: 8)
+    }
+  }
+
+  /// Marks as of Unicode 9.0.
+  static func isMark(_ scalar: UInt32) -> Bool {
+    switch scalar {
+    case 0x1CF2, 0x1CF3: true  // classed otherwise since
+    case 0x111C9: false
+    default: isIn(marks, scalar) && isAssigned(scalar, in: 9)
+    }
+  }
+
+  /// Whether the scalar was assigned in that version (`major`.0) already.
+  static func isAssigned(_ scalar: UInt32, in major: Int) -> Bool {
+    guard scalar >= 0x80 else { return true }
+    guard let age = Unicode.Scalar(scalar)?.properties.age else { return false }
+    return age.major < major || age.major == major && age.minor == 0
   }
   private static let wordCategories = marks | mask("Nd") | mask("Pc")
 
@@ -57,10 +100,15 @@ enum UnicodeClasses {
     guard let scalar = Unicode.Scalar(scalar) else { return category(.surrogate) }
     let properties = scalar.properties
     let isPrivate = properties.generalCategory == .privateUse
+    let isNumber =
+      switch properties.generalCategory {
+      case .decimalNumber, .letterNumber, .otherNumber: numeric
+      default: UInt8(0)
+      }
     guard let age = properties.age, age.major <= 16 || isPrivate else {
-      return category(.unassigned)
+      return category(.unassigned) | isNumber
     }
-    return category(properties.generalCategory)
+    return isNumber | category(properties.generalCategory)
       | (properties.isWhitespace ? whitespace : 0)
       | (properties.isAlphabetic ? alphabetic : 0)
   }

@@ -133,7 +133,7 @@ def tokenizers():
     yield "qwen2", qwen2.to_str()
 
     prefix = byte_level(pre_tokenizers.Sequence([
-        pre_tokenizers.Split(Regex(r"\p{N}{1,2}(?=\s|\S)|[A-Z]+?[^\W\d_]|\d"), "merged_with_previous"), pre_tokenizers.Punctuation("contiguous"),
+        pre_tokenizers.Split(Regex(r"\p{N}{1,2}(?=[\s\S])|[A-Z]+?[^\W\d_]|\d"), "merged_with_previous"), pre_tokenizers.Punctuation("contiguous"),
         pre_tokenizers.ByteLevel(add_prefix_space=True)]), 400)
     prefix.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase(), normalizers.Strip(),
                                               normalizers.Replace("th", "d"), normalizers.Replace(Regex(r"\s{2,}"), " ")])
