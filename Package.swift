@@ -79,7 +79,7 @@ let package = Package(
       dependencies: [
         "Pipeline", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
-      path: "Tests/Benchmarks", exclude: ["peers"]),
+      path: "Tests/Benchmarks", exclude: ["peers", "run"]),
   ]
 )
 

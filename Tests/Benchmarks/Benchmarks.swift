@@ -12,7 +12,7 @@ struct Benchmarks: ParsableCommand {
       PEERS is a folder that Tests/Benchmarks/peers/setup filled: the Python environments, model.gguf and hf/.
       A ratio is the median over the runs of (peer's time / ours); both sides use two threads.
       """,
-    subcommands: [Forward.self, PromptStep.self])
+    subcommands: [Forward.self, PromptStep.self, GPTQ.self, Inspect.self, TransferCost.self])
 }
 
 /// What every benchmark takes.

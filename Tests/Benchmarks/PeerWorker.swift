@@ -50,7 +50,7 @@ final class PeerWorker {
   }
 }
 
-/// One run of a program to its end: its last line of standard output as JSON.
+/// One run of a program to its end: the JSON that it leaves on standard output, after whatever lines came before.
 func runToEnd(_ command: String, _ arguments: [String]) throws -> JSON {
   let process = Process()
   let output = Pipe()
@@ -61,10 +61,12 @@ func runToEnd(_ command: String, _ arguments: [String]) throws -> JSON {
   try process.run()
   let text = output.fileHandleForReading.readDataToEndOfFile()
   process.waitUntilExit()
-  guard process.terminationStatus == 0, let last = text.split(separator: 0x0A).last else {
+  guard process.terminationStatus == 0 else {
     throw Failure(
       .io, file: command, "stopped with status \(process.terminationStatus)",
       advice: "run it by hand: \(arguments.joined(separator: " "))")
   }
-  return try JSON(parsing: ByteSlice(Array(last)), file: command)
+  let lines = text.split(separator: 0x0A)
+  let start = lines.lastIndex { $0.first == UInt8(ascii: "{") } ?? 0
+  return try JSON(parsing: ByteSlice(Array(lines[start...].joined(separator: [0x0A]))), file: command)
 }

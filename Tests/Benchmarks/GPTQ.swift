@@ -1,0 +1,87 @@
+import ArgumentParser
+import Bytes
+import Foundation
+
+/// Compressing the whole model, and what it does to held-out text.
+struct GPTQ: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "gptq",
+    abstract: "GPTQ of the whole model (64 × 512 tokens), against llm-compressor: time and perplexity.",
+    discussion: """
+      Ours is timed as a whole process from the checkpoint to the packed bundle (import and tokenizing included);
+      llm-compressor's time is that of its `oneshot` alone, after loading.
+      """)
+
+  @OptionGroup var common: CommonOptions
+  @Option(help: "The ctpack program.") var ctpack = ".build/release/ctpack"
+  @Option(help: "Calibration text, .jsonl.") var calibration = "Recipes/data/c4-train.jsonl"
+  @Option(help: "Held-out text, .jsonl.") var heldOut = "Recipes/data/c4-validation.jsonl"
+  @Option(help: "Bits.") var bits = 4
+  @Option(help: "Group width.") var group = 64
+  @Option(help: "Calibration windows.") var windows = 64
+  @Option(help: "Tokens per calibration window.") var length = 512
+  @Option(help: "Windows of 1024 held-out tokens.") var evaluated = 24
+
+  func run() throws {
+    let folder = NSTemporaryDirectory() + "/ctpack-benchmark-gptq-\(getpid())"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    var (ours, theirs): ([Double], [Double]) = ([], [])
+    var notes: [String] = []
+    for run in 0..<common.runs {
+      let result = try compress(folder: folder + "/\(run)")
+      ours.append(result.seconds)
+      notes.append("perplexity \(figure(result.perplexity))")
+      guard let peers = common.peers else { continue }
+      let answer = try runToEnd(
+        peers + "/llmcompressor/bin/python",
+        [common.script("llmcompressor_gptq.py"), peers + "/hf", calibration, heldOut]
+          + [bits, group, windows, length, evaluated].map(String.init))
+      theirs.append(answer["seconds"]?.double ?? .nan)
+      notes.append("llm-compressor's \(figure(answer["ppl"]?.double ?? .nan))")
+    }
+    var result = Measurement(
+      name: "GPTQ \(bits)-bit, group \(group), \(windows) × \(length)", unit: "s", ours: ours,
+      peer: common.peers.map { _ in ("llm-compressor", theirs) },
+      goal: "3 times as fast, perplexity within 1 %")
+    result.notes = notes
+    print(result.line)
+  }
+
+  private func compress(folder: String) throws -> (seconds: Double, perplexity: Double) {
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    let current = FileManager.default.currentDirectoryPath
+    func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : current + "/" + path }
+    let recipe = """
+      name: benchmark
+      model: \(absolute(common.model))
+      calibration:
+        text: \(absolute(calibration))
+        windows: \(windows)
+        length: \(length)
+        selection: consecutive
+      compression:
+        bits: \(bits)
+        group_size: \(group)
+      """
+    let path = folder + "/recipe.yaml"
+    try Data(recipe.utf8).write(to: URL(fileURLWithPath: path))
+    let bundle = folder + "/benchmark.ctpack"
+    let time = try seconds {
+      let process = try Process.run(
+        URL(fileURLWithPath: ctpack),
+        arguments: [
+          "run", path, "--work", folder + "/work", "--out", bundle, "--threads",
+          String(common.threads), "--quiet",
+        ])
+      process.waitUntilExit()
+      guard process.terminationStatus == 0 else {
+        throw Failure(.internalError, "ctpack run stopped with \(process.terminationStatus)")
+      }
+    }
+    let answer = try runToEnd(
+      ctpack,
+      ["eval", bundle, "--text", heldOut, "--windows", String(evaluated), "--json"])
+    return (time, answer["ppl"]?.double ?? .nan)
+  }
+}

@@ -1,0 +1,46 @@
+import ArgumentParser
+import Bundle
+import Bytes
+import Foundation
+
+/// How fast an artifact is checked.
+struct Inspect: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "`ctpack inspect --verify fast` on a warm bundle of about 1 GB, in bytes per second and core.")
+
+  @Option(help: "The ctpack program.") var ctpack = ".build/release/ctpack"
+  @Option(help: "Bytes of the bundle.") var bytes = 1_000_000_000
+  @Option(help: "Counted runs.") var runs = 5
+  @Option(help: "A folder for the bundle.") var scratch: String = NSTemporaryDirectory()
+
+  func run() throws {
+    let path = scratch + "/ctpack-benchmark-inspect.ctpack"
+    try LargeBundle.write(to: path, bytes: bytes, prompts: 1)
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let size = Double(try MappedFile(path: path).bytes.count)
+    var (rates, whole): ([Double], [Double]) = ([], [])
+    for run in 0...runs {
+      var before = rusage(), after = rusage()
+      unsafe getrusage(RUSAGE_SELF, &before)
+      let problems = try Bundle.audit(path: path, level: .fast)
+      unsafe getrusage(RUSAGE_SELF, &after)
+      guard problems.isEmpty else { throw Failure(.internalError, file: path, "\(problems)") }
+      let process = try seconds {
+        _ = try runToEnd(ctpack, ["inspect", path, "--verify", "fast", "--json"])
+      }
+      guard run > 0 else { continue }
+      rates.append(size / (processorSeconds(after) - processorSeconds(before)) / 1e9)
+      whole.append(process)
+    }
+    var result = Measurement(
+      name: "inspect --verify fast, \(figure(size / 1e9)) GB", unit: "GB/s per core", ours: rates,
+      peer: nil, goal: "5 GB/s or more per core")
+    result.notes = ["per second of processor time", "the whole command takes \(figure(median(whole))) s"]
+    print(result.line)
+  }
+
+  private func processorSeconds(_ usage: rusage) -> Double {
+    Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
+      + Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6
+  }
+}

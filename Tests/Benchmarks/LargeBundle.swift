@@ -1,0 +1,42 @@
+import Bundle
+import Bytes
+import Numerics
+
+/// A bundle of about a given size with random weights, to measure what depends on size alone.
+enum LargeBundle {
+  static let width = 1024
+
+  /// Writes `bytes` of float32 tensors, and `prompts` prompts of 100 tokens, all bound to one made-up base model.
+  static func write(to path: String, bytes: Int, prompts: Int) throws {
+    let base = SHA256Digest(hashing: ByteSlice(Array("the base model".utf8)))
+    let tokenizer = ByteSlice(Array(#"{"version":"1.0"}"#.utf8))
+    var writer = BundleWriter(path: path)
+    var random = SeededGenerator(seed: 7)
+    let rows = 16_384
+    // One block of random values serves all tensors: their content plays no part in the cost.
+    let block = ByteSlice([UInt8](floats: (0..<rows * width).map { _ in Float(random.uniform()) }))
+    for index in 0..<max(1, bytes / block.count) {
+      writer.addTensor(
+        try .dense(
+          name: "model.layers.\(index).mlp.up_proj.weight", shape: [rows, width], layout: .f32,
+          values: block))
+    }
+    writer.add(.document(.tokenizer, bytes: tokenizer))
+    writer.add(
+      .provenance(
+        Provenance(
+          baseModel: base, tokenizer: SHA256Digest(hashing: tokenizer), programVersion: "benchmark",
+          kernelClass: "none")))
+    writer.add(.document(.modelConfiguration, json: ["hidden_size": .integer(Int64(width))]))
+    for index in 0..<prompts {
+      writer.addPrompt(
+        Prompt(
+          name: "prompt-\(index)", tokens: 100, width: width,
+          embeddings: (0..<100 * width).map { _ in Float(random.uniform()) },
+          binding: Prompt.Binding(
+            baseModel: base, tokenizer: SHA256Digest(hashing: tokenizer), weights: nil),
+          objective: "none"))
+    }
+    try writer.finish()
+  }
+}
