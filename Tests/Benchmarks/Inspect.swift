@@ -21,9 +21,9 @@ struct Inspect: ParsableCommand {
     var (rates, whole): ([Double], [Double]) = ([], [])
     for run in 0...runs {
       var before = rusage(), after = rusage()
-      unsafe getrusage(RUSAGE_SELF, &before)
+      unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &before)
       let problems = try Bundle.audit(path: path, level: .fast)
-      unsafe getrusage(RUSAGE_SELF, &after)
+      unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &after)
       guard problems.isEmpty else { throw Failure(.internalError, file: path, "\(problems)") }
       let process = try seconds {
         _ = try runToEnd(ctpack, ["inspect", path, "--verify", "fast", "--json"])

@@ -25,8 +25,8 @@ enum LargeBundle {
     writer.add(
       .provenance(
         Provenance(
-          baseModel: base, tokenizer: SHA256Digest(hashing: tokenizer), programVersion: "benchmark",
-          kernelClass: "none")))
+          baseModel: base, tokenizer: SHA256Digest(hashing: tokenizer), data: [], recipe: nil,
+          programVersion: "benchmark", kernelClass: "none", stages: [])))
     writer.add(.document(.modelConfiguration, json: ["hidden_size": .integer(Int64(width))]))
     for index in 0..<prompts {
       writer.addPrompt(
