@@ -7,6 +7,7 @@ import Checkpoints
 public enum DenseStorage: String, Sendable, Hashable, CaseIterable {
   /// f32, f16 and bf16 as they are, byte for byte; other types (GGUF blocks) as the f32 they decode to.
   case asSource = "source"
+  case f32
   case f16
   case bf16
 
@@ -34,7 +35,7 @@ public enum DenseStorage: String, Sendable, Hashable, CaseIterable {
 
   private var packing: PackingLayout {
     switch self {
-    case .asSource: .f32
+    case .asSource, .f32: .f32
     case .f16: .f16
     case .bf16: .bf16
     }
@@ -50,10 +51,10 @@ public enum DenseStorage: String, Sendable, Hashable, CaseIterable {
   /// Little-endian bytes, each value rounded to nearest, ties to even.
   private func encode(_ values: [Float], _ name: String) throws(Failure) -> [UInt8] {
     var bytes: [UInt8] = []
-    bytes.reserveCapacity(values.count * (self == .asSource ? 4 : 2))
+    bytes.reserveCapacity(values.count * (packing == .f32 ? 4 : 2))
     for value in values {
       switch self {
-      case .asSource:
+      case .asSource, .f32:
         let bits = value.bitPattern
         for shift in [0, 8, 16, 24] as [UInt32] { bytes.append(UInt8(truncatingIfNeeded: bits >> shift)) }
       case .f16:

@@ -9,8 +9,8 @@ import Numerics
 /// room for weights that grow while errors are fed forward.
 enum ScaleExponent {
   private static let ordinary: ClosedRange<Float> = 0x1p-12...0x1p15
-  /// What the container can hold.
-  private static let range = -64...64
+  /// What container and kernels can hold.
+  private static let range = -60...60
 
   /// nil where the weights are too large for every exponent; no model's are (10^23 and more).
   static func choose(weights: Tensor, groupWidth: Int, grid: GridSettings) -> Int? {

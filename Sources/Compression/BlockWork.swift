@@ -1,0 +1,81 @@
+import Bundle
+import Bytes
+import Models
+import Numerics
+
+/// One block's way through the stages: statistics, solving, forward, each with its time.
+struct BlockWork {
+  private let block: Block
+  private let settings: CompressionSettings
+  private var tensors: [CompressedTensor] = []
+  private var seconds = CompressedBlock.Seconds()
+
+  init(block: Block, settings: CompressionSettings) {
+    self.block = block
+    self.settings = settings
+  }
+
+  /// H of a stage's input; nil where no layer of the stage asks for one.
+  mutating func gather(_ stage: BlockStage, of run: StagedBlock) -> Hessian? {
+    guard stage.linears.contains(where: { settings(of: $0).method == .gptq }) else { return nil }
+    let start = ContinuousClock.now
+    var hessian = Hessian(columns: block.configuration.shape(of: stage.linears[0]).columns)
+    for chunk in run.chunks { hessian.add(run.inputs(of: stage, chunk: chunk)) }
+    seconds.statistics += Self.seconds(since: start)
+    return hessian
+  }
+
+  /// H of every stage's input in the uncompressed block; `run` is used up.
+  mutating func gatherAll(_ run: consuming StagedBlock) -> [Hessian?] {
+    var run = run
+    var hessians: [Hessian?] = []
+    for stage in BlockStage.allCases {
+      hessians.append(gather(stage, of: run))
+      commit(stage, in: &run)
+    }
+    return hessians
+  }
+
+  /// Quantizes a stage's layers. The packed form is what the forward pass goes on with, so that later
+  /// layers see exactly what a reader of the bundle will compute.
+  mutating func solve(
+    _ stage: BlockStage, hessian: Hessian?
+  ) throws(Failure) -> [LinearName: Weight] {
+    let start = ContinuousClock.now
+    let matrices = stage.linears.map { name in
+      WeightMatrix(
+        name: name.weightKey(block: block.index), weight: block[name].weight.dense(),
+        settings: settings(of: name))
+    }
+    var weights: [LinearName: Weight] = [:]
+    let solved = try LayerSolver.solve(matrices, hessian: hessian)
+    for (name, result) in zip(stage.linears, solved) {
+      let tensor = try CompressedTensor(result)
+      weights[name] = try .packed(PackedMatrix(tensor.stored))
+      tensors.append(tensor)
+    }
+    seconds.solving += Self.seconds(since: start)
+    return weights
+  }
+
+  /// Puts a stage's new weights in place and runs it.
+  mutating func commit(
+    _ stage: BlockStage, weights: [LinearName: Weight] = [:], in run: inout StagedBlock
+  ) {
+    let start = ContinuousClock.now
+    run.commit(stage, weights: weights)
+    seconds.forward += Self.seconds(since: start)
+  }
+
+  func finish() -> CompressedBlock {
+    CompressedBlock(index: block.index, tensors: tensors, seconds: seconds)
+  }
+
+  private func settings(of name: LinearName) -> TensorSettings {
+    settings.settings(for: name.weightKey(block: block.index))
+  }
+
+  private static func seconds(since start: ContinuousClock.Instant) -> Double {
+    (ContinuousClock.now - start) / .seconds(1)
+  }
+}
