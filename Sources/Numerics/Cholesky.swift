@@ -11,6 +11,7 @@ public enum Cholesky {
     let k = h.rows
     precondition(h.columns == k, "\(h.shape) isn't square")
     guard k > 0 else { return Tensor([0, 0]) }
+    guard Vector.isFinite(h) else { return nil }
     BLAS.prepare()
     let a = Float64Storage(count: k * k)
     // The library's 'U' is the column-major upper triangle: value (r, c) at c·k + r. h[i, j] becomes

@@ -1,0 +1,34 @@
+import Numerics
+import Testing
+
+extension NumericsTests {
+  @Suite struct CholeskyTests {
+    @Test(arguments: [1, 2, 3, 17, 65, 200]) func factorsTheInverse(k: Int) throws {
+      var random = RandomValues()
+      let x = random.tensor([2 * k + 3, k])
+      let h = Tensor([k, k])
+      MatMul.gram(x, into: h, scale: 1 / Float(2 * k + 3), keep: 0)
+      let u = try #require(Cholesky.inverseUpperFactor(h))
+      for i in 0..<k { for j in 0..<i { #expect(u[i, j] == 0) } }
+      // UᵀU·h must be the identity.
+      let inverse = plainProduct(u.values, u.values, m: k, n: k, k: k, transposeA: true)
+      let identity = plainProduct(inverse.map { Float($0) }, h.values, m: k, n: k, k: k)
+      let expected = (0..<k * k).map { $0 / k == $0 % k ? 1.0 : 0 }
+      expectClose(identity.map { Float($0) }, expected, absolute: 2e-4, random.note)
+    }
+
+    /// By hand: h = diag(4, 1/9) gives U = diag(1/2, 3).
+    @Test func knownFactor() {
+      let u = Cholesky.inverseUpperFactor(Tensor([2, 2], [4, 0, 0, 1 / 9]))
+      expectClose(u?.values ?? [], [0.5, 0, 0, 3], "")
+    }
+
+    @Test func refusesWhatHasNoFactor() {
+      #expect(Cholesky.inverseUpperFactor(Tensor([2, 2], [1, 2, 2, 1])) == nil)
+      #expect(Cholesky.inverseUpperFactor(Tensor([2, 2], [1, 0, 0, 0])) == nil)
+      #expect(Cholesky.inverseUpperFactor(Tensor([2, 2], [1, .nan, .nan, 1])) == nil)
+      #expect(Cholesky.inverseUpperFactor(Tensor([1, 1], [.infinity])) == nil)
+      #expect(Cholesky.inverseUpperFactor(Tensor([1, 1], [-1])) == nil)
+    }
+  }
+}

@@ -1,0 +1,188 @@
+import CKernels
+import Foundation
+import Numerics
+import Testing
+
+extension NumericsTests {
+  /// Every fast kernel against its plain twin, at odd sizes and at every level.
+  @Suite struct KernelTwins {
+    private func forEachSize(_ body: (Int, inout RandomValues, Comment) -> Void) {
+      atEveryLevel { level in
+        for n in oddSizes {
+          var random = RandomValues()
+          let note: Comment = "n \(n), \(level), seed \(random.seed)"
+          body(n, &random, note)
+        }
+      }
+    }
+
+    @Test func elementwise() {
+      forEachSize { n, random, note in
+        let a = random.floats(n)
+        let b = random.floats(n)
+        var (fast, plain) = (b, b)
+        unsafe ctk_add(a, &fast, n)
+        unsafe ctk_add_ref(a, &plain, n)
+        #expect(fast == plain, note)
+        unsafe ctk_add_scaled(a, 0.37, &fast, n)
+        unsafe ctk_add_scaled_ref(a, 0.37, &plain, n)
+        expectClose(fast, plain, note)
+        fast = plain
+        unsafe ctk_scale(&fast, -1.7, n)
+        unsafe ctk_scale_ref(&plain, -1.7, n)
+        #expect(fast == plain, note)
+        var (sum, plainSum) = (0.0, 0.0)
+        unsafe ctk_sum_of_squares(a, n, &sum)
+        unsafe ctk_sum_of_squares_ref(a, n, &plainSum)
+        #expect(abs(sum - plainSum) <= 1e-14 * plainSum, note)
+      }
+    }
+
+    @Test func exponentialIsWithinItsStatedError() {
+      atEveryLevel { level in
+        let x = (0...200_000).map { Float(-87.33 + Double($0) * (88.72 + 87.33) / 200_000) }
+        var y = [Float](repeating: 0, count: x.count)
+        unsafe ctk_exp(x, &y, x.count)
+        var worst = 0.0
+        for (x, y) in zip(x, y) {
+          let exact = exp(Double(x))
+          worst = max(worst, abs(Double(y) - exact) / Double(Float(exact).ulp))
+        }
+        #expect(worst < 1.1, "\(worst) ulp at \(level)")
+        var edges: [Float] = [-.infinity, -1000, -87.34, 0, 89, .infinity]
+        var result = edges
+        unsafe ctk_exp(&edges, &result, edges.count)
+        #expect(Array(result[0..<4]) == [0, 0, 0, 1], "\(level)")
+        #expect(result[4].isFinite && result[4] > 3.4e38 && result[5] == result[4], "\(level)")
+      }
+    }
+
+    @Test func normalisation() {
+      forEachSize { n, random, note in
+        let x = random.floats(n)
+        let gain = random.floats(n)
+        let dy = random.floats(n)
+        var (y, plainY) = (x, x)
+        var (inverse, plainInverse): (Float, Float) = (0, 0)
+        unsafe ctk_rms_norm(x, gain, 1e-5, &y, &inverse, n)
+        unsafe ctk_rms_norm_ref(x, gain, 1e-5, &plainY, &plainInverse, n)
+        expectClose(y, plainY, note)
+        expectClose([inverse], [plainInverse], note)
+        for accumulate: Int32 in [0, 1] {
+          var (dx, plainDx) = (gain, gain)
+          unsafe ctk_rms_norm_backward(dy, x, gain, inverse, &dx, accumulate, n)
+          unsafe ctk_rms_norm_backward_ref(dy, x, gain, inverse, &plainDx, accumulate, n)
+          let size = Double((dx + plainDx).map { abs($0) }.max() ?? 0)
+          expectClose(dx, plainDx, absolute: 1e-5 * (size + Double(inverse)), note)
+        }
+      }
+    }
+
+    @Test func rotation() {
+      forEachSize { half, random, note in
+        let angles = random.floats(half)
+        let cosines = angles.map { cos($0) }
+        let sines = angles.map { sin($0) }
+        for inverse: Int32 in [0, 1] {
+          let x = random.floats(3 * 2 * half)
+          var (fast, plain) = (x, x)
+          unsafe ctk_rotary(&fast, cosines, sines, 3, half, inverse)
+          unsafe ctk_rotary_ref(&plain, cosines, sines, 3, half, inverse)
+          expectClose(fast, plain, note)
+          unsafe ctk_rotary(&fast, cosines, sines, 3, half, 1 - inverse)
+          expectClose(fast, x, absolute: 2e-6, note)
+        }
+      }
+    }
+
+    @Test func gatedActivation() {
+      forEachSize { n, random, note in
+        let gate = random.floats(n, scale: 8)
+        let up = random.floats(n)
+        let dh = random.floats(n)
+        var (h, plainH) = (gate, gate)
+        unsafe ctk_swiglu(gate, up, &h, n)
+        unsafe ctk_swiglu_ref(gate, up, &plainH, n)
+        expectClose(h, plainH, absolute: 1e-30, relative: 4e-7, note)
+        var (dGate, dUp, plainDGate, plainDUp) = (gate, gate, gate, gate)
+        unsafe ctk_swiglu_backward(dh, gate, up, &dGate, &dUp, n)
+        unsafe ctk_swiglu_backward_ref(dh, gate, up, &plainDGate, &plainDUp, n)
+        expectClose(dUp, plainDUp, absolute: 1e-30, relative: 4e-7, note)
+        expectClose(dGate, plainDGate, note)
+      }
+      let gate: [Float] = [-200, -88, 88, 200]
+      var h: [Float] = [0, 0, 0, 0]
+      unsafe ctk_swiglu(gate, [1, 1, 1, 1], &h, 4)
+      #expect(abs(h[0]) < 1e-35 && abs(h[1]) < 1e-35 && h[2] == 88 && h[3] == 200)
+    }
+
+    @Test func runningSoftmax() {
+      forEachSize { n, random, note in
+        let a = random.floats(n, scale: 10)
+        let b = random.floats(n + 3, scale: 10)
+        var (m, l, c, plainM, plainL, plainC): (Float, Float, Float, Float, Float, Float) = (
+          -.infinity, 0, 0, -.infinity, 0, 0
+        )
+        for block in [a, [], b] {
+          var (fast, plain) = (block, block)
+          unsafe ctk_online_softmax(&fast, block.count, 0.7, &m, &l, &c)
+          unsafe ctk_online_softmax_ref(&plain, block.count, 0.7, &plainM, &plainL, &plainC)
+          expectClose(fast, plain, note)
+          expectClose([m, l, c], [plainM, plainL, plainC], note)
+        }
+        let logSum = m + log(l)
+        let total = (a + b).reduce(0.0) { $0 + exp(0.7 * Double($1)) }
+        expectClose([logSum], [log(total)], absolute: 1e-5, note)
+
+        var (p, plainP) = (a, a)
+        unsafe ctk_softmax_again(&p, n, 0.7, logSum)
+        unsafe ctk_softmax_again_ref(&plainP, n, 0.7, logSum)
+        expectClose(p, plainP, note)
+        let dp = random.floats(n)
+        var (fast, plain) = (dp, dp)
+        unsafe ctk_softmax_backward(p, &fast, n, 0.7, 0.2)
+        unsafe ctk_softmax_backward_ref(p, &plain, n, 0.7, 0.2)
+        expectClose(fast, plain, note)
+      }
+    }
+
+    @Test func dotProducts() {
+      forEachSize { k, random, note in
+        let w = random.floats(k)
+        let x = random.floats(5 * (k + 1))
+        for accumulate: Int32 in [0, 1] {
+          var y = random.floats(5 * 2)
+          var plain = y
+          unsafe ctk_dot_rows(w, x, k + 1, 5, k, &y, 2, accumulate)
+          unsafe ctk_dot_rows_ref(w, x, k + 1, 5, k, &plain, 2, accumulate)
+          expectClose(y, plain, absolute: 1e-5, note)
+        }
+      }
+    }
+
+    @Test func everyHalfFloat() {
+      atEveryLevel { level in
+        let patterns = (0...UInt16.max).flatMap { [UInt8($0 & 255), UInt8($0 >> 8)] }
+        let count = 1 << 16
+        // 65535 values too, so that the last ones don't fill a vector.
+        for n in [count, count - 1] {
+          var (f16, plainF16) = ([Float](repeating: 0, count: n), [Float](repeating: 0, count: n))
+          unsafe ctk_widen_f16(patterns, &f16, n)
+          unsafe ctk_widen_f16_ref(patterns, &plainF16, n)
+          #expect(f16.map(\.bitPattern) == plainF16.map(\.bitPattern), "\(level)")
+          var (bf16, plainBF16) = (f16, f16)
+          unsafe ctk_widen_bf16(patterns, &bf16, n)
+          unsafe ctk_widen_bf16_ref(patterns, &plainBF16, n)
+          #expect(bf16.map(\.bitPattern) == plainBF16.map(\.bitPattern), "\(level)")
+          #if arch(arm64) || arch(x86_64)
+            let wrong = (0..<n).first { i in
+              let value = Float(Float16(bitPattern: UInt16(i)))
+              return value.isNaN ? !f16[i].isNaN : value != f16[i]
+            }
+            #expect(wrong == nil, "pattern \(String(describing: wrong)), \(level)")
+          #endif
+        }
+      }
+    }
+  }
+}

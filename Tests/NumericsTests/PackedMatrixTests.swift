@@ -1,0 +1,75 @@
+import Bytes
+import Numerics
+import Testing
+
+extension NumericsTests {
+  @Suite struct PackedMatrices {
+    /// Bits × widths × groups (with a short last one, wider than the row, not dividing 64) × zeros
+    /// × mask, to the bit.
+    @Test(arguments: [2, 3, 4, 8], [1, 17, 63, 64, 65, 200])
+    func decodesAsDescribed(bits: Int, columns: Int) throws {
+      try atEveryLevel { level in
+        for groupSize in [1, 16, 48, 64, 128, 1000] {
+          for (withZeros, masked) in [(false, false), (true, false), (false, true), (true, true)] {
+            var random = RandomValues()
+            let plain = PlainPacking(
+              rows: 5, columns: columns, bits: bits, groupSize: groupSize, withZeros: withZeros,
+              masked: masked, exponent: random.below(5) - 2, &random)
+            let decoded = Weight.packed(try plain.packed()).dense().values
+            #expect(
+              decoded == plain.values,
+              "group \(groupSize), zeros \(withZeros), mask \(masked), \(level), \(random.note)")
+          }
+        }
+      }
+    }
+
+    @Test func maskExtremes() throws {
+      for keep in [false, true] {
+        var random = RandomValues()
+        var plain = PlainPacking(
+          rows: 4, columns: 130, bits: 3, groupSize: 64, withZeros: true, masked: true, &random)
+        plain.kept = [Bool](repeating: keep, count: 4 * 130)
+        let matrix = try plain.packed()
+        #expect(matrix.survivors == (keep ? 4 * 130 : 0))
+        #expect(Weight.packed(matrix).dense().values == plain.values, random.note)
+      }
+    }
+
+    @Test func rejectsPartsThatDoNotFit() throws {
+      var random = RandomValues()
+      let good = try PlainPacking(
+        rows: 3, columns: 70, bits: 3, groupSize: 32, withZeros: true, masked: true, &random
+      ).packed()
+      func attempt(
+        rows: Int = 3, columns: Int = 70, bits: Int = 3, groupSize: Int = 32,
+        codes: ByteSlice? = nil, scales: ByteSlice? = nil, zeros: ByteSlice? = nil,
+        mask: ByteSlice? = nil, exponent: Int = 0
+      ) -> Failure.Kind? {
+        do {
+          _ = try PackedMatrix(
+            rows: rows, columns: columns, bits: bits, groupSize: groupSize,
+            codes: codes ?? good.codes, scales: scales ?? good.scales, zeros: zeros ?? good.zeros,
+            mask: mask ?? good.mask, scaleExponent: exponent)
+          return nil
+        } catch { return error.kind }
+      }
+      #expect(attempt() == nil)
+      #expect(attempt(rows: 0) == .invalidData)
+      #expect(attempt(rows: 4) == .invalidData)
+      #expect(attempt(rows: .max, columns: .max) == .invalidData)
+      #expect(attempt(columns: 130) == .invalidData)
+      #expect(attempt(bits: 5) == .invalidData)
+      #expect(attempt(bits: 4) == .invalidData)
+      #expect(attempt(groupSize: 0) == .invalidData)
+      #expect(attempt(groupSize: 16) == .invalidData)
+      #expect(attempt(codes: ByteSlice([])) == .invalidData)
+      #expect(attempt(scales: ByteSlice([1, 2])) == .invalidData)
+      #expect(attempt(zeros: ByteSlice([1])) == .invalidData)
+      #expect(attempt(exponent: 100) == .invalidData)
+      var beyond = good.mask?.array ?? []
+      beyond[15] |= 0x80  // column 127 of row 0
+      #expect(attempt(mask: ByteSlice(beyond)) == .invalidData)
+    }
+  }
+}

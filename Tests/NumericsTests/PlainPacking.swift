@@ -1,0 +1,111 @@
+import Bytes
+import Numerics
+
+/// The planar layout, written once more from its description alone: slow, obvious, code by code.
+struct PlainPacking {
+  let rows: Int
+  let columns: Int
+  let bits: Int
+  let groupSize: Int
+  var scaleExponent = 0
+  var codes: [Int]
+  var scales: [Float]
+  var zeros: [Int]?
+  var kept: [Bool]?
+
+  var groups: Int { (columns + groupSize - 1) / groupSize }
+
+  /// A random matrix. Scales are multiples of 1/1024, exact in float16.
+  init(
+    rows: Int, columns: Int, bits: Int, groupSize: Int, withZeros: Bool, masked: Bool,
+    exponent: Int = 0, _ random: inout RandomValues
+  ) {
+    self.rows = rows
+    self.columns = columns
+    self.bits = bits
+    self.groupSize = groupSize
+    scaleExponent = exponent
+    let groups = (columns + groupSize - 1) / groupSize
+    codes = (0..<rows * columns).map { _ in random.below(1 << bits) }
+    scales = (0..<rows * groups).map { _ in Float(random.below(2000) - 1000) / 1024 }
+    if withZeros { zeros = (0..<rows * groups).map { _ in random.below(1 << bits) } }
+    if masked { kept = (0..<rows * columns).map { _ in random.below(3) > 0 } }
+  }
+
+  /// What the matrix means.
+  func value(_ row: Int, _ column: Int) -> Float {
+    if let kept, !kept[row * columns + column] { return 0 }
+    let group = row * groups + column / groupSize
+    let zero = zeros?[group] ?? 1 << (bits - 1)
+    var value = Double(codes[row * columns + column] - zero) * Double(scales[group])
+    for _ in 0..<abs(scaleExponent) { value *= scaleExponent > 0 ? 2 : 0.5 }
+    return Float(value)
+  }
+
+  var values: [Float] {
+    (0..<rows * columns).map { value($0 / columns, $0 % columns) }
+  }
+
+  func packed() throws -> PackedMatrix {
+    var codeBytes: [UInt8] = []
+    if let kept {
+      codeBytes = Self.stream(codes.indices.filter { kept[$0] }.map { codes[$0] }, bits)
+    } else {
+      for row in 0..<rows {
+        codeBytes += Self.stream(Array(codes[row * columns..<(row + 1) * columns]), bits)
+      }
+    }
+    return try PackedMatrix(
+      rows: rows, columns: columns, bits: bits, groupSize: groupSize, codes: ByteSlice(codeBytes),
+      scales: ByteSlice(scales.flatMap { Self.float16($0) }),
+      zeros: zeros.map { ByteSlice(Self.stream($0, bits)) }, mask: kept.map { maskBytes($0) },
+      scaleExponent: scaleExponent)
+  }
+
+  private func maskBytes(_ kept: [Bool]) -> ByteSlice {
+    let rowBytes = (columns + 63) / 64 * 8
+    var bytes = [UInt8](repeating: 0, count: rows * rowBytes)
+    for i in kept.indices where kept[i] {
+      bytes[i / columns * rowBytes + i % columns / 8] |= 1 << UInt8(i % columns % 8)
+    }
+    return ByteSlice(bytes)
+  }
+
+  /// Blocks of 64 codes, the last one padded with zeros.
+  static func stream(_ codes: [Int], _ bits: Int) -> [UInt8] {
+    var bytes: [UInt8] = []
+    for start in stride(from: 0, to: codes.count, by: 64) {
+      var block = Array(codes[start..<min(codes.count, start + 64)])
+      block += [Int](repeating: 0, count: 64 - block.count)
+      if bits == 8 { bytes += block.map { UInt8($0) } }
+      if bits == 4 {
+        for i in 0..<32 { bytes.append(UInt8(block[i] | block[32 + i] << 4)) }
+      }
+      if bits < 4 {
+        for i in 0..<16 {
+          var byte = 0
+          for quarter in 0..<4 { byte |= (block[16 * quarter + i] & 3) << (2 * quarter) }
+          bytes.append(UInt8(byte))
+        }
+      }
+      if bits == 3 {
+        for i in 0..<8 {
+          var byte = 0
+          for bit in 0..<8 { byte |= (block[8 * i + bit] >> 2) << bit }
+          bytes.append(UInt8(byte))
+        }
+      }
+    }
+    return bytes
+  }
+
+  /// A float that float16 holds exactly (zero or normal there), as two bytes.
+  static func float16(_ value: Float) -> [UInt8] {
+    let sign: UInt16 = value.sign == .minus ? 0x8000 : 0
+    if value == 0 { return [0, UInt8(sign >> 8)] }
+    let exponent = UInt16(value.exponent + 15)
+    let mantissa = UInt16(value.significandBitPattern >> 13)
+    let bits = sign | exponent << 10 | mantissa
+    return [UInt8(bits & 255), UInt8(bits >> 8)]
+  }
+}

@@ -1,0 +1,165 @@
+import Bytes
+import Numerics
+import Testing
+
+/// op(a)·op(b) in double, the obvious way.
+func plainProduct(
+  _ a: [Float], _ b: [Float], m: Int, n: Int, k: Int, transposeA: Bool = false,
+  transposeB: Bool = false
+) -> [Double] {
+  var c = [Double](repeating: 0, count: m * n)
+  for i in 0..<m {
+    for j in 0..<n {
+      for x in 0..<k {
+        let left = transposeA ? a[x * m + i] : a[i * k + x]
+        let right = transposeB ? b[j * k + x] : b[x * n + j]
+        c[i * n + j] += Double(left) * Double(right)
+      }
+    }
+  }
+  return c
+}
+
+extension NumericsTests {
+  @Suite struct Products {
+    @Test func multipliesInEveryOrientation() {
+      for (m, n, k) in [(1, 1, 1), (3, 5, 7), (17, 33, 65), (129, 31, 16), (300, 780, 40)] {
+        for (transposeA, transposeB) in [(false, false), (true, false), (false, true), (true, true)]
+        {
+          var random = RandomValues()
+          let a = random.tensor(transposeA ? [k, m] : [m, k])
+          let b = random.tensor(transposeB ? [n, k] : [k, n])
+          let c = random.tensor([m, n])
+          let before = c.values
+          MatMul.multiply(
+            a, b, into: c, transposeA: transposeA, transposeB: transposeB, alpha: 0.5, beta: -2)
+          let product = plainProduct(
+            a.values, b.values, m: m, n: n, k: k, transposeA: transposeA, transposeB: transposeB)
+          let expected = zip(product, before).map { 0.5 * $0 - 2 * Double($1) }
+          expectClose(
+            c.values, expected, absolute: 2e-5, "\(m)×\(n)×\(k) \(transposeA) \(transposeB), \(random.note)")
+        }
+      }
+    }
+
+    @Test func gramIsSymmetricAndAccumulates() {
+      for (m, k) in [(1, 1), (5, 3), (40, 33), (70, 300)] {
+        var random = RandomValues()
+        let x = random.tensor([m, k])
+        let h = Tensor([k, k])
+        h.fill(2)
+        MatMul.gram(x, into: h, scale: 0.25, keep: 0.5)
+        let product = plainProduct(x.values, x.values, m: k, n: k, k: m, transposeA: true)
+        expectClose(h.values, product.map { 0.25 * $0 + 1 }, absolute: 1e-5, random.note)
+        for i in 0..<k { for j in 0..<i { #expect(h[i, j] == h[j, i]) } }
+      }
+    }
+
+    /// Dense, half and packed weights, a few rows (dot products) and many (tiles), both directions.
+    @Test(arguments: [1, 3, 8, 9, 33, 65])
+    func weightsOfEveryKind(m: Int) throws {
+      for (outputs, inputs) in [(1, 1), (7, 5), (33, 65), (130, 127)] {
+        var random = RandomValues()
+        for (name, weight) in try Self.weights(outputs, inputs, &random) {
+          let w = weight.dense().values
+          for accumulate in [false, true] {
+            let note: Comment =
+              "\(name) [\(outputs), \(inputs)], m \(m), accumulate \(accumulate), \(random.note)"
+            let x = random.tensor([m, inputs])
+            let y = random.tensor([m, outputs])
+            let product = plainProduct(
+              x.values, w, m: m, n: outputs, k: inputs, transposeB: true)
+            let before = y.values.map { accumulate ? Double($0) : 0 }
+            weight.apply(x, into: y, accumulate: accumulate)
+            expectClose(y.values, zip(product, before).map(+), absolute: 3e-5, note)
+
+            let dy = random.tensor([m, outputs])
+            let dx = random.tensor([m, inputs])
+            let back = plainProduct(dy.values, w, m: m, n: inputs, k: outputs)
+            let beforeBack = dx.values.map { accumulate ? Double($0) : 0 }
+            weight.applyTransposed(dy, into: dx, accumulate: accumulate)
+            expectClose(dx.values, zip(back, beforeBack).map(+), absolute: 3e-5, note)
+          }
+        }
+      }
+    }
+
+    @Test func gatherTakesRows() throws {
+      var random = RandomValues()
+      for (name, weight) in try Self.weights(40, 33, &random) {
+        let rows: [Int32] = [39, 0, 7, 7]
+        let result = Tensor([4, 33])
+        weight.gather(rows, into: result)
+        let all = weight.dense()
+        for (i, row) in rows.enumerated() {
+          #expect(
+            result.rows(i..<i + 1).values == all.rows(Int(row)..<Int(row) + 1).values, "\(name)")
+        }
+      }
+    }
+
+    /// Weights that don't fit one chunk of decoded floats.
+    @Test func chunksOfAWideHead() throws {
+      var random = RandomValues()
+      let plain = PlainPacking(
+        rows: 70, columns: 65_000, bits: 4, groupSize: 64, withZeros: false, masked: false, &random)
+      let packed = Weight.packed(try plain.packed())
+      let dense = Weight.dense(packed.dense())
+      let x = random.tensor([9, 65_000])
+      let dy = random.tensor([9, 70])
+      let (y, expected) = (Tensor([9, 70]), Tensor([9, 70]))
+      packed.apply(x, into: y)
+      dense.apply(x, into: expected)
+      expectClose(y.values, expected.values, absolute: 2e-2, random.note)
+      let (dx, expectedBack) = (Tensor([9, 65_000]), Tensor([9, 65_000]))
+      packed.applyTransposed(dy, into: dx)
+      dense.applyTransposed(dy, into: expectedBack)
+      expectClose(dx.values, expectedBack.values, absolute: 1e-4, random.note)
+    }
+
+    @Test func threadsDoNotChangeABit() throws {
+      var random = RandomValues()
+      let x = random.tensor([300, 200])
+      let dy = random.tensor([300, 900])
+      for (name, weight) in try Self.weights(900, 200, &random) {
+        expectSameForAllThreadCounts("\(name)") {
+          let y = Tensor([300, 900])
+          let dx = Tensor([300, 200])
+          weight.apply(x, into: y)
+          weight.applyTransposed(dy, into: dx)
+          let few = Tensor([3, 900])
+          weight.apply(x.rows(0..<3), into: few)
+          return y.values + dx.values + few.values
+        }
+      }
+      expectSameForAllThreadCounts("gram") {
+        let h = Tensor([900, 900])
+        MatMul.gram(dy, into: h, scale: 1, keep: 0)
+        return h.values
+      }
+    }
+
+    static func weights(
+      _ rows: Int, _ columns: Int, _ random: inout RandomValues
+    ) throws -> [(String, Weight)] {
+      let halves = (0..<rows * columns).flatMap { _ in
+        PlainPacking.float16(Float(random.below(4000) - 2000) / 1024)
+      }
+      let brains = random.floats(rows * columns).flatMap { value in
+        [UInt8(value.bitPattern >> 16 & 255), UInt8(value.bitPattern >> 24)]
+      }
+      var result: [(String, Weight)] = [
+        ("dense", .dense(random.tensor([rows, columns]))),
+        ("f16", .half(.f16, ByteSlice(halves), rows: rows, columns: columns)),
+        ("bf16", .half(.bf16, ByteSlice(brains), rows: rows, columns: columns)),
+      ]
+      for bits in [2, 3, 4, 8] {
+        let plain = PlainPacking(
+          rows: rows, columns: columns, bits: bits, groupSize: 48, withZeros: bits != 4,
+          masked: bits == 3, exponent: bits == 8 ? -6 : -1, &random)
+        result.append(("\(bits) bits", .packed(try plain.packed())))
+      }
+      return result
+    }
+  }
+}
