@@ -2,14 +2,15 @@ import CKernels
 import COpenBLAS
 import Glibc
 
-/// The BLAS library underneath, and which of its kernels run.
+/// The library underneath the Cholesky factors, and which of its kernels run. (Products in float32
+/// are this module's own, see CKernels/gemm.c.)
 ///
 /// OpenBLAS picks kernels by the processor's model, and falls back to those of 2013 for models that
 /// are newer than itself. What the processor can do is a better guide, so unless the user chose
 /// through OPENBLAS_CORETYPE, the choice is redone from the CPU's flags.
 public enum BLAS {
   /// Picks the kernels and makes the library single-threaded (loops above it use the cores).
-  /// Everything in this module calls it; calling it again does nothing.
+  /// Whatever needs the library calls it; calling it again does nothing.
   public static func prepare() { _ = kernelClass }
 
   /// Library, its kernels, and the level of this module's own kernels, for example

@@ -1,4 +1,4 @@
-import COpenBLAS
+import CKernels
 
 /// Matrix products on raw memory: C[m,n] = alpha·op(A)·op(B) + beta·C, row-major, where op
 /// transposes what is stored transposed. `lda`, `ldb`, `ldc` are the distances between stored rows.
@@ -19,11 +19,12 @@ import COpenBLAS
 
   /// On the calling thread.
   func run() {
-    BLAS.prepare()
     if unsafe m == 0 || n == 0 { return }
-    unsafe cblas_sgemm(
-      CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans, transposeB ? CblasTrans : CblasNoTrans,
-      Int32(m), Int32(n), Int32(k), alpha, a, Int32(lda), b, Int32(ldb), beta, c, Int32(ldc))
+    var job = unsafe ctk_gemm(
+      m: m, n: n, k: k, a: a, a_row: transposeA ? 1 : lda, a_column: transposeA ? lda : 1, b: b,
+      b_row: transposeB ? 1 : ldb, b_column: transposeB ? ldb : 1, c: c, c_row: ldc, alpha: alpha,
+      beta: beta)
+    unsafe ctk_multiply(&job)
   }
 
   /// The part that computes C's rows `rows` and columns `columns`.
@@ -37,16 +38,19 @@ import COpenBLAS
     return unsafe piece
   }
 
-  /// On all threads, in tiles of a fixed size.
-  func runTiled(rows tileRows: Int = 256, columns tileColumns: Int = 768) {
-    let across = unsafe (n + tileColumns - 1) / tileColumns
-    let down = unsafe (m + tileRows - 1) / tileRows
+  /// On all threads, in tiles as wide as three of the kernel's panels. Each tile packs its part of
+  /// B for itself, so tiles are high.
+  func runTiled() {
+    let width = 96
+    let across = unsafe (n + width - 1) / width
+    let down = unsafe max(1, (m + 1199) / 1200)
+    let height = unsafe (m + down - 1) / down
     nonisolated(unsafe) let whole = unsafe self
     Parallel.forEach(across * down) { i in
-      let top = i / across * tileRows
-      let left = i % across * tileColumns
+      let top = i / across * height
+      let left = i % across * width
       unsafe whole.part(
-        top..<min(whole.m, top + tileRows), left..<min(whole.n, left + tileColumns)
+        top..<min(whole.m, top + height), left..<min(whole.n, left + width)
       ).run()
     }
   }

@@ -26,7 +26,7 @@ public enum MatMul {
   public static func gram(_ x: Tensor, into h: Tensor, scale: Float, keep: Float) {
     let k = x.columns
     precondition(h.rows == k && h.columns == k && !h.isReadOnly, "gram of \(x.shape) into \(h.shape)")
-    let edge = 256
+    let edge = 192
     let tiles = (k + edge - 1) / edge
     var places: [(top: Int, left: Int)] = []
     for top in 0..<tiles { for left in top..<tiles { places.append((top * edge, left * edge)) } }

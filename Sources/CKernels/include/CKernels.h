@@ -5,6 +5,7 @@
 #include "dispatch.h"
 #include "dot_rows.h"
 #include "elementwise.h"
+#include "gemm.h"
 #include "gguf_blocks.h"
 #include "gptq_block.h"
 #include "online_softmax.h"

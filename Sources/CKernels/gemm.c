@@ -1,0 +1,284 @@
+// Matrix products in float32, after Goto and van de Geijn, "Anatomy of high-performance matrix
+// multiplication" (2008): B is packed into panels as wide as a few vectors, and a block of C that
+// fits the registers is summed up over a panel's length.
+//
+//          panel of B                 AVX-512: block of C 12 × 32, 24 accumulators of 32 registers
+//          ┌──────┐ ↑                 AVX2:                6 × 16, 12 of 16
+//          │      │ depth ≤ 384       NEON:                6 × 16, 24 of 32
+//   A      │      │ ↓                 SSE:                 2 × 16,  8 of 16
+//  ┌─────┐ ├──────┤ ↑
+//  │ … → │ │  C   │ block rows        A's rows are read where they are when their values lie side by
+//  └─────┘ └──────┘ ↓                 side, and copied block by block otherwise.
+#include "gemm.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "vectors.h"
+
+enum {
+  longest_depth = 384,  // of a panel: 384 × 32 floats are 48 KB, the size of a first-level cache
+  most_columns = 192,   // packed at a time
+  most_rows = 120,      // of A between two passes over the packed columns: stays in the second level
+  widest_block = 12,
+  packed_b = longest_depth * most_columns,
+  packed_a = longest_depth * most_rows,
+};
+
+// ---- Space for packed panels, one per thread, freed with it ----
+
+static pthread_key_t space_key;
+static pthread_once_t space_once = PTHREAD_ONCE_INIT;
+static void make_space_key(void) { pthread_key_create(&space_key, free); }
+
+static float *packing_space(void) {
+  pthread_once(&space_once, make_space_key);
+  float *space = pthread_getspecific(space_key);
+  if (!space) {
+    void *fresh = 0;
+    if (posix_memalign(&fresh, 4096, (packed_a + packed_b) * sizeof(float)) != 0) abort();
+    space = fresh;
+    pthread_setspecific(space_key, space);
+  }
+  return space;
+}
+
+// ---- Packing ----
+
+/// Swaps the off-diagonal quarters of each 2w × 2w square across the rows a and b.
+#define EXCHANGE(w, a, b, ...)                                     \
+  {                                                                \
+    const v16 low = __builtin_shufflevector(a, b, __VA_ARGS__);    \
+    b = EXCHANGE_HIGH(w, a, b);                                    \
+    a = low;                                                       \
+  }
+#define EXCHANGE_HIGH(w, a, b) EXCHANGE_HIGH_##w(a, b)
+#define EXCHANGE_HIGH_8(a, b) \
+  __builtin_shufflevector(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31)
+#define EXCHANGE_HIGH_4(a, b) \
+  __builtin_shufflevector(a, b, 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31)
+#define EXCHANGE_HIGH_2(a, b) \
+  __builtin_shufflevector(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31)
+#define EXCHANGE_HIGH_1(a, b) \
+  __builtin_shufflevector(a, b, 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31)
+
+CTK_INLINE void transpose16(v16 r[16]) {
+  for (int i = 0; i < 8; i++)
+    EXCHANGE(8, r[i], r[i + 8], 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23)
+  for (int i = 0; i < 16; i += (i & 3) == 3 ? 5 : 1)
+    EXCHANGE(4, r[i], r[i + 4], 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27)
+  for (int i = 0; i < 16; i += (i & 1) ? 3 : 1)
+    EXCHANGE(2, r[i], r[i + 2], 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29)
+  for (int i = 0; i < 16; i += 2)
+    EXCHANGE(1, r[i], r[i + 1], 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30)
+}
+
+/// `depth` rows of B as panels of `width` columns, each panel row after row; the last one is filled
+/// up with zeros.
+CTK_INLINE void pack_panels(
+    const float *b, intptr_t b_row, intptr_t b_column, intptr_t depth, intptr_t columns,
+    const intptr_t width, float *out) {
+  const intptr_t whole = columns / width * width;
+  if (b_column == 1) {
+    for (intptr_t p = 0; p < depth; p++)
+      for (intptr_t j = 0; j < whole; j += width)
+        for (intptr_t i = 0; i < width; i += 16)
+          v16_store(out + j * depth + p * width + i, v16_load(b + p * b_row + j + i));
+  } else {
+    for (intptr_t j = 0; j < whole; j += 16) {
+      float *panel = out + j / width * width * depth + j % width;
+      intptr_t p = 0;
+      for (; b_row == 1 && p + 16 <= depth; p += 16) {
+        v16 square[16];
+        for (int i = 0; i < 16; i++) square[i] = v16_load(b + (j + i) * b_column + p);
+        transpose16(square);
+        for (int i = 0; i < 16; i++) v16_store(panel + (p + i) * width, square[i]);
+      }
+      for (; p < depth; p++)
+        for (intptr_t i = 0; i < 16; i++)
+          panel[p * width + i] = b[p * b_row + (j + i) * b_column];
+    }
+  }
+  if (whole == columns) return;
+  for (intptr_t p = 0; p < depth; p++)
+    for (intptr_t i = 0; i < width; i++)
+      out[whole * depth + p * width + i] =
+          whole + i < columns ? b[p * b_row + (whole + i) * b_column] : 0;
+}
+
+/// Rows 0..<rows (≤ height) of A, `height` values for each p, filled up with zeros.
+CTK_INLINE void pack_rows(
+    const float *a, intptr_t a_row, intptr_t a_column, intptr_t depth, intptr_t rows,
+    const intptr_t height, float *out) {
+  if (a_row == 1 && rows == height) {
+    for (intptr_t p = 0; p < depth; p++)
+      memcpy(out + p * height, a + p * a_column, (size_t)height * sizeof(float));
+    return;
+  }
+  for (intptr_t p = 0; p < depth; p++)
+    for (intptr_t i = 0; i < height; i++)
+      out[p * height + i] = i < rows ? a[i * a_row + p * a_column] : 0;
+}
+
+// ---- The block of C in registers ----
+
+/// c[rows][columns] = alpha·Σ_p a·b + beta·c; `height` and `vectors` are constants, rows ≤ height.
+CTK_INLINE void block(
+    const int height, const int vectors, intptr_t depth, const float *a, intptr_t a_row,
+    intptr_t a_column, const float *b, float *c, intptr_t c_row, intptr_t rows, intptr_t columns,
+    float alpha, float beta) {
+  // C is far away in the caches by the time it is needed.
+#pragma clang loop unroll(full)
+  for (int i = 0; i < height; i++) __builtin_prefetch(c + i * c_row, 1);
+  v16 sum[widest_block][2] = {0};
+  for (intptr_t p = 0; p < depth; p++) {
+    const v16 b0 = v16_load(b), b1 = vectors > 1 ? v16_load(b + 16) : b0;
+    b += 16 * vectors;
+#pragma clang loop unroll(full)
+    for (int i = 0; i < height; i++) {
+      const v16 x = v16_all(a[i * a_row]);
+      sum[i][0] += x * b0;
+      if (vectors > 1) sum[i][1] += x * b1;
+    }
+    a += a_column;
+  }
+#pragma clang loop unroll(full)
+  for (int i = 0; i < height; i++) {
+    if (i >= rows) break;
+    for (int v = 0; v < vectors; v++) {
+      float *place = c + i * c_row + 16 * v;
+      const intptr_t width = columns - 16 * v;
+      v16 value = sum[i][v] * v16_all(alpha);
+      if (width >= 16) {
+        if (beta != 0) value += v16_load(place) * v16_all(beta);
+        v16_store(place, value);
+      } else if (width > 0) {
+        if (beta != 0) value += v16_load_part(place, width, 0) * v16_all(beta);
+        v16_store_part(place, value, width);
+      }
+    }
+  }
+}
+
+/// A block whose rows of A are read in place: as many as there are.
+#define ROWS_CASE(h)                                                                            \
+  case h:                                                                                       \
+    if (h <= height)                                                                            \
+      block(h, vectors, depth, a, a_row, 1, b, c, c_row, h, columns, alpha, beta);              \
+    break;
+
+CTK_INLINE void block_in_place(
+    const int height, const int vectors, intptr_t depth, const float *a, intptr_t a_row,
+    const float *b, float *c, intptr_t c_row, intptr_t rows, intptr_t columns, float alpha,
+    float beta) {
+  switch (rows) {
+    ROWS_CASE(1)
+    ROWS_CASE(2)
+    ROWS_CASE(3)
+    ROWS_CASE(4)
+    ROWS_CASE(5)
+    ROWS_CASE(6)
+    ROWS_CASE(7)
+    ROWS_CASE(8)
+    ROWS_CASE(9)
+    ROWS_CASE(10)
+    ROWS_CASE(11)
+    ROWS_CASE(12)
+  }
+}
+
+// ---- The loops around it ----
+
+CTK_INLINE intptr_t least(intptr_t a, intptr_t b) { return a < b ? a : b; }
+
+CTK_INLINE void loops(const struct ctk_gemm *g, const int height, const int vectors) {
+  float *space = packing_space(), *panels = space, *block_of_a = space + packed_b;
+  const intptr_t width = 16 * vectors;
+  // Panels of about the same length; only k decides, for the sake of the order of summation.
+  const intptr_t pieces = (g->k + longest_depth - 1) / longest_depth;
+  const intptr_t step = pieces > 0 ? (g->k + pieces - 1) / pieces : 1;
+  for (intptr_t p = 0; p < g->k; p += step) {
+    const intptr_t depth = least(step, g->k - p);
+    const float beta = p == 0 ? g->beta : 1;
+    for (intptr_t left = 0; left < g->n; left += most_columns) {
+      const intptr_t columns = least(most_columns, g->n - left);
+      pack_panels(
+          g->b + p * g->b_row + left * g->b_column, g->b_row, g->b_column, depth, columns, width,
+          panels);
+      for (intptr_t top = 0; top < g->m; top += most_rows) {
+        const intptr_t rows = least(most_rows, g->m - top);
+        const float *a = g->a + top * g->a_row + p * g->a_column;
+        if (g->a_column != 1)
+          for (intptr_t i = 0; i < rows; i += height)
+            pack_rows(
+                a + i * g->a_row, g->a_row, g->a_column, depth, least(height, rows - i), height,
+                block_of_a + i * depth);
+        for (intptr_t j = 0; j < columns; j += width)
+          for (intptr_t i = 0; i < rows; i += height) {
+            float *c = g->c + (top + i) * g->c_row + left + j;
+            const float *panel = panels + j * depth;
+            const intptr_t high = least(height, rows - i), wide = least(width, columns - j);
+            if (g->a_column == 1)
+              block_in_place(
+                  height, vectors, depth, a + i * g->a_row, g->a_row, panel, c, g->c_row, high,
+                  wide, g->alpha, beta);
+            else
+              block(
+                  height, vectors, depth, block_of_a + i * depth, 1, height, panel, c, g->c_row,
+                  high, wide, g->alpha, beta);
+          }
+      }
+    }
+  }
+}
+
+static void scale_only(const struct ctk_gemm *g) {
+  for (intptr_t i = 0; i < g->m; i++)
+    for (intptr_t j = 0; j < g->n; j++) {
+      float *place = g->c + i * g->c_row + j;
+      *place = g->beta == 0 ? 0 : *place * g->beta;
+    }
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"))) static void
+gemm_avx512(const struct ctk_gemm *g) {
+  loops(g, 12, 2);
+}
+__attribute__((target("avx2,fma,f16c"))) static void gemm_avx2(const struct ctk_gemm *g) {
+  loops(g, 6, 1);
+}
+static void gemm_plain(const struct ctk_gemm *g) { loops(g, 2, 1); }
+#else
+static void gemm_plain(const struct ctk_gemm *g) { loops(g, 6, 1); }
+#endif
+
+void ctk_multiply(const struct ctk_gemm *g) {
+  if (g->k <= 0) {
+    scale_only(g);
+    return;
+  }
+#if defined(__x86_64__)
+  const int level = ctk_level();
+  if (level == ctk_level_avx512) {
+    gemm_avx512(g);
+    return;
+  }
+  if (level == ctk_level_avx2) {
+    gemm_avx2(g);
+    return;
+  }
+#endif
+  gemm_plain(g);
+}
+
+void ctk_multiply_ref(const struct ctk_gemm *g) {
+  for (intptr_t i = 0; i < g->m; i++)
+    for (intptr_t j = 0; j < g->n; j++) {
+      double sum = 0;
+      for (intptr_t p = 0; p < g->k; p++)
+        sum += (double)g->a[i * g->a_row + p * g->a_column] * g->b[p * g->b_row + j * g->b_column];
+      float *place = g->c + i * g->c_row + j;
+      *place = (float)(g->alpha * sum + (g->beta == 0 ? 0 : (double)g->beta * *place));
+    }
+}
