@@ -73,7 +73,7 @@ import Testing
         learning_rate: 1e-2
         warmup: 4
         schedule: cosine
-        clip_norm: 0
+        clip_norm: 2
         init: vocabulary
         validation: {text: data/dev.txt, windows: 3, every: 10}
       evaluation:
@@ -90,7 +90,7 @@ import Testing
     #expect(recipe.compression.symmetric)
     #expect(recipe.compression.embeddings == .bf16)
     #expect(recipe.prompt?.text == folder.file("data/train.txt"))
-    #expect(recipe.prompt?.clipNorm == nil)
+    #expect(recipe.prompt?.clipNorm == 2)
     #expect(recipe.prompt?.learningRate == 0.01)
     #expect(recipe.prompt?.seed == 7)
     #expect(recipe.evaluations.map(\.name) == ["dev", "train"])

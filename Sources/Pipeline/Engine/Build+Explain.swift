@@ -30,7 +30,11 @@ extension Build {
     var outlooks: [StageOutlook] = []
     for stage in try stages(until: last) {
       let waiting = stage.inputs.compactMap { input -> String? in
-        guard case .output(let origin, _) = input.source else { return nil }
+        let origin: String
+        switch input.source {
+        case .file: return nil
+        case .output(let stage, _), .record(let stage): origin = stage
+        }
         return done.contains { $0.stage == origin } ? nil : origin
       }
       guard waiting.isEmpty else {

@@ -8,7 +8,7 @@ struct ExternalFiles {
     let identity = try FileIdentity(path: path)
     if let found = known[path], found.identity == identity { return found }
     let object = try FileDigest.of(path)
-    let input = ResolvedInput(path: path, object: object, isExternal: true, identity: identity)
+    let input = ResolvedInput(path: path, object: object, place: .external, identity: identity)
     known[path] = input
     return input
   }
@@ -33,7 +33,14 @@ extension Build {
         }
         let path = store.path(of: object)
         found[input.name] = ResolvedInput(
-          path: path, object: object, isExternal: false, identity: try FileIdentity(path: path))
+          path: path, object: object, place: .store, identity: try FileIdentity(path: path))
+      case .record(let origin):
+        guard let marker = done.first(where: { $0.stage == origin }) else {
+          throw Failure(.internalError, "stage \(stage.name) comes before \(origin)")
+        }
+        let object = StoreObject(digest: marker.key.digest, byteCount: 0)
+        found[input.name] = ResolvedInput(
+          path: "", object: object, place: .record(marker), identity: nil)
       }
     }
     return found
@@ -46,10 +53,10 @@ extension Build {
   ) throws(Failure) {
     for (name, input) in inputs.sorted(by: { $0.key < $1.key }) {
       let same: Bool
-      if input.isExternal {
-        same = try files.reread(input.path) == input.object
-      } else {
-        same = try FileIdentity(path: input.path) == input.identity
+      switch input.place {
+      case .external: same = try files.reread(input.path) == input.object
+      case .store: same = try FileIdentity(path: input.path) == input.identity
+      case .record: same = true
       }
       guard same else {
         throw Failure(

@@ -25,6 +25,8 @@ public struct StageInput: Sendable, Equatable {
     case file(String)
     /// What an earlier stage made.
     case output(stage: String, name: String)
+    /// The record of an earlier stage: its key and its summary.
+    case record(stage: String)
   }
 
   public let name: String
@@ -36,6 +38,10 @@ public struct StageInput: Sendable, Equatable {
 
   public static func output(_ name: String, of stage: String) -> StageInput {
     StageInput(name: name, source: .output(stage: stage, name: name))
+  }
+
+  public static func record(of stage: String) -> StageInput {
+    StageInput(name: "record of \(stage)", source: .record(stage: stage))
   }
 }
 
@@ -73,6 +79,14 @@ public struct StageContext: Sendable {
     try resolved(name).object.digest
   }
 
+  /// The record of an earlier stage, as declared by the stage.
+  public func record(of stage: String) throws(Failure) -> StageMarker {
+    guard let marker = try resolved(StageInput.record(of: stage).name).record else {
+      throw Failure(.internalError, "stage \(stage) left no record")
+    }
+    return marker
+  }
+
   private func resolved(_ name: String) throws(Failure) -> ResolvedInput {
     guard let file = files[name] else {
       throw Failure(.internalError, "stage \(stage) reads `\(name)` without having declared it")
@@ -88,6 +102,9 @@ public struct StageContext: Sendable {
     }
   }
 
+  /// Whether the next safe point will stop: time to save.
+  public var isStopping: Bool { stop() }
+
   /// Says how far the stage is: `done` of `total` units, with a few words on how it goes.
   public func report(_ done: Int, of total: Int, _ note: String = "") {
     progress.report(done, of: total, note)
@@ -99,9 +116,19 @@ public struct StageContext: Sendable {
 
 /// An input with its place and the digest it had.
 struct ResolvedInput: Sendable {
+  enum Place: Sendable {
+    /// Outside of the store, where others may write.
+    case external
+    case store
+    /// Not a file: what is known of a finished stage.
+    case record(StageMarker)
+  }
+
   let path: String
   let object: StoreObject
-  /// Outside of the store, where others may write.
-  let isExternal: Bool
-  let identity: FileIdentity
+  let place: Place
+  /// nil where there is no file.
+  let identity: FileIdentity?
+
+  var record: StageMarker? { if case .record(let marker) = place { marker } else { nil } }
 }

@@ -48,6 +48,7 @@ extension Recipe {
     output = top.path("output", paths)
     memory = top.byteCount("memory", default: 384 << 20)
     top.finish()
+    lines = problems.lines
     try problems.check()
   }
 

@@ -1,4 +1,6 @@
 import Bytes
+import Compression
+import Prompts
 
 /// What a build is made of and what is done to it: a recipe file, read, checked and completed with defaults.
 public struct Recipe: Sendable, Equatable {
@@ -18,6 +20,8 @@ public struct Recipe: Sendable, Equatable {
   public var output: String?
   /// Bytes that activations kept for the backward pass may take; never changes a number.
   public var memory: Int
+  /// The line of each field that the file has, by section and name: "compression.bits".
+  public var lines: [String: Int]
 }
 
 /// Text that the compression looks at.
@@ -39,21 +43,7 @@ public struct CalibrationRecipe: Sendable, Equatable {
 
 /// How the weights of the blocks are stored.
 public struct CompressionRecipe: Sendable, Equatable {
-  public enum Method: String, Sendable, CaseIterable {
-    case gptq
-    case rtn
-  }
-  public enum Range: String, Sendable, CaseIterable {
-    case minMax = "min-max"
-    case clip
-    case clipWeighted = "clip-weighted"
-  }
-  /// How embeddings, norms and biases are stored.
-  public enum Dense: String, Sendable, CaseIterable {
-    case f16, bf16, f32
-  }
-
-  public var method: Method
+  public var method: CompressionMethod
   public var bits: Int
   /// Columns per group; nil for one group per row.
   public var groupSize: Int?
@@ -63,21 +53,13 @@ public struct CompressionRecipe: Sendable, Equatable {
   public var trueSequential: Bool
   /// Share of the Hessian's mean diagonal that is added to it.
   public var damping: Double
-  public var range: Range
-  public var embeddings: Dense
+  public var range: RangeSearch
+  /// How embeddings and the output head are stored; gains and biases stay as they are.
+  public var embeddings: DenseStorage
 }
 
 /// How the soft prompt is learned.
 public struct PromptRecipe: Sendable, Equatable {
-  public enum Start: String, Sendable, CaseIterable {
-    /// The embeddings of the first tokens of the training text.
-    case text
-    /// The embeddings of random words.
-    case vocabulary
-  }
-  public enum Schedule: String, Sendable, CaseIterable {
-    case linear, cosine, constant
-  }
   public struct Validation: Sendable, Equatable {
     public var text: String
     public var windows: Int
@@ -88,8 +70,8 @@ public struct PromptRecipe: Sendable, Equatable {
   public var name: String
   public var tokens: Int
   public var text: String
-  public var start: Start
-  public var startText: String?
+  /// What the prompt's rows are at first: the embeddings of running text, or of random words.
+  public var start: PromptSettings.Initialisation
   public var steps: Int
   /// Sequences per step.
   public var batch: Int
@@ -97,10 +79,10 @@ public struct PromptRecipe: Sendable, Equatable {
   public var length: Int
   public var learningRate: Double
   public var warmup: Int
-  public var schedule: Schedule
+  public var schedule: PromptSettings.Schedule
   public var weightDecay: Double
-  /// The gradient's norm is cut to this; nil for no limit.
-  public var clipNorm: Double?
+  /// The gradient's norm is cut to this.
+  public var clipNorm: Double
   public var seed: Int
   public var validation: Validation
 }

@@ -8,7 +8,7 @@ final class RecipeFields {
   let section: String
   let line: Int?
   let problems: RecipeProblems
-  private let fields: [(name: String, line: Int?, value: Node)]
+  private var fields: [(name: String, line: Int?, value: Node)] = []
   private var known: [String] = []
 
   /// - Parameter node: nil where the section is absent: every field then has its default.
@@ -16,7 +16,7 @@ final class RecipeFields {
     self.section = section
     self.problems = problems
     line = node?.mark?.line
-    var fields: [(String, Int?, Node)] = []
+    var fields: [(name: String, line: Int?, value: Node)] = []
     switch node {
     case .mapping(let mapping):
       for (key, value) in mapping {
@@ -33,6 +33,8 @@ final class RecipeFields {
       problems.add(line, "\(section): expected `name: value` pairs, found \(RecipeFields.kind(node))")
     }
     self.fields = fields
+    if let line { problems.lines[section] = line }
+    for field in fields where field.line != nil { problems.lines[qualified(field.name)] = field.line }
   }
 
   /// Notes keys that nobody asked for. To be called once everything was read.

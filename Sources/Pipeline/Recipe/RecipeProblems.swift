@@ -10,6 +10,8 @@ final class RecipeProblems {
 
   let file: String
   private(set) var all: [Problem] = []
+  /// The line of each field, by section and name.
+  var lines: [String: Int] = [:]
   /// More would not help anybody.
   private static let shown = 20
 

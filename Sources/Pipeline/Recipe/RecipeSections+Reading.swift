@@ -28,14 +28,14 @@ extension CompressionRecipe {
     staticGroups = fields.flag("static_groups", default: true)
     trueSequential = fields.flag("true_sequential", default: true)
     damping = fields.number("damping", default: 0.01, in: 0...1)
-    range = fields.choice("range", default: .minMax)
+    range = fields.choice("range", default: .full)
     embeddings = fields.choice("embeddings", default: .f16)
     if method == .gptq, actOrder, !staticGroups, groupSize != nil {
       fields.note(
         fields.has("static_groups") ? "static_groups" : "act_order",
         "act_order with groups needs static_groups, because groups on disk are runs of neighbours")
     }
-    if method == .rtn, range == .clipWeighted {
+    if method == .roundToNearest, range == .weighted {
       fields.note("range", "clip-weighted needs statistics that rtn doesn't gather: use clip")
     }
     fields.finish()
@@ -51,17 +51,14 @@ extension PromptRecipe {
     tokens = fields.integer("tokens", default: 32, in: 1...65_536)
     text = fields.existing("text", paths, default: calibration.text)
     start = fields.choice("init", default: .text)
-    startText = fields.string("init_text")
-    if startText != nil, start != .text { fields.note("init_text", "needs `init: text`") }
-    steps = fields.integer("steps", default: 500, in: 1...100_000_000)
+    steps = fields.integer("steps", default: 200, in: 1...100_000_000)
     batch = fields.integer("batch", default: 4, in: 1...65_536)
     length = fields.integer("length", default: 256, in: 2...1_048_576)
-    learningRate = fields.number("learning_rate", default: 0.001, in: 0...1000)
+    learningRate = fields.number("learning_rate", default: 0.003, in: 1e-12...1000)
     warmup = fields.integer("warmup", default: min(steps / 10, 500), in: 0...100_000_000)
     schedule = fields.choice("schedule", default: .linear)
     weightDecay = fields.number("weight_decay", default: 0, in: 0...1)
-    let clip = fields.number("clip_norm", default: 1, in: 0...1e9)
-    clipNorm = clip == 0 ? nil : clip
+    clipNorm = fields.number("clip_norm", default: 1, in: 1e-12...1e12)
     self.seed = fields.integer("seed", default: seed, in: 0...Int.max)
     if warmup > steps { fields.note("warmup", "\(warmup) steps are more than all \(steps)") }
     validation = Validation(fields.section("validation"), paths, steps: steps)

@@ -1,0 +1,69 @@
+import ArgumentParser
+import Bytes
+import Evaluation
+import Pipeline
+import Text
+
+struct EvalCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "eval",
+    abstract: "Measure the perplexity of a bundle, a Hugging Face folder or a GGUF file.",
+    discussion: """
+      Only real tokens are scored, and the same ones with and without a prompt. Two numbers can be \
+      compared only where their protocol, text and windows are the same.
+      """)
+
+  @Argument(help: "A bundle, a Hugging Face folder or a GGUF file.") var model: String
+  @Option(help: "A text as it is, or .jsonl whose `text` fields are joined by a space.")
+  var text: String
+  @Option(help: "Tokens per window (default: the protocol's).") var seqlen: Int?
+  @Option(help: "Windows to score at most (default: all).") var windows: Int?
+  @Option(
+    name: .customLong("protocol"),
+    help: "ctp-1024, gptq-2048, llamacpp-512, or the same with another number of tokens.")
+  var protocolID = "ctp-1024"
+  @Flag(help: "The result as JSON.") var json = false
+  @OptionGroup var prompt: PromptOptions
+  @OptionGroup var threads: ThreadOptions
+  @OptionGroup var verbosity: VerbosityOptions
+
+  func validate() throws {
+    if let windows, windows < 1 { throw ValidationError("--windows takes 1 or more") }
+  }
+
+  func run() throws {
+    threads.apply()
+    let rule = try PerplexityProtocol(id: protocolID, length: seqlen)
+    let file = try ModelFile(path: model)
+    let prompt = try prompt.choose(from: file)
+    let corpus = try Corpus.load(path: text)
+    let measurement = Measurement(
+      model: try file.model(), tokenizer: try file.tokenizer(), progress: verbosity.progress)
+    let result = try measurement.perplexity(
+      corpus.text, rule: rule, windows: windows, prompt: prompt, label: "eval")
+    if json { return try Output.print(result.json) }
+    let with = result.prompt.map { ", with prompt `\($0)`" } ?? ""
+    try Output.print(
+      "\(result.protocolID): ppl \(Figure.fixed(result.value, 4)) ± \(Figure.fixed(result.standardError, 4))"
+        + " over \(Figure.count(result.scoredTokens)) tokens in \(result.windows) windows\(with)")
+  }
+}
+
+extension Perplexity {
+  /// The keys that scripts rely on.
+  var json: JSON {
+    [
+      "protocol": .string(protocolID), "ppl": .number(value), "ppl_stderr": .number(standardError),
+      "nll": .number(nll), "scored_tokens": JSON(scoredTokens), "tokens": JSON(tokens),
+      "windows": JSON(windows), "prompt": prompt.map { .string($0) } ?? .null,
+    ]
+  }
+}
+
+extension VerbosityOptions {
+  /// Progress of a single measurement.
+  var progress: BuildProgress {
+    if quiet { return BuildProgress(style: .quiet) }
+    return BuildProgress(style: StandardStream.error.isTerminal ? .redrawn(color: false) : .plain)
+  }
+}

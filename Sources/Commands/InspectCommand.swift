@@ -1,0 +1,100 @@
+import ArgumentParser
+import Bundle
+import Bytes
+import Pipeline
+
+struct InspectCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "inspect", abstract: "Audit an artifact: what it is, how it was made, how good it is.",
+    discussion: """
+      --verify none reads no section; fast checks every byte against its XXH3-128; full also SHA-256 \
+      and that every section means what its type promises. A damaged bundle ends with status 65.
+      """)
+
+  @Argument(help: "The bundle.") var bundle: String
+  @Flag(help: "The result as JSON.") var json = false
+  @Option(help: "none, fast or full.") var verify: Verification = .fast
+
+  func run() throws {
+    let problems = try Bundle.audit(path: bundle, level: verify)
+    let errors = problems.filter { $0.severity == .error }
+    let opened: Bundle?
+    do {
+      opened = try Bundle(path: bundle)
+    } catch {
+      guard !errors.isEmpty else { throw error }
+      opened = nil
+    }
+    let verified = errors.isEmpty ? verify.rawValue : "failed"
+    if json {
+      try Output.print(InspectionJSON(path: bundle, bundle: opened, verified, problems).json)
+    } else if let opened {
+      try Output.print(try InspectionPage(bundle: opened, verified, problems).text)
+    }
+    if let first = errors.first {
+      let more = errors.count > 1 ? " (and \(errors.count - 1) more)" : ""
+      throw Failure(.invalidData, file: bundle, at: first.place, first.finding + more)
+    }
+  }
+}
+
+extension Verification: ExpressibleByArgument {}
+
+/// The machine's view: the keys of docs and scripts.
+struct InspectionJSON {
+  private var object = JSONObject()
+
+  init(path: String, bundle: Bundle?, _ verified: String, _ problems: [Problem]) throws {
+    if let bundle {
+      // A damaged document leaves its key out; what is wrong stands among the problems.
+      object["format_version"] = .string(bundle.formatVersion)
+      object["digest"] = .string(bundle.canonicalDigest.hex)
+      object["weights_digest"] = .string(bundle.weightsDigest.hex)
+      object["generation"] = .integer(Int64(clamping: bundle.generation))
+      object["file_bytes"] = JSON(bundle.fileBytes)
+      object["parameters"] = JSON(bundle.parameters)
+      object["bits_per_weight"] = .number(bundle.bitsPerWeight)
+      object["configuration"] = try? bundle.configuration
+      object["tensors"] = .array(bundle.tensors.map(\.inspection))
+      object["prompts"] = (try? bundle.prompts).map { .array($0.map(\.inspection)) }
+      object["provenance"] = (try? bundle.provenance)?.map(\.json) ?? .null
+      object["evidence"] = (try? bundle.evidence).map { .array($0.map(\.json)) }
+      object["events"] = (try? bundle.events).map { .array($0.map(\.json)) }
+    }
+    object["verified"] = .string(verified)
+    object["problems"] = .array(problems.filter { $0.severity == .error }.map(\.json))
+    object["notes"] = .array(problems.filter { $0.severity == .note }.map(\.json))
+  }
+
+  var json: JSON { .object(object) }
+}
+
+extension Problem {
+  var json: JSON { ["place": .string(place), "finding": .string(finding)] }
+}
+
+extension TensorDescriptor {
+  var inspection: JSON {
+    [
+      "name": .string(name), "shape": JSON(shape), "layout": .string(layout.label),
+      "bits": JSON(bits), "group_size": groupSize == 0 ? .null : JSON(groupSize),
+      "symmetric": isPacked ? .bool(symmetric) : .null, "sparsity": .number(sparsityRatio),
+      "stored_bytes": JSON(storedBytes),
+    ]
+  }
+}
+
+extension Prompt {
+  var inspection: JSON {
+    var bound = JSONObject()
+    bound["base_model"] = binding.baseModel.map { .string($0.hex) } ?? .null
+    bound["tokenizer"] = binding.tokenizer.map { .string($0.hex) } ?? .null
+    bound["weights"] = binding.weights.map { .string($0.hex) } ?? .null
+    return [
+      "name": .string(name), "tokens": JSON(tokens), "width": JSON(width),
+      "objective": .string(objective), "bound_to": .object(bound),
+      "validated_on": .array(validatedOn.map(\.json)), "unvalidated": .bool(unvalidated),
+      "training": training,
+    ]
+  }
+}

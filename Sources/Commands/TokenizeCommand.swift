@@ -1,0 +1,32 @@
+import ArgumentParser
+import Bytes
+import Pipeline
+import Text
+
+struct TokenizeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tokenize", abstract: "Print the token ids of a text.",
+    discussion: "No token is added before or after the text.")
+
+  @Argument(help: "A bundle, a Hugging Face folder or a GGUF file.") var model: String
+  @Argument(help: "A text as it is, or .jsonl whose `text` fields are joined by a space.")
+  var file: String
+  @Flag(help: "The result as JSON.") var json = false
+
+  func run() throws {
+    let tokenizer = try ModelFile(path: model).tokenizer()
+    let ids: [Int32]
+    // A text may be empty here, though nothing can be measured on one.
+    if try FileIdentity(path: file).size == 0 {
+      ids = []
+    } else {
+      ids = tokenizer.encode(try Corpus.load(path: file).text)
+    }
+    if json {
+      return try Output.print(
+        JSON.object(["count": JSON(ids.count), "ids": .array(ids.map { .integer(Int64($0)) })])
+          .canonicalText)
+    }
+    try Output.print(ids.map(String.init).joined(separator: " "))
+  }
+}

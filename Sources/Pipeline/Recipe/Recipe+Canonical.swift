@@ -1,0 +1,66 @@
+import Bytes
+
+extension Recipe {
+  /// Every text that a build reads, by what it is used for.
+  var texts: [(role: String, path: String)] {
+    var texts = [(role: "calibration", path: calibration.text)]
+    if let prompt {
+      texts.append(("training", prompt.text))
+      texts.append(("validation", prompt.validation.text))
+    }
+    return texts + evaluations.map { ("evaluation \($0.name)", $0.text) }
+  }
+
+  /// The last part of a path.
+  static func lastName(_ path: String) -> String {
+    path.split(separator: "/").last.map(String.init) ?? path
+  }
+
+  /// The recipe with every default filled in and with base names and digests in the place of paths, so that it
+  /// says what was done and nothing about the machine. This is what goes into the bundle.
+  func canonical(files: [String: [(name: String, digest: SHA256Digest)]]) -> JSON {
+    var sources = JSONObject()
+    for (role, list) in files.sorted(by: { $0.key < $1.key }) {
+      sources[role] = .array(
+        list.map { ["name": .string($0.name), "sha256": .string($0.digest.hex)] })
+    }
+    var object: JSONObject = [
+      "name": .string(name),
+      "calibration": calibration.json, "compression": compression.json,
+      "prompt": prompt.map(\.json) ?? .null,
+      "evaluation": .array(evaluations.map(\.json)), "gate": gate.json,
+    ]
+    if !sources.isEmpty { object["files"] = .object(sources) }
+    return .object(object)
+  }
+}
+
+extension CalibrationRecipe {
+  var json: JSON {
+    [
+      "windows": JSON(windows), "length": JSON(length), "selection": .string(selection.rawValue),
+      "seed": JSON(seed),
+    ]
+  }
+}
+
+extension CompressionRecipe {
+  var json: JSON {
+    [
+      "method": .string(method.rawValue), "bits": JSON(bits),
+      "group_size": groupSize.map { JSON($0) } ?? "row", "symmetric": .bool(symmetric),
+      "act_order": .bool(actOrder), "static_groups": .bool(staticGroups),
+      "true_sequential": .bool(trueSequential), "damping": .number(damping),
+      "range": .string(range.rawValue), "embeddings": .string(embeddings.rawValue),
+    ]
+  }
+}
+
+extension EvaluationRecipe {
+  var json: JSON {
+    [
+      "name": .string(name), "protocol": .string(protocolID),
+      "seqlen": length.map { JSON($0) } ?? .null, "windows": windows.map { JSON($0) } ?? .null,
+    ]
+  }
+}

@@ -1,0 +1,97 @@
+import Bytes
+import Checkpoints
+import Compression
+import Evaluation
+import FoundationEssentials
+import Models
+import Numerics
+
+/// A recipe and the model that it names, checked against each other, as stages.
+public struct BuildPlan: Sendable {
+  public let recipe: Recipe
+  public let stages: [any Stage]
+
+  /// Opens the checkpoint (structure, names and shapes; no values) and checks what the recipe asks of it.
+  ///
+  /// - Throws: `invalidData` with the recipe's lines, or what is wrong with the checkpoint.
+  public init(_ recipe: Recipe) throws(Failure) {
+    let source = try Checkpoint.open(recipe.model)
+    let configuration = source.configuration
+    let problems = RecipeProblems(file: recipe.path)
+    func check<T>(_ place: String, _ body: () throws(Failure) -> T) -> T? {
+      do throws(Failure) {
+        return try body()
+      } catch {
+        let advice = error.advice.map { "; " + $0 } ?? ""
+        problems.add(recipe.lines[place] ?? recipe.lines[Self.section(place)], error.finding + advice)
+        return nil
+      }
+    }
+    let settings = recipe.compression.settings
+    check("compression.group_size") { () throws(Failure) in
+      try settings.validate(for: configuration)
+    }
+    let rules = recipe.evaluations.enumerated().compactMap { index, evaluation in
+      check("evaluation \(index + 1).protocol") { () throws(Failure) in
+        try PerplexityProtocol(id: evaluation.protocolID, length: evaluation.length)
+      }
+    }
+    if let prompt = recipe.prompt {
+      check("prompt") { () throws(Failure) in try prompt.settings.check() }
+    }
+    try problems.check()
+
+    self.recipe = recipe
+    var stages: [any Stage] = [
+      ImportStage(source: source, path: recipe.model),
+      CalibrateStage(recipe: recipe.calibration, textBytes: Self.size(recipe.calibration.text)),
+      CompressStage(
+        settings: settings, configuration: configuration,
+        tokens: recipe.calibration.windows * recipe.calibration.length, memory: recipe.memory),
+    ]
+    if let prompt = recipe.prompt {
+      stages.append(
+        PromptStage(recipe: prompt, memory: recipe.memory, forwardWork: configuration.forwardWork))
+    }
+    if !recipe.evaluations.isEmpty {
+      stages.append(
+        VerifyStage(
+          evaluations: recipe.evaluations, rules: rules, promptName: recipe.prompt?.name,
+          work: Self.verifyWork(recipe, rules, configuration)))
+      stages.append(GateStage(gate: recipe.gate, evaluations: recipe.evaluations.map(\.name)))
+    }
+    stages.append(PackageStage(recipe: recipe, sourceFiles: source.files))
+    self.stages = stages
+  }
+
+  private static func section(_ place: String) -> String {
+    String(place.prefix { $0 != "." })
+  }
+
+  private static func size(_ path: String) -> Int { (try? FileIdentity(path: path).size) ?? 0 }
+
+  /// Four passes over each text, its tokens taken to be four bytes long.
+  private static func verifyWork(
+    _ recipe: Recipe, _ rules: [PerplexityProtocol], _ configuration: ModelConfiguration
+  ) -> Double {
+    var tokens = 0
+    for (evaluation, rule) in zip(recipe.evaluations, rules) {
+      let windows = min(size(evaluation.text) / 4 / rule.length, evaluation.windows ?? .max)
+      tokens += windows * rule.length
+    }
+    return Double(tokens * (recipe.prompt == nil ? 2 : 4)) * configuration.forwardWork
+  }
+}
+
+extension CompressionRecipe {
+  var settings: CompressionSettings {
+    CompressionSettings(
+      linear: TensorSettings(
+        method: method,
+        grid: GridSettings(
+          bits: bits, group: groupSize.map { .columns($0) } ?? .row, symmetric: symmetric,
+          rangeSearch: range),
+        actOrder: actOrder, staticGroups: staticGroups, damping: damping),
+      trueSequential: trueSequential, dense: embeddings)
+  }
+}

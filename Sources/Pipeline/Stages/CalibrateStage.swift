@@ -1,0 +1,85 @@
+import Bytes
+import Text
+
+/// Text → the windows of token ids that compression looks at, and how much of the vocabulary they cover.
+struct CalibrateStage: Stage {
+  let recipe: CalibrationRecipe
+  let textBytes: Int
+
+  static let name = "calibrate"
+  static let windows = "windows"
+
+  var name: String { Self.name }
+  var algorithmVersion: Int { 1 }
+  var parameters: JSON {
+    var object: JSONObject = [
+      "windows": JSON(recipe.windows), "length": JSON(recipe.length),
+      "selection": .string(recipe.selection.rawValue),
+    ]
+    if recipe.selection == .random { object["seed"] = JSON(recipe.seed) }
+    return .object(object)
+  }
+  var inputs: [StageInput] {
+    [.output(ImportStage.tokenizer, of: ImportStage.name), .file("text", recipe.text)]
+  }
+  var usesKernels: Bool { false }
+  var unit: String { "window" }
+  var work: Double { Double(textBytes) * 5e-5 }
+
+  func run(_ context: StageContext) throws -> StageResult {
+    let tokenizer = try Tokenizer(json: MappedFile(path: context.path(ImportStage.tokenizer)).bytes)
+    let corpus = try Corpus.load(path: context.path("text"))
+    let ids = tokenizer.encode(corpus.text)
+    try context.checkStop()
+    let windows =
+      switch recipe.selection {
+      case .random:
+        Windows.random(
+          ids, length: recipe.length, count: recipe.windows, seed: UInt64(recipe.seed))
+      case .consecutive:
+        Windows.consecutive(ids, length: recipe.length, limit: recipe.windows)
+      }
+    guard windows.count == recipe.windows else {
+      throw Failure(
+        .invalidData, file: recipe.text,
+        "has \(ids.count) tokens: \(windows.count) windows of \(recipe.length), "
+          + "the recipe asks for \(recipe.windows)",
+        advice: "use a longer text, or fewer or shorter windows")
+    }
+    var seen: Set<Int32> = []
+    for window in windows { seen.formUnion(window) }
+    context.report(windows.count, of: windows.count, "\(seen.count) distinct tokens")
+    return StageResult(
+      outputs: [Self.windows: .bytes(TokenWindows(windows).bytes)],
+      summary: [
+        "text_tokens": JSON(ids.count), "windows": JSON(windows.count),
+        "length": JSON(recipe.length), "distinct_tokens": JSON(seen.count),
+        "vocabulary": JSON(tokenizer.vocabularySize),
+      ])
+  }
+}
+
+/// Equally long windows of token ids as a file: window count and length as u32, then the ids as i32, all
+/// little-endian.
+struct TokenWindows {
+  let windows: [[Int32]]
+
+  init(_ windows: [[Int32]]) { self.windows = windows }
+
+  var bytes: [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.append(littleEndian: UInt32(windows.count))
+    bytes.append(littleEndian: UInt32(windows.first?.count ?? 0))
+    for id in windows.joined() { bytes.append(littleEndian: id) }
+    return bytes
+  }
+
+  init(parsing bytes: ByteSlice, file: String) throws(Failure) {
+    guard let count = bytes.integer(at: 0, as: UInt32.self).map(Int.init),
+      let length = bytes.integer(at: 4, as: UInt32.self).map(Int.init), count > 0, length > 0,
+      bytes.count - 8 == count * length * 4, let body = bytes.slice(8..<bytes.count)
+    else { throw Failure(.invalidData, file: file, "is not a list of token windows") }
+    let ids = body.words(Int32.self)
+    windows = (0..<count).map { Array(ids[$0 * length..<($0 + 1) * length]) }
+  }
+}

@@ -1,0 +1,139 @@
+import Bundle
+import Bytes
+
+/// Evidence against the recipe's limits: nothing is packaged that doesn't meet them.
+struct GateStage: Stage {
+  let gate: GateRecipe
+  let evaluations: [String]
+
+  static let name = "gate"
+  static let verdict = "verdict"
+
+  var name: String { Self.name }
+  var algorithmVersion: Int { 1 }
+  var parameters: JSON { gate.json }
+  var inputs: [StageInput] { [.output(VerifyStage.evidence, of: VerifyStage.name)] }
+  var usesKernels: Bool { false }
+  var unit: String { "limit" }
+  var work: Double { 0 }
+
+  func run(_ context: StageContext) throws -> StageResult {
+    let path = try context.path(VerifyStage.evidence)
+    let records = try (JSON(parsing: MappedFile(path: path).bytes, file: path).array ?? [])
+      .map { try EvidenceRecord(json: $0) }
+    var met: [JSON] = []
+    var missed: [String] = []
+    for name in evaluations {
+      let limits = gate.limits(for: name)
+      if limits.isEmpty { continue }
+      let numbers = FourNumbers(records, text: name)
+      for check in limits.checks(numbers) {
+        if let miss = check.miss { missed.append("\(name): \(miss)") }
+        met.append([
+          "evaluation": .string(name), "limit": .string(check.limit), "bound": .number(check.bound),
+          "value": check.value.map { .number($0) } ?? .null,
+        ])
+      }
+    }
+    guard missed.isEmpty else {
+      throw Failure(
+        .notMet, "the gate is not met, nothing was packaged: " + missed.joined(separator: "; "),
+        advice: "change the recipe (more bits, more steps, or the limit) and run again")
+    }
+    context.report(met.count, of: met.count, met.isEmpty ? "no limits set" : "met")
+    let verdict: JSON = ["met": .array(met)]
+    return StageResult(
+      outputs: [Self.verdict: .bytes(verdict.canonicalBytes)], summary: verdict)
+  }
+}
+
+/// The perplexities of one text, as far as they were measured.
+public struct FourNumbers: Sendable, Equatable {
+  public var full: Double?
+  public var fullWithPrompt: Double?
+  public var compressed: Double?
+  public var compressedWithPrompt: Double?
+
+  public init(_ records: [EvidenceRecord], text: String) {
+    func value(_ model: String, prompted: Bool) -> Double? {
+      records.first { $0.text == text && $0.model == model && ($0.prompt != nil) == prompted }?.ppl
+    }
+    full = value("full", prompted: false)
+    fullWithPrompt = value("full", prompted: true)
+    compressed = value("compressed", prompted: false)
+    compressedWithPrompt = value("compressed", prompted: true)
+  }
+
+  /// What the artifact as shipped reaches: with its prompt where it has one.
+  public var shipped: Double? { compressedWithPrompt ?? compressed }
+
+  /// The share of the gap between full and compressed that the prompt closes; above 1 where it goes beyond the
+  /// full model, nil where there is no gap.
+  public var gapClosed: Double? {
+    guard let full, let compressed, let compressedWithPrompt, compressed > full else { return nil }
+    return (compressed - compressedWithPrompt) / (compressed - full)
+  }
+}
+
+extension GateRecipe.Limits {
+  struct Check {
+    let limit: String
+    let bound: Double
+    let value: Double?
+    /// By how much the limit is missed, in words; nil where it is met.
+    let miss: String?
+  }
+
+  func checks(_ numbers: FourNumbers) -> [Check] {
+    var checks: [Check] = []
+    func atMost(_ limit: String, _ bound: Double?, _ value: Double?) {
+      guard let bound else { return }
+      var miss: String? = "\(limit) can't be judged: the number is missing"
+      if let value {
+        let over = value - bound
+        miss =
+          value <= bound
+          ? nil
+          : "\(limit) is \(Figure.short(bound)), found \(Figure.short(value)), "
+            + "\(Figure.short(over)) too high (\(Figure.percent(over / bound)))"
+      }
+      checks.append(Check(limit: limit, bound: bound, value: value, miss: miss))
+    }
+    atMost("max_ppl", maxPerplexity, numbers.shipped)
+    let ratio = numbers.full.flatMap { full in numbers.shipped.map { $0 / full } }
+    atMost("max_ratio_to_full", maxRatioToFull, ratio)
+    if let bound = minGapClosed {
+      var miss: String? = nil
+      if let value = numbers.gapClosed {
+        if value < bound {
+          miss =
+            "min_gap_closed is \(Figure.short(bound)), found \(Figure.short(value)), "
+            + "\(Figure.short(bound - value)) too low"
+        }
+      } else if numbers.full == nil || numbers.compressed == nil
+        || numbers.compressedWithPrompt == nil
+      {
+        miss = "min_gap_closed can't be judged: a number is missing"
+      }
+      checks.append(
+        Check(limit: "min_gap_closed", bound: bound, value: numbers.gapClosed, miss: miss))
+    }
+    return checks
+  }
+
+  var json: JSON {
+    var object = JSONObject()
+    object["max_ppl"] = maxPerplexity.map { .number($0) }
+    object["max_ratio_to_full"] = maxRatioToFull.map { .number($0) }
+    object["min_gap_closed"] = minGapClosed.map { .number($0) }
+    return .object(object)
+  }
+}
+
+extension GateRecipe {
+  var json: JSON {
+    var object = JSONObject()
+    for (name, limits) in named.sorted(by: { $0.key < $1.key }) { object[name] = limits.json }
+    return ["all": all.json, "named": .object(object)]
+  }
+}

@@ -1,0 +1,49 @@
+import Bundle
+import Bytes
+import Checkpoints
+import Numerics
+
+/// The import stage's output as a source of tensors.
+struct ImportedModel: TensorSource {
+  let bundle: Bundle
+  let configuration: ModelConfiguration
+
+  init(path: String) throws(Failure) {
+    bundle = try Bundle(path: path)
+    configuration = try ModelConfiguration(canonical: bundle.configuration, file: path)
+  }
+
+  var tensorNames: [String] { bundle.descriptors.map(\.name) }
+  var tokenizer: TokenizerMaterial {
+    (try? bundle.tokenizer).map { .huggingFace(tokenizerJSON: $0) } ?? .none
+  }
+  var files: [String] { [bundle.path] }
+
+  private func descriptor(_ name: String) -> TensorDescriptor? {
+    bundle.descriptors.first { $0.name == name }
+  }
+
+  func shape(of name: String) -> [Int]? { descriptor(name)?.shape }
+
+  func sourceType(of name: String) -> String? { descriptor(name)?.layout.label.uppercased() }
+
+  func tensor(_ name: String) throws(Failure) -> Tensor {
+    guard let stored = try bundle.tensor(named: name) else {
+      throw Failure(.internalError, file: bundle.path, at: "tensor \"\(name)\"", "is not there")
+    }
+    if stored.descriptor.layout == .f32, let values = stored.dense {
+      return Tensor(mapping: values, shape: stored.descriptor.shape)
+    }
+    return Tensor(stored.descriptor.shape, try stored.dequantized())
+  }
+
+  func storedHalfOrFloat(_ name: String) -> (layout: StoredFloatLayout, bytes: ByteSlice)? {
+    guard let stored = try? bundle.tensor(named: name), let values = stored.dense else { return nil }
+    switch stored.descriptor.layout {
+    case .f32: return (.f32, values)
+    case .f16: return (.f16, values)
+    case .bf16: return (.bf16, values)
+    default: return nil
+    }
+  }
+}

@@ -1,0 +1,57 @@
+import Bytes
+import Evaluation
+import Models
+import Numerics
+import Text
+
+/// A perplexity outside of a build: stopped by Ctrl-C, with progress, and nothing kept.
+public struct Measurement {
+  private let model: LanguageModel
+  private let tokenizer: Tokenizer
+  private let progress: BuildProgress
+
+  public init(model: LanguageModel, tokenizer: Tokenizer, progress: BuildProgress) {
+    self.model = model
+    self.tokenizer = tokenizer
+    self.progress = progress
+  }
+
+  /// - Throws: `usage` where the text is shorter than a window; `interrupted` between two windows.
+  public func perplexity(
+    _ text: String, rule: PerplexityProtocol, windows: Int? = nil,
+    prompt: (name: String, vectors: Tensor)? = nil, label: String
+  ) throws -> Perplexity {
+    let ids = tokenizer.encode(text)
+    var meter = try PerplexityMeter(
+      model, ids: ids, rule: rule, limit: windows, bos: tokenizer.forcedBOS, prompt: prompt)
+    progress.start([(name: label, unit: "window", work: 1)])
+    progress.begin(label)
+    defer { progress.finish() }
+    return try meter.run { meter throws(Failure) in
+      progress.report(
+        meter.state.windows, of: meter.windows,
+        "ppl \(Figure.short(meter.state.runningPerplexity))")
+      if StopSignal.isRequested { throw Failure(.interrupted, "stopped; nothing was measured") }
+    }
+  }
+}
+
+extension Tokenizer {
+  /// The token that this vocabulary wants before every text; nil for most.
+  public var forcedBOS: Int32? {
+    guard let bosToken, encode("", addSpecialTokens: true).first == bosToken else { return nil }
+    return bosToken
+  }
+}
+
+extension PerplexityProtocol {
+  /// The protocol `id` with windows of `length` tokens in the place of its own.
+  public init(id: String, length: Int?) throws(Failure) {
+    let rule = try PerplexityProtocol(id: id)
+    guard let length else {
+      self = rule
+      return
+    }
+    self = try PerplexityProtocol(rule.family, length: length)
+  }
+}

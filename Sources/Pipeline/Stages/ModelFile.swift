@@ -1,0 +1,64 @@
+import Bundle
+import Bytes
+import Checkpoints
+import FoundationEssentials
+import Models
+import Text
+
+/// Anything that a command takes as MODEL: a bundle, a Hugging Face folder or a GGUF file.
+public enum ModelFile: Sendable {
+  case bundle(Bundle)
+  case checkpoint(any TensorSource, path: String)
+
+  /// Opens by content, whatever the name says.
+  public init(path: String) throws(Failure) {
+    guard FileManager.default.fileExists(atPath: path) else {
+      throw Failure(.inputMissing, file: path, "there is no such file or folder")
+    }
+    // "folder/." exists for folders alone.
+    if FileManager.default.fileExists(atPath: path + "/.") {
+      self = .checkpoint(try Checkpoint.open(path), path: path)
+      return
+    }
+    let head = try MappedFile(path: path).bytes
+    if head.slice(0..<min(4, head.count))?.array == Array("GGUF".utf8) {
+      self = .checkpoint(try Checkpoint.open(path), path: path)
+    } else {
+      self = .bundle(try Bundle(path: path))
+    }
+  }
+
+  public var path: String {
+    switch self {
+    case .bundle(let bundle): bundle.path
+    case .checkpoint(_, let path): path
+    }
+  }
+
+  public func model() throws(Failure) -> LanguageModel {
+    switch self {
+    case .bundle(let bundle): try LanguageModel(bundle: bundle)
+    case .checkpoint(let source, _): try LanguageModel(source: source)
+    }
+  }
+
+  public func tokenizer() throws(Failure) -> Tokenizer {
+    switch self {
+    case .bundle(let bundle): try Tokenizer(json: bundle.tokenizer, file: bundle.path)
+    case .checkpoint(let source, let path): try Self.tokenizer(of: source, path: path)
+    }
+  }
+
+  static func tokenizer(of source: any TensorSource, path: String) throws(Failure) -> Tokenizer {
+    switch source.tokenizer {
+    case .huggingFace(let json):
+      let file = source.files.first { $0.hasSuffix("tokenizer.json") }
+      return try Tokenizer(json: json, file: file ?? path)
+    case .gguf(let vocabulary): return try Tokenizer(gguf: vocabulary, file: path)
+    case .none:
+      throw Failure(
+        .inputMissing, file: path, "the model comes without a tokenizer",
+        advice: "put its tokenizer.json beside it")
+    }
+  }
+}

@@ -1,0 +1,137 @@
+import Bundle
+import Bytes
+import Numerics
+
+/// Everything that was made → one bundle: weights, tokenizer, prompt, evidence, events, provenance and recipe.
+struct PackageStage: Stage {
+  let recipe: Recipe
+  let sourceFiles: [String]
+
+  static let name = "package"
+  static let bundle = "bundle"
+
+  var name: String { Self.name }
+  var algorithmVersion: Int { 1 }
+  var parameters: JSON {
+    ["recipe": recipe.canonical(files: [:]), "program": .string(ProgramVersion.current)]
+  }
+  var usesKernels: Bool { true }
+  var unit: String { "section" }
+  var work: Double { 50 }
+
+  private var stages: [String] {
+    [ImportStage.name, CalibrateStage.name, CompressStage.name]
+      + (recipe.prompt == nil ? [] : [PromptStage.name])
+      + (recipe.evaluations.isEmpty ? [] : [VerifyStage.name, GateStage.name])
+  }
+
+  var inputs: [StageInput] {
+    var inputs: [StageInput] = [
+      StageInput(name: "full", source: .output(stage: ImportStage.name, name: ImportStage.model)),
+      StageInput(
+        name: "compressed", source: .output(stage: CompressStage.name, name: CompressStage.model)),
+      .output(CompressStage.events, of: CompressStage.name),
+    ]
+    if recipe.prompt != nil {
+      inputs.append(.output(PromptStage.prompt, of: PromptStage.name))
+      inputs.append(.output(PromptStage.training, of: PromptStage.name))
+    }
+    if !recipe.evaluations.isEmpty {
+      inputs.append(.output(VerifyStage.evidence, of: VerifyStage.name))
+    }
+    return inputs + stages.map { .record(of: $0) } + recipe.texts.map { .file("text \($0.role)", $0.path) }
+      + sourceFiles.map { .file("checkpoint \(Recipe.lastName($0))", $0) }
+  }
+
+  func run(_ context: StageContext) throws -> StageResult {
+    let compressed = try Bundle(path: context.path("compressed"))
+    let full = try Bundle(path: context.path("full"))
+    let evidence = try recipe.evaluations.isEmpty ? [] : records(context)
+    let target = context.partial.scratch("bundle.ctpack")
+    var writer = BundleWriter(path: target)
+    for section in compressed.sections { try writer.add(copying: section, from: compressed) }
+    if let prompt = recipe.prompt {
+      writer.addPrompt(try self.prompt(prompt, evidence, full, compressed, context))
+    }
+    let files = try self.files(context)
+    let text = ByteSlice(Array((recipe.canonical(files: files).prettyText + "\n").utf8))
+    writer.add(.document(.recipe, bytes: text))
+    writer.add(.evidence(evidence))
+    let path = try context.path(CompressStage.events)
+    writer.add(.document(.events, json: try JSON(parsing: MappedFile(path: path).bytes, file: path)))
+    writer.add(
+      .provenance(try provenance(full, recipe: SHA256Digest(hashing: text), context)))
+    try context.checkStop()
+    let digest = try writer.finish()
+    return StageResult(
+      outputs: [Self.bundle: .file(target)], summary: ["digest": .string(digest.hex)])
+  }
+
+  private func records(_ context: StageContext) throws -> [EvidenceRecord] {
+    let path = try context.path(VerifyStage.evidence)
+    return try (JSON(parsing: MappedFile(path: path).bytes, file: path).array ?? [])
+      .map { try EvidenceRecord(json: $0) }
+  }
+
+  private func prompt(
+    _ recipe: PromptRecipe, _ evidence: [EvidenceRecord], _ full: Bundle, _ compressed: Bundle,
+    _ context: StageContext
+  ) throws -> Prompt {
+    let values = try MappedFile(path: context.path(PromptStage.prompt)).bytes.floats()
+    let training = try context.path(PromptStage.training)
+    let weights = compressed.weightsDigest
+    let measured = evidence.compactMap { with -> Validation? in
+      guard with.model == "compressed", with.prompt != nil,
+        let without = evidence.first(where: {
+          $0.model == "compressed" && $0.prompt == nil && $0.text == with.text
+        })
+      else { return nil }
+      return Validation(
+        weights: weights, protocol: with.protocol, text: with.text, textDigest: with.textDigest,
+        pplWithout: without.ppl, pplWith: with.ppl, scoredTokens: with.scoredTokens)
+    }
+    return Prompt(
+      name: recipe.name, tokens: recipe.tokens, width: values.count / recipe.tokens,
+      embeddings: values,
+      binding: Prompt.Binding(
+        baseModel: full.weightsDigest, tokenizer: compressed.tokenizerDigest, weights: weights),
+      objective: "cross-entropy", validatedOn: measured,
+      training: try JSON(parsing: MappedFile(path: training).bytes, file: training))
+  }
+
+  /// Base names and digests of every file that went in, by what it was used for.
+  private func files(_ context: StageContext) throws -> [String: [(name: String, digest: SHA256Digest)]] {
+    var files: [String: [(name: String, digest: SHA256Digest)]] = [:]
+    for file in sourceFiles.sorted() {
+      let name = Recipe.lastName(file)
+      files["model", default: []].append((name, try context.digest("checkpoint \(name)")))
+    }
+    for text in recipe.texts {
+      files[text.role, default: []].append(
+        (Recipe.lastName(text.path), try context.digest("text \(text.role)")))
+    }
+    return files
+  }
+
+  private func provenance(
+    _ full: Bundle, recipe digest: SHA256Digest, _ context: StageContext
+  ) throws -> Provenance {
+    let source = try sourceFiles.sorted().map { file -> JSON in
+      let name = Recipe.lastName(file)
+      return [
+        "name": .string(name), "sha256": .string(try context.digest("checkpoint \(name)").hex),
+      ]
+    }
+    return Provenance(
+      baseModel: full.weightsDigest, baseModelName: Recipe.lastName(recipe.model),
+      tokenizer: full.tokenizerDigest,
+      data: try recipe.texts.map {
+        Provenance.DataSource(
+          role: $0.role, name: Recipe.lastName($0.path), sha256: try context.digest("text \($0.role)"))
+      }, recipe: digest, programVersion: ProgramVersion.current, kernelClass: BLAS.kernelClass,
+      stages: try stages.map {
+        Provenance.Stage(name: $0, key: try context.record(of: $0).key.digest)
+      },
+      other: ["source_files": .array(source)])
+  }
+}

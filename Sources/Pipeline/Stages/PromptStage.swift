@@ -1,0 +1,136 @@
+import Bundle
+import Bytes
+import Models
+import Numerics
+import Prompts
+import Text
+
+/// Compressed model and text → a soft prompt, learned through the compressed weights.
+struct PromptStage: Stage {
+  let recipe: PromptRecipe
+  let memory: Int
+  /// Multiply-adds of one token, in 10⁹.
+  let forwardWork: Double
+
+  static let name = "prompt"
+  static let prompt = "prompt"
+  static let training = "training"
+
+  var name: String { Self.name }
+  var algorithmVersion: Int { 1 }
+  var parameters: JSON { recipe.json }
+  var inputs: [StageInput] {
+    [
+      .output(CompressStage.model, of: CompressStage.name),
+      .output(ImportStage.tokenizer, of: ImportStage.name), .file("text", recipe.text),
+      .file("validation", recipe.validation.text),
+    ]
+  }
+  var usesKernels: Bool { true }
+  var unit: String { "step" }
+  var work: Double {
+    let rows = Double(recipe.batch * recipe.length + recipe.tokens)
+    let checks = Double(recipe.steps / recipe.validation.every + 2)
+    let checked = Double(recipe.validation.windows * recipe.length)
+    return forwardWork * (Double(recipe.steps) * rows * 3 + checks * checked)
+  }
+
+  /// Steps and seconds between two saves; a save costs about as much as reading the text of one step.
+  private static let savedSteps = 25
+  private static let savedSeconds = 10.0
+
+  func run(_ context: StageContext) throws -> StageResult {
+    let tokenizer = try Tokenizer(json: MappedFile(path: context.path(ImportStage.tokenizer)).bytes)
+    let model = try LanguageModel(bundle: Bundle(path: context.path(CompressStage.model)))
+    let training = tokenizer.encode(try Corpus.load(path: context.path("text")).text)
+    let validation = tokenizer.encode(try Corpus.load(path: context.path("validation")).text)
+    try context.checkStop()
+    let budget = MemoryBudget(bytes: memory)
+    var learner: PromptLearner
+    if let saved = context.partial.load("learner") {
+      learner = try PromptLearner(
+        model, settings: recipe.settings, trainingIDs: training, validationIDs: validation,
+        state: PromptLearner.State(parsing: saved), budget: budget)
+    } else {
+      learner = try PromptLearner(
+        model, settings: recipe.settings, trainingIDs: training, validationIDs: validation,
+        budget: budget)
+      try save(learner.state, context)
+    }
+    context.report(learner.state.step, of: recipe.steps)
+    var saved = (step: learner.state.step, time: ProcessUsage.clock)
+    while !learner.isDone {
+      let report = try learner.step()
+      context.report(report.step, of: recipe.steps, Self.note(report))
+      let isDue =
+        report.step - saved.step >= Self.savedSteps
+        || ProcessUsage.clock - saved.time >= Self.savedSeconds
+      if isDue || context.isStopping || learner.isDone {
+        try save(learner.state, context)
+        saved = (report.step, ProcessUsage.clock)
+      }
+      if !learner.isDone { try context.checkStop() }
+    }
+    return StageResult(
+      outputs: [
+        Self.prompt: .bytes([UInt8](floats: learner.best.values)),
+        Self.training: .bytes(record(learner.state, context).canonicalBytes),
+      ], summary: ["best_step": JSON(learner.state.bestStep),
+        "validation_ppl": .number(learner.state.bestPerplexity),
+        "validation_ppl_without": .number(learner.state.validationWithoutPrompt)])
+  }
+
+  private func save(_ state: PromptLearner.State, _ context: StageContext) throws {
+    try context.partial.save("learner", state.bytes)
+    try context.partial.mark(state.step, of: recipe.steps, unit: unit)
+  }
+
+  private static func note(_ report: PromptLearner.Report) -> String {
+    "loss \(Figure.short(report.loss)), best validation ppl \(Figure.short(report.best))"
+  }
+
+  /// How the prompt was learned, for its section in the bundle.
+  private func record(_ state: PromptLearner.State, _ context: StageContext) -> JSON {
+    [
+      "settings": recipe.json, "best_step": JSON(state.bestStep),
+      "best_validation_ppl": .number(state.bestPerplexity),
+      "validation_ppl_without": .number(state.validationWithoutPrompt),
+      "curve": .array(
+        state.curve.map { ["step": JSON($0.step), "validation_ppl": .number($0.perplexity)] }),
+      "final_loss": state.losses.last.map { .number($0) } ?? .null,
+      "stage": .string(context.key.digest.hex),
+    ]
+  }
+}
+
+extension PromptRecipe {
+  var settings: PromptSettings {
+    var settings = PromptSettings()
+    settings.tokens = tokens
+    settings.steps = steps
+    settings.batch = batch
+    settings.length = length
+    settings.learningRate = learningRate
+    settings.warmupSteps = warmup
+    settings.schedule = schedule
+    settings.weightDecay = weightDecay
+    settings.clipNorm = clipNorm
+    settings.initialisation = start
+    settings.validationEvery = validation.every
+    settings.validationWindows = validation.windows
+    settings.seed = UInt64(seed)
+    return settings
+  }
+
+  /// Everything but the files' places.
+  var json: JSON {
+    [
+      "name": .string(name), "tokens": JSON(tokens), "init": .string(start.rawValue),
+      "steps": JSON(steps), "batch": JSON(batch), "length": JSON(length),
+      "learning_rate": .number(learningRate), "warmup": JSON(warmup),
+      "schedule": .string(schedule.rawValue), "weight_decay": .number(weightDecay),
+      "clip_norm": .number(clipNorm), "seed": JSON(seed),
+      "validation": ["windows": JSON(validation.windows), "every": JSON(validation.every)],
+    ]
+  }
+}

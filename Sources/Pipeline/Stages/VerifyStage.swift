@@ -1,0 +1,170 @@
+import Bundle
+import Bytes
+import Evaluation
+import FoundationEssentials
+import Models
+import Numerics
+import Text
+
+/// The numbers that an artifact is judged by: per text the perplexity of the full model, the full model with the same
+/// prompt, the compressed model, and the compressed model with the prompt, all over the same tokens.
+struct VerifyStage: Stage {
+  let evaluations: [EvaluationRecipe]
+  let rules: [PerplexityProtocol]
+  /// nil without a prompt: then there are two numbers per text.
+  let promptName: String?
+  let work: Double
+
+  static let name = "verify"
+  static let evidence = "evidence"
+
+  var name: String { Self.name }
+  var algorithmVersion: Int { 1 }
+  var parameters: JSON {
+    .object([
+      "evaluations": .array(
+        zip(evaluations, rules).map { evaluation, rule in
+          [
+            "name": .string(evaluation.name), "protocol": .string(rule.id),
+            "windows": evaluation.windows.map { JSON($0) } ?? .null,
+          ]
+        }), "prompt": promptName.map { .string($0) } ?? .null,
+    ])
+  }
+  var inputs: [StageInput] {
+    var inputs: [StageInput] = [
+      .output(ImportStage.tokenizer, of: ImportStage.name),
+      StageInput(name: "full", source: .output(stage: ImportStage.name, name: ImportStage.model)),
+      StageInput(
+        name: "compressed", source: .output(stage: CompressStage.name, name: CompressStage.model)),
+    ]
+    if promptName != nil { inputs.append(.output(PromptStage.prompt, of: PromptStage.name)) }
+    return inputs + evaluations.map { .file(Self.input($0), $0.text) }
+  }
+  var usesKernels: Bool { true }
+  var unit: String { "window" }
+
+  private static func input(_ evaluation: EvaluationRecipe) -> String { "text \(evaluation.name)" }
+
+  func run(_ context: StageContext) throws -> StageResult {
+    var run = try VerifyRun(self, context)
+    for (evaluation, rule) in zip(evaluations, rules) {
+      try run.measure(evaluation, rule, textInput: Self.input(evaluation))
+    }
+    let records = run.records
+    return StageResult(
+      outputs: [Self.evidence: .bytes(JSON.array(records.map(\.json)).canonicalBytes)],
+      summary: .array(
+        records.map {
+          [
+            "text": .string($0.text), "model": .string($0.model),
+            "prompt": $0.prompt.map { .string($0) } ?? .null, "ppl": .number($0.ppl),
+          ]
+        }))
+  }
+}
+
+/// One run of the stage: what is measured already, and the measurement in the making.
+private struct VerifyRun {
+  let stage: VerifyStage
+  let context: StageContext
+  private let tokenizer: Tokenizer
+  private let models: [(name: String, model: LanguageModel, digest: SHA256Digest)]
+  private let prompt: (name: String, vectors: Tensor)?
+  private let bos: Int32?
+  private(set) var records: [EvidenceRecord] = []
+  private var resumed: PerplexityMeter.State?
+  private var windowsDone = 0
+  private var windowsInAll = 0
+  private var savedAt = ProcessUsage.clock
+
+  init(_ stage: VerifyStage, _ context: StageContext) throws {
+    self.stage = stage
+    self.context = context
+    tokenizer = try Tokenizer(json: MappedFile(path: context.path(ImportStage.tokenizer)).bytes)
+    bos = tokenizer.forcedBOS
+    let models = try ["full", "compressed"].map { (name: String) in
+      let bundle = try Bundle(path: context.path(name))
+      return (name: name, model: try LanguageModel(bundle: bundle), digest: bundle.weightsDigest)
+    }
+    self.models = models
+    prompt = try stage.promptName.map { (name: String) in
+      let values = try MappedFile(path: context.path(PromptStage.prompt)).bytes.floats()
+      let width = models[0].model.configuration.hiddenSize
+      return (name, Tensor([values.count / width, width], values))
+    }
+    guard let saved = context.partial.json("measured") else { return }
+    records = try (saved["records"]?.array ?? []).map { try EvidenceRecord(json: $0) }
+    if let text = saved["state"]?.string {
+      resumed = try JSONDecoder().decode(PerplexityMeter.State.self, from: Data(text.utf8))
+    }
+  }
+
+  /// Two or four numbers for one text, those already there left out.
+  mutating func measure(
+    _ evaluation: EvaluationRecipe, _ rule: PerplexityProtocol, textInput: String
+  ) throws {
+    let ids = tokenizer.encode(try Corpus.load(path: context.path(textInput)).text)
+    let windows = min(rule.windowCount(tokens: ids.count), evaluation.windows ?? .max)
+    guard windows > 0 else {
+      throw Failure(
+        .invalidData, file: evaluation.text,
+        "has \(ids.count) tokens, less than one window of \(rule.length)",
+        advice: "use a longer text or a smaller `seqlen`")
+    }
+    let prompts: [(name: String, vectors: Tensor)?] = prompt == nil ? [nil] : [nil, prompt]
+    windowsInAll += windows * models.count * prompts.count
+    let text = (name: evaluation.name, digest: Optional(try context.digest(textInput)))
+    for (name, model, digest) in models {
+      for prompt in prompts {
+        let isDone = records.contains {
+          $0.text == text.name && $0.model == name && $0.prompt == prompt?.name
+        }
+        if isDone {
+          windowsDone += windows
+          continue
+        }
+        var meter = try PerplexityMeter(
+          model, ids: ids, rule: rule, limit: evaluation.windows, bos: bos, prompt: prompt,
+          state: resumed ?? PerplexityMeter.State())
+        resumed = nil
+        windowsDone += meter.state.windows
+        let label = "\(text.name), \(name)\(prompt == nil ? "" : " + prompt")"
+        while !meter.isDone {
+          try meter.step()
+          windowsDone += 1
+          context.report(
+            windowsDone, of: max(windowsInAll, total(windows * prompts.count * models.count)),
+            "\(label): ppl \(Figure.short(meter.state.runningPerplexity))")
+          try saveIfDue(meter.state)
+        }
+        let result = meter.result
+        guard result.value.isFinite else {
+          throw Failure(
+            .notMet, file: evaluation.text, at: label, "the perplexity is not a finite number")
+        }
+        records.append(result.evidence(text: text, model: (name: name, digest: digest)))
+        context.say("           \(label): ppl \(Figure.short(result.value)) ± \(Figure.short(result.standardError))")
+        try save(nil)
+      }
+    }
+  }
+
+  /// Windows of all texts, those to come taken to be as long as this one.
+  private func total(_ windowsOfOne: Int) -> Int { windowsOfOne * stage.evaluations.count }
+
+  private mutating func saveIfDue(_ state: PerplexityMeter.State) throws {
+    if context.isStopping || ProcessUsage.clock - savedAt >= 2 { try save(state) }
+    try context.checkStop()
+  }
+
+  private mutating func save(_ state: PerplexityMeter.State?) throws {
+    var object: JSONObject = ["records": .array(records.map(\.json))]
+    if let state {
+      object["state"] = .string(String(decoding: try JSONEncoder().encode(state), as: UTF8.self))
+    }
+    try context.partial.save("measured", .object(object))
+    try context.partial.mark(windowsDone, of: max(windowsInAll, windowsDone), unit: stage.unit)
+    savedAt = ProcessUsage.clock
+  }
+}
