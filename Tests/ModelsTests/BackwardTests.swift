@@ -3,7 +3,8 @@ import Numerics
 import Testing
 
 @Suite(.serialized) struct BackwardTests {
-  /// Central differences of the loss along random directions, against the gradient's projection on them.
+  /// Central differences of the loss (four points, so that the third derivative cancels) along random
+  /// directions, against the gradient's projection on them.
   @Test(arguments: [nil, 8, 4, 3, 2] as [Int?]) func finiteDifferences(_ bits: Int?) throws {
     let seed = UInt64.random(in: 0...UInt64.max)
     print("seed \(seed), bits \(bits ?? 32)")
@@ -14,15 +15,16 @@ import Testing
     var random = SeededGenerator(seed: seed &+ 3)
     for _ in 0..<3 {
       let direction = TinyModel.normals(prompt.count, 1, &random)
-      let step: Float = 2e-3
+      let step: Float = 1e-3
       func loss(_ sign: Float) throws -> Double {
         let moved = zip(prompt.values, direction).map { $0 + sign * step * $1 }
         return mean(try model.nll(sequences: ids, prompt: Tensor(prompt.shape, moved)))
       }
-      let measured = try (loss(1) - loss(-1)) / (2 * Double(step))
+      let (near, far) = try (loss(1) - loss(-1), loss(2) - loss(-2))
+      let measured = (8 * near - far) / (12 * Double(step))
       let expected = zip(gradient.values, direction).reduce(0.0) { $0 + Double($1.0 * $1.1) }
       let size = gradient.values.reduce(0.0) { $0 + Double($1 * $1) }.squareRoot()
-      #expect(abs(measured - expected) <= 5e-3 * size)
+      #expect(abs(measured - expected) <= 2e-2 * size)
     }
   }
 
