@@ -1,0 +1,109 @@
+import Bundle
+import Bytes
+import Foundation
+import Prompts
+import Testing
+
+/// Transfers between two small bundles: of the same base model with other weights, and of others.
+@Suite struct TransferTests {
+  let folder = FileManager.default.temporaryDirectory.path + "/transfer-\(UUID().uuidString)/"
+  let validation = { (weights: SHA256Digest) in
+    Validation(
+      weights: weights, protocol: "ctp-16", text: "t", textDigest: nil, pplWithout: 9, pplWith: 8,
+      scoredTokens: 15)
+  }
+
+  init() throws { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) }
+
+  /// A bundle with one tensor of `weight`s, and prompts bound to the given base and tokenizer.
+  func bundle(
+    _ name: String, weight: Float, base: String = "base", tokenizer: String = "{}",
+    width: Int = 3, prompts: [String] = []
+  ) throws -> Bundle {
+    let path = folder + name
+    var writer = BundleWriter(path: path)
+    let values = [UInt8](floats: Array(repeating: weight, count: 6))
+    writer.addTensor(
+      try .dense(name: "w", shape: [2, 3], layout: .f32, values: ByteSlice(values)))
+    writer.add(.document(.modelConfiguration, json: ["hidden_size": JSON(width)]))
+    let vocabulary = ByteSlice(Array(tokenizer.utf8))
+    writer.add(.document(.tokenizer, bytes: vocabulary))
+    let (baseDigest, tokenizerDigest) = (SHA256Digest(hashing: Array(base.utf8)), SHA256Digest(hashing: vocabulary))
+    writer.add(
+      .provenance(
+        Provenance(
+          baseModel: baseDigest, tokenizer: tokenizerDigest, data: [], recipe: nil,
+          programVersion: "1", kernelClass: "k", stages: [])))
+    for (index, prompt) in prompts.enumerated() {
+      writer.addPrompt(
+        Prompt(
+          name: prompt, tokens: 2, width: width,
+          embeddings: (0..<2 * width).map { Float($0 + 10 * index) },
+          binding: .init(baseModel: baseDigest, tokenizer: tokenizerDigest, weights: nil),
+          objective: "cross-entropy"))
+    }
+    try writer.finish()
+    return try Bundle(path: path)
+  }
+
+  func isRefused(_ kind: Failure.Kind, naming word: String, _ body: () throws -> Void) -> Bool {
+    do { try body() } catch {
+      guard let failure = error as? Failure else { return false }
+      return failure.kind == kind && failure.description.contains(word)
+    }
+    return false
+  }
+
+  @Test func aMeasuredPromptArrivesWithItsRecord() throws {
+    let source = try bundle("a", weight: 1, prompts: ["p"])
+    let target = try bundle("b", weight: 2)
+    var transfer = try Transfer(from: source, to: target, as: "q")
+    #expect(!transfer.isValidated)
+    transfer.add(validation(transfer.targetWeights))
+    transfer.add(validation(transfer.targetWeights))
+    #expect(transfer.isValidated)
+    try transfer.write()
+
+    let after = try Bundle(path: target.path, verify: .full)
+    let prompt = try #require(try after.prompt(named: "q"))
+    #expect(prompt.embeddings == [0, 1, 2, 3, 4, 5])
+    #expect(prompt.unvalidated == false)
+    #expect(prompt.validatedOn == [validation(target.weightsDigest)])
+    #expect(after.weightsDigest == target.weightsDigest)
+    #expect(after.generation == target.generation + 1)
+  }
+
+  @Test func unmeasuredItNeedsTheUsersWord() throws {
+    let source = try bundle("a", weight: 1, prompts: ["p"])
+    let target = try bundle("b", weight: 2)
+    let transfer = try Transfer(from: source, to: target)
+    #expect(isRefused(.notMet, naming: "--allow-unvalidated") { try transfer.write() })
+    #expect(try Bundle(path: target.path).prompts.isEmpty)
+    try transfer.write(allowUnvalidated: true)
+    #expect(try Bundle(path: target.path).prompt(named: "p")?.unvalidated == true)
+  }
+
+  @Test func otherModelsTokenizersAndWidthsAreRefused() throws {
+    let source = try bundle("a", weight: 1, prompts: ["p"])
+    let otherBase = try bundle("b", weight: 1, base: "another")
+    let otherTokenizer = try bundle("c", weight: 1, tokenizer: "[]")
+    let wider = try bundle("d", weight: 1, width: 4)
+    #expect(isRefused(.notMet, naming: "base model") { _ = try Transfer(from: source, to: otherBase) })
+    #expect(isRefused(.notMet, naming: "tokenizer") { _ = try Transfer(from: source, to: otherTokenizer) })
+    #expect(isRefused(.notMet, naming: "3 wide") { _ = try Transfer(from: source, to: wider) })
+  }
+
+  @Test func namesMustLeaveNoChoice() throws {
+    let source = try bundle("a", weight: 1, prompts: ["p", "q"])
+    let target = try bundle("b", weight: 2)
+    #expect(isRefused(.usage, naming: "p, q") { _ = try Transfer(from: source, to: target) })
+    #expect(isRefused(.usage, naming: "“r”") { _ = try Transfer("r", from: source, to: target) })
+    #expect(isRefused(.usage, naming: "no prompt") { _ = try Transfer(from: target, to: source) })
+    try Transfer("p", from: source, to: target).write(allowUnvalidated: true)
+    let now = try Bundle(path: target.path)
+    #expect(isRefused(.usage, naming: "--as") { _ = try Transfer("q", from: source, to: now, as: "p") })
+    // The same prompt again is no clash.
+    try Transfer("p", from: source, to: now).write(allowUnvalidated: true)
+    #expect(try Bundle(path: target.path).prompts.count == 1)
+  }
+}
