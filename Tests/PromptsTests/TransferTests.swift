@@ -1,26 +1,26 @@
 import Bundle
 import Bytes
-import Foundation
 import Prompts
+import TestSupport
 import Testing
 
 /// Transfers between two small bundles: of the same base model with other weights, and of others.
 @Suite struct TransferTests {
-  let folder = FileManager.default.temporaryDirectory.path + "/transfer-\(UUID().uuidString)/"
+  let folder: TemporaryFolder
   let validation = { (weights: SHA256Digest) in
     Validation(
       weights: weights, protocol: "ctp-16", text: "t", textDigest: nil, pplWithout: 9, pplWith: 8,
       scoredTokens: 15)
   }
 
-  init() throws { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) }
+  init() throws { folder = try TemporaryFolder() }
 
   /// A bundle with one tensor of `weight`s, and prompts bound to the given base and tokenizer.
   func bundle(
     _ name: String, weight: Float, base: String = "base", tokenizer: String = "{}",
     width: Int = 3, prompts: [String] = []
   ) throws -> Bundle {
-    let path = folder + name
+    let path = folder.file(name)
     var writer = BundleWriter(path: path)
     let values = [UInt8](floats: Array(repeating: weight, count: 6))
     writer.addTensor(
@@ -65,7 +65,8 @@ import Testing
     try transfer.write()
 
     let after = try Bundle(path: target.path, verify: .full)
-    let prompt = try #require(try after.prompt(named: "q"))
+    let arrived = try after.prompt(named: "q")
+    let prompt = try #require(arrived)
     #expect(prompt.embeddings == [0, 1, 2, 3, 4, 5])
     #expect(prompt.unvalidated == false)
     #expect(prompt.validatedOn == [validation(target.weightsDigest)])
