@@ -36,11 +36,10 @@ public enum CommandLineTool {
       exit(report(failure))
     } catch let code as ExitCode {
       exit(code.rawValue)
-    } catch is CleanExit {
-      CTPack.exit(withError: nil)
-    } catch let error as ValidationError {
-      CTPack.exit(withError: error)
     } catch {
+      // Help, the version and mistakes in arguments are the parser's to print.
+      let code = CTPack.exitCode(for: error)
+      if code == .success || code == .validationFailure { CTPack.exit(withError: error) }
       exit(report(Failure(.internalError, "unexpected: \(error)", advice: "please report this")))
     }
     exit(0)
