@@ -37,6 +37,20 @@ void ctk_scale_ref(float *a, float s, intptr_t n) {
   for (intptr_t i = 0; i < n; i++) a[i] *= s;
 }
 
+CTK_INLINE void body_of_ctk_scale_rows(
+    float *a, intptr_t stride, intptr_t rows, intptr_t n, const float *s) {
+  for (intptr_t i = 0; i < rows; i++)
+    if (s[i] != 1) body_of_ctk_scale(a + i * stride, s[i], n);
+}
+CTK_KERNEL(
+    ctk_scale_rows, (float *a, intptr_t stride, intptr_t rows, intptr_t n, const float *s),
+    (a, stride, rows, n, s))
+
+void ctk_scale_rows_ref(float *a, intptr_t stride, intptr_t rows, intptr_t n, const float *s) {
+  for (intptr_t i = 0; i < rows; i++)
+    for (intptr_t j = 0; j < n; j++) a[i * stride + j] *= s[i];
+}
+
 CTK_INLINE void body_of_ctk_sum_of_squares(const float *a, intptr_t n, double *sum) {
   double lanes[16] = {0};
   intptr_t i = 0;

@@ -4,6 +4,9 @@
 
 #include "half.h"
 #include "vectors.h"
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 typedef uint8_t b16 __attribute__((vector_size(16)));
 
@@ -63,6 +66,47 @@ CTK_INLINE uint64_t mask_word(const struct ctk_packed *w, intptr_t row, intptr_t
   return word;
 }
 
+/// Puts survivors where the mask has ones; what lands elsewhere doesn't matter. May read 16 bytes
+/// beyond the last survivor.
+static void spread_plain(
+    const struct ctk_packed *w, intptr_t row, const uint8_t *survivors, uint8_t *codes) {
+  for (intptr_t b = 0; b * 64 < w->columns; b++) {
+    const uint64_t word = mask_word(w, row, b);
+    for (int i = 0; i < 64; i++) {
+      codes[64 * b + i] = *survivors;
+      survivors += word >> i & 1;
+    }
+  }
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl"))) static void spread_avx512(
+    const struct ctk_packed *w, intptr_t row, const uint8_t *survivors, uint8_t *codes) {
+  for (intptr_t b = 0; b * 64 < w->columns; b++) {
+    const uint64_t word = mask_word(w, row, b);
+    for (int i = 0; i < 64; i += 16) {
+      const __mmask16 kept = (__mmask16)(word >> i);
+      const __m512i next = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)survivors));
+      _mm_storeu_si128(
+          (__m128i *)(codes + 64 * b + i),
+          _mm512_cvtepi32_epi8(_mm512_maskz_expand_epi32(kept, next)));
+      survivors += __builtin_popcount(kept);
+    }
+  }
+}
+#endif
+
+static void spread(
+    const struct ctk_packed *w, intptr_t row, const uint8_t *survivors, uint8_t *codes) {
+#if defined(__x86_64__)
+  if (ctk_level() == ctk_level_avx512) {
+    spread_avx512(w, row, survivors, codes);
+    return;
+  }
+#endif
+  spread_plain(w, row, survivors, codes);
+}
+
 /// The codes of one row in `codes` (one byte each, whole blocks); where masked out, any byte.
 CTK_INLINE void row_of_codes(const struct ctk_packed *w, intptr_t row, uint8_t *codes) {
   const intptr_t blocks = (w->columns + 63) / 64, size = 8 * w->bits;
@@ -71,21 +115,12 @@ CTK_INLINE void row_of_codes(const struct ctk_packed *w, intptr_t row, uint8_t *
       block_of_codes(w->codes + (row * blocks + b) * size, w->bits, codes + 64 * b);
     return;
   }
-  // The row's survivors are unpacked in front and spread out from the back: a survivor's place is
-  // never before its number, so nothing is overwritten that is still needed.
   const int64_t start = w->row_starts[row], end = w->row_starts[row + 1];
   const int64_t first = start / 64, last = (end + 63) / 64;
+  uint8_t *survivors = codes + 64 * blocks;
   for (int64_t b = first; b < last; b++)
-    block_of_codes(w->codes + b * size, w->bits, codes + 64 * (b - first));
-  memmove(codes, codes + (start - 64 * first), (size_t)(end - start));
-  int64_t next = end - start;
-  for (intptr_t b = blocks - 1; b >= 0 && next > 0; b--) {
-    const uint64_t word = mask_word(w, row, b);
-    for (int i = 63; i >= 0 && next > 0; i--) {
-      next -= (int64_t)(word >> i & 1);
-      codes[64 * b + i] = codes[next];
-    }
-  }
+    block_of_codes(w->codes + b * size, w->bits, survivors + 64 * (b - first));
+  spread(w, row, survivors + (start - 64 * first), codes);
 }
 
 /// out = (code − zero)·scale

@@ -13,115 +13,119 @@ extension Attention {
     dk.fill(0)
     dv.fill(0)
     let units = shape.units
-    // A wave of kv heads at a time, so that the parts waiting to be added stay within bounds.
+    // Few long sequences are cut further, so that there is work for several threads.
+    let shares = max(1, (8 + units.count * shape.kvHeads - 1) / max(1, units.count * shape.kvHeads))
+    // A wave of heads at a time, so that the parts waiting to be added stay within 128 MB or so.
     let keysPerHead = units.reduce(0) { $0 + $1.prefix + $1.length }
-    let perHead = max(1, 2 * keysPerHead * shape.headDim * shape.group)
-    let wave = max(1, min(shape.kvHeads, (1 << 24) / perHead))
+    let perHead = max(1, 2 * keysPerHead * shape.headDim * shares)
+    let wave = max(1, min(shape.kvHeads, (1 << 25) / perHead))
     for firstHead in stride(from: 0, to: shape.kvHeads, by: wave) {
       let kvHeads = firstHead..<min(shape.kvHeads, firstHead + wave)
-      let heads = kvHeads.lowerBound * shape.group..<kvHeads.upperBound * shape.group
-      let parts = heads.flatMap { head in units.map { KeyGradient(unit: $0, head: head, shape) } }
-      Parallel.forEach(parts.count) { i in
-        backwardUnit(parts[i], dOut, q, k, v, out, logSumExp, shape, dq)
+      var parts: [KeyGradient] = []
+      for unit in units {
+        let tiles = unit.tiles(of: queryTile(shape))
+        for kvHead in kvHeads {
+          for share in 0..<min(shares, tiles.count) {
+            let own = stride(from: share, to: tiles.count, by: shares).map { tiles[$0] }
+            parts.append(KeyGradient(unit: unit, kvHead: kvHead, tiles: own, shape))
+          }
+        }
+      }
+      let all = parts
+      Parallel.forEach(all.count) { i in
+        for tile in all[i].tiles {
+          backwardTile(tile, all[i], dOut, q, k, v, out, logSumExp, dq)
+        }
       }
       Parallel.forEach(kvHeads.count) { i in
-        let kvHead = kvHeads.lowerBound + i
-        for part in parts where part.head / shape.group == kvHead {
-          part.add(to: dk, dv, kvHead: kvHead, shape)
-        }
+        for part in all where part.kvHead == kvHeads.lowerBound + i { part.add(to: dk, dv) }
       }
     }
   }
 
-  /// One head's share of the gradients to the keys and values that one unit sees: the prefix's
-  /// rows first, then the unit's own.
+  /// The share of some tiles of queries in the gradients to the keys and values that they see: the
+  /// prefix's rows first, then the unit's own.
   private struct KeyGradient: Sendable {
     let unit: AttentionShape.Unit
-    let head: Int
+    let kvHead: Int
+    let tiles: [AttentionTile]
     let dk: Tensor
     let dv: Tensor
+    private let shape: AttentionShape
 
-    init(unit: AttentionShape.Unit, head: Int, _ shape: AttentionShape) {
+    init(
+      unit: AttentionShape.Unit, kvHead: Int, tiles: [Range<Int>], _ shape: AttentionShape
+    ) {
       self.unit = unit
-      self.head = head
+      self.kvHead = kvHead
+      self.shape = shape
+      self.tiles = tiles.map {
+        AttentionTile(shape: shape, unit: unit, queries: $0, kvHead: kvHead)
+      }
       dk = Tensor([unit.prefix + unit.length, shape.headDim])
       dv = Tensor([unit.prefix + unit.length, shape.headDim])
     }
 
     /// Where a block of keys starts in `dk` and `dv`.
     func place(of block: AttentionShape.Unit.KeyBlock) -> Int {
-      block.position < 0 ? block.row : unit.prefix + block.position
+      (block.position < 0 ? block.row : unit.prefix + block.position) * shape.headDim
     }
 
-    func add(to allKeys: Tensor, _ allValues: Tensor, kvHead: Int, _ shape: AttentionShape) {
+    func add(to allKeys: Tensor, _ allValues: Tensor) {
       let dim = shape.headDim
-      let width = shape.kvHeads * dim
       for i in 0..<unit.prefix + unit.length {
         let row = i < unit.prefix ? i : unit.firstKey + i - unit.prefix
-        let place = row * width + kvHead * dim
+        let place = (row * shape.kvHeads + kvHead) * dim
         unsafe ctk_add(dk.pointer + i * dim, allKeys.pointer + place, dim)
         unsafe ctk_add(dv.pointer + i * dim, allValues.pointer + place, dim)
       }
     }
   }
 
-  private static func backwardUnit(
-    _ part: KeyGradient, _ dOut: Tensor, _ q: Tensor, _ k: Tensor, _ v: Tensor, _ out: Tensor,
-    _ logSumExp: Tensor, _ shape: AttentionShape, _ dq: Tensor
+  private static func backwardTile(
+    _ tile: AttentionTile, _ part: KeyGradient, _ dOut: Tensor, _ q: Tensor, _ k: Tensor,
+    _ v: Tensor, _ out: Tensor, _ logSumExp: Tensor, _ dq: Tensor
   ) {
-    let dim = shape.headDim
-    let width = shape.heads * dim
-    let keyWidth = shape.kvHeads * dim
-    let keyColumn = part.head / shape.group * dim
-    let weights = Tensor(uninitialized: [queryTile, keyTile])
-    let gradients = Tensor(uninitialized: [queryTile, keyTile])
-    var delta = [Float](repeating: 0, count: queryTile)
-    for tile in part.unit.tiles(of: queryTile) {
-      let rows = tile.count
-      let query = part.unit.firstQuery + tile.lowerBound
-      let place = query * width + part.head * dim
-      for i in 0..<rows {
-        unsafe ctk_dot_rows(
-          dOut.pointer + place + i * width, out.pointer + place + i * width, dim, 1, dim,
-          &delta[i], 1, 0)
-      }
-      var first = true
-      for block in part.unit.keyBlocks(for: tile, size: keyTile) {
-        let keys = block.row * keyWidth + keyColumn
-        let own = part.place(of: block) * dim
-        unsafe Gemm(
-          m: rows, n: block.count, k: dim, a: q.pointer + place, lda: width, b: k.pointer + keys,
-          ldb: keyWidth, transposeB: true, c: weights.pointer, ldc: keyTile
-        ).run()
-        unsafe Gemm(
-          m: rows, n: block.count, k: dim, a: dOut.pointer + place, lda: width,
-          b: v.pointer + keys, ldb: keyWidth, transposeB: true, c: gradients.pointer, ldc: keyTile
-        ).run()
-        for i in 0..<rows {
-          let visible = block.visible(to: tile.lowerBound + i)
-          let hidden = block.count - visible
-          let row = i * keyTile
-          let logSum = unsafe logSumExp.pointer[(query + i) * shape.heads + part.head]
-          unsafe ctk_softmax_again(weights.pointer + row, visible, shape.scale, logSum)
-          unsafe ctk_softmax_backward(
-            weights.pointer + row, gradients.pointer + row, visible, shape.scale, delta[i])
-          unsafe (weights.pointer + row + visible).update(repeating: 0, count: hidden)
-          unsafe (gradients.pointer + row + visible).update(repeating: 0, count: hidden)
-        }
-        unsafe Gemm(
-          m: block.count, n: dim, k: rows, a: weights.pointer, lda: keyTile, transposeA: true,
-          b: dOut.pointer + place, ldb: width, c: part.dv.pointer + own, ldc: dim, beta: 1
-        ).run()
-        unsafe Gemm(
-          m: block.count, n: dim, k: rows, a: gradients.pointer, lda: keyTile, transposeA: true,
-          b: q.pointer + place, ldb: width, c: part.dk.pointer + own, ldc: dim, beta: 1
-        ).run()
-        unsafe Gemm(
-          m: rows, n: dim, k: block.count, a: gradients.pointer, lda: keyTile, b: k.pointer + keys,
-          ldb: keyWidth, c: dq.pointer + place, ldc: width, beta: first ? 0 : 1
-        ).run()
-        first = false
-      }
+    let rows = tile.rows
+    let dim = tile.shape.headDim
+    let (queries, gradients) = (tile.gather(q), tile.gather(dOut))
+    let weights = Tensor(uninitialized: [rows, keyTile])
+    let slopes = Tensor(uninitialized: [rows, keyTile])
+    let logSum = Tensor(uninitialized: [rows])
+    let delta = Tensor(uninitialized: [rows])
+    let outputs = tile.gather(out)
+    for row in 0..<rows {
+      unsafe logSum.pointer[row] = logSumExp.pointer[tile.statistic(ofRow: row)]
+      // Σ p·dp over a row is what its output and its gradient have in common.
+      unsafe ctk_dot_rows(
+        gradients.pointer + row * dim, outputs.pointer + row * dim, dim, 1, dim,
+        delta.pointer + row, 1, 0)
     }
+    let queryGradients = Tensor(uninitialized: [rows, dim])
+    var first = true
+    for block in tile.unit.keyBlocks(for: tile.queries, size: keyTile) {
+      tile.scores(queries, k, block, into: weights)
+      unsafe tile.forEachHead(block, weights) { view, row in
+        unsafe ctk_softmax_again(view, logSum.pointer + row)
+      }
+      tile.scores(gradients, v, block, into: slopes)
+      unsafe tile.forEachHead(block, slopes) { view, row in
+        unsafe ctk_softmax_backward(
+          view, weights.pointer + row * keyTile, delta.pointer + row)
+      }
+      for (scores, other, sum) in [(weights, gradients, part.dv), (slopes, queries, part.dk)] {
+        unsafe Gemm(
+          m: block.count, n: dim, k: rows, a: scores.pointer, lda: keyTile, transposeA: true,
+          b: other.pointer, ldb: dim, c: sum.pointer + part.place(of: block), ldc: dim, beta: 1
+        ).run()
+      }
+      unsafe Gemm(
+        m: rows, n: dim, k: block.count, a: slopes.pointer, lda: keyTile,
+        b: k.pointer + tile.place(ofKey: block.row), ldb: tile.keyWidth,
+        c: queryGradients.pointer, ldc: dim, beta: first ? 0 : 1
+      ).run()
+      first = false
+    }
+    tile.scatter(queryGradients, to: dq)
   }
 }

@@ -3,11 +3,11 @@ import Glibc
 
 /// Grouped-query attention with a causal mask, tile by tile with a running softmax (Dao et al.,
 /// arXiv 2205.14135): no more than a tile of scores exists at a time, and tiles that are masked
-/// entirely aren't computed.
+/// entirely aren't computed. Query heads that read the same keys are treated together.
 public enum Attention {
-  /// Queries and keys per tile of scores.
-  static let queryTile = 128
-  static let keyTile = 512
+  /// Keys per tile of scores, and about how many rows (queries × heads of a group) it has.
+  static let keyTile = 256
+  private static let tileRows = 384
 
   /// out = softmax(q·kᵀ/√headDim)·v per head. `logSumExp` [queryRows, heads] receives
   /// log Σ exp(score) where given, for `backward`.
@@ -17,67 +17,59 @@ public enum Attention {
   ) {
     check(shape, queries: [q, out], keys: [k, v], logSumExp)
     precondition(!out.isReadOnly && logSumExp?.isReadOnly != true)
-    // Long tiles come first, so that the last ones to be taken are short.
-    var jobs: [Job] = []
+    var jobs: [AttentionTile] = []
     for unit in shape.units {
-      for tile in unit.tiles(of: queryTile) {
-        for head in 0..<shape.heads { jobs.append(Job(unit: unit, tile: tile, head: head)) }
+      for tile in unit.tiles(of: queryTile(shape)) {
+        for kvHead in 0..<shape.kvHeads {
+          jobs.append(AttentionTile(shape: shape, unit: unit, queries: tile, kvHead: kvHead))
+        }
       }
     }
-    jobs.sort { ($0.work, $1.unit.firstKey, $1.head) > ($1.work, $0.unit.firstKey, $0.head) }
+    // Long tiles come first, so that the last ones to be taken are short.
+    jobs.sort { ($0.work, $1.unit.firstKey, $1.kvHead) > ($1.work, $0.unit.firstKey, $0.kvHead) }
     let ordered = jobs
-    Parallel.forEach(ordered.count) { i in
-      forwardTile(ordered[i], q, k, v, shape, out, logSumExp)
-    }
+    Parallel.forEach(ordered.count) { i in forwardTile(ordered[i], q, k, v, out, logSumExp) }
   }
 
-  struct Job {
-    let unit: AttentionShape.Unit
-    let tile: Range<Int>
-    let head: Int
-    var work: Int { (unit.prefix + tile.upperBound) * tile.count }
+  static func queryTile(_ shape: AttentionShape) -> Int {
+    max(32, min(192, tileRows / shape.group / 16 * 16))
   }
 
   private static func forwardTile(
-    _ job: Job, _ q: Tensor, _ k: Tensor, _ v: Tensor, _ shape: AttentionShape, _ out: Tensor,
+    _ tile: AttentionTile, _ q: Tensor, _ k: Tensor, _ v: Tensor, _ out: Tensor,
     _ logSumExp: Tensor?
   ) {
-    let rows = job.tile.count
-    let dim = shape.headDim
-    let query = job.unit.firstQuery + job.tile.lowerBound
-    let width = shape.heads * dim
-    let keyWidth = shape.kvHeads * dim
-    let keyColumn = job.head / shape.group * dim
+    let rows = tile.rows
+    let dim = tile.shape.headDim
+    let queries = tile.gather(q)
+    let output = Tensor(uninitialized: [rows, dim])
     let scores = Tensor(uninitialized: [rows, keyTile])
-    let output = unsafe out.pointer + query * width + job.head * dim
-    var highest = [Float](repeating: -.infinity, count: rows)
-    var sum = [Float](repeating: 0, count: rows)
-    var correction: Float = 1
+    let highest = Tensor(uninitialized: [rows])
+    highest.fill(-.infinity)
+    let sum = Tensor([rows])
+    let correction = Tensor(uninitialized: [rows])
     var first = true
-    for block in job.unit.keyBlocks(for: job.tile, size: keyTile) {
-      let keys = block.row * keyWidth + keyColumn
-      unsafe Gemm(
-        m: rows, n: block.count, k: dim, a: q.pointer + query * width + job.head * dim, lda: width,
-        b: k.pointer + keys, ldb: keyWidth, transposeB: true, c: scores.pointer, ldc: keyTile
-      ).run()
-      for i in 0..<rows {
-        let row = unsafe scores.pointer + i * keyTile
-        let visible = block.visible(to: job.tile.lowerBound + i)
+    for block in tile.unit.keyBlocks(for: tile.queries, size: keyTile) {
+      tile.scores(queries, k, block, into: scores)
+      unsafe tile.forEachHead(block, scores) { view, row in
         unsafe ctk_online_softmax(
-          row, visible, shape.scale, &highest[i], &sum[i], &correction)
-        unsafe (row + visible).update(repeating: 0, count: block.count - visible)
-        if !first && correction != 1 { unsafe ctk_scale(output + i * width, correction, dim) }
+          view, highest.pointer + row, sum.pointer + row, correction.pointer + row, 1)
       }
+      if !first { unsafe ctk_scale_rows(output.pointer, dim, rows, dim, correction.pointer) }
       unsafe Gemm(
-        m: rows, n: dim, k: block.count, a: scores.pointer, lda: keyTile, b: v.pointer + keys,
-        ldb: keyWidth, c: output, ldc: width, beta: first ? 0 : 1
+        m: rows, n: dim, k: block.count, a: scores.pointer, lda: keyTile,
+        b: v.pointer + tile.place(ofKey: block.row), ldb: tile.keyWidth, c: output.pointer,
+        ldc: dim, beta: first ? 0 : 1
       ).run()
       first = false
     }
-    for i in 0..<rows {
-      unsafe ctk_scale(output + i * width, 1 / sum[i], dim)
-      if let logSumExp {
-        unsafe logSumExp.pointer[(query + i) * shape.heads + job.head] = highest[i] + log(sum[i])
+    for row in 0..<rows { unsafe correction.pointer[row] = 1 / sum.pointer[row] }
+    unsafe ctk_scale_rows(output.pointer, dim, rows, dim, correction.pointer)
+    tile.scatter(output, to: out)
+    if let logSumExp {
+      for row in 0..<rows {
+        unsafe logSumExp.pointer[tile.statistic(ofRow: row)] =
+          highest.pointer[row] + log(sum.pointer[row])
       }
     }
   }

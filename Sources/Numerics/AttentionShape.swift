@@ -73,10 +73,9 @@ extension AttentionShape.Unit {
     /// The first key's number within the unit; negative for prefix keys, which all queries see.
     let position: Int
 
-    /// How many of these keys the query at `position` of the unit sees.
-    func visible(to query: Int) -> Int {
-      position < 0 ? count : max(0, min(count, query + 1 - position))
-    }
+    /// How many of these keys the query at `position` of the unit sees, before clamping to 0...count;
+    /// every later query sees one more.
+    func edge(of query: Int) -> Int { position < 0 ? count : query + 1 - position }
   }
 
   /// The keys that queries `tile` see, in blocks of at most `size`; none is wholly masked.

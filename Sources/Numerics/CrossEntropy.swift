@@ -4,8 +4,9 @@ import Glibc
 /// The negative log-likelihood of target tokens, fused with the output head: the vocabulary passes
 /// by in tiles with a running softmax, so that all logits never exist at once.
 public enum CrossEntropy {
-  /// Vocabulary rows per tile of logits.
-  private static let tile = 768
+  /// Vocabulary rows per tile of logits: with a thousand rows of `hidden` a tile stays in the second
+  /// level of the caches.
+  private static let tile = 192
   /// The vocabulary is cut into this many parts that proceed independently; their results are
   /// combined in order, so the number of threads doesn't show.
   private static let parts = 8
@@ -87,6 +88,7 @@ public enum CrossEntropy {
     let m = x.rows
     let withGradient = sums.weighted.count > 0
     let logits = Tensor(uninitialized: [m, tile])
+    let correction = Tensor(uninitialized: [m])
     let scratch = Tensor(uninitialized: [head.isDense ? 0 : tile, d])
     for start in stride(from: vocabulary.lowerBound, to: vocabulary.upperBound, by: tile) {
       let range = start..<min(vocabulary.upperBound, start + tile)
@@ -95,16 +97,12 @@ public enum CrossEntropy {
         m: m, n: range.count, k: d, a: x.pointer, lda: d, b: weights, ldb: d, transposeB: true,
         c: logits.pointer, ldc: tile
       ).run()
-      var correction: Float = 1
-      for i in 0..<m {
-        unsafe ctk_online_softmax(
-          logits.pointer + i * tile, range.count, 1, sums.highest.pointer + i,
-          sums.sum.pointer + i, &correction)
-        if withGradient && correction != 1 {
-          unsafe ctk_scale(sums.weighted.pointer + i * d, correction, d)
-        }
-      }
+      var view = unsafe ctk_scores(
+        scores: logits.pointer, stride: tile, rows: m, n: range.count, edge: range.count, scale: 1)
+      unsafe ctk_online_softmax(
+        &view, sums.highest.pointer, sums.sum.pointer, correction.pointer, withGradient ? 1 : 0)
       guard withGradient else { continue }
+      unsafe ctk_scale_rows(sums.weighted.pointer, d, m, d, correction.pointer)
       unsafe Gemm(
         m: m, n: d, k: range.count, a: logits.pointer, lda: tile, b: weights, ldb: d,
         c: sums.weighted.pointer, ldc: d, beta: 1

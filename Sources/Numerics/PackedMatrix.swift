@@ -94,7 +94,7 @@ public struct PackedMatrix: Sendable {
   }
 
   /// Bytes of scratch that decoding needs.
-  var scratchSize: Int { 64 * ((columns + 63) / 64 + 2) }
+  var scratchSize: Int { 64 * (2 * ((columns + 63) / 64) + 3) }
 
   /// Calls `body` with the kernels' view of this matrix.
   func withDescription(_ body: (UnsafePointer<ctk_packed>) -> Void) {

@@ -59,14 +59,20 @@ extension Weight {
 
   private func applyToFew(_ x: Tensor, _ y: Tensor, _ accumulate: Bool) {
     let m = x.rows
+    let atOnce = 8
     Parallel.ranges(rows, grain: 64) { range in
-      unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: isDense ? 1 : columns) {
-        scratch in
+      unsafe withUnsafeTemporaryAllocation(
+        of: Float.self, capacity: isDense ? 1 : atOnce * columns
+      ) { scratch in
         guard let scratch = scratch.baseAddress else { return }
-        for row in range {
-          let weights = unsafe floats(row..<row + 1, scratch: scratch)
-          unsafe ctk_dot_rows(
-            weights, x.pointer, columns, m, columns, y.pointer + row, rows, accumulate ? 1 : 0)
+        for start in stride(from: range.lowerBound, to: range.upperBound, by: atOnce) {
+          let some = start..<min(range.upperBound, start + atOnce)
+          let weights = unsafe floats(some, scratch: scratch)
+          for row in some {
+            unsafe ctk_dot_rows(
+              weights + (row - start) * columns, x.pointer, columns, m, columns, y.pointer + row,
+              rows, accumulate ? 1 : 0)
+          }
         }
       }
     }

@@ -31,6 +31,11 @@ extension NumericsTests {
         unsafe ctk_scale(&fast, -1.7, n)
         unsafe ctk_scale_ref(&plain, -1.7, n)
         #expect(fast == plain, note)
+        var (rows, plainRows) = (random.floats(3 * n), [Float]())
+        plainRows = rows
+        unsafe ctk_scale_rows(&rows, n, 3, n, [0.5, 1, -3])
+        unsafe ctk_scale_rows_ref(&plainRows, n, 3, n, [0.5, 1, -3])
+        #expect(rows == plainRows, note)
         var (sum, plainSum) = (0.0, 0.0)
         unsafe ctk_sum_of_squares(a, n, &sum)
         unsafe ctk_sum_of_squares_ref(a, n, &plainSum)
@@ -116,33 +121,94 @@ extension NumericsTests {
       #expect(abs(h[0]) < 1e-35 && abs(h[1]) < 1e-35 && h[2] == 88 && h[3] == 200)
     }
 
-    @Test func runningSoftmax() {
+    /// Blocks with no, some and all columns visible, as the causal edge passes through.
+    @Test func softmaxOverBlocks() {
       forEachSize { n, random, note in
-        let a = random.floats(n, scale: 10)
-        let b = random.floats(n + 3, scale: 10)
-        var (m, l, c, plainM, plainL, plainC): (Float, Float, Float, Float, Float, Float) = (
-          -.infinity, 0, 0, -.infinity, 0, 0
-        )
-        for block in [a, [], b] {
-          var (fast, plain) = (block, block)
-          unsafe ctk_online_softmax(&fast, block.count, 0.7, &m, &l, &c)
-          unsafe ctk_online_softmax_ref(&plain, block.count, 0.7, &plainM, &plainL, &plainC)
-          expectClose(fast, plain, note)
-          expectClose([m, l, c], [plainM, plainL, plainC], note)
+        let (rows, stride) = (19, n + 2)
+        var (m, l, c) = (SoftmaxState(rows), SoftmaxState(rows), SoftmaxState(rows))
+        for i in 0..<rows { m.fast[i] = -.infinity; m.plain[i] = -.infinity }
+        var all = [[Double]](repeating: [], count: rows)
+        for edge in [n, n - 7, -9] {
+          let scores = random.floats(rows * stride, scale: 10)
+          for row in 0..<rows {
+            let visible = max(0, min(n, edge + row))
+            all[row] += scores[row * stride..<row * stride + visible].map { 0.7 * Double($0) }
+          }
+          var (fast, plain) = (scores, scores)
+          unsafe Self.withScores(&fast, n, stride, rows, edge) {
+            unsafe ctk_online_softmax($0, &m.fast, &l.fast, &c.fast, 1)
+          }
+          unsafe Self.withScores(&plain, n, stride, rows, edge) {
+            unsafe ctk_online_softmax_ref($0, &m.plain, &l.plain, &c.plain, 1)
+          }
+          expectClose(fast, plain, relative: 2e-5, note)
+          expectClose(m.fast + l.fast + c.fast, m.plain + l.plain + c.plain, relative: 2e-5, note)
         }
-        let logSum = m + log(l)
-        let total = (a + b).reduce(0.0) { $0 + exp(0.7 * Double($1)) }
-        expectClose([logSum], [log(total)], absolute: 1e-5, note)
+        for row in 0..<rows {
+          let exact = log(all[row].reduce(0) { $0 + exp($1) })
+          expectClose([m.fast[row] + log(l.fast[row])], [exact], absolute: 1e-5, note)
+        }
+      }
+    }
 
-        var (p, plainP) = (a, a)
-        unsafe ctk_softmax_again(&p, n, 0.7, logSum)
-        unsafe ctk_softmax_again_ref(&plainP, n, 0.7, logSum)
-        expectClose(p, plainP, note)
-        let dp = random.floats(n)
-        var (fast, plain) = (dp, dp)
-        unsafe ctk_softmax_backward(p, &fast, n, 0.7, 0.2)
-        unsafe ctk_softmax_backward_ref(p, &plain, n, 0.7, 0.2)
-        expectClose(fast, plain, note)
+    @Test func softmaxWithoutKeepingLeavesTheScores() {
+      var random = RandomValues()
+      let scores = random.floats(3 * 40)
+      var (left, kept) = (scores, scores)
+      var (m, l, c) = (SoftmaxState(3), SoftmaxState(3), SoftmaxState(3))
+      unsafe Self.withScores(&left, 40, 40, 3, 40) {
+        unsafe ctk_online_softmax($0, &m.fast, &l.fast, &c.fast, 0)
+      }
+      unsafe Self.withScores(&kept, 40, 40, 3, 40) {
+        unsafe ctk_online_softmax($0, &m.plain, &l.plain, &c.plain, 1)
+      }
+      #expect(left == scores && kept != scores && l.fast == l.plain, random.note)
+    }
+
+    @Test func softmaxAgainAndBackward() {
+      forEachSize { n, random, note in
+        let (rows, stride) = (5, n + 1)
+        let scores = random.floats(rows * stride)
+        let logSum = random.floats(rows)
+        let dp = random.floats(rows * stride)
+        for edge in [n, n - 2, -1] {
+          var (p, plainP) = (scores, scores)
+          unsafe Self.withScores(&p, n, stride, rows, edge) {
+            unsafe ctk_softmax_again($0, logSum)
+          }
+          unsafe Self.withScores(&plainP, n, stride, rows, edge) {
+            unsafe ctk_softmax_again_ref($0, logSum)
+          }
+          expectClose(p, plainP, note)
+          var (fast, plain) = (dp, dp)
+          unsafe Self.withScores(&fast, n, stride, rows, edge) {
+            unsafe ctk_softmax_backward($0, p, logSum)
+          }
+          unsafe Self.withScores(&plain, n, stride, rows, edge) {
+            unsafe ctk_softmax_backward_ref($0, p, logSum)
+          }
+          expectClose(fast, plain, absolute: 1e-5, note)
+        }
+      }
+    }
+
+    private struct SoftmaxState {
+      var fast: [Float]
+      var plain: [Float]
+      init(_ rows: Int) {
+        fast = [Float](repeating: 0, count: rows)
+        plain = fast
+      }
+    }
+
+    private static func withScores(
+      _ scores: inout [Float], _ n: Int, _ stride: Int, _ rows: Int, _ edge: Int,
+      _ body: (UnsafePointer<ctk_scores>) -> Void
+    ) {
+      unsafe scores.withUnsafeMutableBufferPointer { scores in
+        var view = unsafe ctk_scores(
+          scores: scores.baseAddress, stride: stride, rows: rows, n: n, edge: edge, scale: 0.7)
+        unsafe body(&view)
       }
     }
 
@@ -196,7 +262,7 @@ extension NumericsTests {
                 }
               }
               // The gaps between rows are compared too.
-              expectClose(c, plain, absolute: 2e-5, note)
+              expectClose(c, plain, absolute: 1e-5 + 2e-7 * Double(k), note)
             }
           }
         }

@@ -20,3 +20,7 @@ void ctk_sum_of_squares_ref(const float *a, intptr_t n, double *sum);
 /// y = eˣ with the kernels' own approximation (see vectors.h), beside the C library's.
 void ctk_exp(const float *x, float *y, intptr_t n);
 void ctk_exp_ref(const float *x, float *y, intptr_t n);
+
+/// Row i of a [rows, n], `stride` apart, is multiplied by s[i].
+void ctk_scale_rows(float *a, intptr_t stride, intptr_t rows, intptr_t n, const float *s);
+void ctk_scale_rows_ref(float *a, intptr_t stride, intptr_t rows, intptr_t n, const float *s);

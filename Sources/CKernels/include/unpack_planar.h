@@ -19,8 +19,8 @@ struct ctk_packed {
   const int64_t *row_starts;  // with a mask: how many survivors stand before each row
 };
 
-/// Decodes rows first..<last into out, `stride` floats apart. `scratch` holds 64·(blocks + 2) bytes,
-/// where blocks = ceil(columns / 64).
+/// Decodes rows first..<last into out, `stride` floats apart. `scratch` holds 64·(2·blocks + 3)
+/// bytes, where blocks = ceil(columns / 64).
 void ctk_unpack_planar(
     const struct ctk_packed *w, intptr_t first, intptr_t last, float *out, intptr_t stride,
     uint8_t *scratch);
