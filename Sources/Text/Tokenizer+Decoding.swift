@@ -1,5 +1,6 @@
 extension Tokenizer {
-  /// The text of `ids`. Ids outside the vocabulary are left out, bytes that form no character become U+FFFD.
+  /// The text of `ids`. Ids outside the vocabulary are left out, bytes that form no character
+  /// become U+FFFD.
   public func decode(_ ids: [Int32], skipSpecialTokens: Bool = true) -> String {
     String(decoding: decodeBytes(ids, skipSpecialTokens: skipSpecialTokens), as: UTF8.self)
   }
@@ -13,7 +14,13 @@ extension Tokenizer {
       tokens.append(text)
     }
     guard let decoders = parts.decoders else { return Array(tokens.joined(separator: [0x20])) }
-    for decoder in decoders { tokens = decoder.apply(tokens) }
+    for (index, decoder) in decoders.enumerated() {
+      tokens = decoder.apply(tokens)
+      // Later steps look at characters; only the last one may leave a character incomplete.
+      if case .byteLevel = decoder, index < decoders.count - 1 {
+        tokens = tokens.map(UTF8Text.repaired)
+      }
+    }
     return Array(tokens.joined())
   }
 }

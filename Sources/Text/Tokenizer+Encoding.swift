@@ -1,8 +1,8 @@
 import Bytes
 
 extension Tokenizer {
-  /// The ids of `text`. Special tokens written in the text become their ids; `addSpecialTokens` puts
-  /// those around it that the file's post-processor adds.
+  /// The ids of `text`. Special tokens written in the text become their ids; `addSpecialTokens`
+  /// puts those around it that the file's post-processor adds.
   public func encode(_ text: String, addSpecialTokens: Bool = false) -> [Int32] {
     encode(valid: Array(text.utf8), addSpecialTokens)
   }
@@ -101,11 +101,13 @@ struct WordSink: PieceSink {
       }
       afterMark = isMark
     }
-    if start < range.upperBound { model.encode(text, start..<range.upperBound, into: &ids, &scratch) }
+    if start < range.upperBound {
+      model.encode(text, start..<range.upperBound, into: &ids, &scratch)
+    }
   }
 
-  /// The character that stands for the space, where nothing splits the text before the model sees it,
-  /// and no token has that character right behind another one.
+  /// The character that stands for the space, where nothing splits the text before the model sees
+  /// it, and no token has that character right behind another one.
   static func cutMark(
     _ normalizers: [Normalizer], _ preTokenizers: PreTokenizers, _ model: BytePairModel,
     _ tokens: TokenTable

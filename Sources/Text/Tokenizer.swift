@@ -3,10 +3,10 @@ import Checkpoints
 
 /// Text to token ids and back, as a model was trained on them.
 ///
-/// Read from a Hugging Face `tokenizer.json` (byte-pair encoding: byte-level, or of characters with byte
-/// fallback) or from the vocabulary inside a GGUF file. Ids agree with Hugging Face `tokenizers`;
-/// a component that isn't built is refused by name, never ignored. Truncation and padding,
-/// which a file may also ask for, belong to whoever builds batches and are left aside.
+/// Read from a Hugging Face `tokenizer.json` (byte-pair encoding: byte-level, or of characters with
+/// byte fallback) or from the vocabulary inside a GGUF file. Ids agree with Hugging Face
+/// `tokenizers`; a component that isn't built is refused by name, never ignored. Truncation and
+/// padding, which a file may also ask for, belong to whoever builds batches and are left aside.
 public struct Tokenizer: Sendable {
   let parts: Parts
 
@@ -33,18 +33,20 @@ public struct Tokenizer: Sendable {
 
     init(_ root: JSONPlace, document: ByteSlice) throws(Failure) {
       let vocabulary = try Vocabulary(root)
-      normalizers = try root.optional("normalizer").map { (p) throws(Failure) in
-        try Normalizer.read(p)
-      } ?? []
+      normalizers =
+        try root.optional("normalizer").map { (p) throws(Failure) in
+          try Normalizer.read(p)
+        } ?? []
       var preTokenizers = try PreTokenizers(root.optional("pre_tokenizer"))
-      try GrowthLimit.check(root, normalizers, preTokenizers)
+      let decoders = try Decoder.read(root.optional("decoder"))
+      self.decoders = decoders
+      try GrowthLimit.check(root, normalizers, preTokenizers, decoders ?? [])
       let rawBytes = preTokenizers.leaveBytesRaw()
       self.preTokenizers = preTokenizers
       model = try BytePairModel(
         root.required("model"), tokens: vocabulary.model, rawBytes: rawBytes)
       frame = try SpecialTokenFrame(
         root.optional("post_processor"), vocabularySize: vocabulary.texts.count)
-      decoders = try Decoder.read(root.optional("decoder"))
       texts = vocabulary.texts
       added = vocabulary.added
       var isSpecial = [Bool](repeating: false, count: vocabulary.texts.count)
@@ -54,7 +56,8 @@ public struct Tokenizer: Sendable {
       rawFinder = AddedTokenFinder(raw, spellings: raw.map(\.content))
       let normalized = added.filter(\.isNormalized)
       normalizedFinder = AddedTokenFinder(
-        normalized, spellings: normalized.map { [normalizers] in Self.normalized($0.content, normalizers) })
+        normalized,
+        spellings: normalized.map { [normalizers] in Self.normalized($0.content, normalizers) })
       cutMark = WordSink.cutMark(normalizers, preTokenizers, model, vocabulary.model)
       self.document = document
       let own = root.optional("ctpack")
@@ -99,7 +102,8 @@ public struct Tokenizer: Sendable {
   /// The token that ends a text, where the file tells.
   public var eosToken: Int32? { parts.eosToken }
 
-  /// The text of a token as the vocabulary writes it ("Ġthe", "▁the", "<0x0A>"); nil for an unknown id.
+  /// The text of a token as the vocabulary writes it ("Ġthe", "▁the", "<0x0A>"); nil for an unknown
+  /// id.
   public func token(_ id: Int32) -> String? {
     parts.texts[id].map { String(decoding: $0, as: UTF8.self) }
   }

@@ -23,7 +23,9 @@ extension BytePairModel {
   func mergeByScanning(_ scratch: inout Scratch) {
     var count = scratch.symbols.count
     scratch.pairs.removeAll(keepingCapacity: true)
-    for i in 0..<count - 1 { scratch.pairs.append(pair(scratch.symbols[i], scratch.symbols[i + 1])) }
+    for i in 0..<count - 1 {
+      scratch.pairs.append(pair(scratch.symbols[i], scratch.symbols[i + 1]))
+    }
     while count > 1 {
       var best = UInt64.max
       var at = 0

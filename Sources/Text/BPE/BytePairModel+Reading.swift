@@ -33,7 +33,9 @@ extension BytePairModel {
     }
   }
 
-  private static func readUnknown(_ place: JSONPlace, _ tokens: TokenTable) throws(Failure) -> Int32? {
+  private static func readUnknown(_ place: JSONPlace, _ tokens: TokenTable) throws(Failure)
+    -> Int32?
+  {
     guard let unknown = place.optional("unk_token") else { return nil }
     let text = try unknown.string()
     guard let id = tokens.id(Array(text.utf8)) else {
@@ -42,7 +44,9 @@ extension BytePairModel {
     return id
   }
 
-  private static func readMerges(_ place: JSONPlace, _ tokens: TokenTable) throws(Failure) -> PairTable {
+  private static func readMerges(_ place: JSONPlace, _ tokens: TokenTable) throws(Failure)
+    -> PairTable
+  {
     guard let list = place.value.array else {
       throw place.failure("expected an array, found \(place.value.kindName)")
     }
@@ -71,7 +75,9 @@ extension BytePairModel {
 
   private static func halves(_ entry: JSON) -> ([UInt8], [UInt8])? {
     if let pair = entry.array {
-      guard pair.count == 2, let left = pair[0].string, let right = pair[1].string else { return nil }
+      guard pair.count == 2, let left = pair[0].string, let right = pair[1].string else {
+        return nil
+      }
       return (Array(left.utf8), Array(right.utf8))
     }
     guard let text = entry.string else { return nil }

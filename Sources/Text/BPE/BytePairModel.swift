@@ -1,8 +1,9 @@
-/// The model of byte-pair encoding: a vocabulary and ranked merges (Sennrich et al. 2016, algorithm 1),
-/// with the variations that tokenizer.json knows.
+/// The model of byte-pair encoding: a vocabulary and ranked merges (Sennrich et al. 2016, algorithm
+/// 1), with the variations that tokenizer.json knows.
 ///
-/// Words come in either as raw bytes (byte-level BPE; each byte is one first symbol) or as characters,
-/// where a character outside the vocabulary becomes its bytes' tokens `<0x00>`…`<0xFF>` or the unknown token.
+/// Words come in either as raw bytes (byte-level BPE; each byte is one first symbol) or as
+/// characters, where a character outside the vocabulary becomes its bytes' tokens `<0x00>`…`<0xFF>`
+/// or the unknown token.
 struct BytePairModel: Sendable {
   /// How the first symbols of a word are found.
   enum Alphabet: Sendable {
@@ -81,8 +82,9 @@ struct BytePairModel: Sendable {
     if pendingUnknown, let unknown { symbols.append(unknown) }
   }
 
-  /// The order of the reference is kept where byte fallback meets a pending unknown token: the bytes
-  /// come first, since only a known character or another unknown one lets the pending one out.
+  /// The order of the reference is kept where byte fallback meets a pending unknown token: the
+  /// bytes come first, since only a known character or another unknown one lets the pending one
+  /// out.
   private func characterSymbols(
     _ text: [UInt8], _ word: Range<Int>, _ basic: [Int32], _ others: PairTable,
     into symbols: inout [Int32]

@@ -1,5 +1,5 @@
-/// Remembers the ids of short words, since text repeats itself: a direct-mapped table, in which a new
-/// word takes the place of the one before. What it returns never depends on what it holds.
+/// Remembers the ids of short words, since text repeats itself: a direct-mapped table, in which a
+/// new word takes the place of the one before. What it returns never depends on what it holds.
 struct WordCache {
   struct Key: Equatable {
     /// The first eight bytes of the word.

@@ -4,11 +4,13 @@ import Bytes
 public enum CorpusForm: Sendable, Equatable {
   /// The file as it is.
   case plain
-  /// One row per line, joined by `joiner`. `keepsLineBreaks`: a row keeps its newline, but a line that is
-  /// blank becomes the empty row (the raw WikiText-2 files as the datasets library serves them);
-  /// otherwise rows are stripped of whitespace at both ends (as it serves the Penn Treebank).
+  /// One row per line, joined by `joiner`. `keepsLineBreaks`: a row keeps its newline, but a line
+  /// that is blank becomes the empty row (the raw WikiText-2 files as the datasets library serves
+  /// them); otherwise rows are stripped of whitespace at both ends (as it serves the Penn
+  /// Treebank).
   case rows(joiner: String, keepsLineBreaks: Bool)
-  /// One JSON object per line: the first `limit` "text" fields, joined by `joiner`. Blank lines are skipped.
+  /// One JSON object per line: the first `limit` "text" fields, joined by `joiner`. Blank lines are
+  /// skipped.
   case documents(limit: Int?, joiner: String)
 
   /// WikiText-2's raw test rows joined by two newlines (`ctp-1024`, `gptq-2048`).
@@ -47,7 +49,8 @@ public enum CorpusForm: Sendable, Equatable {
       } else {
         let isBlank: (UInt8) -> Bool = { $0 == 0x20 || (0x09...0x0D).contains($0) }
         let stripped = row.drop(while: isBlank)
-        text += stripped[..<(stripped.lastIndex { !isBlank($0) }.map { $0 + 1 } ?? stripped.startIndex)]
+        text +=
+          stripped[..<(stripped.lastIndex { !isBlank($0) }.map { $0 + 1 } ?? stripped.startIndex)]
       }
     }
     return (text, count)
@@ -72,7 +75,9 @@ public enum CorpusForm: Sendable, Equatable {
         let column = error.place.map { " (\($0) of the line)" } ?? ""
         throw failure(error.finding + column)
       }
-      guard value.object != nil else { throw failure("expected an object, found \(value.kindName)") }
+      guard value.object != nil else {
+        throw failure("expected an object, found \(value.kindName)")
+      }
       guard let field = value["text"] else { throw failure("there is no field \"text\"") }
       guard let document = field.string else {
         throw failure("the field \"text\" is \(field.kindName), not a string")
@@ -84,7 +89,8 @@ public enum CorpusForm: Sendable, Equatable {
     return (text, count)
   }
 
-  /// The lines without their newlines; what follows the last newline is a line only if it isn't empty.
+  /// The lines without their newlines; what follows the last newline is a line only if it isn't
+  /// empty.
   private static func lines(_ content: [UInt8]) -> [Range<Int>] {
     var lines: [Range<Int>] = []
     var start = 0

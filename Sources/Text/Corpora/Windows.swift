@@ -7,8 +7,8 @@ public enum Windows {
     return (0..<count).map { Array(ids[$0 * length..<($0 + 1) * length]) }
   }
 
-  /// `count` windows of `length` ids that begin anywhere, chosen by `seed`: the same on every machine.
-  /// Empty where `ids` is shorter than a window.
+  /// `count` windows of `length` ids that begin anywhere, chosen by `seed`: the same on every
+  /// machine. Empty where `ids` is shorter than a window.
   public static func random(_ ids: [Int32], length: Int, count: Int, seed: UInt64) -> [[Int32]] {
     guard length > 0, ids.count >= length, count > 0 else { return [] }
     var state = seed
@@ -18,8 +18,8 @@ public enum Windows {
     }
   }
 
-  /// A number below `bound`, each equally likely: SplitMix64 (Steele et al. 2014) and a widening multiply
-  /// with rejection (Lemire 2019).
+  /// A number below `bound`, each equally likely: SplitMix64 (Steele et al. 2014) and a widening
+  /// multiply with rejection (Lemire 2019).
   private static func below(_ bound: UInt64, _ state: inout UInt64) -> UInt64 {
     while true {
       state &+= 0x9E37_79B9_7F4A_7C15

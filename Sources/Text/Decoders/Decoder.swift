@@ -1,6 +1,7 @@
 import Bytes
 
-/// One step from tokens back to text. Each step maps a list of texts to another; in the end they are joined.
+/// One step from tokens back to text. Each step maps a list of texts to another; in the end they
+/// are joined.
 enum Decoder: Sendable {
   case byteLevel
   case byteFallback
@@ -62,7 +63,9 @@ enum Decoder: Sendable {
     return result + token[end...]
   }
 
-  private static func strip(_ token: [UInt8], _ wanted: UInt32, _ start: Int, _ stop: Int) -> [UInt8] {
+  private static func strip(_ token: [UInt8], _ wanted: UInt32, _ start: Int, _ stop: Int)
+    -> [UInt8]
+  {
     var lower = 0
     var upper = token.count
     for _ in 0..<start {
@@ -97,7 +100,8 @@ enum ByteToken {
 
   /// The byte that `token` stands for; nil for every other token.
   static func value(_ token: [UInt8]) -> UInt8? {
-    guard token.count == 6, token.starts(with: Array("<0x".utf8)), token[5] == UInt8(ascii: ">") else {
+    guard token.count == 6, token.starts(with: Array("<0x".utf8)), token[5] == UInt8(ascii: ">")
+    else {
       return nil
     }
     return UInt8(String(decoding: token[3..<5], as: UTF8.self), radix: 16)

@@ -77,7 +77,8 @@ struct AddedTokenFinder: Sendable {
     var index = range.lowerBound
     var taken = range.lowerBound
     while index < range.upperBound {
-      guard firstBytes[Int(text[index])], let (token, found) = longest(text, index, range.upperBound)
+      guard firstBytes[Int(text[index])],
+        let (token, found) = longest(text, index, range.upperBound)
       else {
         index += 1
         continue

@@ -6,11 +6,17 @@ enum GrowthLimit {
   static let steps = 32
   static let factor = 64
 
+  /// A prefix is put before every part between added tokens, so it has a limit of its own, in
+  /// bytes.
+  static let prefix = 64
+
   static func check(
-    _ root: JSONPlace, _ normalizers: [Normalizer], _ preTokenizers: PreTokenizers
+    _ root: JSONPlace, _ normalizers: [Normalizer], _ preTokenizers: PreTokenizers,
+    _ decoders: [Decoder]
   ) throws(Failure) {
-    guard normalizers.count <= steps, preTokenizers.steps.count <= steps else {
-      throw root.failure("more than \(steps) normalizers or pre-tokenizers in a row")
+    guard normalizers.count <= steps, preTokenizers.steps.count <= steps, decoders.count <= steps
+    else {
+      throw root.failure("more than \(steps) normalizers, pre-tokenizers or decoders in a row")
     }
     var growth = 1
     func multiply(_ by: Int, _ path: String) throws(Failure) {
@@ -24,6 +30,10 @@ enum GrowthLimit {
     for case .replace(let pattern, let content) in normalizers {
       try multiply(replacement(pattern, content), "normalizer")
     }
+    for case .prepend(let text) in normalizers where text.count > prefix {
+      throw JSONPlace(value: .null, path: "normalizer", file: root.file)
+        .failure("a prefix of \(text.count) bytes; at most \(prefix) are taken")
+    }
     for case .byteLevel in normalizers { try multiply(2, "normalizer") }
     for step in preTokenizers.steps {
       switch step {
@@ -31,6 +41,10 @@ enum GrowthLimit {
       case .metaspace: try multiply(3, "pre_tokenizer")
       default: break
       }
+    }
+    growth = 1
+    for case .replace(let pattern, let content) in decoders {
+      try multiply(replacement(pattern, content), "decoder")
     }
   }
 

@@ -1,7 +1,7 @@
 import Bytes
 
-/// A value inside a tokenizer.json together with the path to it, so that whatever is wrong with it can be
-/// named: `pre_tokenizer.pretokenizers[1].pattern`.
+/// A value inside a tokenizer.json together with the path to it, so that whatever is wrong with it
+/// can be named: `pre_tokenizer.pretokenizers[1].pattern`.
 struct JSONPlace {
   let value: JSON
   let path: String

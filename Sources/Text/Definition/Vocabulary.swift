@@ -1,6 +1,7 @@
 import Bytes
 
-/// The tokens of a tokenizer.json by id: the model's vocabulary and the added tokens, checked against each other.
+/// The tokens of a tokenizer.json by id: the model's vocabulary and the added tokens, checked
+/// against each other.
 struct Vocabulary {
   /// The model's own tokens; an id that only an added token has is an empty text here.
   let model: TokenTable
@@ -22,7 +23,9 @@ struct Vocabulary {
       func failure(_ finding: String) -> Failure {
         place.failure("the token \"\(key.prefix(64))\": \(finding)")
       }
-      guard let id = value.int else { throw failure("expected an integer, found \(value.kindName)") }
+      guard let id = value.int else {
+        throw failure("expected an integer, found \(value.kindName)")
+      }
       guard id >= 0, id < count else {
         throw failure("the id \(id), where \(count) tokens have the ids 0 to \(count - 1)")
       }

@@ -4,7 +4,8 @@ import Bytes
 /// the higher its score the earlier. The order among equals is that of the Hugging Face converter
 /// (`generate_merges` in transformers), so that ids agree with the converted tokenizer.json.
 extension GGUFTokenizerDocument {
-  /// Trying all cuts of a token costs its length squared; this many byte comparisons are allowed in all.
+  /// Trying all cuts of a token costs its length squared; this many byte comparisons are allowed in
+  /// all.
   private static let workLimit = 1 << 30
 
   func scoredMerges() throws(Failure) -> [JSON] {

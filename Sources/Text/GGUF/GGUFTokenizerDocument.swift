@@ -1,8 +1,8 @@
 import Bytes
 import Checkpoints
 
-/// Writes the vocabulary of a GGUF file as the tokenizer.json that means the same, so that there is one
-/// reader, one encoder, and one form to keep in a bundle.
+/// Writes the vocabulary of a GGUF file as the tokenizer.json that means the same, so that there is
+/// one reader, one encoder, and one form to keep in a bundle.
 ///
 /// Which splits belong to which `tokenizer.ggml.pre` follows llama.cpp (`llama-vocab.cpp`, the
 /// regular expressions per pre-tokenizer type).
@@ -49,7 +49,8 @@ struct GGUFTokenizerDocument {
     case "llama": try scoredDocument()
     default:
       throw failure(
-        "model", "the vocabulary model \"\(vocabulary.model.prefix(64))\" isn't supported (gpt2, llama)")
+        "model",
+        "the vocabulary model \"\(vocabulary.model.prefix(64))\" isn't supported (gpt2, llama)")
     }
   }
 
@@ -109,7 +110,8 @@ struct GGUFTokenizerDocument {
       ]
     default:
       throw failure(
-        "pre", "the pre-tokenizer \"\(vocabulary.preTokenizer.prefix(64))\" isn't supported "
+        "pre",
+        "the pre-tokenizer \"\(vocabulary.preTokenizer.prefix(64))\" isn't supported "
           + "(gpt-2, smollm, llama-bpe, qwen2, default)")
     }
   }
@@ -128,7 +130,9 @@ struct GGUFTokenizerDocument {
       JSON.string(try text(id, "unknown_token_id"))
     }
     return try document(
-      normalizer: ["type": "Sequence", "normalizers": .array(prefixes ? [prepend, replace] : [replace])],
+      normalizer: [
+        "type": "Sequence", "normalizers": .array(prefixes ? [prepend, replace] : [replace]),
+      ],
       preTokenizer: .null,
       decoder: ["type": "Sequence", "decoders": .array(prefixes ? steps + [strip] : steps)],
       model: [
@@ -195,7 +199,9 @@ struct GGUFTokenizerDocument {
     guard addsBOS, let bos = vocabulary.bosToken else { return .null }
     let name = try text(bos, "bos_token_id")
     let special: JSONObject = [
-      name: ["id": .string(name), "ids": .array([JSON(Int(bos))]), "tokens": .array([.string(name)])]
+      name: [
+        "id": .string(name), "ids": .array([JSON(Int(bos))]), "tokens": .array([.string(name)]),
+      ]
     ]
     let bosPiece: JSON = ["SpecialToken": ["id": .string(name), "type_id": 0]]
     let first: JSON = ["Sequence": ["id": "A", "type_id": 0]]

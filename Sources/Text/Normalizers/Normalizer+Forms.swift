@@ -6,43 +6,79 @@ extension Normalizer {
     // Text below U+0300 is in form C, ASCII is in every form.
     let changing: UInt8 = form == .nfc ? 0xCC : 0x80
     guard text.contains(where: { $0 >= changing }) else { return }
-    var result: [UInt8] = []
-    result.reserveCapacity(text.count)
-    var segment: [UInt8] = []
-    func finishSegment() {
-      if segment.contains(where: { $0 >= changing }) {
-        result += normalized(String(decoding: segment, as: UTF8.self), form).utf8
-      } else {
-        result += segment
-      }
-      segment.removeAll(keepingCapacity: true)
-    }
+    var normalizing = Normalizing(form: form, changing: changing)
+    normalizing.result.reserveCapacity(text.count)
     var index = 0
     while index < text.count {
       let (scalar, length) = UTF8Text.scalar(text, index)
-      let part = index..<index + length
       index += length
       // What was assigned later neither changes nor moves nor joins with anything.
       if !UnicodeClasses.isAssigned(scalar, in: 9) {
-        finishSegment()
-        result += text[part]
+        normalizing.finishSegment()
+        UTF8Text.append(scalar, to: &normalizing.result)
       } else if let decomposition = markDecompositions[scalar] {
-        for mark in decomposition { UTF8Text.append(mark, to: &segment) }
+        for mark in decomposition { normalizing.append(mark) }
       } else {
-        segment += text[part]
+        normalizing.append(scalar)
       }
     }
-    finishSegment()
-    text = result
+    normalizing.finishSegment()
+    text = normalizing.result
   }
 
-  /// Marks that decompose although their own combining class is 0; written out in advance, since the system's
-  /// normalization takes them for the start of a new character and doesn't sort what surrounds them.
+  /// Marks that decompose although their own combining class is 0; written out in advance, since
+  /// the system's normalization takes them for the start of a new character and doesn't sort what
+  /// surrounds them.
   private static let markDecompositions: [UInt32: [UInt32]] = [
     0x344: [0x308, 0x301], 0xF73: [0xF71, 0xF72], 0xF75: [0xF71, 0xF74], 0xF81: [0xF71, 0xF80],
   ]
+}
 
-  private static func normalized(_ text: String, _ form: Form) -> String {
+/// Collects stretches of text that the system's normalization can take in one go.
+private struct Normalizing {
+  let form: Normalizer.Form
+  let changing: UInt8
+  var result: [UInt8] = []
+  private var segment: [UInt8] = []
+  /// Combining marks since the last other character, with their classes.
+  private var marks: [(combiningClass: UInt8, scalar: UInt32)] = []
+
+  init(form: Normalizer.Form, changing: UInt8) {
+    self.form = form
+    self.changing = changing
+  }
+
+  /// Marks are put into canonical order here, in O(n log n): the system sorts by insertion, which
+  /// on a long run of marks would take quadratic time.
+  mutating func append(_ scalar: UInt32) {
+    if scalar >= 0x300, let properties = Unicode.Scalar(scalar)?.properties,
+      properties.canonicalCombiningClass.rawValue != 0
+    {
+      marks.append((properties.canonicalCombiningClass.rawValue, scalar))
+      return
+    }
+    flushMarks()
+    UTF8Text.append(scalar, to: &segment)
+  }
+
+  private mutating func flushMarks() {
+    if marks.isEmpty { return }
+    if marks.count > 1 { marks.sort { $0.combiningClass < $1.combiningClass } }
+    for mark in marks { UTF8Text.append(mark.scalar, to: &segment) }
+    marks.removeAll(keepingCapacity: true)
+  }
+
+  mutating func finishSegment() {
+    flushMarks()
+    if segment.contains(where: { $0 >= changing }) {
+      result += normalized(String(decoding: segment, as: UTF8.self)).utf8
+    } else {
+      result += segment
+    }
+    segment.removeAll(keepingCapacity: true)
+  }
+
+  private func normalized(_ text: String) -> String {
     switch form {
     case .nfc: text.precomposedStringWithCanonicalMapping
     case .nfd: text.decomposedStringWithCanonicalMapping

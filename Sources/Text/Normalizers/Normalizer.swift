@@ -79,7 +79,11 @@ enum Normalizer: Sendable {
   ) {
     var result: [UInt8] = []
     for (index, scalar) in UTF8Text.scalars(text).enumerated() {
-      if !condition(scalar) { UTF8Text.append(scalar, to: &result) } else if index == 0 { isFirst = false }
+      if !condition(scalar) {
+        UTF8Text.append(scalar, to: &result)
+      } else if index == 0 {
+        isFirst = false
+      }
     }
     text = result
   }

@@ -1,12 +1,12 @@
-/// Hand-written splitters for the patterns that real vocabularies use. Each is the twin of a pattern text
-/// that the general matcher runs too; the tests hold them against each other.
-enum KnownSplitter: Sendable, CaseIterable {
+/// Hand-written splitters for the patterns that real vocabularies use. Each is the twin of a
+/// pattern text that the general matcher runs too; the tests hold them against each other.
+package enum KnownSplitter: Sendable, CaseIterable {
   case gpt2
   case llama3
   case qwen2
 
   /// The pattern as tokenizer.json spells it.
-  var pattern: String {
+  package var pattern: String {
     let contractions = "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
     let rest = #"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
     return switch self {
@@ -131,7 +131,8 @@ enum KnownSplitter: Sendable, CaseIterable {
     }
     let first = letter(start + 1)
     switch first {
-    case UInt8(ascii: "s"), UInt8(ascii: "t"), UInt8(ascii: "m"), UInt8(ascii: "d"): return start + 2
+    case UInt8(ascii: "s"), UInt8(ascii: "t"), UInt8(ascii: "m"), UInt8(ascii: "d"):
+      return start + 2
     case UInt8(ascii: "r"), UInt8(ascii: "v"):
       return letter(start + 2) == UInt8(ascii: "e") ? start + 3 : nil
     case UInt8(ascii: "l"): return letter(start + 2) == UInt8(ascii: "l") ? start + 3 : nil

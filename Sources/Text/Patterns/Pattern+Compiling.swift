@@ -5,7 +5,7 @@ extension Pattern {
   private static let programLimit = 4096
 
   /// Throws `invalidData` for what isn't understood; the caller adds file and place.
-  init(_ source: String) throws(Failure) {
+  package init(_ source: String) throws(Failure) {
     guard source.utf8.count <= Self.longestSource else {
       throw Failure(.invalidData, "a pattern of \(source.utf8.count) bytes; at most 4096 are taken")
     }

@@ -1,12 +1,14 @@
-/// A regular expression of the kind that tokenizers split by, compiled for a matcher that can't be made to hang.
+/// A regular expression of the kind that tokenizers split by, compiled for a matcher that can't be
+/// made to hang.
 ///
-/// Understood: literals, classes, `\s \S \d \D \w \W \p{…}`, groups, `(?i:…)` over ASCII, alternatives,
-/// greedy and lazy repeats, and looking ahead at one character (`(?!\S)`, `(?=\s)`), with the meaning
-/// they have in Oniguruma, which the reference implementation uses. Everything else is refused by
-/// name when the file is read. Without captures and with one-character lookahead, whether a match goes on
-/// from a state depends on the state and the place alone, so failed states can be remembered over the
-/// whole text: matching is linear in it, whatever the pattern.
-struct Pattern: Sendable {
+/// Understood: literals, classes, `\s \S \d \D \w \W \p{…}`, groups, `(?i:…)` over ASCII,
+/// alternatives, greedy and lazy repeats, and looking ahead at one character (`(?!\S)`, `(?=\s)`),
+/// with the meaning they have in Oniguruma, which the reference implementation uses. Everything
+/// else is refused by name when the file is read. Without captures and with one-character
+/// lookahead, whether a match goes on from a state depends on the state and the place alone, so
+/// failed states can be remembered over the whole text: matching is linear in it, whatever the
+/// pattern.
+package struct Pattern: Sendable {
   enum Instruction: Sendable {
     case character(ScalarSet)
     /// Tries `first`, then `second`; `mark` numbers the choice.
@@ -23,7 +25,8 @@ struct Pattern: Sendable {
 
   let source: String
   let program: [Instruction]
-  /// How many choices the program has; at most 64, so that one word holds the failed ones of a place.
+  /// How many choices the program has; at most 64, so that one word holds the failed ones of a
+  /// place.
   let choices: Int
 }
 

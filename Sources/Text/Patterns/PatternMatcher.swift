@@ -7,7 +7,8 @@ struct PatternMatcher {
   private let text: [UInt8]
   private let range: Range<Int>
   private var stack: [Frame] = []
-  /// For each place in `range` a bit per choice that is known to fail there; empty until it's needed.
+  /// For each place in `range` a bit per choice that is known to fail there; empty until it's
+  /// needed.
   private var failed: [UInt64] = []
   private var steps = 0
 
@@ -22,8 +23,8 @@ struct PatternMatcher {
     self.range = range
   }
 
-  /// The non-overlapping matches in order, as the reference's iterator gives them: an empty match right
-  /// after another match isn't one.
+  /// The non-overlapping matches in order, as the reference's iterator gives them: an empty match
+  /// right after another match isn't one.
   mutating func matches(_ body: (Range<Int>) -> Void) {
     var start = range.lowerBound
     var lastEnd: Int?

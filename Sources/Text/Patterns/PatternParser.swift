@@ -77,7 +77,8 @@ struct PatternParser {
     }
   }
 
-  private func cased(_ items: [ScalarSet.Item], negated: Bool = false) throws(Failure) -> ScalarSet {
+  private func cased(_ items: [ScalarSet.Item], negated: Bool = false) throws(Failure) -> ScalarSet
+  {
     let set = ScalarSet(items, negated: negated)
     guard ignoresCase else { return set }
     for case .range(let range) in items where range.upperBound >= 0x80 {

@@ -1,4 +1,5 @@
-/// A set of scalars as a pattern writes it: ranges, general categories, `\s`, `\w`, and their complements.
+/// A set of scalars as a pattern writes it: ranges, general categories, `\s`, `\w`, and their
+/// complements.
 struct ScalarSet: Sendable, Equatable {
   enum Item: Sendable, Equatable {
     case range(ClosedRange<UInt32>)
@@ -31,7 +32,9 @@ struct ScalarSet: Sendable, Equatable {
     ascii = bits
   }
 
-  static func == (a: ScalarSet, b: ScalarSet) -> Bool { a.items == b.items && a.negated == b.negated }
+  static func == (a: ScalarSet, b: ScalarSet) -> Bool {
+    a.items == b.items && a.negated == b.negated
+  }
 
   private static func contains(_ items: [Item], _ negated: Bool, _ scalar: UInt32) -> Bool {
     for item in items where item.contains(scalar) { return !negated }
@@ -45,13 +48,15 @@ struct ScalarSet: Sendable, Equatable {
     return Self.contains(items, negated, scalar)
   }
 
-  /// The set with the other case of each of its ASCII letters, and the two scalars beyond ASCII that
-  /// fold to one: U+017F (s) and U+212A (k).
+  /// The set with the other case of each of its ASCII letters, and the two scalars beyond ASCII
+  /// that fold to one: U+017F (s) and U+212A (k).
   func ignoringCase() -> ScalarSet {
     var more = items
     for letter in UInt32(0x61)...0x7A {
       let upper = letter - 0x20
-      guard Self.contains(items, false, letter) || Self.contains(items, false, upper) else { continue }
+      guard Self.contains(items, false, letter) || Self.contains(items, false, upper) else {
+        continue
+      }
       more.append(.range(letter...letter))
       more.append(.range(upper...upper))
       if letter == 0x73 { more.append(.range(0x17F...0x17F)) }

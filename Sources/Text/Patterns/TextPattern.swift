@@ -1,13 +1,13 @@
 import Bytes
 
-/// The pattern of a Split or Replace: a text to find as it is, a known expression with a splitter of its own,
-/// or any other expression.
-enum TextPattern: Sendable {
+/// The pattern of a Split or Replace: a text to find as it is, a known expression with a splitter
+/// of its own, or any other expression.
+package enum TextPattern: Sendable {
   case text([UInt8])
   case known(KnownSplitter)
   case general(Pattern)
 
-  init(regularExpression source: String) throws(Failure) {
+  package init(regularExpression source: String) throws(Failure) {
     if let known = KnownSplitter(pattern: source) {
       self = .known(known)
     } else {
@@ -31,7 +31,7 @@ enum TextPattern: Sendable {
   }
 
   /// The non-overlapping matches inside `range`, in order. An empty text matches nowhere.
-  func matches(_ text: [UInt8], _ range: Range<Int>, _ body: (Range<Int>) -> Void) {
+  package func matches(_ text: [UInt8], _ range: Range<Int>, _ body: (Range<Int>) -> Void) {
     switch self {
     case .text(let wanted): Self.occurrences(of: wanted, in: text, range, body)
     case .known(let splitter):

@@ -10,8 +10,8 @@ enum PreTokenizer: Sendable {
   enum PrependScheme: String, Sendable { case always, first, never }
   enum CharacterClass: Sendable { case number, whitespace, punctuation, scalar(UInt32) }
 
-  /// The byte-level split. `writes`: the pieces are turned into the byte alphabet, which is left out
-  /// where the model takes bytes as they are.
+  /// The byte-level split. `writes`: the pieces are turned into the byte alphabet, which is left
+  /// out where the model takes bytes as they are.
   case byteLevel(addsPrefixSpace: Bool, splits: Bool, writes: Bool)
   case split(TextPattern, Behavior, inverted: Bool)
   case characters(CharacterClass, Behavior)
@@ -152,7 +152,11 @@ struct PreTokenizers: Sendable {
     var written: [UInt8] = []
     written.reserveCapacity(range.count + range.count / 2)
     for index in range {
-      if text[index] == 0x20 { written.append(contentsOf: mark) } else { written.append(text[index]) }
+      if text[index] == 0x20 {
+        written.append(contentsOf: mark)
+      } else {
+        written.append(text[index])
+      }
     }
     let prepends = scheme == .always || scheme == .first && isFirst
     if prepends, !written.starts(with: mark) { written.insert(contentsOf: mark, at: 0) }

@@ -13,7 +13,8 @@ extension PreTokenizers {
 
   /// The pieces of `range`, among them empty ones that the caller drops.
   static func pieces(
-    _ range: Range<Int>, _ matches: [Range<Int>], _ behavior: PreTokenizer.Behavior, _ inverted: Bool
+    _ range: Range<Int>, _ matches: [Range<Int>], _ behavior: PreTokenizer.Behavior,
+    _ inverted: Bool
   ) -> [Range<Int>] {
     var parts: [(range: Range<Int>, isMatch: Bool)] = []
     parts.reserveCapacity(matches.count * 2 + 1)

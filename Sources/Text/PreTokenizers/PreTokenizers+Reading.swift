@@ -27,7 +27,9 @@ extension PreTokenizers {
     case "Punctuation":
       let behavior = place.optional("behavior")
       steps.append(
-        .characters(.punctuation, try behavior.map { (b) throws(Failure) in try Self.behavior(b) } ?? .isolated))
+        .characters(
+          .punctuation,
+          try behavior.map { (b) throws(Failure) in try Self.behavior(b) } ?? .isolated))
     case "Whitespace": steps.append(.whitespace)
     case "WhitespaceSplit": steps.append(.characters(.whitespace, .removed))
     case "CharDelimiterSplit":
@@ -49,7 +51,8 @@ extension PreTokenizers {
     return behavior
   }
 
-  /// The new spelling is `prepend_scheme`, the old one `add_prefix_space`; where both stand they must agree.
+  /// The new spelling is `prepend_scheme`, the old one `add_prefix_space`; where both stand they
+  /// must agree.
   static func prependScheme(_ place: JSONPlace) throws(Failure) -> PreTokenizer.PrependScheme {
     let old = try place.optional("add_prefix_space").map { (p) throws(Failure) in try p.bool() }
     guard let new = place.optional("prepend_scheme") else {
@@ -64,8 +67,8 @@ extension PreTokenizers {
     return scheme
   }
 
-  /// Whether the model may take raw bytes: the byte alphabet is written by the last step and nowhere else.
-  /// Then that step is told not to write it.
+  /// Whether the model may take raw bytes: the byte alphabet is written by the last step and
+  /// nowhere else. Then that step is told not to write it.
   mutating func leaveBytesRaw() -> Bool {
     guard case .byteLevel(let adds, let splits, writes: true)? = steps.last else { return false }
     for step in steps.dropLast() { if case .byteLevel = step { return false } }

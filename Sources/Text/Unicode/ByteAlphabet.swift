@@ -1,5 +1,5 @@
-/// The byte-to-character table of byte-level BPE (GPT-2's `encoder.py`): printable bytes of Latin-1 stand
-/// for themselves, the other 68 bytes, in order, for U+0100, U+0101 …
+/// The byte-to-character table of byte-level BPE (GPT-2's `encoder.py`): printable bytes of Latin-1
+/// stand for themselves, the other 68 bytes, in order, for U+0100, U+0101 …
 enum ByteAlphabet {
   /// The scalar that stands for each byte.
   static let scalars: [UInt32] = {

@@ -54,7 +54,8 @@ enum UTF8Text {
     return scalars
   }
 
-  /// The offset of the first byte that isn't part of valid UTF-8 (Unicode 16, table 3-7); nil where all is.
+  /// The offset of the first byte that isn't part of valid UTF-8 (Unicode 16, table 3-7); nil where
+  /// all is.
   static func firstInvalid(_ text: [UInt8]) -> Int? {
     var index = 0
     while index < text.count {

@@ -1,10 +1,10 @@
 /// What a scalar is: its general category and the properties that patterns ask for, from one table
 /// so that the hand-written splitters and the general pattern matcher can't disagree.
 ///
-/// The properties are those of Unicode 16.0, which the reference implementation's patterns use; scalars
-/// that were assigned later count as unassigned. Three of its components know another version, found by
-/// asking it about every scalar: numbers are those of the newest Unicode, punctuation that of 8.0, and
-/// normalization that of 9.0.
+/// The properties are those of Unicode 16.0, which the reference implementation's patterns use;
+/// scalars that were assigned later count as unassigned. Three of its components know another
+/// version, found by asking it about every scalar: numbers are those of the newest Unicode,
+/// punctuation that of 8.0, and normalization that of 9.0.
 enum UnicodeClasses {
   /// Category in the low five bits (the order of `categoryNames`), then three flags.
   static let whitespace: UInt8 = 0x20

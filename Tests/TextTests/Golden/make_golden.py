@@ -2,6 +2,8 @@
 
     python3 make_golden.py [SMOLLM2_TOKENIZER_JSON]
 
+Needs `transformers` too, whose converter derives merges from scores (generate_merges).
+
 Writes into this folder: hard-cases.json (the page of hard cases), tiny tokenizers of each family, trained here on
 generated text, and beside each the ids and the decoded text (null where it is the
 text again) of each case for each tokenizer. With a path to
@@ -16,6 +18,7 @@ import sys
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 from tokenizers import processors, trainers
+from transformers.convert_slow_tokenizer import generate_merges
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
@@ -172,6 +175,24 @@ def tokenizers():
     yield "fused-unknown", json.dumps(data)
 
 
+def scored():
+    """A vocabulary with scores, as a GGUF file of the model "llama" holds it, and the converted tokenizer."""
+    rng = random.Random(11)
+    data = metaspace_model(420)
+    tokens = sorted(data["model"]["vocab"], key=data["model"]["vocab"].get)
+    types = [2, 3, 3] + [6] * 256 + [1] * (len(tokens) - 259)
+    # Scores by id like a trained SentencePiece model's, some of them equal, some out of order.
+    scores = [0.0] * 259 + [-float(i // 2) - rng.choice([0, 0, 5]) for i in range(len(tokens) - 259)]
+    model = data["model"]
+    normal = {t: s for t, s, k in zip(tokens, scores, types) if k == 1}
+    model["merges"] = [list(m) for m in generate_merges(model["vocab"], normal)]
+    model.update(fuse_unk=True, unk_token="<unk>")
+    data["normalizer"] = {"type": "Sequence", "normalizers": [
+        {"type": "Prepend", "prepend": "\u2581"}, {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"}]}
+    data["pre_tokenizer"] = None
+    return {"tokens": tokens, "types": types, "scores": scores}, json.dumps(data)
+
+
 def digest(ids):
     return hashlib.sha256(struct.pack(f"<{len(ids)}i", *ids)).hexdigest()
 
@@ -197,6 +218,10 @@ def main():
             rows.append([ids, None if decoded == text else decoded])
         framed = tokenizer.encode("Hello").ids
         write(f"{name}.expected.json", {"cases": rows, "framed_hello": framed})
+    vocabulary, text = scored()
+    tokenizer = Tokenizer.from_str(text)
+    write("scored.json", vocabulary | {"ids": [
+        tokenizer.encode(c.decode("utf-8", "replace"), add_special_tokens=False).ids for c in cases]})
     if len(sys.argv) > 1:
         tokenizer = Tokenizer.from_file(sys.argv[1])
         rows = [tokenizer.encode(c.decode("utf-8", "replace"), add_special_tokens=False).ids for c in cases]

@@ -1,0 +1,111 @@
+import Bytes
+import Testing
+import Text
+
+@Suite("Split patterns")
+struct PatternTests {
+  private func matches(_ pattern: TextPattern, _ text: [UInt8]) -> [Range<Int>] {
+    var ranges: [Range<Int>] = []
+    pattern.matches(text, 0..<text.count) { ranges.append($0) }
+    return ranges
+  }
+
+  @Test("hand-written splitters and the general matcher agree", arguments: KnownSplitter.allCases)
+  func twins(splitter: KnownSplitter) throws {
+    let general = TextPattern.general(try Pattern(splitter.pattern))
+    let fast = try TextPattern(regularExpression: splitter.pattern)
+    guard case .known = fast else {
+      Issue.record("the pattern isn't recognised")
+      return
+    }
+    for bytes in try Golden.hardCases() {
+      let text = Array(String(decoding: bytes, as: UTF8.self).utf8)
+      #expect(matches(fast, text) == matches(general, text))
+    }
+    let seed = UInt64.random(in: 0...UInt64.max)
+    var state = seed
+    let pool: [UInt32] = [
+      0x20, 0x20, 0x20, 0x0A, 0x0D, 0x09, 0x27, 0x73, 0x53, 0x6C, 0x4C, 0x72, 0x65, 0x76, 0x64,
+      0x74,
+      0x6D, 0x31, 0x39, 0x2E, 0x21, 0xE9, 0x17F, 0x2BC, 0x4E2D, 0x1F600, 0xA0, 0x85, 0x3000, 0x301,
+      0xBD, 0x660, 0x0B, 0x1680,
+    ]
+    for _ in 0..<2000 {
+      state = state &* 6_364_136_223_846_793_005 &+ 1
+      let length = Int(state >> 59) + 1
+      var string = String.UnicodeScalarView()
+      for _ in 0..<length {
+        state = state &* 6_364_136_223_846_793_005 &+ 1
+        let scalar = pool[Int(state >> 33) % pool.count]
+        string.append(Unicode.Scalar(scalar) ?? " ")
+      }
+      let text = Array(String(string).utf8)
+      #expect(
+        matches(fast, text) == matches(general, text),
+        "seed \(seed): \(String(string).debugDescription)")
+    }
+  }
+
+  @Test("greedy, lazy, counted, classes, case, lookahead")
+  func meaning() throws {
+    func found(_ pattern: String, _ text: String) throws -> [String] {
+      let bytes = Array(text.utf8)
+      return matches(.general(try Pattern(pattern)), bytes).map {
+        String(decoding: bytes[$0], as: UTF8.self)
+      }
+    }
+    #expect(try found("a{2,3}", "aaaaaaa") == ["aaa", "aaa"])
+    #expect(try found("a{2,3}?", "aaaaaaa") == ["aa", "aa", "aa"])
+    #expect(try found("a*?b", "aab ab") == ["aab", "ab"])
+    #expect(try found("a|ab", "abab") == ["a", "a"])
+    #expect(try found("(?:ab|a)(?=b)", "aabb") == ["ab"])
+    #expect(try found("(?:ab|a)(?=b)", "aab") == ["a"])
+    #expect(try found("(?i:k[a-c]s)", "KBs \u{212A}a\u{17F}") == ["KBs", "\u{212A}a\u{17F}"])
+    #expect(try found(#"[^\P{Lu}X]+|\x41\u0042"#, "ABXC") == ["AB", "C"])
+    #expect(try found(#"[\-\]a-]"#, "-]a b") == ["-", "]", "a"])
+    #expect(try found("^a|b$", "ab\nab") == ["a", "b", "a", "b"])
+    #expect(try found("x*", "axxb") == ["", "xx", ""])
+  }
+
+  @Test(
+    "refused with the reason",
+    arguments: [
+      ("(a", "without ')'"), ("a)", "without '('"), ("[a", "without ']'"), ("[]", "empty class"),
+      ("*a", "nothing to repeat"), ("(a*)*", "may be empty"), ("(?:a|b?)+", "may be empty"),
+      ("(?<=a)b", "kind of group"), (#"(a)\1"#, "isn't supported"), (#"\p{Latin}"#, "\\p{Latin}"),
+      ("(?=ab)", "one character"), ("a++", "possessive"), ("[a&&b]", "intersections"),
+      ("a{100}", "a repeat"),
+      ("a{3,2}", "a repeat"), ("[z-a]", "ascend"), (#"\"#, "backslash"), ("(?i:é)", "beyond ASCII"),
+      (#"\xFF"#, "raw bytes"), (#"\x{110000}"#, "code point"),
+    ])
+  func refused(pattern: String, reason: String) {
+    #expect {
+      _ = try Pattern(pattern)
+    } throws: { error in
+      (error as? Failure)?.finding.contains(reason) == true
+    }
+  }
+
+  @Test("patterns too large or too deep are refused")
+  func limits() {
+    for pattern in [
+      String(repeating: "(", count: 2000) + String(repeating: ")", count: 2000),
+      String(repeating: "a?", count: 100), "((a{64}){64}){64}", String(repeating: "a", count: 5000),
+    ] {
+      #expect(throws: Failure.self) { _ = try Pattern(pattern) }
+    }
+  }
+
+  @Test(
+    "no pattern makes the matcher hang", .timeLimit(.minutes(1)),
+    arguments: [
+      "(?:a|aa)+b", "(?:a+)+b", "a+b|a", "a*a*a*a*a*b|a", "(?:a|b|ab)*c|a", #"\s*x|(?:\w+\s?)+y|."#,
+    ])
+  func linear(pattern: String) throws {
+    let text = [UInt8](repeating: 0x61, count: 1 << 17)
+    let started = ContinuousClock.now
+    let found = matches(.general(try Pattern(pattern)), text)
+    #expect(found.count <= text.count)
+    #expect(ContinuousClock.now - started < .seconds(10))
+  }
+}
