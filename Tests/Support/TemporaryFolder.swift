@@ -31,4 +31,12 @@ package final class TemporaryFolder: Sendable {
   package func read(_ name: String) throws -> [UInt8] {
     Array(try Data(contentsOf: URL(fileURLWithPath: file(name))))
   }
+
+  /// The names of everything inside, sorted.
+  package var names: [String] { Self.names(in: path) }
+
+  /// The names of everything in the folder `path`, sorted; empty where there is none.
+  package static func names(in path: String) -> [String] {
+    ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).sorted()
+  }
 }

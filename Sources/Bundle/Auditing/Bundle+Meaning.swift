@@ -20,18 +20,13 @@ extension Bundle {
 
   private func checkSection(_ section: Section) -> [Problem] {
     func problem(_ finding: String) -> [Problem] { [Problem(at: section.label, finding)] }
-    if let bit = SectionFlags.unknownBit(section.flags.read, known: SectionFlags.knownRead) {
-      return [
-        Problem(.note, at: section.label, "needs unknown feature \(bit) to be read; not checked")
-      ]
-    }
     do throws(Failure) {
       let bytes = try bytes(of: section)
       guard SHA256Digest(hashing: bytes) == section.sha256 else {
         return problem("its SHA-256 doesn't match its content")
       }
       guard let type = section.type else {
-        return [Problem(.note, at: section.label, "a type that this program doesn't know")]
+        return [Problem(.note, at: section.label, "holds what this program doesn't know")]
       }
       guard section.layout.map({ type.allows($0) }) ?? false else {
         return problem("layout \(section.layoutID) isn't allowed for its type")

@@ -22,6 +22,9 @@ public enum SectionType: UInt16, Sendable, CaseIterable {
 
   /// Whether an id is in the range kept for the parts of tensors, known or not.
   static func isTensorPart(_ id: UInt16) -> Bool { (1...15).contains(id) }
+
+  /// Whether this is a text or a record beside the weights and prompts.
+  var isDocument: Bool { rawValue >= 32 }
 }
 
 /// How a section's bytes are to be read. An id is never given another meaning.

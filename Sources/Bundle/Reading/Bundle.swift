@@ -97,3 +97,11 @@ public final class Bundle: Sendable {
     }
   }
 }
+
+/// Where the file's bytes go, for whoever wants to account for all of them.
+extension Bundle {
+  /// The section table in force.
+  public var tableExtent: Extent { opened.record.table }
+  /// What removed and replaced sections and older tables left behind; `compact` drops it.
+  public var freeExtents: [Extent] { opened.table.free }
+}

@@ -32,7 +32,7 @@ extension BundleEditor {
     }
     let table = SectionTable(
       generation: change.generation, sections: change.kept + added.map(\.section),
-      free: merged(change.free)
+      free: gaps(between: change.kept, holding: change.free, end: start)
     ).bytes
     guard table.count <= ContainerLayout.maximumTableSize else {
       throw Failure(.invalidData, file: path, "its section table grew too large", advice: "compact it")
@@ -60,16 +60,21 @@ extension BundleEditor {
     return record.generation
   }
 
-  /// Neighbouring free extents as one, ascending.
-  private static func merged(_ free: [Extent]) -> [Extent] {
-    var merged: [Extent] = []
-    for extent in free.sorted(by: { $0.offset < $1.offset }) {
-      if let last = merged.last, last.end == extent.offset {
-        merged[merged.count - 1].size += extent.size
-      } else {
-        merged.append(extent)
+  /// The free extents of the new table: every gap between kept sections that holds something
+  /// released, whole, so that the padding around what was released belongs to it. Ascending.
+  private static func gaps(between kept: [Section], holding free: [Extent], end: Int) -> [Extent] {
+    let used = kept.filter { $0.storedSize > 0 }.sorted { $0.offset < $1.offset }
+    let released = free.sorted { $0.offset < $1.offset }
+    var gaps: [Extent] = []
+    var next = 0
+    var start = ContainerLayout.bodyOffset
+    for (gapEnd, nextStart) in used.map({ ($0.offset, $0.end) }) + [(end, end)] {
+      if next < released.count, released[next].offset < gapEnd {
+        gaps.append(Extent(offset: start, size: gapEnd - start))
+        while next < released.count, released[next].offset < gapEnd { next += 1 }
       }
+      start = nextStart
     }
-    return merged
+    return gaps
   }
 }

@@ -133,7 +133,7 @@ struct EncodedSection {
   private static func compressed(_ new: NewSection) -> ByteSlice? {
     switch new.policy {
     case .never: return nil
-    case .automatic: if SectionType.isTensorPart(new.type.rawValue) || new.type == .prompt { return nil }
+    case .automatic: guard new.type.isDocument else { return nil }
     case .whereItPays: break
     }
     guard new.bytes.count >= 64, let frame = Zstandard.compress(new.bytes) else { return nil }

@@ -1,0 +1,327 @@
+#!/usr/bin/env python3
+"""Makes the test vectors in vectors/ and their index, from container.md and packing.md alone.
+
+The files are committed; running this again must change nothing. Every file is either valid (a reader
+must accept it) or invalid for one reason (a full check must find it), and vectors/index.tsv says why.
+"""
+
+import hashlib
+import json
+import os
+import struct
+
+from xxh3 import xxh3_128
+
+BODY = 12288
+
+
+def canonical(value):
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+
+
+def header(major=1, minor=0, size=64, read=0, write=0, reserved=bytes(16)):
+    head = b"\x89CTPK\r\n\x1a" + struct.pack("<HHIQQ", major, minor, size, read, write) + reserved
+    return head + xxh3_128(head)
+
+
+def record(generation, offset, table, length, head, xxh3=None):
+    body = b"CTCOMMIT" + struct.pack("<QQQQ", generation, offset, len(table), length)
+    body += (xxh3 or xxh3_128(table)) + hashlib.sha256(table).digest() + xxh3_128(head)
+    return body + xxh3_128(body) + bytes(7) + b"\xa5"
+
+
+class Section:
+    """One section; every stored field can be overridden to tell a lie."""
+
+    def __init__(self, type_id, layout, name, raw, attributes=None, read=0, write=0, optional=0,
+                 stored=None, **lies):
+        self.type, self.layout, self.name, self.raw = type_id, layout, name.encode(), raw
+        self.attributes = canonical(attributes) if attributes else b""
+        self.flags = (read, write, optional)
+        self.codec = 0 if stored is None else 1
+        self.stored = raw if stored is None else stored
+        self.offset = 0
+        self.lies = lies
+        self.attributes = lies.get("attributes_text", self.attributes)
+        self.name = lies.get("name_bytes", self.name)
+
+    def entry(self):
+        lie = self.lies.get
+        return struct.pack(
+            "<HHHHHBBIIIQQQ", self.type, self.layout, *self.flags, lie("codec", self.codec),
+            lie("shift", 6), len(self.name), len(self.attributes), lie("reserved", 0),
+            lie("offset", self.offset), len(self.stored), lie("raw_size", len(self.raw)),
+        ) + lie("xxh3", xxh3_128(self.stored)) + lie("sha256", hashlib.sha256(self.raw).digest())
+
+
+def table_bytes(generation, sections, free=(), count=None, extra=b"", sort=True):
+    if sort:
+        sections = sorted(sections, key=lambda s: (s.type, s.name))
+    texts = b"".join(s.name + s.attributes for s in sections) + extra
+    table = b"CTSTABLE" + struct.pack(
+        "<QIIQ", generation, len(sections) if count is None else count, len(free), len(texts))
+    table += b"".join(s.entry() for s in sections)
+    return table + b"".join(struct.pack("<QQ", *extent) for extent in free) + texts
+
+
+def pad(data, fill=b"\0"):
+    return data + fill * (-len(data) % 64)
+
+
+def build(sections, head=None, fill=b"\0", gap=0, alter_record=None, **table_options):
+    """A bundle of generation 1 in canonical order."""
+    head = head or header()
+    data = head.ljust(BODY, b"\0")
+    for section in sorted(sections, key=lambda s: (s.type, s.name)):
+        if section.stored:
+            data = pad(data, fill) + bytes(gap)
+            section.offset = len(data)
+            data += section.stored
+    data = pad(data, fill)
+    table = table_bytes(1, sections, **table_options)
+    rec = record(1, len(data), table, len(data) + len(table), head)
+    if alter_record:
+        rec = alter_record(rec, len(data), table, len(data) + len(table), head)
+    data += table
+    return data[:8192] + rec + data[8192 + 128:]
+
+
+def append(data, old, new, dropped, end_mark=True):
+    """Generation 2 on top of `build(old)`: `new` sections added, those in `dropped` left as free extents."""
+    head = data[:64]
+    offset, size = struct.unpack("<QQ", data[8192 + 16:8192 + 32])
+    # A free extent takes the padding around it: it reaches from the end of one kept section to the
+    # start of the next.
+    kept = sorted((s.offset, s.offset + len(s.stored)) for s in old if s not in dropped)
+    gone = [offset] + [s.offset for s in dropped]
+    starts, ends = [BODY] + [end for _, end in kept], [start for start, _ in kept] + [len(data)]
+    free = [(a, b - a) for a, b in zip(starts, ends) if any(a <= g < b for g in gone)]
+    body = data
+    for section in new:
+        body = pad(body)
+        section.offset = len(body)
+        body += section.stored
+    body = pad(body)
+    table = table_bytes(2, [s for s in old if s not in dropped] + new, free)
+    rec = record(2, len(body), table, len(body) + len(table), head)
+    if not end_mark:
+        rec = rec[:100] + bytes(28)
+    body += table
+    return body[:4096] + rec + body[4096 + 128:]
+
+
+# ---------------------------------------------------------------- packing
+
+def pack(codes, bits):
+    out = b""
+    for start in range(0, len(codes), 64):
+        block = (codes[start:start + 64] + [0] * 64)[:64]
+        if bits == 8:
+            out += bytes(block)
+        elif bits == 4:
+            out += bytes(block[i] | block[32 + i] << 4 for i in range(32))
+        else:
+            out += bytes(sum((block[16 * k + i] & 3) << 2 * k for k in range(4)) for i in range(16))
+            if bits == 3:
+                out += sum((block[i] >> 2) << i for i in range(64)).to_bytes(8, "little")
+    return out
+
+
+def pack_rows(codes, columns, bits):
+    return b"".join(pack(codes[i:i + columns], bits) for i in range(0, len(codes), columns))
+
+
+def numbers(count, limit, seed):
+    """Reproducible small integers."""
+    return [(i * 2654435761 + seed * 40503 >> 7) % limit for i in range(count)]
+
+
+def halves(count, seed):
+    return struct.pack(f"<{count}e", *[(n + 1) / 16 for n in numbers(count, 12, seed)])
+
+
+LAYOUT = {2: 16, 3: 17, 4: 18, 8: 19}
+
+
+def packed(name, rows, columns, bits, group, symmetric=False, exponent=0, seed=1, **codes_lies):
+    groups = -(-columns // group)
+    attributes = {"shape": [rows, columns], "group_size": group, "symmetric": symmetric}
+    if exponent:
+        attributes["scale_exponent"] = exponent
+    codes = pack_rows(numbers(rows * columns, 1 << bits, seed), columns, bits)
+    sections = [
+        Section(2, LAYOUT[bits], name, codes, attributes, **codes_lies),
+        Section(3, 2, name, halves(rows * groups, seed)),
+    ]
+    if not symmetric:
+        sections.append(Section(4, LAYOUT[bits], name, pack(numbers(rows * groups, 1 << bits, seed + 7), bits)))
+    return sections
+
+
+def masked(survivors=None):
+    rows, columns = 2, 70
+    kept = [n < 3 for n in numbers(rows * columns, 5, 3)]
+    mask = b"".join(
+        sum(k << i for i, k in enumerate(kept[r * columns:(r + 1) * columns])).to_bytes(16, "little")
+        for r in range(rows))
+    count = sum(kept)
+    attributes = {"shape": [rows, columns], "group_size": 32, "symmetric": True,
+                  "sparsity": {"kind": "bitmask", "survivors": survivors or count}}
+    codes = pack(numbers(survivors or count, 8, 5), 3)
+    return [Section(2, 17, "w", codes, attributes, read=1), Section(3, 2, "w", halves(rows * 3, 2)),
+            Section(5, 32, "w", mask)]
+
+
+def two_of_four(index=b"\x94\x00"):
+    # One row of 9 columns: positions 0 1, then 1 2, then 0 in the short last group; 2 bits each.
+    attributes = {"shape": [1, 9], "group_size": 9, "symmetric": True,
+                  "sparsity": {"kind": "nm", "kept": 2, "of": 4}}
+    return [Section(2, 18, "w", pack([1, 15, 7, 9, 8], 4), attributes, read=1),
+            Section(3, 2, "w", halves(1, 2)), Section(6, 33, "w", index)]
+
+
+def prompt(name="demo", values=(0.5, -1.0, 0.25, 2.0, 0.0, 1.5), **lies):
+    attributes = {
+        "binding": {"base_model": "11" * 32, "tokenizer": "22" * 32, "weights": "33" * 32},
+        "objective": "cross-entropy", "tokens": 2, "unvalidated": True, "validated_on": [], "width": 3}
+    return Section(16, 1, name, struct.pack(f"<{len(values)}f", *values), attributes, write=1, **lies)
+
+
+def dense(name="norm", values=(1.0, -2.0, 0.5), **lies):
+    return Section(1, 1, name, struct.pack(f"<{len(values)}f", *values), {"shape": [len(values)]}, **lies)
+
+
+def configuration(text=b'{"family":"llama","layers":1}', **lies):
+    return Section(33, 4, "configuration", text, **lies)
+
+
+def zstd_run(byte, count, stated=None):
+    """A zstd frame of one RLE block (RFC 8878): `count` times `byte`, up to 65791."""
+    stated = count if stated is None else stated
+    size = bytes([0x20, stated]) if stated < 256 else b"\x60" + struct.pack("<H", stated - 256)
+    return b"\x28\xb5\x2f\xfd" + size + (count << 3 | 1 << 1 | 1).to_bytes(3, "little") + bytes([byte])
+
+
+def flip(data, at, mask=1):
+    return data[:at] + bytes([data[at] ^ mask]) + data[at + 1:]
+
+
+def patched_record(generation=None, head=None, offset=None):
+    def alter(_, table_offset, table, length, real_head):
+        return record(generation or 1, offset or table_offset, table, length, head or real_head)
+    return alter
+
+
+def vectors():
+    basic = lambda: [dense(), configuration()]
+    yield "valid-empty", "no section at all: header, one commit record, an empty table", build([])
+    yield "valid-basic", "a dense tensor and a JSON document", build(basic())
+    for bits, columns, group in ((2, 70, 64), (3, 130, 48), (4, 33, 16), (8, 65, 65)):
+        yield (f"valid-packed-{bits}", f"{bits}-bit codes, {columns} columns in groups of {group}, the last one short",
+               build(packed("w", 3, columns, bits, group, seed=bits)))
+    yield "valid-symmetric", "no zero points and a scale exponent", build(packed("w", 2, 64, 4, 64, True, -5))
+    yield "valid-mask", "a bitmask; codes of the survivors only", build(masked())
+    yield "valid-two-of-four", "n:m positions with a short last group", build(two_of_four())
+    yield "valid-prompts", "two prompts beside a tensor", build([dense(), prompt("a"), prompt("b")])
+    run = Section(39, 5, "licence", b"a" * 300, stored=zstd_run(0x61, 300))
+    yield "valid-zstd", "a text in a zstd frame of one run", build([run])
+    yield "valid-empty-section", "a section of no bytes has offset 0", build([Section(39, 5, "licence", b"")])
+    old = [dense(), prompt("a")]
+    yield ("valid-appended", "generation 2: one prompt replaced by another, the old bytes as free extents",
+           append(build(old), old, [prompt("b")], [old[1]]))
+    old = [dense(), prompt("a")]
+    yield ("valid-unfinished", "an append that was cut inside its commit record: generation 1 is in force",
+           append(build(old), old, [prompt("b")], [], end_mark=False))
+    yield "valid-tail", "bytes after the committed length belong to an edit that never got far", build(basic()) + b"\xee" * 99
+    yield ("valid-unknown-type", "a section of an unknown type that nobody needs to understand",
+           build(basic() + [Section(900, 0, "future", b"?", optional=0x8000)]))
+    yield "valid-newer-minor", "a newer minor version is readable", build(basic(), head=header(minor=9))
+
+    yield "header-magic", "the first byte is 0x88", flip(build(basic()), 0)
+    yield "header-hash", "one bit of the minor version flipped, the hash left as it was", flip(build(basic()), 10)
+    yield "header-major", "major version 2", build(basic(), head=header(major=2))
+    yield "header-size", "header size 128", build(basic(), head=header(size=128))
+    yield "header-read-flag", "an unknown file-wide read flag", build(basic(), head=header(read=4))
+    yield "header-reserved", "a reserved byte that isn't zero", build(basic(), head=header(reserved=bytes(15) + b"\1"))
+    yield "record-hash", "the only commit record has a flipped bit", flip(build(basic()), 8192 + 32)
+    yield "record-slot", "generation 2 in slot 1", build(basic(), alter_record=patched_record(generation=2))
+    yield "record-header", "the commit record belongs to another header", build(basic(), alter_record=patched_record(head=header(minor=3)))
+    yield "record-outside", "the table would end beyond the committed length", build(basic(), alter_record=patched_record(offset=BODY + 4096))
+    old = [dense(), prompt("a")]
+    yield ("record-newest", "the newest of two commit records has a flipped bit: readable as generation 1, but damaged",
+           flip(append(build(old), old, [prompt("b")], []), 4096 + 20))
+    yield "record-none", "both slots are empty", build(basic())[:8192] + bytes(128) + build(basic())[8192 + 128:]
+    yield "table-hash", "a flipped bit in the table", flip(build(basic()), len(build(basic())) - 1)
+    yield "table-count", "more entries than the table has bytes for", build(basic(), count=1 << 20)
+    yield "table-count-huge", "more entries than the format allows", build(basic(), count=0xFFFFFFFF)
+    yield "table-order", "entries out of order", build([configuration(), dense()], sort=False)
+    yield "table-twice", "the same type and name twice", build([dense(), dense()])
+    yield "table-text", "a byte after the last text", build(basic(), extra=b"x")
+    yield "table-overlap", "two sections on the same bytes", build([dense("a"), dense("b", offset=BODY)])
+    yield "table-gap", "64 bytes that belong to nothing", build(basic(), gap=64)
+    yield "table-name-control", "a name with a line feed", build([dense(name_bytes=b"a\nb")])
+    yield "table-name-utf8", "a name that isn't UTF-8", build([dense(name_bytes=b"a\xff")])
+    yield "table-attributes-spaces", "attributes that aren't canonical", build([dense(attributes_text=b'{"shape": [3]}')])
+    yield "table-attributes-twice", "attributes with a key twice", build([dense(attributes_text=b'{"shape":[3],"shape":[3]}')])
+    yield "table-reserved", "reserved bytes of an entry that aren't zero", build([dense(reserved=7)])
+    yield "table-alignment", "alignment 2^17", build([dense(shift=17)])
+    yield "table-codec", "an unknown codec", build([dense(codec=2)])
+    yield "padding", "a padding byte that isn't zero", build([dense("a"), dense("b")], fill=b"\1")
+    yield "padding-header", "a byte between header and commit records that isn't zero", flip(build(basic()), 1000)
+    yield "truncated", "the last byte is missing", build(basic())[:-1]
+    yield "truncated-records", "the file ends inside the second commit record", build(basic())[:8200]
+    yield "section-xxh3", "a flipped bit in a section", flip(build(basic()), BODY)
+    yield "section-sha256", "XXH3 is right, SHA-256 is not", build([dense(sha256=bytes(32))])
+    yield "section-read-flag", "an unknown feature is needed to read a tensor", build([dense(read=2)])
+    yield "section-type-needed", "an unknown type that a reader must understand", build(basic() + [Section(900, 0, "future", b"?", read=0x8000)])
+    yield "zstd-bomb", "a raw size of more than 64 times the stored one", build([Section(39, 5, "licence", b"a" * 60000, stored=zstd_run(0x61, 60000))])
+    yield "zstd-size", "the frame states another content size than the table", build([Section(39, 5, "licence", b"a" * 300, stored=zstd_run(0x61, 300, 299))])
+    yield "zstd-content", "the frame holds less than it states", build([Section(39, 5, "licence", b"a" * 300, stored=zstd_run(0x61, 299, 300))])
+    yield "zstd-two", "two frames where one is allowed", build([Section(39, 5, "licence", b"a" * 40, stored=zstd_run(0x61, 20) * 2)])
+    yield "zstd-garbage", "no zstd frame at all", build([Section(39, 5, "licence", b"a" * 30, stored=b"not a frame")])
+    lone = packed("w", 2, 64, 4, 64)
+    yield "tensor-no-scales", "codes without scales", build([lone[0], lone[2]])
+    yield "tensor-no-zeros", "an asymmetric tensor without zero points", build(packed("w", 2, 64, 4, 64)[:2])
+    yield "tensor-no-codes", "scales of a tensor that isn't there", build([lone[1]] + basic())
+    short = packed("w", 2, 64, 4, 64)
+    short[0] = Section(2, 18, "w", short[0].raw[:32], {"shape": [2, 64], "group_size": 64, "symmetric": False})
+    yield "tensor-short", "codes for one row of two", build(short)
+    dirty = packed("w", 1, 60, 4, 60, True)
+    dirty[0] = Section(2, 18, "w", pack([1] * 64, 4), {"shape": [1, 60], "group_size": 60, "symmetric": True})
+    yield "tensor-padding", "codes beyond the last column that aren't zero", build(dirty)
+    nan = packed("w", 1, 64, 4, 64, True)
+    nan[1] = Section(3, 2, "w", b"\x00\x7e")
+    yield "tensor-scale-nan", "a scale that is no number", build(nan)
+    yield "tensor-dense-infinite", "a dense value that is infinite", build([dense(values=(1.0, float("inf")))])
+    yield "tensor-shape", "a shape with a dimension of 0", build([Section(1, 1, "x", b"", {"shape": [0]})])
+    yield "tensor-shape-huge", "a shape whose product overflows", build([Section(1, 1, "x", b"", {"shape": [1 << 40, 1 << 40]})])
+    yield "tensor-group", "groups wider than a row", build(packed("w", 1, 64, 4, 65, True))
+    yield "tensor-bit-depth", "a packed tensor with a layout for JSON", build([Section(2, 4, "x", b"{}", {"shape": [1, 1], "group_size": 1, "symmetric": True})])
+    yield "mask-count", "the mask keeps another number of weights than are stored", build(masked(survivors=70))
+    part = masked()
+    part[0].flags = (0, 0, 0)
+    yield "mask-flag", "a masked tensor without the survivors-only flag", build(part)
+    yield "mask-missing", "a masked tensor without its mask", build(masked()[:2])
+    yield "positions-order", "kept positions that don't ascend", build(two_of_four((1 | 0 << 2 | 1 << 4 | 2 << 6).to_bytes(2, "little")))
+    yield "positions-rest", "bits beyond the last position that aren't zero", build(two_of_four(b"\x94\x80"))
+    yield "prompt-nan", "a prompt value that is no number", build([dense(), prompt(values=(0.0,) * 5 + (float("nan"),))])
+    yield "prompt-size", "a prompt with fewer values than tokens times width", build([dense(), prompt(values=(0.0,) * 5)])
+    yield "json-canonical", "a document whose JSON isn't canonical", build([configuration(b'{"layers":1,"family":"llama"}')])
+    yield "json-duplicate", "a document with a key twice", build([configuration(b'{"a":1,"a":1}')])
+    yield "text-utf8", "a text that isn't UTF-8", build([Section(34, 5, "recipe", b"\xc3\x28")])
+
+
+def main():
+    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "vectors")
+    os.makedirs(folder, exist_ok=True)
+    lines = []
+    for name, why, data in vectors():
+        with open(os.path.join(folder, name + ".ctpack"), "wb") as file:
+            file.write(data)
+        lines.append(f"{name}\t{'valid' if name.startswith('valid-') else 'invalid'}\t{why}\n")
+    with open(os.path.join(folder, "index.tsv"), "w", encoding="utf-8") as file:
+        file.writelines(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,539 @@
+#!/usr/bin/env python3
+"""A second, plain reader of .ctpack bundles, written from container.md and packing.md alone.
+
+It shares no code with the Swift reader and aims at being obvious, not fast: when the two disagree,
+one of them has misread the specification. Standard library only; sections compressed with zstd need
+either Python's `compression.zstd` (3.14), the module `zstandard`, or the program `zstd`.
+
+  reader.py FILE               what the bundle holds
+  reader.py FILE --json        the same as JSON
+  reader.py FILE --check       every check the specification asks for; exit 65 with one line per finding
+  reader.py FILE --tensor NAME the tensor's values as float32, little-endian, on standard output
+  reader.py FILE --section TYPE NAME   a section's raw bytes on standard output
+"""
+
+import argparse
+import hashlib
+import json
+import math
+import struct
+import subprocess
+import sys
+
+from xxh3 import xxh3_128
+
+MAGIC = bytes([0x89, 0x43, 0x54, 0x50, 0x4B, 0x0D, 0x0A, 0x1A])
+RECORDS = (4096, 8192)
+BODY = 12288
+TYPES = {
+    1: "tensorDense", 2: "tensorCodes", 3: "tensorScales", 4: "tensorZeros", 5: "tensorMask",
+    6: "tensorIndex", 16: "prompt", 17: "adapter", 32: "tokenizer", 33: "modelConfiguration",
+    34: "recipe", 35: "provenance", 36: "evidence", 37: "events", 38: "signature", 39: "licence",
+}
+LAYOUTS = {
+    0: "raw", 1: "f32", 2: "f16", 3: "bf16", 4: "json", 5: "text",
+    16: "planar2", 17: "planar3", 18: "planar4", 19: "planar8", 32: "bitmask", 33: "nm",
+}
+PLANAR_BITS = {16: 2, 17: 3, 18: 4, 19: 8}
+DENSE_BYTES = {1: 4, 2: 2, 3: 2}
+KNOWN_READ_FLAGS = 0x8001
+NO_DUPLICATES = "duplicate key"
+
+
+class Invalid(Exception):
+    """Something the specification doesn't allow."""
+
+
+def need(condition, finding):
+    if not condition:
+        raise Invalid(finding)
+
+
+# ---------------------------------------------------------------- JSON
+
+def parse_json(text):
+    """Strict JSON: no duplicate keys, no NaN or Infinity."""
+    def unique(pairs):
+        keys = [key for key, _ in pairs]
+        need(len(set(keys)) == len(keys), NO_DUPLICATES)
+        return dict(pairs)
+
+    def refuse(word):
+        raise Invalid(f"{word} is no JSON")
+    try:
+        return json.loads(text.decode("utf-8"), object_pairs_hook=unique, parse_constant=refuse)
+    except (ValueError, RecursionError) as error:
+        raise Invalid(f"JSON: {error}") from None
+
+
+def canonical_json(value):
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return text.encode("utf-8")
+
+
+# ---------------------------------------------------------------- zstd
+
+def zstd_content_size(frame):
+    """The content size a zstd frame states (RFC 8878, 3.1.1.1), None where it states none."""
+    need(len(frame) >= 6 and frame[:4] == b"\x28\xb5\x2f\xfd", "not a zstd frame")
+    descriptor = frame[4]
+    size_flag, single, dictionary = descriptor >> 6, descriptor >> 5 & 1, descriptor & 3
+    at = 5 + (0 if single else 1) + (0, 1, 2, 4)[dictionary]
+    width = (1 if single else 0, 2, 4, 8)[size_flag]
+    if width == 0:
+        return None
+    need(at + width <= len(frame), "not a zstd frame")
+    size = int.from_bytes(frame[at:at + width], "little")
+    return size + 256 if width == 2 else size
+
+
+def zstd_decompress(frame, size):
+    need(zstd_content_size(frame) == size, f"the zstd frame doesn't state a content of {size} bytes")
+    try:
+        from compression import zstd  # Python 3.14
+        content = zstd.decompress(frame)
+    except ImportError:
+        try:
+            import zstandard
+            content = zstandard.ZstdDecompressor().decompress(frame, max_output_size=size)
+        except ImportError:
+            result = subprocess.run(["zstd", "-dcq"], input=frame, capture_output=True, check=False)
+            need(result.returncode == 0, "the zstd frame is corrupt")
+            content = result.stdout
+    except Exception:
+        raise Invalid("the zstd frame is corrupt") from None
+    need(len(content) == size, f"the zstd frame holds {len(content)} bytes, not {size}")
+    return content
+
+
+# ---------------------------------------------------------------- container
+
+class Section:
+    def __init__(self, entry, name, attributes):
+        (self.type, self.layout, self.read_flags, self.write_flags, self.optional_flags, self.codec,
+         shift, _, _, reserved, self.offset, self.stored_size, self.raw_size) = struct.unpack(
+             "<HHHHHBBIIIQQQ", entry[:48])
+        self.xxh3, self.sha256 = entry[48:64], entry[64:96]
+        self.name, self.attribute_bytes = name, attributes
+        label = self.label = f"{TYPES.get(self.type, f'type {self.type}')} \"{name}\""
+        need(self.codec in (0, 1), f"{label}: unknown codec {self.codec}")
+        need(6 <= shift <= 16, f"{label}: alignment 2^{shift}")
+        need(reserved == 0, f"{label}: reserved bytes aren't zero")
+        self.alignment = 1 << shift
+        need(self.offset % self.alignment == 0, f"{label}: offset {self.offset} isn't aligned")
+        need(self.offset + self.stored_size < 1 << 63, f"{label}: its extent overflows")
+        if self.codec == 0:
+            need(self.raw_size == self.stored_size, f"{label}: raw and stored size differ")
+        else:
+            need(self.raw_size <= 64 * self.stored_size, f"{label}: raw size {self.raw_size} is a bomb")
+        self.attributes = {}
+        if attributes:
+            self.attributes = parse_json(attributes)
+            need(isinstance(self.attributes, dict) and self.attributes
+                 and canonical_json(self.attributes) == attributes,
+                 f"{label}: its attributes aren't a canonical JSON object")
+
+
+class Bundle:
+    def __init__(self, data):
+        self.data = data
+        self.notes = []
+        self.damage = []
+        self.read_header()
+        self.read_records()
+        self.read_table()
+        self.check_cover()
+
+    def read_header(self):
+        data = self.data
+        need(data[:8] == MAGIC, "byte 0: not a ctpack bundle")
+        need(len(data) >= 64, "the file ends inside the header")
+        need(xxh3_128(data[:48]) == data[48:64], "header: its hash doesn't match")
+        major, self.minor, size, read, self.write_flags = struct.unpack("<HHIQQ", data[8:32])
+        need(major == 1, f"header: container version {major}")
+        need(size == 64, f"header: header size {size}")
+        need(read == 0, f"header: unknown read flags {read:#x}")
+        need(not any(data[32:48]), "header: reserved bytes aren't zero")
+        self.header_hash = xxh3_128(data[:64])
+
+    def read_records(self):
+        valid = []
+        for slot, offset in enumerate(RECORDS):
+            record = self.data[offset:offset + 128]
+            if not any(record):
+                continue
+            if len(record) == 128 and record[127] == 0:
+                self.notes.append(f"commit record {slot}: an edit was cut short")
+                continue
+            finding = self.record_problem(slot, record)
+            if finding:
+                self.damage.append(f"commit record {slot}: {finding}")
+            else:
+                valid.append(struct.unpack("<QQQQ", record[8:40]) + (record[40:56], record[56:88]))
+        valid.sort(reverse=True)
+        need(valid, "; ".join(["no valid commit record"] + self.damage))
+        if len(valid) == 2:
+            need(valid[0][0] - valid[1][0] == 1, "the generations don't follow each other")
+        (self.generation, self.table_offset, self.table_size, self.length, self.table_xxh3,
+         self.table_sha256) = valid[0]
+        need(self.length <= len(self.data), f"the file ends at {len(self.data)}, not at {self.length}")
+        if len(self.data) > self.length:
+            self.notes.append(f"{len(self.data) - self.length} bytes of an unfinished edit at the end")
+
+    def record_problem(self, slot, record):
+        if len(record) < 128:
+            return "the file ends inside it"
+        if record[127] != 0xA5:
+            return "its end mark is wrong"
+        if xxh3_128(record[:104]) != record[104:120]:
+            return "its hash doesn't match"
+        if record[:8] != b"CTCOMMIT" or any(record[120:127]):
+            return "its magic or its reserved bytes are wrong"
+        generation, offset, size, length = struct.unpack("<QQQQ", record[8:40])
+        if max(offset, size, length) >= 1 << 63:
+            return "a number is out of range"
+        if generation < 1 or generation % 2 != slot:
+            return f"generation {generation} in slot {slot}"
+        if record[88:104] != self.header_hash:
+            return "it belongs to another header"
+        if offset < BODY or offset % 64 or not 32 <= size <= 1 << 28 or offset + size > length:
+            return "its table doesn't lie inside the file"
+        return None
+
+    def read_table(self):
+        table = self.data[self.table_offset:self.table_offset + self.table_size]
+        need(xxh3_128(table) == self.table_xxh3 and hashlib.sha256(table).digest() == self.table_sha256,
+             "section table: its hash doesn't match")
+        magic, generation, count, free_count, text_size = struct.unpack("<8sQIIQ", table[:32])
+        need(magic == b"CTSTABLE" and generation == self.generation, "section table: wrong magic or generation")
+        need(count <= 1 << 20 and free_count <= 1 << 20, "section table: too many entries")
+        free_start = 32 + 96 * count
+        text = free_start + 16 * free_count
+        need(text + text_size == len(table), "section table: its counts don't add up to its size")
+        self.sections = []
+        for index in range(count):
+            entry = table[32 + 96 * index:128 + 96 * index]
+            name_size, attribute_size = struct.unpack("<II", entry[12:20])
+            need(1 <= name_size <= 1024 and attribute_size <= 1 << 24
+                 and text + name_size + attribute_size <= len(table), f"entry {index}: its texts are too long")
+            try:
+                name = table[text:text + name_size].decode("utf-8")
+            except UnicodeDecodeError:
+                raise Invalid(f"entry {index}: its name isn't UTF-8") from None
+            need(all(ord(c) >= 32 and ord(c) != 127 for c in name), f"entry {index}: control characters")
+            text += name_size
+            section = Section(entry, name, table[text:text + attribute_size])
+            text += attribute_size
+            if self.sections:
+                last = self.sections[-1]
+                need((last.type, last.name.encode()) < (section.type, section.name.encode()),
+                     f"entry {index}: out of order or there twice")
+            need(section.type in TYPES or not section.read_flags & 0x8000,
+                 f"{section.label}: the bundle can't be read without understanding it")
+            self.sections.append(section)
+        need(text == len(table), "section table: bytes after the last text")
+        self.free = []
+        for index in range(free_count):
+            offset, size = struct.unpack("<QQ", table[free_start + 16 * index:free_start + 16 * index + 16])
+            need(size > 0 and offset + size < 1 << 63, f"free extent {index}: out of range")
+            self.free.append((offset, size))
+
+    def check_cover(self):
+        extents = [(offset, size, 1, "free extent") for offset, size in self.free]
+        extents.append((self.table_offset, self.table_size, 64, "section table"))
+        for section in self.sections:
+            if section.stored_size:
+                extents.append((section.offset, section.stored_size, section.alignment, section.label))
+            else:
+                need(section.offset == 0, f"{section.label}: empty, but has an offset")
+        self.padding = [(64, 4096 - 64), (4224, 8192 - 4224), (8320, BODY - 8320)]
+        end = BODY
+        for offset, size, alignment, label in sorted(extents):
+            need(offset >= end, f"byte {offset}: {label} overlaps what stands before it")
+            need(offset - end < alignment, f"byte {end}: bytes before {label} belong to nothing")
+            self.padding.append((end, offset - end))
+            end = offset + size
+        need(end == self.length, f"byte {end}: the last extent ends here, not at {self.length}")
+
+    # ------------------------------------------------------------ reading
+
+    def find(self, type_name, name):
+        for section in self.sections:
+            if TYPES.get(section.type) == type_name and section.name == name:
+                return section
+        return None
+
+    def stored(self, section):
+        return self.data[section.offset:section.offset + section.stored_size]
+
+    def raw(self, section):
+        need(section.read_flags & ~KNOWN_READ_FLAGS == 0,
+             f"{section.label}: needs an unknown feature to be read")
+        stored = self.stored(section)
+        return stored if section.codec == 0 else zstd_decompress(stored, section.raw_size)
+
+    def digest(self, label, keep=lambda section: True):
+        hasher = hashlib.sha256(label.encode() + b"\n")
+        for section in filter(keep, self.sections):
+            name = section.name.encode()
+            hasher.update(struct.pack("<HHHHHI", section.type, section.layout, section.read_flags,
+                                      section.write_flags, section.optional_flags, len(name)) + name)
+            hasher.update(struct.pack("<I", len(section.attribute_bytes)) + section.attribute_bytes)
+            hasher.update(struct.pack("<Q", section.raw_size) + section.sha256)
+        return hasher.hexdigest()
+
+    def canonical_digest(self):
+        return self.digest("ctpack content 1")
+
+    def weights_digest(self):
+        return self.digest("ctpack weights 1", lambda section: 1 <= section.type <= 15)
+
+    def tensor_names(self):
+        return sorted((s.name for s in self.sections if s.type in (1, 2)), key=str.encode)
+
+    # ------------------------------------------------------------ tensors
+
+    def tensor(self, name):
+        """(shape, values): float32 values as Python floats, row-major."""
+        values, dense = self.find("tensorCodes", name), self.find("tensorDense", name)
+        need((values is None) != (dense is None), f"tensor {name}: missing, or both packed and dense")
+        section = values or dense
+        shape = section.attributes.get("shape")
+        need(isinstance(shape, list) and 1 <= len(shape) <= 4
+             and all(isinstance(n, int) and n >= 1 for n in shape), f"tensor {name}: its shape")
+        rows, columns = shape[0], math.prod(shape[1:])
+        need(rows * columns <= 1 << 40, f"tensor {name}: too large")
+        kept = self.kept(name, section, rows, columns)
+        stored = rows * columns if kept is None else sum(kept)
+        raw = self.raw(section)
+        if dense:
+            need(section.layout in DENSE_BYTES, f"tensor {name}: layout {section.layout}")
+            need(len(raw) == stored * DENSE_BYTES[section.layout], f"tensor {name}: {len(raw)} bytes")
+            return shape, spread(decode_floats(raw, section.layout), kept)
+        need(section.layout in PLANAR_BITS and len(shape) == 2, f"tensor {name}: layout or shape")
+        return shape, self.dequantize(name, section, raw, rows, columns, kept)
+
+    def dequantize(self, name, section, raw, rows, columns, kept):
+        bits = PLANAR_BITS[section.layout]
+        width = section.attributes.get("group_size")
+        need(isinstance(width, int) and 1 <= width <= columns, f"tensor {name}: group size {width}")
+        exponent = section.attributes.get("scale_exponent", 0)
+        need(isinstance(exponent, int) and -64 <= exponent <= 64, f"tensor {name}: scale exponent")
+        groups = -(-columns // width)
+        scale_section, zero_section = self.find("tensorScales", name), self.find("tensorZeros", name)
+        need(scale_section is not None and scale_section.layout == 2, f"tensor {name}: its scales")
+        scale_bytes = self.raw(scale_section)
+        need(len(scale_bytes) == rows * groups * 2, f"tensor {name}: {len(scale_bytes)} bytes of scales")
+        scales = decode_floats(scale_bytes, 2)
+        if section.attributes.get("symmetric") is True:
+            need(zero_section is None, f"tensor {name}: zeros in a symmetric grid")
+            zeros = [1 << bits - 1] * (rows * groups)
+        else:
+            need(zero_section is not None and zero_section.layout == section.layout,
+                 f"tensor {name}: its zeros")
+            zeros = unpack(self.raw(zero_section), rows * groups, bits, f"tensor {name}: zeros")
+        if kept is None:
+            row_bytes = -(-columns // 64) * 8 * bits
+            need(len(raw) == rows * row_bytes, f"tensor {name}: {len(raw)} bytes of codes")
+            codes = []
+            for row in range(rows):
+                codes += unpack(raw[row * row_bytes:(row + 1) * row_bytes], columns, bits, name)
+        else:
+            codes = spread(unpack(raw, sum(kept), bits, f"tensor {name}: codes"), kept)
+        out = []
+        for at, code in enumerate(codes):
+            if kept is not None and not kept[at]:
+                out.append(0.0)
+                continue
+            group = at // columns * groups + at % columns // width
+            out.append((code - zeros[group]) * (scales[group] * 2.0 ** exponent))
+        return out
+
+    def kept(self, name, section, rows, columns):
+        sparsity = section.attributes.get("sparsity")
+        need((sparsity is not None) == bool(section.read_flags & 1),
+             f"tensor {name}: its survivors-only flag contradicts its attributes")
+        mask, index = self.find("tensorMask", name), self.find("tensorIndex", name)
+        if sparsity is None:
+            need(mask is None and index is None, f"tensor {name}: a mask it doesn't speak of")
+            return None
+        if sparsity.get("kind") == "bitmask":
+            need(mask is not None and index is None, f"tensor {name}: its mask")
+            bits = self.raw(mask)
+            words = -(-columns // 64)
+            need(len(bits) == rows * words * 8, f"tensor {name}: a mask of {len(bits)} bytes")
+            kept = []
+            for row in range(rows):
+                number = int.from_bytes(bits[row * words * 8:(row + 1) * words * 8], "little")
+                need(number >> columns == 0, f"tensor {name}: mask bits beyond the last column")
+                kept += [number >> column & 1 for column in range(columns)]
+            need(sum(kept) == sparsity.get("survivors"),
+                 f"tensor {name}: the mask keeps {sum(kept)}, {sparsity.get('survivors')} are stored")
+            return kept
+        need(sparsity.get("kind") == "nm" and index is not None and mask is None, f"tensor {name}: sparsity")
+        n, m = sparsity.get("kept"), sparsity.get("of")
+        need(isinstance(n, int) and isinstance(m, int) and 1 <= n < m <= 256, f"tensor {name}: {n} of {m}")
+        data = self.raw(index)
+        width = (m - 1).bit_length()
+        number, at, kept = int.from_bytes(data, "little"), 0, []
+        for _ in range(rows):
+            for start in range(0, columns, m):
+                group = [0] * min(m, columns - start)
+                last = -1
+                for _ in range(min(n, len(group))):
+                    position = number >> at & (1 << width) - 1
+                    at += width
+                    need(last < position < len(group), f"tensor {name}: its kept positions")
+                    group[position], last = 1, position
+                kept += group
+        need(len(data) == -(-at // 8) and number >> at == 0, f"tensor {name}: its list of positions")
+        return kept
+
+    # ------------------------------------------------------------ checks
+
+    def check(self):
+        """Every finding of the full check."""
+        found = list(self.damage)
+        for offset, size in self.padding:
+            if any(self.data[offset:offset + size]):
+                found.append(f"byte {offset}: padding that isn't zero")
+        broken = set()
+        for section in self.sections:
+            try:
+                need(xxh3_128(self.stored(section)) == section.xxh3, f"{section.label}: its XXH3-128 doesn't match")
+                raw = self.raw(section)
+                need(hashlib.sha256(raw).digest() == section.sha256, f"{section.label}: its SHA-256 doesn't match")
+                self.check_section(section, raw)
+            except Invalid as error:
+                broken.add(section.name)
+                found.append(str(error))
+        for name in self.tensor_names():
+            if name not in broken:
+                try:
+                    _, values = self.tensor(name)
+                    need(all(map(math.isfinite, values)), f"tensor {name}: a value isn't finite")
+                except Invalid as error:
+                    found.append(str(error))
+        tensors = set(self.tensor_names())
+        found += [f"{s.label}: there is no tensor of this name"
+                  for s in self.sections if 3 <= s.type <= 6 and s.name not in tensors]
+        return found
+
+    def check_section(self, section, raw):
+        layout = LAYOUTS.get(section.layout)
+        if layout == "json":
+            need(canonical_json(parse_json(raw)) == raw, f"{section.label}: its JSON isn't canonical")
+        if layout == "text":
+            try:
+                raw.decode("utf-8")
+            except UnicodeDecodeError:
+                raise Invalid(f"{section.label}: its text isn't UTF-8") from None
+        if section.type == 16:
+            tokens, width = section.attributes.get("tokens"), section.attributes.get("width")
+            need(isinstance(tokens, int) and isinstance(width, int) and tokens >= 1 and width >= 1
+                 and len(raw) == tokens * width * 4 and layout == "f32", f"{section.label}: its size")
+            need(all(map(math.isfinite, decode_floats(raw, 1))), f"{section.label}: a value isn't finite")
+
+
+# ---------------------------------------------------------------- packing
+
+def decode_floats(raw, layout):
+    if layout == 1:
+        return list(struct.unpack(f"<{len(raw) // 4}f", raw))
+    if layout == 2:
+        return list(struct.unpack(f"<{len(raw) // 2}e", raw))
+    widened = b"".join(b"\0\0" + raw[i:i + 2] for i in range(0, len(raw), 2))
+    return list(struct.unpack(f"<{len(raw) // 2}f", widened))
+
+
+def unpack(raw, count, bits, what):
+    """The first `count` codes of a run of 64-code blocks; the padding must be zero."""
+    block = 8 * bits
+    need(len(raw) == -(-count // 64) * block, f"{what}: {len(raw)} bytes for {count} codes")
+    codes = []
+    for start in range(0, len(raw), block):
+        b = raw[start:start + block]
+        for i in range(64):
+            if bits == 8:
+                codes.append(b[i])
+            elif bits == 4:
+                codes.append(b[i % 32] >> 4 * (i // 32) & 15)
+            else:
+                code = b[i % 16] >> 2 * (i // 16) & 3
+                if bits == 3:
+                    code |= (b[16 + i // 8] >> i % 8 & 1) << 2
+                codes.append(code)
+    need(not any(codes[count:]), f"{what}: padding codes that aren't zero")
+    return codes[:count]
+
+
+def spread(values, kept):
+    if kept is None:
+        return values
+    survivors = iter(values)
+    return [next(survivors) if keep else 0 for keep in kept]
+
+
+# ---------------------------------------------------------------- command line
+
+def summary(bundle):
+    sections = [{
+        "type": TYPES.get(s.type, s.type), "layout": LAYOUTS.get(s.layout, s.layout), "name": s.name,
+        "offset": s.offset, "stored_size": s.stored_size, "raw_size": s.raw_size,
+        "codec": ("none", "zstd")[s.codec], "sha256": s.sha256.hex(), "attributes": s.attributes,
+    } for s in bundle.sections]
+    return {
+        "format_version": f"1.{bundle.minor}", "generation": bundle.generation,
+        "digest": bundle.canonical_digest(), "weights_digest": bundle.weights_digest(),
+        "file_bytes": len(bundle.data), "sections": sections, "notes": bundle.notes,
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Reads a .ctpack bundle.")
+    parser.add_argument("file")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--tensor", metavar="NAME")
+    parser.add_argument("--section", nargs=2, metavar=("TYPE", "NAME"))
+    options = parser.parse_args()
+    try:
+        with open(options.file, "rb") as file:
+            data = file.read()
+    except OSError as error:
+        print(f"{options.file}: {error.strerror}", file=sys.stderr)
+        return 66
+    try:
+        bundle = Bundle(data)
+        if options.tensor is not None:
+            values = bundle.tensor(options.tensor)[1]
+            sys.stdout.buffer.write(struct.pack(f"<{len(values)}f", *values))
+            return 0
+        if options.section:
+            section = bundle.find(*options.section)
+            need(section is not None, "there is no such section")
+            sys.stdout.buffer.write(bundle.raw(section))
+            return 0
+        found = bundle.check() if options.check else list(bundle.damage)
+    except (Invalid, struct.error, OverflowError) as error:
+        found = [str(error)]
+        bundle = None
+    for finding in found:
+        print(f"{options.file}: {finding}", file=sys.stderr)
+    if found and (bundle is None or options.check):
+        return 65
+    report = summary(bundle)
+    if options.json:
+        json.dump(report, sys.stdout, indent=2, sort_keys=True)
+        print()
+    else:
+        print(f"container {report['format_version']}, generation {report['generation']}, digest {report['digest']}")
+        for s in report["sections"]:
+            print(f"{s['type']:<18} {s['layout']:<8} {s['stored_size']:>10}  {s['name']}")
+        for note in report["notes"]:
+            print(f"note: {note}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
