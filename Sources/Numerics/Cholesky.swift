@@ -2,6 +2,9 @@ import COpenBLAS
 
 /// Cholesky factors in float64.
 public enum Cholesky {
+  /// Rows and columns per block; fixed, so that the number of threads doesn't show.
+  private static let block = 128
+
   /// The upper triangular U with h⁻¹ = UᵀU, for symmetric h [k, k] of which the upper triangle is
   /// read; nil where h isn't positive definite or holds values that aren't finite.
   ///
@@ -10,35 +13,99 @@ public enum Cholesky {
   public static func inverseUpperFactor(_ h: Tensor) -> Tensor? {
     let k = h.rows
     precondition(h.columns == k, "\(h.shape) isn't square")
-    guard k > 0 else { return Tensor([0, 0]) }
     guard Vector.isFinite(h) else { return nil }
     BLAS.prepare()
-    let a = Float64Storage(count: k * k)
-    // The library's 'U' is the column-major upper triangle: value (r, c) at c·k + r. h[i, j] becomes
-    // value (k−1−j, k−1−i) of the reversed matrix, so reversing the flat order is all it takes.
+    let matrix = Float64Matrix(size: k)
+    // Row-major with the lower triangle in use: reversing the flat order does it.
     Parallel.ranges(k, grain: 32) { rows in
       for i in rows {
-        for j in i..<k { unsafe a.pointer[k * k - 1 - (i * k + j)] = Double(h.pointer[i * k + j]) }
+        for j in i..<k { unsafe matrix[k - 1 - i, k - 1 - j] = Double(h.pointer[i * k + j]) }
       }
     }
-    var size = Int32(k)
-    var info: Int32 = 0
-    unsafe dpotrf_("U", &size, a.pointer, &size, &info)
-    guard info == 0 else { return nil }
-    unsafe dtrtri_("U", "N", &size, a.pointer, &size, &info)
-    guard info == 0 else { return nil }
+    guard factorize(matrix) else { return nil }
     let u = Tensor([k, k])
-    Parallel.ranges(k, grain: 32) { rows in
-      for i in rows {
-        for j in i..<k { unsafe u.pointer[i * k + j] = Float(a.pointer[k * k - 1 - (i * k + j)]) }
+    invert(matrix, reversedInto: u)
+    return Vector.isFinite(u) ? u : nil
+  }
+
+  /// The lower triangle becomes L, one block of columns after another; false where a pivot isn't
+  /// positive.
+  private static func factorize(_ matrix: Float64Matrix) -> Bool {
+    let k = matrix.size
+    for left in stride(from: 0, to: k, by: block) {
+      let width = min(block, k - left)
+      // What the columns before contribute to this block of columns and all rows below.
+      Parallel.ranges(k - left, grain: block) { rows in
+        let row = left + rows.lowerBound
+        unsafe cblas_dgemm(
+          CblasRowMajor, CblasNoTrans, CblasTrans, Int32(rows.count), Int32(width), Int32(left), -1,
+          matrix.place(row, 0), Int32(k), matrix.place(left, 0), Int32(k), 1,
+          matrix.place(row, left), Int32(k))
+      }
+      // LAPACK counts by columns: its upper triangle is the lower one here.
+      var (size, stride, info) = (Int32(width), Int32(k), Int32(0))
+      unsafe dpotrf_("U", &size, matrix.place(left, left), &stride, &info)
+      guard info == 0 else { return false }
+      Parallel.ranges(max(0, k - left - width), grain: block) { rows in
+        unsafe cblas_dtrsm(
+          CblasRowMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, Int32(rows.count),
+          Int32(width), 1, matrix.place(left, left), Int32(k),
+          matrix.place(left + width + rows.lowerBound, left), Int32(k))
       }
     }
-    return Vector.isFinite(u) ? u : nil
+    return true
+  }
+
+  /// L⁻¹, block of columns by block of columns, straight into its reversed place.
+  private static func invert(_ matrix: Float64Matrix, reversedInto u: Tensor) {
+    let k = matrix.size
+    Parallel.ranges(k, grain: block) { columns in
+      let (left, width) = (columns.lowerBound, columns.count)
+      // Above the diagonal block the inverse is zero, so the system starts there.
+      let height = k - left
+      unsafe withUnsafeTemporaryAllocation(of: Double.self, capacity: height * width) { inverse in
+        unsafe inverse.initialize(repeating: 0)
+        for i in 0..<width { unsafe inverse[i * width + i] = 1 }
+        guard let x = inverse.baseAddress else { return }
+        for top in stride(from: 0, to: height, by: block) {
+          let rows = min(block, height - top)
+          let solved = unsafe x + top * width
+          unsafe cblas_dgemm(
+            CblasRowMajor, CblasNoTrans, CblasNoTrans, Int32(rows), Int32(width), Int32(top), -1,
+            matrix.place(left + top, left), Int32(k), x, Int32(width), 1, solved, Int32(width))
+          unsafe cblas_dtrsm(
+            CblasRowMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, Int32(rows),
+            Int32(width), 1, matrix.place(left + top, left + top), Int32(k), solved, Int32(width))
+        }
+        for i in 0..<height {
+          for j in 0..<min(width, i + 1) {
+            let place = k * k - 1 - ((left + i) * k + left + j)
+            unsafe u.pointer[place] = Float(inverse[i * width + j])
+          }
+        }
+      }
+    }
   }
 }
 
-@safe private final class Float64Storage: @unchecked Sendable {
-  let pointer: UnsafeMutablePointer<Double>
-  init(count: Int) { unsafe pointer = .allocate(capacity: count) }
-  deinit { unsafe pointer.deallocate() }
+/// A square matrix, row-major, its values arbitrary at first.
+@safe private final class Float64Matrix: @unchecked Sendable {
+  let size: Int
+  private let values: UnsafeMutablePointer<Double>
+
+  init(size: Int) {
+    self.size = size
+    unsafe values = .allocate(capacity: max(1, size * size))
+  }
+
+  deinit { unsafe values.deallocate() }
+
+  subscript(row: Int, column: Int) -> Double {
+    get { unsafe values[row * size + column] }
+    set { unsafe values[row * size + column] = newValue }
+  }
+
+  func place(_ row: Int, _ column: Int) -> UnsafeMutablePointer<Double> {
+    unsafe values + row * size + column
+  }
 }

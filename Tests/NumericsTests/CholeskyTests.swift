@@ -3,7 +3,7 @@ import Testing
 
 extension NumericsTests {
   @Suite struct CholeskyTests {
-    @Test(arguments: [1, 2, 3, 17, 65, 200]) func factorsTheInverse(k: Int) throws {
+    @Test(arguments: [1, 2, 3, 17, 65, 191, 192, 193, 400]) func factorsTheInverse(k: Int) throws {
       var random = RandomValues()
       let x = random.tensor([2 * k + 3, k])
       let h = Tensor([k, k])
@@ -21,6 +21,23 @@ extension NumericsTests {
     @Test func knownFactor() {
       let u = Cholesky.inverseUpperFactor(Tensor([2, 2], [4, 0, 0, 1 / 9]))
       expectClose(u?.values ?? [], [0.5, 0, 0, 3], "")
+    }
+
+    @Test func threadsDoNotChangeABit() {
+      var random = RandomValues()
+      let x = random.tensor([500, 450])
+      let h = Tensor([450, 450])
+      MatMul.gram(x, into: h, scale: 1, keep: 0)
+      expectSameForAllThreadCounts(random.note) {
+        Cholesky.inverseUpperFactor(h)?.values ?? [.nan]
+      }
+    }
+
+    /// A pivot that fails late, in a block of its own.
+    @Test func refusesALateBadPivot() {
+      let h = Tensor([300, 300])
+      for i in 0..<300 { h[i, i] = i == 2 ? -1 : 1 }
+      #expect(Cholesky.inverseUpperFactor(h) == nil)
     }
 
     @Test func refusesWhatHasNoFactor() {
