@@ -1,0 +1,172 @@
+import Bundle
+import Bytes
+import Checkpoints
+import Compression
+import Models
+import Numerics
+import Testing
+
+@Suite struct BlockCompressorTests {
+  static let configuration = ModelConfiguration(
+    vocabularySize: 53, hiddenSize: 24, intermediateSize: 37, layers: 2, heads: 3, kvHeads: 1,
+    headDim: 6, tiedEmbeddings: true, maximumPositions: 128)
+  static let length = 11
+
+  private static func normals(
+    _ shape: [Int], _ deviation: Double, _ random: inout SeededGenerator, mean: Double = 0
+  ) -> Tensor {
+    Tensor(
+      shape, (0..<shape.reduce(1, *)).map { _ in Float(mean + random.normal() * deviation) })
+  }
+
+  /// A random model with inputs that are strongly correlated, so that error feedback has something to do.
+  static func makeModel() throws -> LanguageModel {
+    var random = SeededGenerator(seed: 70)
+    let c = configuration
+    let blocks = try (0..<c.layers).map { index in
+      var layers: [LinearName: Linear] = [:]
+      for name in LinearName.allCases {
+        let (rows, columns) = c.shape(of: name)
+        layers[name] = Linear(weight: .dense(normals([rows, columns], 0.3, &random)))
+      }
+      let none = Linear(weight: .dense(Tensor([0, 0])))
+      let ready = layers
+      return try Block(
+        index: index, configuration: c, inputNorm: normals([24], 0.4, &random, mean: 1),
+        postNorm: normals([24], 0.4, &random, mean: 1)
+      ) { (name) throws(Failure) in ready[name] ?? none }
+    }
+    let few = normals([6, c.hiddenSize], 1, &random)
+    let mixing = normals([c.vocabularySize, 6], 1, &random)
+    let embedding = normals([c.vocabularySize, c.hiddenSize], 0.2, &random)
+    MatMul.multiply(mixing, few, into: embedding, beta: 1)
+    return LanguageModel(
+      configuration: c, embedding: .dense(embedding), head: .dense(embedding),
+      finalNorm: normals([24], 0.1, &random, mean: 1), blocks: blocks)
+  }
+
+  static let windows: [[Int32]] = {
+    var random = SeededGenerator(seed: 71)
+    return (0..<20).map { _ in (0..<length).map { _ in Int32(random.below(53)) } }
+  }()
+
+  private func settings(
+    bits: Int = 3, trueSequential: Bool = true, method: CompressionMethod = .gptq
+  ) -> CompressionSettings {
+    CompressionSettings(
+      linear: TensorSettings(
+        method: method, grid: GridSettings(bits: bits, group: .columns(16))),
+      trueSequential: trueSequential)
+  }
+
+  private struct Result {
+    var blocks: [CompressedBlock] = []
+    var outputs: [[Float]] = []
+    var model: LanguageModel
+  }
+
+  private func compress(_ settings: CompressionSettings) throws -> Result {
+    let model = try Self.makeModel()
+    let compressor = try BlockCompressor(
+      settings, for: Self.configuration, sequenceLength: Self.length)
+    var inputs = try compressor.inputs(for: Self.windows, of: model)
+    var result = Result(model: model)
+    var blocks: [Block] = []
+    for index in 0..<Self.configuration.layers {
+      let before = inputs.map(\.values)
+      let (block, outputs) = try compressor.compressBlock(index, of: model, inputs: inputs)
+      #expect(inputs.map(\.values) == before, "a block's inputs stay as they were")
+      var packed = try model.block(index)
+      for (name, tensor) in zip(LinearName.allCases, block.tensors) {
+        #expect(tensor.name == name.weightKey(block: index))
+        packed[name].weight = try .packed(PackedMatrix(tensor.stored))
+      }
+      #expect(
+        try compressor.outputs(of: packed, inputs: inputs).map(\.values) == outputs.map(\.values),
+        "replaying the compressed block gives the same bits")
+      blocks.append(packed)
+      result.blocks.append(block)
+      result.outputs.append(outputs.flatMap(\.values))
+      inputs = outputs
+    }
+    result.model = LanguageModel(
+      configuration: Self.configuration, embedding: model.embedding, head: model.head,
+      finalNorm: model.finalNorm, blocks: blocks)
+    return result
+  }
+
+  /// Mean squared difference of the last residual stream from the uncompressed model's.
+  private func drift(_ result: Result) throws -> Double {
+    let compressor = try BlockCompressor(
+      settings(), for: Self.configuration, sequenceLength: Self.length)
+    let model = try Self.makeModel()
+    var inputs = try compressor.inputs(for: Self.windows, of: model)
+    for index in 0..<Self.configuration.layers {
+      inputs = try compressor.outputs(of: model.block(index), inputs: inputs)
+    }
+    let expected = inputs.flatMap(\.values)
+    let found = result.outputs.last ?? []
+    #expect(found.count == expected.count)
+    var sum = 0.0
+    for (a, b) in zip(found, expected) { sum += Double(a - b) * Double(a - b) }
+    return sum / Double(expected.count)
+  }
+
+  @Test func feedbackKeepsTheModelCloserThanRounding() throws {
+    let solved = try drift(compress(settings()))
+    let rounded = try drift(compress(settings(method: .roundToNearest)))
+    #expect(solved < 0.8 * rounded, "\(solved) against \(rounded)")
+    let fine = try drift(compress(settings(bits: 8)))
+    #expect(fine < 0.01 * solved)
+  }
+
+  /// The first stage sees the same inputs in both orders; later ones only then see earlier error.
+  @Test func trueSequentialChangesLaterStagesOnly() throws {
+    let sequential = try compress(settings()).blocks[0]
+    let parallel = try compress(settings(trueSequential: false)).blocks[0]
+    for (name, (a, b)) in zip(LinearName.allCases, zip(sequential.tensors, parallel.tensors)) {
+      let equal = a.stored.codes?.array == b.stored.codes?.array
+      #expect(equal == (name.stage == .queryKeyValue), "\(name.rawValue)")
+    }
+  }
+
+  @Test func threadsDoNotMatter() throws {
+    let threads = Parallel.threads
+    defer { Parallel.threads = threads }
+    var results: [Result] = []
+    for count in [1, 3] {
+      Parallel.threads = count
+      results.append(try compress(settings()))
+    }
+    #expect(results[0].outputs == results[1].outputs)
+    for (a, b) in zip(results[0].blocks, results[1].blocks) {
+      #expect(a.tensors.map(\.ledger) == b.tensors.map(\.ledger))
+      for (x, y) in zip(a.tensors, b.tensors) {
+        #expect(x.stored.codes?.array == y.stored.codes?.array)
+        #expect(x.stored.scales?.array == y.stored.scales?.array)
+        #expect(x.stored.zeros?.array == y.stored.zeros?.array)
+      }
+    }
+  }
+
+  @Test func impossibleRequestsAreRefused() throws {
+    var wide = settings()
+    // Fits the feed-forward's 37 columns, but not the 24 of the others.
+    wide.linear.grid.group = .columns(30)
+    #expect {
+      try BlockCompressor(wide, for: Self.configuration, sequenceLength: 11)
+    } throws: {
+      ($0 as? Failure)?.kind == .usage && ($0 as? Failure)?.place?.contains("self_attn") == true
+    }
+    #expect(throws: Failure.self) {
+      try BlockCompressor(settings(), for: Self.configuration, sequenceLength: 0)
+    }
+    let model = try Self.makeModel()
+    let compressor = try BlockCompressor(settings(), for: Self.configuration, sequenceLength: 12)
+    #expect(throws: Failure.self) { try compressor.inputs(for: Self.windows, of: model) }
+    let empty = try BlockCompressor(settings(), for: Self.configuration, sequenceLength: 11)
+    #expect {
+      try empty.compressBlock(0, of: model, inputs: [])
+    } throws: { ($0 as? Failure)?.finding.contains("no calibration text") == true }
+  }
+}
