@@ -7,14 +7,18 @@ extension Bundle {
   /// Opens and checks; a file that can't be opened as a bundle gives one error that says why.
   /// Throws only where the file is missing or can't be read.
   public static func audit(path: String, level: Verification) throws(Failure) -> [Problem] {
-    let bundle: Bundle
+    let file = try MappedFile(path: path)
+    file.advise(.willNeed)
+    return audit(bytes: file.bytes, name: path, level: level)
+  }
+
+  /// The same for a bundle that lies in memory.
+  public static func audit(bytes: ByteSlice, name: String, level: Verification) -> [Problem] {
     do throws(Failure) {
-      bundle = try Bundle(path: path)
+      return try Bundle(bytes: bytes, name: name).check(level)
     } catch {
-      guard error.kind == .invalidData else { throw error }
       return [Problem(at: error.place ?? "file", error.finding)]
     }
-    return bundle.check(level)
   }
 
   /// The findings at `level`, those of opening included, in the order of the file's parts.
@@ -41,7 +45,7 @@ extension Bundle {
     }
     gaps += opened.table.paddings(record: opened.record)
     return gaps.compactMap { gap in
-      guard let bytes = file.bytes.slice(gap.offset..<gap.end) else { return nil }
+      guard let bytes = content.slice(gap.offset..<gap.end) else { return nil }
       guard let at = bytes.array.firstIndex(where: { $0 != 0 }) else { return nil }
       return Problem(at: "byte \(gap.offset + at)", "padding that isn't zero")
     }
@@ -49,7 +53,7 @@ extension Bundle {
 
   /// Positions of the sections whose stored bytes don't hash to what the table says, ascending.
   private func checkHashes() -> [Int] {
-    file.advise(.willNeed)
+    file?.advise(.willNeed)
     let damaged = Mutex<[Int]>([])
     DispatchQueue.concurrentPerform(iterations: sections.count) { index in
       let section = sections[index]

@@ -12,7 +12,10 @@ public final class Bundle: Sendable {
   public let problems: [Problem]
   public let descriptors: [TensorDescriptor]
   let opened: OpenedContainer
-  let file: MappedFile
+  /// The whole file.
+  let content: ByteSlice
+  /// nil for a bundle in memory.
+  let file: MappedFile?
   private let positions: [Key: Int]
 
   private struct Key: Hashable {
@@ -21,13 +24,27 @@ public final class Bundle: Sendable {
   }
 
   /// Throws `invalidData` with the first thing that is wrong; `Bundle.audit` lists them all.
-  public init(path: String, verify: Verification = .none) throws(Failure) {
+  public convenience init(path: String, verify: Verification = .none) throws(Failure) {
     let file = try MappedFile(path: path)
-    opened = try OpenedContainer(file: path, size: file.bytes.count) { (offset, count) in
-      let end = min(offset + count, file.bytes.count)
-      return file.bytes.slice(min(offset, end)..<end) ?? ByteSlice([])
+    try self.init(content: file.bytes, file: file, path: path, verify: verify)
+  }
+
+  /// A bundle that lies in memory; `name` stands for the path in sentences.
+  public convenience init(
+    bytes: ByteSlice, name: String, verify: Verification = .none
+  ) throws(Failure) {
+    try self.init(content: bytes, file: nil, path: name, verify: verify)
+  }
+
+  private init(
+    content: ByteSlice, file: MappedFile?, path: String, verify: Verification
+  ) throws(Failure) {
+    opened = try OpenedContainer(file: path, size: content.count) { (offset, count) in
+      let end = min(offset + count, content.count)
+      return content.slice(min(offset, end)..<end) ?? ByteSlice([])
     }
     self.path = path
+    self.content = content
     self.file = file
     generation = opened.record.generation
     sections = opened.table.sections
@@ -52,7 +69,7 @@ public final class Bundle: Sendable {
     }
   }
 
-  public var fileBytes: Int { file.bytes.count }
+  public var fileBytes: Int { content.count }
   /// "1.0".
   public var formatVersion: String {
     "\(ContainerLayout.majorVersion).\(opened.header.minorVersion)"
@@ -70,7 +87,7 @@ public final class Bundle: Sendable {
   /// The stored bytes as they stand in the file.
   func storedBytes(of section: Section) throws(Failure) -> ByteSlice {
     guard section.storedSize > 0 else { return ByteSlice([]) }
-    guard let bytes = file.bytes.slice(section.offset..<section.end) else {
+    guard let bytes = content.slice(section.offset..<section.end) else {
       throw Failure(.invalidData, file: path, at: section.label, "lies outside the file")
     }
     return bytes
