@@ -46,7 +46,8 @@ CTK_INLINE void body_of_ctk_rms_norm_backward(
                 v16_load_part(x + i, d - i, 0);
   const float pull = v16_sum(products) * inverse * inverse * inverse / (float)d;
   for (i = 0; i + 16 <= d; i += 16) {
-    v16 g = v16_load(dy + i) * v16_load(gain + i) * v16_all(inverse) - v16_load(x + i) * v16_all(pull);
+    v16 g = v16_load(dy + i) * v16_load(gain + i) * v16_all(inverse);
+    g -= v16_load(x + i) * v16_all(pull);
     if (accumulate) g += v16_load(dx + i);
     v16_store(dx + i, g);
   }

@@ -82,7 +82,7 @@ CTK_INLINE float v16_highest(v16 v) {
   return t[0];
 }
 
-/// eˣ, at most 1.1 ulp off for −87.3365 ≤ x ≤ 88.72; below that 0 and above it the value at the bound.
+/// eˣ, at most 1.1 ulp off for −87.3365 ≤ x ≤ 88.72; below that 0, above it the bound's value.
 /// x = n·ln 2 + r with |r| ≤ ln 2 / 2 (ln 2 in two parts after Cody and Waite), then a polynomial of
 /// degree seven in r (the coefficients of Moshier's Cephes library), and n into the exponent.
 CTK_INLINE v16 v16_exp(v16 x) {

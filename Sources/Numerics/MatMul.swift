@@ -25,7 +25,8 @@ public enum MatMul {
   /// diagonal are computed; the rest is mirrored, so h is symmetric to the bit.
   public static func gram(_ x: Tensor, into h: Tensor, scale: Float, keep: Float) {
     let k = x.columns
-    precondition(h.rows == k && h.columns == k && !h.isReadOnly, "gram of \(x.shape) into \(h.shape)")
+    precondition(
+      h.rows == k && h.columns == k && !h.isReadOnly, "gram of \(x.shape) into \(h.shape)")
     let edge = 192
     let tiles = (k + edge - 1) / edge
     var places: [(top: Int, left: Int)] = []

@@ -1,4 +1,5 @@
 import Bytes
+import CKernels
 
 /// A float32 array in row-major order with reference semantics: two variables may name the same
 /// values. Owned memory is aligned to 64 bytes.
@@ -16,7 +17,9 @@ import Bytes
   /// The first value. The tensor must outlive the pointer's use.
   let pointer: UnsafeMutablePointer<Float>
 
-  private init(shape: [Int], pointer: UnsafeMutablePointer<Float>, owner: AnyObject, readOnly: Bool) {
+  private init(
+    shape: [Int], pointer: UnsafeMutablePointer<Float>, owner: AnyObject, readOnly: Bool
+  ) {
     self.shape = shape
     self.count = shape.reduce(1, *)
     unsafe self.pointer = pointer
@@ -105,7 +108,11 @@ import Bytes
     return unsafe place
   }
 
+  /// Set once, before the first tensor.
+  private static let keepsFreedMemory = ctk_keep_freed_memory()
+
   init(count: Int, zeroed: Bool) {
+    _ = Self.keepsFreedMemory
     let raw = UnsafeMutableRawPointer.allocate(byteCount: max(count, 1) * 4, alignment: 64)
     unsafe pointer = raw.bindMemory(to: Float.self, capacity: max(count, 1))
     if zeroed { unsafe pointer.initialize(repeating: 0, count: max(count, 1)) }

@@ -62,7 +62,9 @@ struct PlainAttention {
         let p = probabilities(q, k, head: head, row: row)
         let query = (row * shape.heads + head) * dim
         let dp = (0..<shape.keyRows).map { j in
-          (0..<dim).reduce(0.0) { $0 + dOut[query + $1] * v[(j * shape.kvHeads + kvHead) * dim + $1] }
+          (0..<dim).reduce(0.0) {
+            $0 + dOut[query + $1] * v[(j * shape.kvHeads + kvHead) * dim + $1]
+          }
         }
         let mean = zip(p, dp).reduce(0.0) { $0 + $1.0 * $1.1 }
         for j in 0..<shape.keyRows where p[j] > 0 {

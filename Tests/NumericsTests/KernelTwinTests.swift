@@ -228,7 +228,9 @@ extension NumericsTests {
 
     /// All orientations, with rows longer than the matrices, around every edge of blocks and panels.
     @Test func products() {
-      let sizes = [(1, 1, 1), (2, 3, 5), (5, 17, 7), (12, 32, 16), (13, 33, 17), (11, 31, 15), (25, 65, 3)]
+      let sizes = [
+        (1, 1, 1), (2, 3, 5), (5, 17, 7), (12, 32, 16), (13, 33, 17), (11, 31, 15), (25, 65, 3),
+      ]
       atEveryLevel { level in
         for (m, n, k) in sizes + [(121, 193, 2), (3, 5, 385), (14, 48, 800), (7, 2, 0)] {
           for (transposeA, transposeB) in [

@@ -37,7 +37,8 @@ extension NumericsTests {
             a.values, b.values, m: m, n: n, k: k, transposeA: transposeA, transposeB: transposeB)
           let expected = zip(product, before).map { 0.5 * $0 - 2 * Double($1) }
           expectClose(
-            c.values, expected, absolute: 2e-5, "\(m)×\(n)×\(k) \(transposeA) \(transposeB), \(random.note)")
+            c.values, expected, absolute: 2e-5,
+            "\(m)×\(n)×\(k) \(transposeA) \(transposeB), \(random.note)")
         }
       }
     }

@@ -1,8 +1,8 @@
 #pragma once
 #include <stdint.h>
 
-/// C = alpha·A·B + beta·C on the calling thread. Element (i, p) of A stands at a[i·a_row + p·a_column],
-/// and so on; C's rows are `c_row` apart. Where beta is 0, C isn't read.
+/// C = alpha·A·B + beta·C on the calling thread. Element (i, p) of A stands at
+/// a[i·a_row + p·a_column], and so on; C's rows are `c_row` apart. Where beta is 0, C isn't read.
 ///
 /// Every element is summed over p in the same order whatever m and n are, so that cutting C into
 /// tiles doesn't change it.
