@@ -30,7 +30,7 @@ extension ByteSlice {
   private func elements(_ type: Float16.Type) -> [UInt16] { words(UInt16.self) }
 }
 
-extension Array<UInt8> {
+extension [UInt8] {
   /// Appends an integer's little-endian bytes.
   public mutating func append<T: FixedWidthInteger>(littleEndian value: T) {
     var rest = value.littleEndian

@@ -1,6 +1,8 @@
-/// A read-only run of bytes that keeps its memory alive: a mapped file, a buffer, or a part of either.
+/// A read-only run of bytes that keeps its memory alive: a mapped file, a buffer, or a part of
+/// either.
 ///
-/// Copying one copies a pointer, never the bytes. All access is checked; `withUnsafeBytes` is for the kernels.
+/// Copying one copies a pointer, never the bytes. All access is checked; `withUnsafeBytes` is for
+/// the kernels.
 @safe public struct ByteSlice: @unchecked Sendable {
   private let owner: AnyObject
   private let base: UnsafeRawPointer
@@ -16,7 +18,8 @@
   /// A slice over a copy of `bytes`, aligned to 64.
   public init(_ bytes: [UInt8]) {
     let storage = ByteStorage(copying: bytes)
-    unsafe self.init(UnsafeRawBufferPointer(start: storage.buffer.baseAddress, count: bytes.count), owner: storage)
+    unsafe self.init(
+      UnsafeRawBufferPointer(start: storage.buffer.baseAddress, count: bytes.count), owner: storage)
   }
 
   public subscript(index: Int) -> UInt8 {

@@ -17,7 +17,8 @@ public struct EditableFile: ~Copyable, EditableBytes {
   public let path: String
   private let descriptor: Int32
 
-  /// Throws `inputMissing`, `cannotCreate` for a file that may not be written, `busy` while another process edits it.
+  /// Throws `inputMissing`, `cannotCreate` for a file that may not be written, `busy` while another
+  /// process edits it.
   public init(path: String) throws(Failure) {
     let opened = SystemCall.open(path, O_RDWR | O_NONBLOCK)
     guard opened.value >= 0 else {
@@ -58,7 +59,8 @@ extension EditableFile {
   public func read(at offset: Int, count: Int) throws(Failure) -> [UInt8] {
     let bytes = try SystemCall.read(descriptor, at: offset, count: count, path)
     guard bytes.count == count else {
-      throw Failure(.invalidData, file: path, at: "byte \(offset + bytes.count)", "the file ends here")
+      throw Failure(
+        .invalidData, file: path, at: "byte \(offset + bytes.count)", "the file ends here")
     }
     return bytes
   }
@@ -71,7 +73,9 @@ extension EditableFile {
 
   public mutating func truncate(to size: Int) throws(Failure) {
     let result = SystemCall.retrying { ftruncate(descriptor, off_t(size)) }
-    if result.value != 0 { throw SystemCall.failure("truncate", path, result.errno, reading: false) }
+    if result.value != 0 {
+      throw SystemCall.failure("truncate", path, result.errno, reading: false)
+    }
   }
 
   public mutating func synchronize() throws(Failure) {

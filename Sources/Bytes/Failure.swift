@@ -1,8 +1,11 @@
-/// A failure that a person can act on: what kind it is, where it happened, what was found, and what to do next.
+/// A failure that a person can act on: what kind it is, where it happened, what was found, and what
+/// to do next.
 ///
-/// Every module throws this type, so that a command's exit status and its sentence on standard error follow from one place.
+/// Every module throws this type, so that a command's exit status and its sentence on standard
+/// error follow from one place.
 public struct Failure: Error, Sendable, Equatable {
-  /// The kind decides the exit status of a command; the raw value is that status (after BSD `sysexits.h`).
+  /// The kind decides the exit status of a command; the raw value is that status (after BSD
+  /// `sysexits.h`).
   public enum Kind: Int32, Sendable, CaseIterable {
     /// A quality gate or a comparison was not met.
     case notMet = 1

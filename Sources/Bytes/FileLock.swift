@@ -1,6 +1,7 @@
 import Glibc
 
-/// An advisory lock held by one process at a time; the kernel drops it when the process ends, however it ends.
+/// An advisory lock held by one process at a time; the kernel drops it when the process ends,
+/// however it ends.
 public struct FileLock: ~Copyable {
   private let descriptor: Int32
 
@@ -26,7 +27,9 @@ public struct FileLock: ~Copyable {
   }
 
   static func failure(_ code: Int32, _ path: String, _ holder: String) -> Failure {
-    guard code == EWOULDBLOCK else { return SystemCall.failure("flock", path, code, reading: false) }
+    guard code == EWOULDBLOCK else {
+      return SystemCall.failure("flock", path, code, reading: false)
+    }
     let by = holder.isEmpty ? "another process" : holder
     return Failure(
       .busy, file: path, "is in use by \(by)", advice: "wait for it to end, or stop it")

@@ -15,7 +15,8 @@ public final class MappedFile: Sendable {
     case dontNeed
   }
 
-  /// Throws `inputMissing` where there is no such file or it can't be opened, `io` where it can't be mapped.
+  /// Throws `inputMissing` where there is no such file or it can't be opened, `io` where it can't
+  /// be mapped.
   public init(path: String) throws(Failure) {
     // Without O_NONBLOCK, opening a named pipe would wait for a writer for ever.
     let opened = SystemCall.open(path, O_RDONLY | O_NONBLOCK)

@@ -1,6 +1,7 @@
 import Glibc
 
-/// System calls, each wrapped once: repeated on EINTR, and failing with a sentence that names the file and the call.
+/// System calls, each wrapped once: repeated on EINTR, and failing with a sentence that names the
+/// file and the call.
 enum SystemCall {
   /// Repeats `body` while it fails with EINTR; nil means failure with `errno` returned beside it.
   static func retrying<T: SignedInteger>(_ body: () -> T) -> (value: T, errno: Int32) {
@@ -23,7 +24,8 @@ enum SystemCall {
       return Failure(.inputMissing, file: path, "can't be opened: \(text)")
     }
     if code == ENOSPC || code == EDQUOT {
-      return Failure(.io, file: path, "\(call) failed: \(text)", advice: "free some space and run again")
+      return Failure(
+        .io, file: path, "\(call) failed: \(text)", advice: "free some space and run again")
     }
     return Failure(.io, file: path, "\(call) failed: \(text)")
   }

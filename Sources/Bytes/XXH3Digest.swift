@@ -1,6 +1,7 @@
 import CXXHash
 
-/// An XXH3 digest of 128 bits: fast, and enough against accidents; SHA-256 stands beside it for trust.
+/// An XXH3 digest of 128 bits: fast, and enough against accidents; SHA-256 stands beside it for
+/// trust.
 public struct XXH3Digest: Hashable, Sendable, CustomStringConvertible {
   public let high: UInt64
   public let low: UInt64
@@ -57,11 +58,15 @@ public struct XXH3Digest: Hashable, Sendable, CustomStringConvertible {
   }
 
   public mutating func update(_ content: ByteSlice) {
-    _ = unsafe content.withUnsafeBytes { unsafe XXH3_128bits_update(state, $0.baseAddress, $0.count) }
+    _ = unsafe content.withUnsafeBytes {
+      unsafe XXH3_128bits_update(state, $0.baseAddress, $0.count)
+    }
   }
 
   public mutating func update(_ content: [UInt8]) {
-    _ = unsafe content.withUnsafeBytes { unsafe XXH3_128bits_update(state, $0.baseAddress, $0.count) }
+    _ = unsafe content.withUnsafeBytes {
+      unsafe XXH3_128bits_update(state, $0.baseAddress, $0.count)
+    }
   }
 
   /// The digest of everything so far.

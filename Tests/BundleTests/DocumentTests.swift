@@ -46,7 +46,9 @@ import Testing
   }
 
   @Test func impossibleNumbersAreRefused() {
-    for (key, value) in [("ppl", -1.0 as JSON), ("ppl_stderr", -0.5), ("scored_tokens", -1), ("tokens", 3)] {
+    for (key, value) in [
+      ("ppl", -1.0 as JSON), ("ppl_stderr", -0.5), ("scored_tokens", -1), ("tokens", 3),
+    ] {
       var object = Samples.evidence.json.object ?? [:]
       object[key] = value
       #expect(throws: Failure.self, "\(key)") { try EvidenceRecord(json: .object(object)) }
@@ -66,7 +68,8 @@ import Testing
     let weights = try writer.weightsDigest()
     moved.validatedOn[0].weights = weights
     writer.addPrompt(moved)
-    writer.addPrompt(Samples.prompt("frank", weights: Samples.digest("elsewhere"), unvalidated: true))
+    writer.addPrompt(
+      Samples.prompt("frank", weights: Samples.digest("elsewhere"), unvalidated: true))
     try writer.finish()
     #expect(try Bundle(path: path, verify: .fast).weightsDigest == weights)
     let places = try Bundle.audit(path: path, level: .full).map(\.place)

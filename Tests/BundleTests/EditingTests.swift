@@ -23,7 +23,8 @@ import Testing
     replaced.objective = "kl"
     #expect(
       try BundleEditor.append(
-        to: path, sections: [.prompt(replaced)], removing: [.init(type: .prompt, name: "demo")]) == 3)
+        to: path, sections: [.prompt(replaced)], removing: [.init(type: .prompt, name: "demo")])
+        == 3)
     let bundle = try Bundle(path: path, verify: .full)
     #expect(bundle.check(.full).isEmpty)
     #expect(try bundle.prompts == [replaced])
@@ -54,7 +55,8 @@ import Testing
   /// Every prefix of the sequence of writes, to the byte: what a crash leaves must open as the old
   /// bundle or as the new one, pass the fast check, and take the next edit.
   @Test func aCrashAtAnyByteLeavesTheOldOrTheNew() throws {
-    try BundleEditor.append(to: path, sections: [.prompt(Samples.prompt("two", weights: nil, unvalidated: true))])
+    try BundleEditor.append(
+      to: path, sections: [.prompt(Samples.prompt("two", weights: nil, unvalidated: true))])
     let before = try Bundle(path: path).canonicalDigest
     // An unfinished edit's tail is there already, so that dropping it is a step too.
     let start = try content(path) + [UInt8](repeating: 0xEE, count: 700)

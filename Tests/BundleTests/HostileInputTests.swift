@@ -28,7 +28,9 @@ import Testing
   private func freeBytes() throws -> Set<Int> {
     let bundle = try Bundle(path: path)
     var used = Set(0..<12288)
-    for section in bundle.sections { used.formUnion(section.offset..<section.offset + section.storedSize) }
+    for section in bundle.sections {
+      used.formUnion(section.offset..<section.offset + section.storedSize)
+    }
     let table = bundle.tableExtent
     used.formUnion(table.offset..<table.end)
     var free: Set<Int> = []
@@ -40,7 +42,8 @@ import Testing
   @Test func everyFlippedBitIsFound() throws {
     let free = try freeBytes()
     #expect(!free.isEmpty)
-    // Of the wide zero areas between header and sections, every 31st byte; of everything else, each.
+    // Of the wide zero areas between header and sections, every 31st byte; of everything else,
+    // each.
     let isWide: (Int) -> Bool = {
       (64..<4096).contains($0) || (4224..<8192).contains($0) || (8320..<12288).contains($0)
     }
@@ -110,7 +113,9 @@ import Testing
       #expect(found.count == 1)
       #expect(found.first?.finding.contains("not a ctpack bundle") == true)
     }
-    let failure = #expect(throws: Failure.self) { try Bundle.audit(path: folder.file("no"), level: .fast) }
+    let failure = #expect(throws: Failure.self) {
+      try Bundle.audit(path: folder.file("no"), level: .fast)
+    }
     #expect(failure?.kind == .inputMissing)
   }
 }

@@ -82,7 +82,8 @@ import Testing
     // 1, 1 doesn't ascend; 3, 2 neither; 0, 1 is fine; bits beyond the last position must be 0.
     #expect(positions.unpack(ByteSlice([0b0101]), rows: 1, columns: 4) == nil)
     #expect(positions.unpack(ByteSlice([0b1011]), rows: 1, columns: 4) == nil)
-    #expect(positions.unpack(ByteSlice([0b0100]), rows: 1, columns: 4) == [true, true, false, false])
+    #expect(
+      positions.unpack(ByteSlice([0b0100]), rows: 1, columns: 4) == [true, true, false, false])
     #expect(positions.unpack(ByteSlice([0b1_0100]), rows: 1, columns: 4) == nil)
     #expect(KeptPositions(kept: 4, of: 4) == nil)
     #expect(KeptPositions(kept: 0, of: 4) == nil)
@@ -108,7 +109,8 @@ import Testing
     var scales: [UInt8] = []
     for value: Float16 in [1, 1] { scales.append(littleEndian: value.bitPattern) }
     let tensor = try StoredTensor.packed(
-      name: "w", shape: [2, 2], bits: 2, groupSize: 2, codes: ByteSlice(Planar.pack([0, 3], bits: 2)),
+      name: "w", shape: [2, 2], bits: 2, groupSize: 2,
+      codes: ByteSlice(Planar.pack([0, 3], bits: 2)),
       scales: ByteSlice(scales), mask: .bitmask(mask))
     #expect(try tensor.dequantized() == [-2, 0, 0, 1])
     #expect(tensor.descriptor.sparsityRatio == 0.5)

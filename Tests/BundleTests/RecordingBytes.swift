@@ -61,7 +61,8 @@ struct RecordingBytes: EditableBytes {
       }
       content.replaceSubrange(offset..<end, with: bytes)
     case .truncate(let size):
-      content = size <= content.count
+      content =
+        size <= content.count
         ? Array(content[..<size]) : content + [UInt8](repeating: 0, count: size - content.count)
     case .synchronize: break
     }

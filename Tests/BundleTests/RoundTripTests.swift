@@ -101,7 +101,8 @@ import Testing
     }
     #expect(throws: Failure.self) {
       try StoredTensor.packed(
-        name: "x", shape: [1, 64], bits: 5, groupSize: 64, codes: ByteSlice([]), scales: ByteSlice([]))
+        name: "x", shape: [1, 64], bits: 5, groupSize: 64, codes: ByteSlice([]),
+        scales: ByteSlice([]))
     }
   }
 }

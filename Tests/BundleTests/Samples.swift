@@ -31,7 +31,8 @@ enum Samples {
     scaleExponent: Int = 0, seed: Int
   ) throws -> StoredTensor {
     let groups = (columns + groupSize - 1) / groupSize
-    let zeros = symmetric ? nil : Planar.pack(codes(rows * groups, bits: bits, seed: seed + 1), bits: bits)
+    let zeros =
+      symmetric ? nil : Planar.pack(codes(rows * groups, bits: bits, seed: seed + 1), bits: bits)
     return try .packed(
       name: name, shape: [rows, columns], bits: bits, groupSize: groupSize,
       codes: ByteSlice(
@@ -55,7 +56,9 @@ enum Samples {
       mask: .bitmask(ByteSlice(Bitmask.pack(kept, rows: rows, columns: columns))))
   }
 
-  static func dense(_ name: String, shape: [Int], layout: PackingLayout, seed: Int) throws -> StoredTensor {
+  static func dense(_ name: String, shape: [Int], layout: PackingLayout, seed: Int) throws
+    -> StoredTensor
+  {
     var bytes: [UInt8] = []
     for i in 0..<shape.reduce(1, *) {
       let value = (Float(byte(seed, i)) - 128) / 32
@@ -68,13 +71,17 @@ enum Samples {
     return try .dense(name: name, shape: shape, layout: layout, values: ByteSlice(bytes))
   }
 
-  static func nm(_ name: String, rows: Int, columns: Int, kept: Int, of: Int, seed: Int) throws -> StoredTensor {
+  static func nm(_ name: String, rows: Int, columns: Int, kept: Int, of: Int, seed: Int) throws
+    -> StoredTensor
+  {
     let positions = KeptPositions(kept: kept, of: of)!
     var flags = [Bool](repeating: false, count: rows * columns)
     for row in 0..<rows {
       for start in stride(from: 0, to: columns, by: of) {
         let width = min(of, columns - start)
-        let order = (0..<width).sorted { byte(seed, row * columns + start + $0) < byte(seed, row * columns + start + $1) }
+        let order = (0..<width).sorted {
+          byte(seed, row * columns + start + $0) < byte(seed, row * columns + start + $1)
+        }
         for at in order.prefix(kept) { flags[row * columns + start + at] = true }
       }
     }
@@ -89,7 +96,9 @@ enum Samples {
   static func tensors() throws -> [StoredTensor] {
     [
       try packed("a.two", rows: 3, columns: 70, bits: 2, groupSize: 64, symmetric: false, seed: 1),
-      try packed("a.three", rows: 5, columns: 130, bits: 3, groupSize: 48, symmetric: false, scaleExponent: -3, seed: 2),
+      try packed(
+        "a.three", rows: 5, columns: 130, bits: 3, groupSize: 48, symmetric: false,
+        scaleExponent: -3, seed: 2),
       try packed("a.four", rows: 2, columns: 64, bits: 4, groupSize: 64, symmetric: true, seed: 3),
       try packed("a.eight", rows: 4, columns: 33, bits: 8, groupSize: 7, symmetric: false, seed: 4),
       try masked("m.three", rows: 4, columns: 100, bits: 3, groupSize: 32, seed: 5),
@@ -118,7 +127,8 @@ enum Samples {
 
   static var provenance: Provenance {
     Provenance(
-      baseModel: digest("model"), baseModelName: "tiny", tokenizer: SHA256Digest(hashing: tokenizer),
+      baseModel: digest("model"), baseModelName: "tiny",
+      tokenizer: SHA256Digest(hashing: tokenizer),
       data: [.init(role: "calibration", name: "text", sha256: digest("text"))],
       recipe: digest("recipe"), programVersion: "0", kernelClass: "plain",
       stages: [.init(name: "import", key: digest("key"))])
@@ -134,7 +144,9 @@ enum Samples {
   static func writer(_ path: String) throws -> BundleWriter {
     var writer = BundleWriter(path: path)
     for tensor in try tensors() {
-      writer.addTensor(tensor, origin: SectionOrigin(stage: digest("key"), inputs: [("checkpoint", digest("model"))]))
+      writer.addTensor(
+        tensor,
+        origin: SectionOrigin(stage: digest("key"), inputs: [("checkpoint", digest("model"))]))
     }
     writer.addPrompt(prompt("demo", weights: try writer.weightsDigest()))
     writer.add(.document(.tokenizer, bytes: tokenizer))
@@ -142,7 +154,10 @@ enum Samples {
     writer.add(.document(.recipe, bytes: ByteSlice(Array("name: sample\n".utf8))))
     writer.add(.provenance(provenance))
     writer.add(.evidence([evidence, evidence, evidence]))
-    writer.add(.events([EventRecord(stage: "compress", tensor: "a.two", kind: "damping-raised", detail: ["to": 0.1])]))
+    writer.add(
+      .events([
+        EventRecord(stage: "compress", tensor: "a.two", kind: "damping-raised", detail: ["to": 0.1])
+      ]))
     return writer
   }
 

@@ -32,7 +32,8 @@ import Testing
     let folder = try TemporaryFolder()
     let made = unsafe mkfifo(folder.file("pipe"), 0o600)
     try #require(made == 0)
-    for path in [folder.file("none"), folder.path, folder.file("pipe"), folder.file("none/deeper")] {
+    for path in [folder.file("none"), folder.path, folder.file("pipe"), folder.file("none/deeper")]
+    {
       let failure = #expect(throws: Failure.self) { try MappedFile(path: path) }
       #expect(failure?.kind == .inputMissing)
       #expect(failure?.file == path)
@@ -81,7 +82,9 @@ import Testing
       try AtomicFile.write("old", to: folder.file("a"))
       signal(SIGXFSZ, SIG_IGN)
       var limit = rlimit(rlim_cur: 4096, rlim_max: 4096)
-      guard unsafe setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0 else { exit(2) }
+      guard unsafe setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0 else {
+        exit(2)
+      }
       do {
         try AtomicFile.write([UInt8](repeating: 1, count: 8192), to: folder.file("a"))
         exit(3)

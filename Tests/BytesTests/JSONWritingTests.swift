@@ -3,7 +3,8 @@ import Testing
 
 @Suite struct JSONWritingTests {
   @Test func canonicalFormIsSortedAndTight() throws {
-    let value = try JSON(parsing: #"{ "b": [1.0, 2, -0.5], "a\u0001\t\"\\": "é/\u007f", "": null }"#)
+    let value = try JSON(
+      parsing: #"{ "b": [1.0, 2, -0.5], "a\u0001\t\"\\": "é/\u007f", "": null }"#)
     #expect(
       value.canonicalText
         == "{\"\":null,\"a\\u0001\\t\\\"\\\\\":\"é/\u{7F}\",\"b\":[1.0,2,-0.5]}")
@@ -21,7 +22,8 @@ import Testing
     (0.1, "0.1"), (1.0, "1.0"), (-0.0, "-0.0"), (1e15, "1000000000000000.0"), (1e16, "1e+16"),
     (1.2345678901234568e16, "1.2345678901234568e+16"),
     (9_007_199_254_740_992, "9007199254740992.0"), (1e22, "1e+22"), (0.0001, "0.0001"),
-    (0.00001, "1e-05"), (Double.leastNonzeroMagnitude, "5e-324"), (1.7976931348623157e308, "1.7976931348623157e+308"),
+    (0.00001, "1e-05"), (Double.leastNonzeroMagnitude, "5e-324"),
+    (1.7976931348623157e308, "1.7976931348623157e+308"),
     (-1.5e16, "-1.5e+16"), (1e100, "1e+100"),
   ])
   func doublesHaveOneText(value: Double, text: String) throws {

@@ -27,9 +27,12 @@ extension Bundle {
     if level == .none { return problems }
     problems += checkZeros()
     let damaged = checkHashes()
-    problems += damaged.map { Problem(at: sections[$0].label, "its XXH3-128 doesn't match its bytes") }
+    problems += damaged.map {
+      Problem(at: sections[$0].label, "its XXH3-128 doesn't match its bytes")
+    }
     if level == .full {
-      // A section whose bytes are wrong is reported once, not again for everything that follows from it.
+      // A section whose bytes are wrong is reported once, not again for everything that follows
+      // from it.
       problems += checkMeaning(skipping: Set(damaged))
     }
     return problems

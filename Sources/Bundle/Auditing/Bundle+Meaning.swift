@@ -77,7 +77,8 @@ extension Bundle {
     return []
   }
 
-  /// Parts and sizes of every tensor, its mask against its survivors, and zero padding inside its packing.
+  /// Parts and sizes of every tensor, its mask against its survivors, and zero padding inside its
+  /// packing.
   private func checkTensors(skipping unreadable: Set<String>) -> [Problem] {
     var problems: [Problem] = []
     for descriptor in descriptors where !unreadable.contains(descriptor.name) {

@@ -10,7 +10,8 @@
 ///         │ sections, tables, free space │ in any order, all accounted for by the table
 ///         └──────────────────────────────┘
 public enum ContainerLayout {
-  /// 0x89 so that it is no text, CR LF so that a text-mode copy shows, and the DOS end-of-file character.
+  /// 0x89 so that it is no text, CR LF so that a text-mode copy shows, and the DOS end-of-file
+  /// character.
   static let magic: [UInt8] = [0x89, 0x43, 0x54, 0x50, 0x4B, 0x0D, 0x0A, 0x1A]
   public static let majorVersion: UInt16 = 1
   public static let minorVersion: UInt16 = 0

@@ -29,7 +29,8 @@ struct Header: Equatable {
 
   init() {}
 
-  /// `bytes` begins where the file begins. The hash is checked before anything else but magic and version.
+  /// `bytes` begins where the file begins. The hash is checked before anything else but magic and
+  /// version.
   init(parsing bytes: ByteSlice, file: String) throws(Failure) {
     func invalid(_ place: String, _ finding: String, _ advice: String? = nil) -> Failure {
       Failure(.invalidData, file: file, at: place, finding, advice: advice)
@@ -54,13 +55,18 @@ struct Header: Equatable {
         "header", "container version \(major).\(minor), this program reads version 1",
         "use a newer ctpack")
     }
-    guard size == ContainerLayout.headerSize else { throw invalid("header", "header size \(size), not 64") }
+    guard size == ContainerLayout.headerSize else {
+      throw invalid("header", "header size \(size), not 64")
+    }
     guard read == 0 else {
       throw invalid(
-        "header", "needs feature \(read.trailingZeroBitCount) to be read, which this program doesn't know",
+        "header",
+        "needs feature \(read.trailingZeroBitCount) to be read, which this program doesn't know",
         "use a newer ctpack")
     }
-    guard reserved.array.allSatisfy({ $0 == 0 }) else { throw invalid("header", "reserved bytes aren't zero") }
+    guard reserved.array.allSatisfy({ $0 == 0 }) else {
+      throw invalid("header", "reserved bytes aren't zero")
+    }
     minorVersion = minor
     readFlags = read
     writeFlags = write

@@ -1,6 +1,7 @@
 import Bytes
 
-/// One entry of the section table: where a section stands, how it is stored, and what it must hash to.
+/// One entry of the section table: where a section stands, how it is stored, and what it must hash
+/// to.
 public struct Section: Sendable, Equatable {
   /// The type as stored; `type` is nil for one this version doesn't know.
   public var typeID: UInt16

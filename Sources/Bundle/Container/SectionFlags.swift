@@ -17,7 +17,8 @@ public struct SectionFlags: Sendable, Hashable {
   public static let survivorsOnly: UInt16 = 1 << 0
   /// Read: who doesn't know the section's *type* must refuse the whole bundle.
   public static let typeNeededToRead: UInt16 = 1 << 15
-  /// Write: the section was made for the tensors as they are; who changes tensors must drop it first.
+  /// Write: the section was made for the tensors as they are; who changes tensors must drop it
+  /// first.
   public static let boundToWeights: UInt16 = 1 << 0
   /// Write: who doesn't know the section's *type* must not change the bundle.
   public static let typeNeededToWrite: UInt16 = 1 << 15

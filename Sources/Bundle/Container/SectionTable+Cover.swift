@@ -8,7 +8,10 @@ extension SectionTable {
   /// The used extents in file order, the table's own among them, each with its required alignment.
   private func extents(table: Extent) -> [(extent: Extent, alignment: Int, label: String)] {
     var extents = sections.filter { $0.storedSize > 0 }.map {
-      (extent: Extent(offset: $0.offset, size: $0.storedSize), alignment: $0.alignment, label: $0.label)
+      (
+        extent: Extent(offset: $0.offset, size: $0.storedSize), alignment: $0.alignment,
+        label: $0.label
+      )
     }
     extents += free.map { ($0, 1, "free extent") }
     extents.append((table, ContainerLayout.tableAlignment, "section table"))
@@ -17,7 +20,8 @@ extension SectionTable {
     }
   }
 
-  /// Throws where extents overlap, lie outside the body, or leave a gap that alignment doesn't explain.
+  /// Throws where extents overlap, lie outside the body, or leave a gap that alignment doesn't
+  /// explain.
   func checkCover(record: CommitRecord, file: String) throws(Failure) {
     func invalid(_ offset: Int, _ finding: String) -> Failure {
       Failure(.invalidData, file: file, at: "byte \(offset)", finding)
@@ -30,7 +34,8 @@ extension SectionTable {
     var end = ContainerLayout.bodyOffset
     for (extent, alignment, label) in extents(table: record.table) {
       guard extent.offset >= end else {
-        throw invalid(extent.offset, "\(label) overlaps what stands before it, which ends at \(end)")
+        throw invalid(
+          extent.offset, "\(label) overlaps what stands before it, which ends at \(end)")
       }
       guard extent.offset - end < alignment else {
         throw invalid(end, "\(extent.offset - end) bytes before \(label) belong to nothing")

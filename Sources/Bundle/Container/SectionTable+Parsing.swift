@@ -13,7 +13,8 @@ extension SectionTable {
       let textSize = bytes.integer(at: 24, as: UInt64.self).flatMap(Int.init(exactly:))
     else { throw invalid("byte 0", "it doesn't begin as a section table") }
     guard generation == record.generation else {
-      throw invalid("byte 8", "generation \(generation), its commit record says \(record.generation)")
+      throw invalid(
+        "byte 8", "generation \(generation), its commit record says \(record.generation)")
     }
     guard count <= ContainerLayout.maximumSections, freeCount <= ContainerLayout.maximumFreeExtents,
       textSize <= ContainerLayout.maximumTableSize
@@ -56,12 +57,16 @@ extension SectionTable {
 }
 
 extension Section {
-  fileprivate init(parsing entry: ByteSlice, texts: ByteSlice, textOffset: inout Int) throws(Failure) {
+  fileprivate init(parsing entry: ByteSlice, texts: ByteSlice, textOffset: inout Int)
+    throws(Failure)
+  {
     func invalid(_ finding: String, _ place: String? = nil) -> Failure {
       Failure(.invalidData, at: place, finding)
     }
     func number<T: FixedWidthInteger>(_ offset: Int, _ type: T.Type) throws(Failure) -> T {
-      guard let value = entry.integer(at: offset, as: type) else { throw invalid("it is too short") }
+      guard let value = entry.integer(at: offset, as: type) else {
+        throw invalid("it is too short")
+      }
       return value
     }
     func size(_ offset: Int) throws(Failure) -> Int {
@@ -71,14 +76,16 @@ extension Section {
       return value
     }
     func text(_ count: UInt32, limit: Int, _ what: String) throws(Failure) -> ByteSlice {
-      guard Int(count) <= limit, let slice = texts.slice(textOffset..<textOffset + Int(count)) else {
+      guard Int(count) <= limit, let slice = texts.slice(textOffset..<textOffset + Int(count))
+      else {
         throw invalid("its \(what) of \(count) bytes is too long")
       }
       textOffset += Int(count)
       return slice
     }
 
-    let nameBytes = try text(try number(12, UInt32.self), limit: ContainerLayout.maximumNameSize, "name")
+    let nameBytes = try text(
+      try number(12, UInt32.self), limit: ContainerLayout.maximumNameSize, "name")
     guard let name = String(validating: nameBytes.array, as: UTF8.self), !name.isEmpty,
       name.unicodeScalars.allSatisfy({ $0.value >= 32 && $0.value != 127 })
     else { throw invalid("its name is empty, not UTF-8 or holds control characters") }
@@ -111,7 +118,9 @@ extension Section {
       throw invalid("alignment 2^\(shift) is out of range", "\"\(name)\"")
     }
     alignment = 1 << shift
-    guard try number(20, UInt32.self) == 0 else { throw invalid("reserved bytes aren't zero", "\"\(name)\"") }
+    guard try number(20, UInt32.self) == 0 else {
+      throw invalid("reserved bytes aren't zero", "\"\(name)\"")
+    }
     offset = try size(24)
     storedSize = try size(32)
     rawSize = try size(40)

@@ -22,7 +22,8 @@ enum Zstandard {
     return failed ? nil : compressed
   }
 
-  /// The content of exactly one frame of exactly `size` bytes; throws a clause that says what is wrong.
+  /// The content of exactly one frame of exactly `size` bytes; throws a clause that says what is
+  /// wrong.
   static func decompress(_ bytes: ByteSlice, size: Int) throws(Failure) -> [UInt8] {
     var finding: String?
     let content = unsafe bytes.withUnsafeBytes { source -> [UInt8] in

@@ -46,7 +46,8 @@ public struct EvidenceRecord: Sendable, Equatable {
   }
 
   private static let known: Set<String> = [
-    "protocol", "text", "text_sha256", "model", "model_sha256", "prompt", "ppl", "ppl_stderr", "nll",
+    "protocol", "text", "text_sha256", "model", "model_sha256", "prompt", "ppl", "ppl_stderr",
+    "nll",
     "scored_tokens", "tokens", "windows",
   ]
 
@@ -85,7 +86,8 @@ public struct EvidenceRecord: Sendable, Equatable {
     scoredTokens = try json.required("scored_tokens", as: Int.self)
     tokens = try json.required("tokens", as: Int.self)
     windows = try json.required("windows", as: Int.self)
-    guard ppl > 0, pplStandardError >= 0, scoredTokens >= 0, tokens >= scoredTokens, windows >= 0 else {
+    guard ppl > 0, pplStandardError >= 0, scoredTokens >= 0, tokens >= scoredTokens, windows >= 0
+    else {
       throw Failure(.invalidData, "a perplexity or a count that can't be")
     }
     other = [:]

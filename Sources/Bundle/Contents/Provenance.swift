@@ -67,11 +67,14 @@ public struct Provenance: Sendable, Equatable {
     object["base_model_name"] = baseModelName.map { .string($0) }
     object["tokenizer"] = tokenizer.map { .string($0.hex) }
     object["data"] = .array(
-      data.map { ["role": .string($0.role), "name": .string($0.name), "sha256": .string($0.sha256.hex)] })
+      data.map {
+        ["role": .string($0.role), "name": .string($0.name), "sha256": .string($0.sha256.hex)]
+      })
     object["recipe"] = recipe.map { .string($0.hex) }
     object["program_version"] = .string(programVersion)
     object["kernel_class"] = .string(kernelClass)
-    object["stages"] = .array(stages.map { ["name": .string($0.name), "key": .string($0.key.hex)] })
+    object["stages"] = .array(
+      stages.map { ["name": .string($0.name), "key": .string($0.key.hex)] })
     return .object(object)
   }
 
@@ -83,7 +86,8 @@ public struct Provenance: Sendable, Equatable {
       return digest
     }
     baseModel = try needed(json, "base_model")
-    baseModelName = try json["base_model_name"] == nil ? nil : json.required("base_model_name", as: String.self)
+    baseModelName =
+      try json["base_model_name"] == nil ? nil : json.required("base_model_name", as: String.self)
     tokenizer = try json.digest("tokenizer")
     data = []
     for entry in try json.required("data", as: [JSON].self) {

@@ -28,7 +28,8 @@ extension StoredTensor {
     }
   }
 
-  /// Integer codes in row-major order: of all weights, or of the survivors where masked. Empty for dense tensors.
+  /// Integer codes in row-major order: of all weights, or of the survivors where masked. Empty for
+  /// dense tensors.
   public func unpackedCodes() -> [UInt8] {
     guard let codes, descriptor.isPacked else { return [] }
     let (rows, columns, bits) = (descriptor.rows, descriptor.columns, descriptor.bits)

@@ -25,7 +25,8 @@ public struct StoredTensor: Sendable {
   }
 
   /// A quantized matrix. `shape`: [rows, columns]. `codes`: planar, per row, or, with a mask, the
-  /// survivors flattened. `scales`: f16 [rows, groups]. `zeros`: planar over [rows · groups], nil for
+  /// survivors flattened. `scales`: f16 [rows, groups]. `zeros`: planar over [rows · groups], nil
+  /// for
   /// symmetric grids. Throws `invalidData` where a size doesn't follow from the shape.
   public static func packed(
     name: String, shape: [Int], bits: Int, groupSize: Int, codes: ByteSlice, scales: ByteSlice,
@@ -44,7 +45,8 @@ public struct StoredTensor: Sendable {
     return tensor
   }
 
-  /// A tensor of plain numbers. `layout`: f32, f16 or bf16. `values`: row-major, or the survivors of `mask`.
+  /// A tensor of plain numbers. `layout`: f32, f16 or bf16. `values`: row-major, or the survivors
+  /// of `mask`.
   public static func dense(
     name: String, shape: [Int], layout: PackingLayout, values: ByteSlice, mask: Mask? = nil
   ) throws(Failure) -> StoredTensor {
@@ -69,7 +71,8 @@ public struct StoredTensor: Sendable {
         let found = bytes.map { "\($0.count) bytes" } ?? "none"
         let wanted = size.map { "\($0) bytes" } ?? "none"
         throw Failure(
-          .invalidData, at: "tensor \"\(descriptor.name)\"", "\(part): \(found), its shape needs \(wanted)")
+          .invalidData, at: "tensor \"\(descriptor.name)\"",
+          "\(part): \(found), its shape needs \(wanted)")
       }
     }
     let isPacked = descriptor.isPacked

@@ -1,6 +1,7 @@
 import Bytes
 
-/// How a tensor is stored, without its bytes. Shapes are row-major, [out, in] like the checkpoint's.
+/// How a tensor is stored, without its bytes. Shapes are row-major, [out, in] like the
+/// checkpoint's.
 public struct TensorDescriptor: Sendable, Equatable {
   public var name: String
   public var shape: [Int]
@@ -51,7 +52,8 @@ public struct TensorDescriptor: Sendable, Equatable {
 extension TensorDescriptor {
   static let maximumElements = 1 << 40
 
-  /// Throws `invalidData` unless every derived number is in range. To be called before any of them is used.
+  /// Throws `invalidData` unless every derived number is in range. To be called before any of them
+  /// is used.
   func validate() throws(Failure) {
     func invalid(_ finding: String) -> Failure {
       Failure(.invalidData, at: "tensor \"\(name)\"", finding)
@@ -62,12 +64,18 @@ extension TensorDescriptor {
     var elements = 1
     for dimension in shape {
       let (product, overflowed) = elements.multipliedReportingOverflow(by: dimension)
-      guard !overflowed, product <= Self.maximumElements else { throw invalid("shape \(shape) is too large") }
+      guard !overflowed, product <= Self.maximumElements else {
+        throw invalid("shape \(shape) is too large")
+      }
       elements = product
     }
-    guard layout.bits == bits else { throw invalid("\(bits) bits don't go with layout \(layout.label)") }
+    guard layout.bits == bits else {
+      throw invalid("\(bits) bits don't go with layout \(layout.label)")
+    }
     if isPacked {
-      guard shape.count == 2 else { throw invalid("packed tensors have two dimensions, not \(shape.count)") }
+      guard shape.count == 2 else {
+        throw invalid("packed tensors have two dimensions, not \(shape.count)")
+      }
       guard groupSize >= 1, groupSize <= columns else {
         throw invalid("group size \(groupSize) for \(columns) columns")
       }
@@ -129,7 +137,9 @@ extension TensorDescriptor {
       let shape = try attributes.required("shape", as: [JSON].self)
       name = section.name
       self.shape = shape.compactMap(\.int)
-      guard self.shape.count == shape.count else { throw invalid("its shape isn't a list of integers") }
+      guard self.shape.count == shape.count else {
+        throw invalid("its shape isn't a list of integers")
+      }
       self.layout = layout
       self.bits = bits
       groupSize = 0

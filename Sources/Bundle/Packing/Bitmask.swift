@@ -45,7 +45,8 @@ public enum Bitmask {
   /// How many bits are set anywhere.
   public static func population(_ mask: ByteSlice) -> Int {
     mask.words(UInt64.self).reduce(0) { $0 + $1.nonzeroBitCount }
-      + (mask.count % 8 == 0 ? 0 : mask.array.suffix(mask.count % 8).reduce(0) { $0 + $1.nonzeroBitCount })
+      + (mask.count % 8 == 0
+        ? 0 : mask.array.suffix(mask.count % 8).reduce(0) { $0 + $1.nonzeroBitCount })
   }
 
   /// Whether every bit beyond the last column is 0.

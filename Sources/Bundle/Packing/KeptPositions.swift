@@ -1,6 +1,7 @@
 import Bytes
 
-/// n:m sparsity: of every `m` neighbouring columns of a row, `n` are kept, and their positions are listed.
+/// n:m sparsity: of every `m` neighbouring columns of a row, `n` are kept, and their positions are
+/// listed.
 ///
 /// A position (0..<m) takes ceil(log2 m) bits; positions follow each other without gaps, least
 /// significant bit first, ascending inside a group, groups in row-major order. A short last group
@@ -39,7 +40,8 @@ public struct KeptPositions: Sendable, Equatable {
     return overflowed || bits > Int.max - 7 ? nil : (bits + 7) / 8
   }
 
-  /// The list for `flags` ([rows · columns]); nil where some group doesn't keep exactly as many as it should.
+  /// The list for `flags` ([rows · columns]); nil where some group doesn't keep exactly as many as
+  /// it should.
   public func pack(_ flags: [Bool], rows: Int, columns: Int) -> [UInt8]? {
     precondition(flags.count == rows * columns, "\(flags.count) flags for \(rows) × \(columns)")
     var bits = BitWriter()

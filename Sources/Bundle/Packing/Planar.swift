@@ -5,8 +5,10 @@ import Bytes
 /// Planes instead of a bit stream, so that a kernel unpacks a block with a few shifts and masks:
 /// - 8 bits, 64 bytes: byte i = code i
 /// - 4 bits, 32 bytes: byte i = code i | code (32 + i) << 4
-/// - 2 bits, 16 bytes: byte i = code i | code (16 + i) << 2 | code (32 + i) << 4 | code (48 + i) << 6
-/// - 3 bits, 24 bytes: the low two bits as 2-bit block, then 8 bytes with bit i = high bit of code i
+/// - 2 bits, 16 bytes: byte i = code i | code (16 + i) << 2 | code (32 + i) << 4 | code (48 + i) <<
+///   6
+/// - 3 bits, 24 bytes: the low two bits as 2-bit block, then 8 bytes with bit i = high bit of code
+///   i
 public enum Planar {
   public static let blockSize = 64
 
@@ -17,7 +19,8 @@ public enum Planar {
   public static func size(count: Int, bits: Int) -> Int? {
     let (rounded, overflowed) = count.addingReportingOverflow(blockSize - 1)
     guard count >= 0, !overflowed else { return nil }
-    let (size, tooLarge) = (rounded / blockSize).multipliedReportingOverflow(by: blockBytes(bits: bits))
+    let (size, tooLarge) = (rounded / blockSize).multipliedReportingOverflow(
+      by: blockBytes(bits: bits))
     return tooLarge ? nil : size
   }
 
@@ -45,7 +48,8 @@ public enum Planar {
     return packed
   }
 
-  private static func appendBlock(_ block: ArraySlice<UInt8>, _ bits: Int, _ packed: inout [UInt8]) {
+  private static func appendBlock(_ block: ArraySlice<UInt8>, _ bits: Int, _ packed: inout [UInt8])
+  {
     var codes = [UInt8](repeating: 0, count: blockSize)
     for (i, code) in block.enumerated() {
       precondition(bits == 8 || code < 1 << UInt8(bits), "code \(code) doesn't fit \(bits) bits")
@@ -66,10 +70,12 @@ public enum Planar {
     }
   }
 
-  /// The first `count` codes of a run of blocks. Precondition: `packed` holds at least `size(count:bits:)` bytes.
+  /// The first `count` codes of a run of blocks. Precondition: `packed` holds at least
+  /// `size(count:bits:)` bytes.
   public static func unpack(_ packed: ByteSlice, count: Int, bits: Int) -> [UInt8] {
     precondition(PackingLayout.planar(bits: bits) != nil, "no planar layout of \(bits) bits")
-    precondition(packed.count >= size(count: count, bits: bits) ?? .max, "packed codes are too short")
+    precondition(
+      packed.count >= size(count: count, bits: bits) ?? .max, "packed codes are too short")
     let bytes = packed.array
     let width = blockBytes(bits: bits)
     return [UInt8](count: count) { index in
@@ -91,7 +97,7 @@ public enum Planar {
   }
 }
 
-extension Array<UInt8> {
+extension [UInt8] {
   /// `count` bytes made one by one.
   fileprivate init(count: Int, _ make: (Int) -> UInt8) {
     self = []

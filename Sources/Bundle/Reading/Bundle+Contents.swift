@@ -101,7 +101,8 @@ extension Bundle {
   ) throws(Failure) -> [T] {
     guard let json = try json(type) else { return [] }
     guard let array = json.array else {
-      throw Failure(.invalidData, file: path, at: "\(type)", "expected an array, found \(json.kindName)")
+      throw Failure(
+        .invalidData, file: path, at: "\(type)", "expected an array, found \(json.kindName)")
     }
     var records: [T] = []
     for (index, entry) in array.enumerated() {

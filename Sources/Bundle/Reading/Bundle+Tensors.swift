@@ -24,7 +24,8 @@ extension Bundle {
   /// where a part is missing, superfluous or not of the size that the shape asks for.
   public func tensor(named name: String) throws(Failure) -> StoredTensor? {
     let place = "tensor \"\(name)\""
-    guard let values = section(.tensorCodes, named: name) ?? section(.tensorDense, named: name) else {
+    guard let values = section(.tensorCodes, named: name) ?? section(.tensorDense, named: name)
+    else {
       return nil
     }
     func part(_ type: SectionType, _ layouts: PackingLayout...) throws(Failure) -> ByteSlice? {
@@ -59,7 +60,9 @@ extension Bundle {
 
   /// Stored bits of all tensors (codes, scales, zeros, masks) per weight; 0 without tensors.
   public var bitsPerWeight: Double {
-    let bytes = sections.filter { SectionType.isTensorPart($0.typeID) }.reduce(0) { $0 + $1.storedSize }
+    let bytes = sections.filter { SectionType.isTensorPart($0.typeID) }.reduce(0) {
+      $0 + $1.storedSize
+    }
     return parameters == 0 ? 0 : Double(bytes) * 8 / Double(parameters)
   }
 }

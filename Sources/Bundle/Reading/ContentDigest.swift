@@ -1,6 +1,7 @@
 import Bytes
 
-/// Digests of what a bundle says, whatever order, codec or generation it is stored in: a bundle with
+/// Digests of what a bundle says, whatever order, codec or generation it is stored in: a bundle
+/// with
 /// an appended prompt and its compacted form have the same.
 enum ContentDigest {
   /// SHA-256 over `label`, a newline, and per section in the table's order: type u16, layout u16,
@@ -11,7 +12,8 @@ enum ContentDigest {
     hasher.update(label + "\n")
     for section in sections.sorted(by: Section.precedes) {
       let name = Array(section.name.utf8)
-      let attributes = section.attributes.isEmpty ? [] : JSON.object(section.attributes).canonicalBytes
+      let attributes =
+        section.attributes.isEmpty ? [] : JSON.object(section.attributes).canonicalBytes
       var bytes: [UInt8] = []
       bytes.append(littleEndian: section.typeID)
       bytes.append(littleEndian: section.layoutID)

@@ -32,7 +32,8 @@ struct OpenedContainer {
     }
     records.sort { $0.generation > $1.generation }
     guard let newest = records.first else {
-      let why = complaints.isEmpty ? "both are empty or unfinished" : complaints.joined(separator: "; ")
+      let why =
+        complaints.isEmpty ? "both are empty or unfinished" : complaints.joined(separator: "; ")
       throw Failure(.invalidData, file: file, at: "commit records", "none is valid: \(why)")
     }
     if records.count == 2, newest.generation - records[1].generation != 1 {

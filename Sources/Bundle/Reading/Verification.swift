@@ -13,7 +13,8 @@ public struct Problem: Sendable, Equatable, CustomStringConvertible {
   public enum Severity: String, Sendable {
     /// The bundle isn't what it should be.
     case error
-    /// Nothing is wrong, but something happened: an unfinished edit that left the old state in force.
+    /// Nothing is wrong, but something happened: an unfinished edit that left the old state in
+    /// force.
     case note
   }
   public var severity: Severity

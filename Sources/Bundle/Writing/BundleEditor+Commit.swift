@@ -35,7 +35,8 @@ extension BundleEditor {
       free: gaps(between: change.kept, holding: change.free, end: start)
     ).bytes
     guard table.count <= ContainerLayout.maximumTableSize else {
-      throw Failure(.invalidData, file: path, "its section table grew too large", advice: "compact it")
+      throw Failure(
+        .invalidData, file: path, "its section table grew too large", advice: "compact it")
     }
     let tableOffset = try place(ContainerLayout.tableAlignment)
     tail += table

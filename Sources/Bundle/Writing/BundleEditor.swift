@@ -1,8 +1,11 @@
 import Bytes
 
-/// Changes a bundle in place: new sections and a new table go behind the committed content, then one
-/// commit record flips. Nothing that the old state needs is ever overwritten, so a crash at any byte
-/// leaves the old bundle or the new one; the cost is what is added plus the table, never the weights.
+/// Changes a bundle in place: new sections and a new table go behind the committed content, then
+/// one
+/// commit record flips. Nothing that the old state needs is ever overwritten, so a crash at any
+/// byte
+/// leaves the old bundle or the new one; the cost is what is added plus the table, never the
+/// weights.
 public enum BundleEditor {
   /// Which section to drop.
   public struct Key: Sendable, Hashable {
@@ -49,7 +52,8 @@ public enum BundleEditor {
     let opened = try OpenedContainer(file: path, size: size) {
       (offset, count) throws(Failure) in
       let end = min(offset + count, size)
-      return offset >= end ? ByteSlice([]) : ByteSlice(try file.read(at: offset, count: end - offset))
+      return offset >= end
+        ? ByteSlice([]) : ByteSlice(try file.read(at: offset, count: end - offset))
     }
     try checkMayWrite(opened, path)
     let (generation, overflowed) = opened.record.generation.addingReportingOverflow(1)
@@ -62,17 +66,23 @@ public enum BundleEditor {
     free.append(opened.record.table)
     for key in removing {
       guard let at = kept.firstIndex(where: { $0.isSame(type: key.type.rawValue, name: key.name) })
-      else { throw Failure(.usage, file: path, "there is no \(key.type) \"\(key.name)\" to remove") }
+      else {
+        throw Failure(.usage, file: path, "there is no \(key.type) \"\(key.name)\" to remove")
+      }
       release(kept.remove(at: at), &free)
     }
     var encoded: [EncodedSection] = []
     for section in adding {
-      if let at = kept.firstIndex(where: { $0.isSame(type: section.type.rawValue, name: section.name) }) {
+      if let at = kept.firstIndex(where: {
+        $0.isSame(type: section.type.rawValue, name: section.name)
+      }) {
         release(kept.remove(at: at), &free)
       }
-      guard !encoded.contains(where: {
-        $0.section.isSame(type: section.type.rawValue, name: section.name)
-      }) else {
+      guard
+        !encoded.contains(where: {
+          $0.section.isSame(type: section.type.rawValue, name: section.name)
+        })
+      else {
         throw Failure(.internalError, file: path, at: "section \"\(section.name)\"", "added twice")
       }
       encoded.append(try EncodedSection(section))
@@ -80,11 +90,14 @@ public enum BundleEditor {
     try checkBound(opened.table.sections, kept, encoded, path)
     encoded.sort { Section.precedes($0.section, $1.section) }
     return try commit(
-      &file, opened, Change(generation: generation, kept: kept, added: encoded, free: free), size, path)
+      &file, opened, Change(generation: generation, kept: kept, added: encoded, free: free), size,
+      path)
   }
 
   private static func release(_ section: Section, _ free: inout [Extent]) {
-    if section.storedSize > 0 { free.append(Extent(offset: section.offset, size: section.storedSize)) }
+    if section.storedSize > 0 {
+      free.append(Extent(offset: section.offset, size: section.storedSize))
+    }
   }
 
   /// Refuses to change a bundle that says it needs more understanding than this program has.

@@ -1,6 +1,7 @@
 import Bytes
 
-/// Writes a new bundle in canonical form: sections in the table's order, generation 1, nothing between
+/// Writes a new bundle in canonical form: sections in the table's order, generation 1, nothing
+/// between
 /// them but the zeros that alignment asks for. The same sections give the same bytes in whatever
 /// order they are added. The file appears complete or not at all.
 public struct BundleWriter: ~Copyable {

@@ -80,7 +80,8 @@ public struct NewSection: Sendable {
     attributes["made_by"] = origin?.json
     let flags = SectionFlags(read: descriptor.sparsity == nil ? 0 : SectionFlags.survivorsOnly)
     let parts: [(SectionType, PackingLayout, ByteSlice?)] = [
-      (.tensorDense, descriptor.layout, tensor.dense), (.tensorCodes, descriptor.layout, tensor.codes),
+      (.tensorDense, descriptor.layout, tensor.dense),
+      (.tensorCodes, descriptor.layout, tensor.codes),
       (.tensorScales, .f16, tensor.scales), (.tensorZeros, descriptor.layout, tensor.zeros),
       (.tensorMask, .bitmask, tensor.mask), (.tensorIndex, .nm, tensor.index),
     ]
@@ -88,7 +89,8 @@ public struct NewSection: Sendable {
       guard let bytes else { return nil }
       let holdsValues = type == .tensorDense || type == .tensorCodes
       return NewSection(
-        type: type, layout: layout, name: descriptor.name, attributes: holdsValues ? attributes : [:],
+        type: type, layout: layout, name: descriptor.name,
+        attributes: holdsValues ? attributes : [:],
         bytes: bytes, flags: holdsValues ? flags : SectionFlags(), policy: policy)
     }
   }
@@ -108,7 +110,9 @@ struct EncodedSection {
     guard !name.isEmpty, name.count <= ContainerLayout.maximumNameSize,
       new.name.unicodeScalars.allSatisfy({ $0.value >= 32 && $0.value != 127 })
     else { throw wrong("its name is empty, too long or holds control characters") }
-    guard new.type.allows(new.layout) else { throw wrong("a \(new.type) can't be \(new.layout.label)") }
+    guard new.type.allows(new.layout) else {
+      throw wrong("a \(new.type) can't be \(new.layout.label)")
+    }
     let compressed = Self.compressed(new)
     stored = compressed ?? new.bytes
     section = Section(
@@ -144,7 +148,8 @@ struct EncodedSection {
 
   /// A page for what is large and mapped, 64 bytes for the rest.
   private static func alignment(_ type: SectionType, _ size: Int, _ compressed: Bool) -> Int {
-    !compressed && SectionType.isTensorPart(type.rawValue) && size >= ContainerLayout.pageAlignedFrom
+    !compressed && SectionType.isTensorPart(type.rawValue)
+      && size >= ContainerLayout.pageAlignedFrom
       ? ContainerLayout.pageSize : ContainerLayout.tableAlignment
   }
 }

@@ -45,7 +45,9 @@ extension JSON {
   /// The member `key`, or `invalidData` that names it.
   public func required(_ key: String, file: String? = nil) throws(Failure) -> JSON {
     guard let object else {
-      throw Failure(.invalidData, file: file, at: "key \"\(key)\"", "expected inside an object, found \(kindName)")
+      throw Failure(
+        .invalidData, file: file, at: "key \"\(key)\"",
+        "expected inside an object, found \(kindName)")
     }
     guard let value = object[key] else {
       throw Failure(.invalidData, file: file, at: "key \"\(key)\"", "is missing")
@@ -59,27 +61,39 @@ extension JSON {
     let value = try required(key, file: file)
     guard let result = read(value) else {
       throw Failure(
-        .invalidData, file: file, at: "key \"\(key)\"", "expected \(expected), found \(value.kindName)")
+        .invalidData, file: file, at: "key \"\(key)\"",
+        "expected \(expected), found \(value.kindName)")
     }
     return result
   }
 
-  public func required(_ key: String, as type: String.Type, file: String? = nil) throws(Failure) -> String {
+  public func required(_ key: String, as type: String.Type, file: String? = nil) throws(Failure)
+    -> String
+  {
     try typed(key, file, "a string", \.string)
   }
-  public func required(_ key: String, as type: Int.Type, file: String? = nil) throws(Failure) -> Int {
+  public func required(_ key: String, as type: Int.Type, file: String? = nil) throws(Failure) -> Int
+  {
     try typed(key, file, "an integer", \.int)
   }
-  public func required(_ key: String, as type: Double.Type, file: String? = nil) throws(Failure) -> Double {
+  public func required(_ key: String, as type: Double.Type, file: String? = nil) throws(Failure)
+    -> Double
+  {
     try typed(key, file, "a number", \.double)
   }
-  public func required(_ key: String, as type: Bool.Type, file: String? = nil) throws(Failure) -> Bool {
+  public func required(_ key: String, as type: Bool.Type, file: String? = nil) throws(Failure)
+    -> Bool
+  {
     try typed(key, file, "a boolean", \.bool)
   }
-  public func required(_ key: String, as type: [JSON].Type, file: String? = nil) throws(Failure) -> [JSON] {
+  public func required(_ key: String, as type: [JSON].Type, file: String? = nil) throws(Failure)
+    -> [JSON]
+  {
     try typed(key, file, "an array", \.array)
   }
-  public func required(_ key: String, as type: JSONObject.Type, file: String? = nil) throws(Failure) -> JSONObject {
+  public func required(_ key: String, as type: JSONObject.Type, file: String? = nil) throws(Failure)
+    -> JSONObject
+  {
     try typed(key, file, "an object", \.object)
   }
 }

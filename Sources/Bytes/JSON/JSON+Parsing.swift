@@ -78,7 +78,9 @@ extension JSON {
   }
 
   private func unexpected(_ wanted: String) -> Failure {
-    guard unsafe offset < bytes.count else { return failure("the text ends where \(wanted) should be") }
+    guard unsafe offset < bytes.count else {
+      return failure("the text ends where \(wanted) should be")
+    }
     let byte = unsafe bytes[offset]
     let shown =
       (0x21...0x7E).contains(byte)
@@ -210,7 +212,9 @@ extension JSONParser {
         guard next == UInt8(ascii: "u") else { throw failure("a lone surrogate", at: place) }
         offset += 1
         let second = try hexadecimal(place)
-        guard (0xDC00..<0xE000).contains(second) else { throw failure("a lone surrogate", at: place) }
+        guard (0xDC00..<0xE000).contains(second) else {
+          throw failure("a lone surrogate", at: place)
+        }
         code = 0x10000 + (code - 0xD800) << 10 + (second - 0xDC00)
       }
       guard let scalar = Unicode.Scalar(code) else { throw failure("a lone surrogate", at: place) }
@@ -266,7 +270,9 @@ extension JSONParser {
   }
 
   private mutating func digits() throws(Failure) {
-    guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(next) else { throw unexpected("a digit") }
+    guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(next) else {
+      throw unexpected("a digit")
+    }
     while (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(next) { offset += 1 }
   }
 
@@ -277,7 +283,8 @@ extension JSONParser {
       let (product, overflowed) = value.multipliedReportingOverflow(by: 10)
       let digit = unsafe Int64(bytes[at] - 0x30)
       let (sum, overflowedToo) =
-        negative ? product.subtractingReportingOverflow(digit) : product.addingReportingOverflow(digit)
+        negative
+        ? product.subtractingReportingOverflow(digit) : product.addingReportingOverflow(digit)
       if overflowed || overflowedToo { return nil }
       value = sum
     }

@@ -1,6 +1,7 @@
 /// Text forms of a value: one canonical (hashed, compared to the byte), one for people.
 extension JSON {
-  /// The canonical text: keys sorted by their UTF-8 bytes, no spaces, the shortest decimal that reads
+  /// The canonical text: keys sorted by their UTF-8 bytes, no spaces, the shortest decimal that
+  /// reads
   /// back to the same double, and escapes only where JSON requires them. NaN and infinities, which
   /// JSON can't hold, become null.
   public var canonicalBytes: [UInt8] {

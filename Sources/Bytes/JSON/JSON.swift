@@ -1,6 +1,7 @@
 /// A JSON value. Integers that fit 64 bits stay integers; everything else numeric is a double.
 ///
-/// The project has its own because files here are untrusted and hashed: duplicate keys must be refused,
+/// The project has its own because files here are untrusted and hashed: duplicate keys must be
+/// refused,
 /// offsets named, and there must be one canonical text per value.
 public indirect enum JSON: Sendable {
   case null

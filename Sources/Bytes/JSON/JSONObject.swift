@@ -5,7 +5,8 @@
 public struct JSONObject: Sendable {
   public private(set) var keys: [String] = []
   public private(set) var values: [JSON] = []
-  /// An open-addressing table of positions + 1 (0 = empty), built once the object outgrows `scanned`.
+  /// An open-addressing table of positions + 1 (0 = empty), built once the object outgrows
+  /// `scanned`.
   private var table: [Int32] = []
   private static let scanned = 8
 
@@ -19,7 +20,8 @@ public struct JSONObject: Sendable {
     values.reserveCapacity(count)
   }
 
-  /// The value of `key`, nil where absent. Setting nil removes the member; setting a new key appends it.
+  /// The value of `key`, nil where absent. Setting nil removes the member; setting a new key
+  /// appends it.
   public subscript(key: String) -> JSON? {
     get { position(of: key).map { values[$0] } }
     set {
