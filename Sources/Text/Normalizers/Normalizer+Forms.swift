@@ -1,89 +1,99 @@
-import Foundation
-
-/// The four Unicode normalization forms, as of Unicode 9.0 like the reference's.
+/// The four Unicode normalization forms (Unicode Standard Annex 15), as of Unicode 9.0 like the
+/// reference's.
+///
+/// Only the decompositions of single scalars come from the system. Its normalization of whole texts
+/// isn't used: it misplaces marks beside U+0F73 and its like, leaves some Hangul apart, and takes
+/// quadratic time on long runs of marks.
 extension Normalizer {
   static func normalize(_ text: inout [UInt8], _ form: Form) {
     // Text below U+0300 is in form C, ASCII is in every form.
     let changing: UInt8 = form == .nfc ? 0xCC : 0x80
     guard text.contains(where: { $0 >= changing }) else { return }
-    var normalizing = Normalizing(form: form, changing: changing)
-    normalizing.result.reserveCapacity(text.count)
+    var composer = Composer(composes: form == .nfc || form == .nfkc, expectedBytes: text.count)
+    var decompositions: [UInt32: [UInt32]] = [:]
+    let isCompatible = form == .nfkc || form == .nfkd
     var index = 0
     while index < text.count {
       let (scalar, length) = UTF8Text.scalar(text, index)
       index += length
-      // What was assigned later neither changes nor moves nor joins with anything.
-      if !UnicodeClasses.isAssigned(scalar, in: 9) {
-        normalizing.finishSegment()
-        UTF8Text.append(scalar, to: &normalizing.result)
-      } else if let decomposition = markDecompositions[scalar] {
-        for mark in decomposition { normalizing.append(mark) }
-      } else {
-        normalizing.append(scalar)
+      if scalar < 0x80 {
+        composer.append(starter: scalar)
+        continue
       }
+      let parts: [UInt32]
+      if let known = decompositions[scalar] {
+        parts = known
+      } else {
+        parts = Decomposition.of(scalar, isCompatible: isCompatible)
+        decompositions[scalar] = parts
+      }
+      for part in parts { composer.append(part) }
     }
-    normalizing.finishSegment()
-    text = normalizing.result
+    composer.finish()
+    text = composer.result
   }
-
-  /// Marks that decompose although their own combining class is 0; written out in advance, since
-  /// the system's normalization takes them for the start of a new character and doesn't sort what
-  /// surrounds them.
-  private static let markDecompositions: [UInt32: [UInt32]] = [
-    0x344: [0x308, 0x301], 0xF73: [0xF71, 0xF72], 0xF75: [0xF71, 0xF74], 0xF81: [0xF71, 0xF80],
-  ]
 }
 
-/// Collects stretches of text that the system's normalization can take in one go.
-private struct Normalizing {
-  let form: Normalizer.Form
-  let changing: UInt8
+/// Puts decomposed text into canonical order and, for the forms C and KC, composes it again.
+private struct Composer {
   var result: [UInt8] = []
-  private var segment: [UInt8] = []
-  /// Combining marks since the last other character, with their classes.
+  private let composes: Bool
+  /// The last scalar of class 0; nil at the beginning.
+  private var starter: UInt32?
+  /// The marks since, which have not been put in order yet.
   private var marks: [(combiningClass: UInt8, scalar: UInt32)] = []
 
-  init(form: Normalizer.Form, changing: UInt8) {
-    self.form = form
-    self.changing = changing
+  init(composes: Bool, expectedBytes: Int) {
+    self.composes = composes
+    result.reserveCapacity(expectedBytes)
   }
 
-  /// Marks are put into canonical order here, in O(n log n): the system sorts by insertion, which
-  /// on a long run of marks would take quadratic time.
   mutating func append(_ scalar: UInt32) {
-    if scalar >= 0x300, let properties = Unicode.Scalar(scalar)?.properties,
-      properties.canonicalCombiningClass.rawValue != 0
-    {
-      marks.append((properties.canonicalCombiningClass.rawValue, scalar))
+    let combiningClass = Decomposition.combiningClass(scalar)
+    if combiningClass == 0 {
+      append(starter: scalar)
+    } else {
+      marks.append((combiningClass, scalar))
+    }
+  }
+
+  mutating func append(starter next: UInt32) {
+    if !marks.isEmpty { orderMarks() }
+    if composes, marks.isEmpty, let starter, let composed = Composition.of(starter, next) {
+      self.starter = composed
       return
     }
-    flushMarks()
-    UTF8Text.append(scalar, to: &segment)
+    flush()
+    starter = next
   }
 
-  private mutating func flushMarks() {
-    if marks.isEmpty { return }
-    if marks.count > 1 { marks.sort { $0.combiningClass < $1.combiningClass } }
-    for mark in marks { UTF8Text.append(mark.scalar, to: &segment) }
+  mutating func finish() {
+    orderMarks()
+    flush()
+    starter = nil
+  }
+
+  private mutating func flush() {
+    if let starter { UTF8Text.append(starter, to: &result) }
+    for mark in marks { UTF8Text.append(mark.scalar, to: &result) }
     marks.removeAll(keepingCapacity: true)
   }
 
-  mutating func finishSegment() {
-    flushMarks()
-    if segment.contains(where: { $0 >= changing }) {
-      result += normalized(String(decoding: segment, as: UTF8.self)).utf8
-    } else {
-      result += segment
+  /// Sorts the marks by class, equal ones staying in order, and composes those that aren't blocked.
+  private mutating func orderMarks() {
+    if marks.count > 1 { marks.sort { $0.combiningClass < $1.combiningClass } }
+    guard composes, var base = starter else { return }
+    var kept = 0
+    for mark in marks {
+      let isBlocked = kept > 0 && marks[kept - 1].combiningClass >= mark.combiningClass
+      if !isBlocked, let composed = Composition.of(base, mark.scalar) {
+        base = composed
+      } else {
+        marks[kept] = mark
+        kept += 1
+      }
     }
-    segment.removeAll(keepingCapacity: true)
-  }
-
-  private func normalized(_ text: String) -> String {
-    switch form {
-    case .nfc: text.precomposedStringWithCanonicalMapping
-    case .nfd: text.decomposedStringWithCanonicalMapping
-    case .nfkc: text.precomposedStringWithCompatibilityMapping
-    case .nfkd: text.decomposedStringWithCompatibilityMapping
-    }
+    starter = base
+    marks.removeLast(marks.count - kept)
   }
 }
