@@ -8,9 +8,10 @@ public struct Perplexity: Sendable, Equatable {
   public let nll: Double
   /// exp(`nll`).
   public let value: Double
-  /// Standard error of `value`, taking the scored tokens as independent draws: value · √(s² / n) with s² the
-  /// sample variance of the tokens' negative log-likelihoods (first-order error propagation through exp, as
-  /// llama.cpp prints it). Neighbouring tokens are correlated, so it is a lower bound.
+  /// Standard error of `value`, taking the scored tokens as independent draws: value · √(s² / n)
+  /// with s² the sample variance of the tokens' negative log-likelihoods (first-order error
+  /// propagation through exp, as llama.cpp prints it). Neighbouring tokens are correlated, so it is
+  /// a lower bound.
   public let standardError: Double
   public let scoredTokens: Int
   /// Tokens of the whole text, before it was cut.
@@ -33,7 +34,8 @@ public struct Perplexity: Sendable, Equatable {
   }
 }
 
-/// Running sums over scored tokens, in the order of the text, so that a resumed measurement ends with the same bits.
+/// Running sums over scored tokens, in the order of the text, so that a resumed measurement ends
+/// with the same bits.
 public struct ScoreSums: Sendable, Equatable, Codable {
   public private(set) var count = 0
   public private(set) var sum = 0.0

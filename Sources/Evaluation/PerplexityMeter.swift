@@ -2,7 +2,8 @@ import Bytes
 import Models
 import Numerics
 
-/// Measures a perplexity window by window; between any two windows it can be stopped and taken up again.
+/// Measures a perplexity window by window; between any two windows it can be stopped and taken up
+/// again.
 public struct PerplexityMeter {
   /// What a measurement has so far; the same settings and this state go on to the same bits.
   public struct State: Sendable, Equatable, Codable {
@@ -31,9 +32,11 @@ public struct PerplexityMeter {
   ///   - ids: the whole text's tokens, without BOS.
   ///   - limit: windows to score at most, from the start of the text; nil for all.
   ///   - bos: the vocabulary's BOS where it wants one before a text.
-  ///   - prompt: a soft prompt [n, d] before every window, and its name. The same tokens are scored as without.
+  ///   - prompt: a soft prompt [n, d] before every window, and its name. The same tokens are scored
+  ///     as without.
   ///   - state: where an earlier run of the same measurement stopped.
-  /// - Throws: `usage` where the text is shorter than one window or the prompt doesn't fit the model.
+  /// - Throws: `usage` where the text is shorter than one window or the prompt doesn't fit the
+  ///   model.
   public init(
     _ model: LanguageModel, ids: [Int32], rule: PerplexityProtocol = .standard,
     limit: Int? = nil, bos: Int32? = nil, prompt: (name: String, vectors: Tensor)? = nil,
@@ -52,7 +55,8 @@ public struct PerplexityMeter {
       state.sums.count == state.windows * rule.targetsPerWindow
     else {
       throw Failure(
-        .invalidData, "the stored measurement has \(state.sums.count) tokens in \(state.windows)"
+        .invalidData,
+        "the stored measurement has \(state.sums.count) tokens in \(state.windows)"
           + " windows, which is not of this protocol (\(rule.id), \(windows) windows)",
         advice: "measure again from the start")
     }

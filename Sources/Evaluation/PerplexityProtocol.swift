@@ -1,7 +1,7 @@
 import Bytes
 
-/// How a text is cut into windows and which of its tokens are scored. Two perplexities can be compared only where
-/// their protocols have the same id, so the id is stored with every number.
+/// How a text is cut into windows and which of its tokens are scored. Two perplexities can be
+/// compared only where their protocols have the same id, so the id is stored with every number.
 ///
 /// | id | windows | scored |
 /// |---|---|---|
@@ -9,8 +9,8 @@ import Bytes
 /// | `gptq-N` (`gptq-2048`) | the same cut; the id says that the text is a GPTQ variant | N − 1 per window |
 /// | `llamacpp-N` (`llamacpp-512`) | the same cut, each window's first token replaced by BOS where the vocabulary has one | the last half: targets N/2 + 1 ..< N |
 ///
-/// The `llamacpp` rule is that of llama.cpp's `perplexity` tool: of the logits at positions N/2 ..< N − 1, each is
-/// scored against the token after it.
+/// The `llamacpp` rule is that of llama.cpp's `perplexity` tool: of the logits at positions N/2 ..<
+/// N − 1, each is scored against the token after it.
 public struct PerplexityProtocol: Hashable, Sendable {
   public enum Family: String, CaseIterable, Sendable {
     case ctp, gptq, llamacpp
@@ -64,7 +64,8 @@ public struct PerplexityProtocol: Hashable, Sendable {
   public func windowCount(tokens: Int) -> Int { tokens / length }
 
   /// Window `index` of `ids`.
-  /// - Parameter bos: the vocabulary's BOS where it wants one before a text; used by `llamacpp` alone.
+  /// - Parameter bos: the vocabulary's BOS where it wants one before a text; used by `llamacpp`
+  ///   alone.
   public func window(_ index: Int, of ids: [Int32], bos: Int32?) -> [Int32] {
     var window = Array(ids[index * length..<(index + 1) * length])
     if family == .llamacpp, let bos { window[0] = bos }

@@ -1,12 +1,13 @@
 import Numerics
 
 extension Block {
-  /// Back through the frozen block: `gradient` [R, d] holds d(loss)/d(output) and becomes d(loss)/d(input).
+  /// Back through the frozen block: `gradient` [R, d] holds d(loss)/d(output) and becomes
+  /// d(loss)/d(input).
   ///
   /// - Parameters:
   ///   - activations: of the forward pass, for all R rows; no cached prefix.
-  ///   - rows: the rows whose gradient is wanted below this block: all of them, or (under the first block)
-  ///     only the prefix's. The other rows of `gradient` are then without meaning.
+  ///   - rows: the rows whose gradient is wanted below this block: all of them, or (under the first
+  ///     block) only the prefix's. The other rows of `gradient` are then without meaning.
   func backward(
     _ gradient: Tensor, activations a: BlockActivations, plan: RowPlan, scratch s: BackwardScratch,
     wanted rows: Range<Int>

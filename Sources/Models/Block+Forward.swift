@@ -1,8 +1,8 @@
 import Numerics
 
 extension Block {
-  /// The block on `activations.input`; the residual stream after it goes to `output` [R, d], which may be the
-  /// input itself where nobody needs the input any more.
+  /// The block on `activations.input`; the residual stream after it goes to `output` [R, d], which
+  /// may be the input itself where nobody needs the input any more.
   func forward(
     _ activations: BlockActivations, plan: RowPlan, scratch: ForwardScratch, into output: Tensor
   ) {
@@ -12,8 +12,8 @@ extension Block {
     down.apply(scratch.hidden, into: output, accumulate: true)
   }
 
-  /// All of the block but its last product: exactly what the backward pass reads. Run again where activations
-  /// are recomputed, it gives the same bits.
+  /// All of the block but its last product: exactly what the backward pass reads. Run again where
+  /// activations are recomputed, it gives the same bits.
   func forwardToGate(_ a: BlockActivations, plan: RowPlan, scratch: ForwardScratch) {
     RMSNorm.forward(
       a.input, gain: inputNorm, epsilon: configuration.rmsNormEpsilon, into: scratch.norm,

@@ -2,8 +2,8 @@ import Bytes
 import Checkpoints
 import Numerics
 
-/// One transformer block of the LLaMA family: normalised attention and a gated feed-forward, each added to the
-/// residual stream. Keys as in the checkpoint (`model.layers.N.…`).
+/// One transformer block of the LLaMA family: normalised attention and a gated feed-forward, each
+/// added to the residual stream. Keys as in the checkpoint (`model.layers.N.…`).
 ///
 ///     x [R, d] → RMSNorm(input_layernorm) → q k v → rotary → attention → o → + x
 ///              → RMSNorm(post_attention_layernorm) → gate, up → silu(gate)·up → down → +

@@ -2,7 +2,8 @@ import Bytes
 import Checkpoints
 import Numerics
 
-/// A forward pass that keeps nothing but its buffers, for any number of runs over the same number of rows.
+/// A forward pass that keeps nothing but its buffers, for any number of runs over the same number
+/// of rows.
 final class ForwardPass {
   let model: LanguageModel
   let plan: RowPlan
@@ -21,8 +22,8 @@ final class ForwardPass {
     scratch = ForwardScratch(c, rows: plan.rows)
   }
 
-  /// All blocks, in place on `x`. With a cache, its prefix must be the plan's; the new keys and values stay in
-  /// the cache behind it.
+  /// All blocks, in place on `x`. With a cache, its prefix must be the plan's; the new keys and
+  /// values stay in the cache behind it.
   func run(cache: KeyValueCache? = nil) throws(Failure) {
     for layer in 0..<model.configuration.layers {
       if let cache {

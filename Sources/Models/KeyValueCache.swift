@@ -1,8 +1,8 @@
 import Checkpoints
 import Numerics
 
-/// Rotated keys, and values, of the rows already computed, for every block: a prompt shared by many windows, or
-/// the past of a text being generated.
+/// Rotated keys, and values, of the rows already computed, for every block: a prompt shared by many
+/// windows, or the past of a text being generated.
 public final class KeyValueCache {
   /// Rows that hold a prefix.
   public private(set) var count: Int = 0
@@ -30,7 +30,8 @@ public final class KeyValueCache {
     return new
   }
 
-  /// Keys and values of block `layer`, the first `rows` rows: the prefix, then the rows of the pass.
+  /// Keys and values of block `layer`, the first `rows` rows: the prefix, then the rows of the
+  /// pass.
   func rows(_ rows: Int, layer: Int) -> (k: Tensor, v: Tensor) {
     (keys[layer].rows(0..<rows), values[layer].rows(0..<rows))
   }

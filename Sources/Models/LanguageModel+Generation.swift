@@ -3,8 +3,8 @@ import Checkpoints
 import Numerics
 
 extension LanguageModel {
-  /// Greedy continuation of `ids` after an optional soft prompt [n, d]: at each step the most likely token, the
-  /// lowest id among equals.
+  /// Greedy continuation of `ids` after an optional soft prompt [n, d]: at each step the most
+  /// likely token, the lowest id among equals.
   ///
   /// - Parameters:
   ///   - stopTokens: ends without being returned when one of these comes.

@@ -6,8 +6,8 @@ import Synchronization
 
 /// A frozen causal language model of the LLaMA family, with dense or packed weights.
 ///
-/// Dense weights in float32, float16 or bfloat16 and packed weights are views of their mapped file; only types with
-/// no kernel of their own (GGUF blocks) are decoded into memory.
+/// Dense weights in float32, float16 or bfloat16 and packed weights are views of their mapped file;
+/// only types with no kernel of their own (GGUF blocks) are decoded into memory.
 public final class LanguageModel: Sendable {
   /// What becomes of a block after it has been loaded.
   public enum Residency: Sendable {
@@ -28,7 +28,8 @@ public final class LanguageModel: Sendable {
   private let residency: Residency
   private let resident: Mutex<[Block?]>
 
-  /// - Throws: `invalidData` where a tensor is missing or has another shape than the configuration says.
+  /// - Throws: `invalidData` where a tensor is missing or has another shape than the configuration
+  ///   says.
   public convenience init(source: any TensorSource, residency: Residency = .kept) throws(Failure) {
     try self.init(store: CheckpointWeights(source: source), residency: residency)
   }

@@ -1,4 +1,5 @@
-/// The linear layers of one block, by the part of the checkpoint key between `model.layers.N.` and `.weight`.
+/// The linear layers of one block, by the part of the checkpoint key between `model.layers.N.` and
+/// `.weight`.
 public enum LinearName: String, CaseIterable, Sendable, Codable {
   case q = "self_attn.q_proj"
   case k = "self_attn.k_proj"
@@ -26,8 +27,8 @@ public enum LinearName: String, CaseIterable, Sendable, Codable {
 
 /// The sets of linear layers that share one input, in the order in which a block runs them.
 ///
-/// Calibration goes through them in this order ("true sequential", GPTQ §4): a later set sees the error of the
-/// sets before it.
+/// Calibration goes through them in this order ("true sequential", GPTQ §4): a later set sees the
+/// error of the sets before it.
 public enum BlockStage: Int, CaseIterable, Sendable, Codable {
   case queryKeyValue, output, gateUp, down
 

@@ -1,7 +1,7 @@
 /// How many bytes a backward pass may spend on activations kept from the forward pass.
 ///
-/// What doesn't fit is recomputed block by block; the numbers are the same bit for bit. The residual stream between
-/// blocks and the buffers of one block are always there and not counted.
+/// What doesn't fit is recomputed block by block; the numbers are the same bit for bit. The
+/// residual stream between blocks and the buffers of one block are always there and not counted.
 public struct MemoryBudget: Sendable, Equatable {
   public let bytes: Int
 

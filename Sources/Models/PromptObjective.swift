@@ -2,12 +2,12 @@ import Bytes
 import Checkpoints
 import Numerics
 
-/// The mean cross-entropy of a batch after a soft prompt, and its gradient with respect to the prompt alone, through
-/// frozen weights (arXiv 2305.11186 §3).
+/// The mean cross-entropy of a batch after a soft prompt, and its gradient with respect to the
+/// prompt alone, through frozen weights (arXiv 2305.11186 §3).
 ///
-/// The prompt's rows are computed once for the whole batch. No gradient of a weight is ever formed, and below the
-/// first block only the prompt's rows are followed. Buffers are kept between steps of one shape. Not for use from
-/// two threads at once.
+/// The prompt's rows are computed once for the whole batch. No gradient of a weight is ever formed,
+/// and below the first block only the prompt's rows are followed. Buffers are kept between steps of
+/// one shape. Not for use from two threads at once.
 public final class PromptObjective {
   private let model: LanguageModel
   private let budget: MemoryBudget
@@ -53,7 +53,8 @@ public final class PromptObjective {
     }
   }
 
-  /// Final norm, head and loss on the sequences' rows; leaves d(loss)/d(last residual) in `b.gradient`.
+  /// Final norm, head and loss on the sequences' rows; leaves d(loss)/d(last residual) in
+  /// `b.gradient`.
   private func lossGradient(_ b: Buffers, targets: [Int32]) -> Double {
     let rows = b.plan.sequenceRows
     let x = b.residual[model.configuration.layers].rows(rows)
@@ -107,7 +108,8 @@ private final class Buffers {
   let plan: RowPlan
   /// The residual stream before each block, and after the last: layers + 1 of [R, d].
   let residual: [Tensor]
-  /// Blocks from here on have activations of their own; those before share one object and are recomputed.
+  /// Blocks from here on have activations of their own; those before share one object and are
+  /// recomputed.
   let firstKept: Int
   private let kept: [BlockActivations]
   private let shared: BlockActivations?

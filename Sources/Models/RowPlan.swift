@@ -2,10 +2,11 @@ import Bytes
 import Checkpoints
 import Numerics
 
-/// Which rows a pass runs on, and where each stands: a shared prefix once, then B sequences of T tokens.
+/// Which rows a pass runs on, and where each stands: a shared prefix once, then B sequences of T
+/// tokens.
 ///
-/// A prompt's rows are the same for every sequence of a batch (nothing after them can change them), so they are
-/// computed once, not B times.
+/// A prompt's rows are the same for every sequence of a batch (nothing after them can change them),
+/// so they are computed once, not B times.
 public struct RowPlan: Sendable {
   public let shape: AttentionShape
   /// The position of each row of the residual stream, from 0 at the start of the prefix.
@@ -22,10 +23,11 @@ public struct RowPlan: Sendable {
   var sequenceRows: Range<Int> { (rows - shape.sequences * shape.length)..<rows }
 
   /// - Parameters:
-  ///   - cachedPrefix: true where the prefix's keys and values are in a cache and its rows are not computed.
+  ///   - cachedPrefix: true where the prefix's keys and values are in a cache and its rows are not
+  ///     computed.
   ///   - rotary: a table of at least `prefix + length` positions; made here where nil.
-  /// - Throws: `usage` where the positions exceed a sliding attention window (exact there only while nothing
-  ///   slides out of it).
+  /// - Throws: `usage` where the positions exceed a sliding attention window (exact there only
+  ///   while nothing slides out of it).
   public init(
     _ configuration: ModelConfiguration, prefix: Int = 0, sequences: Int, length: Int,
     cachedPrefix: Bool = false, rotary: RotaryTable? = nil

@@ -2,10 +2,11 @@ import Bytes
 import Checkpoints
 import Numerics
 
-/// Scores texts: the negative log-likelihood of each real token but the first, with or without a soft prompt.
+/// Scores texts: the negative log-likelihood of each real token but the first, with or without a
+/// soft prompt.
 ///
-/// A prompt's keys and values are computed once, here, and serve every window. Buffers are kept between calls.
-/// Not for use from two threads at once.
+/// A prompt's keys and values are computed once, here, and serve every window. Buffers are kept
+/// between calls. Not for use from two threads at once.
 public final class Scorer {
   /// Rows of one pass; equally long sequences are scored together up to this many.
   private static let rowsPerPass = 1024
@@ -35,10 +36,11 @@ public final class Scorer {
     self.cache = cache
   }
 
-  /// Negative log-likelihoods in nats: for each sequence of T tokens its T − 1 targets, tokens 1 ..< T.
+  /// Negative log-likelihoods in nats: for each sequence of T tokens its T − 1 targets, tokens 1
+  /// ..< T.
   ///
-  /// Token 0 is never scored, not even by the prompt's last position, so that the same tokens are scored with and
-  /// without a prompt.
+  /// Token 0 is never scored, not even by the prompt's last position, so that the same tokens are
+  /// scored with and without a prompt.
   public func nll(_ sequences: [[Int32]]) throws(Failure) -> [[Float]] {
     var result: [[Float]] = []
     var start = 0
@@ -100,8 +102,9 @@ public final class Scorer {
 }
 
 extension LanguageModel {
-  /// Negative log-likelihoods of `sequences` after `prompt` [n, d]: T − 1 values for a sequence of T tokens, the
-  /// same tokens with and without a prompt. For many calls with one prompt, use a `Scorer`.
+  /// Negative log-likelihoods of `sequences` after `prompt` [n, d]: T − 1 values for a sequence of
+  /// T tokens, the same tokens with and without a prompt. For many calls with one prompt, use a
+  /// `Scorer`.
   public func nll(sequences: [[Int32]], prompt: Tensor? = nil) throws(Failure) -> [[Float]] {
     try Scorer(self, prompt: prompt).nll(sequences)
   }

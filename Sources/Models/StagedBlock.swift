@@ -11,8 +11,8 @@ import Numerics
 ///     }
 ///     // `residuals` now hold what enters the next block.
 ///
-/// Stages go in order, each committed once. Between stages only what the next needs is kept: the residual stream
-/// (updated in place) and one intermediate.
+/// Stages go in order, each committed once. Between stages only what the next needs is kept: the
+/// residual stream (updated in place) and one intermediate.
 public struct StagedBlock {
   /// The block with the weights committed so far.
   public private(set) var block: Block
@@ -23,13 +23,16 @@ public struct StagedBlock {
   private var next: BlockStage? = .queryKeyValue
   /// Attention's output per chunk, between the first commit and the second.
   private var attended: [Tensor] = []
-  /// silu(gate)·up per chunk between the last two commits; nil where the budget asks to recompute it.
+  /// silu(gate)·up per chunk between the last two commits; nil where the budget asks to recompute
+  /// it.
   private var hidden: [Tensor?] = []
 
   /// - Parameters:
-  ///   - chunks: the residual stream [Bᵢ·length, d] per chunk, Bᵢ whole sequences each; overwritten by the commits.
+  ///   - chunks: the residual stream [Bᵢ·length, d] per chunk, Bᵢ whole sequences each; overwritten
+  ///     by the commits.
   ///   - length: tokens per sequence, positions 0 ..< length.
-  ///   - budget: for the feed-forward's hidden rows [rows, intermediate]; chunks beyond it recompute theirs.
+  ///   - budget: for the feed-forward's hidden rows [rows, intermediate]; chunks beyond it
+  ///     recompute theirs.
   public init(
     _ block: Block, chunks: [Tensor], length: Int, budget: MemoryBudget = .standard
   ) throws(Failure) {
@@ -51,19 +54,21 @@ public struct StagedBlock {
 
   public var chunks: Range<Int> { residual.indices }
 
-  /// The rows that the linear layers of `stage` multiply, for one chunk [rows, in]: the normalised residual
-  /// stream, attention's output, or the gated hidden rows. Valid until the next call.
+  /// The rows that the linear layers of `stage` multiply, for one chunk [rows, in]: the normalised
+  /// residual stream, attention's output, or the gated hidden rows. Valid until the next call.
   public func inputs(of stage: BlockStage, chunk: Int) -> Tensor {
     precondition(stage == next, "stages are run in order")
     switch stage {
     case .queryKeyValue: return normalised(chunk, gain: block.inputNorm)
     case .output: return attended[chunk]
     case .gateUp: return normalised(chunk, gain: block.postNorm)
-    case .down: return hidden[chunk] ?? gated(chunk, into: scratch.view(scratch.hidden, residual[chunk].rows))
+    case .down:
+      return hidden[chunk] ?? gated(chunk, into: scratch.view(scratch.hidden, residual[chunk].rows))
     }
   }
 
-  /// Puts `weights` (those left out stay as they are) in place and runs the stage's layers over all chunks.
+  /// Puts `weights` (those left out stay as they are) in place and runs the stage's layers over all
+  /// chunks.
   public mutating func commit(_ stage: BlockStage, weights: [LinearName: Weight] = [:]) {
     precondition(stage == next, "stages are run in order")
     for (name, weight) in weights {

@@ -2,7 +2,8 @@ import Bytes
 import Checkpoints
 import Numerics
 
-/// Where a model's weights come from: a checkpoint or a bundle. Nothing is read before it is asked for.
+/// Where a model's weights come from: a checkpoint or a bundle. Nothing is read before it is asked
+/// for.
 protocol WeightStore: Sendable {
   var configuration: ModelConfiguration { get }
   func contains(_ key: String) -> Bool

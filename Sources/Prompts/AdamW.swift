@@ -1,4 +1,5 @@
-/// AdamW (arXiv 1711.05101, algorithm 2) over one flat array of parameters, with decoupled weight decay.
+/// AdamW (arXiv 1711.05101, algorithm 2) over one flat array of parameters, with decoupled weight
+/// decay.
 public struct AdamW: Sendable, Equatable {
   /// Running means of the gradient and of its square.
   public internal(set) var first: [Float]

@@ -1,8 +1,8 @@
 import Bytes
 
 extension PromptLearner {
-  /// All that a learner carries from step to step. The random order of the data follows from the settings' seed
-  /// and `position`; there is no other randomness after the start.
+  /// All that a learner carries from step to step. The random order of the data follows from the
+  /// settings' seed and `position`; there is no other randomness after the start.
   public struct State: Sendable, Equatable {
     /// A measurement on the validation windows.
     public struct Point: Sendable, Equatable {
@@ -38,7 +38,8 @@ extension PromptLearner {
 ///     "CTPLEARN" | u32 version = 1 | u32 0 | u64 header length | header, canonical JSON
 ///     then four float32 arrays of `count` numbers each: prompt, first moments, second moments, best prompt
 ///
-/// Float64 values stand in the header as the decimal form of their 64 bits, so that no digit is lost.
+/// Float64 values stand in the header as the decimal form of their 64 bits, so that no digit is
+/// lost.
 extension PromptLearner.State {
   private static let magic = Array("CTPLEARN".utf8)
   private static let version: UInt32 = 1

@@ -3,10 +3,12 @@ import Foundation
 import Models
 import Numerics
 
-/// Learns a soft prompt for a frozen model: cross-entropy through the model's weights as they are (dense or packed),
-/// AdamW on the prompt alone, best validation perplexity kept (arXiv 2305.11186 §3–4).
+/// Learns a soft prompt for a frozen model: cross-entropy through the model's weights as they are
+/// (dense or packed), AdamW on the prompt alone, best validation perplexity kept (arXiv 2305.11186
+/// §3–4).
 ///
-/// Between any two steps the whole state can be saved; a learner resumed from it goes on to the same bits.
+/// Between any two steps the whole state can be saved; a learner resumed from it goes on to the
+/// same bits.
 public struct PromptLearner {
   /// What one step did.
   public struct Report: Sendable {
@@ -46,7 +48,8 @@ public struct PromptLearner {
     if let start {
       guard start.rows == settings.tokens, start.columns == model.configuration.hiddenSize else {
         throw Failure(
-          .usage, "the starting prompt is \(start.rows) × \(start.columns), the settings and the"
+          .usage,
+          "the starting prompt is \(start.rows) × \(start.columns), the settings and the"
             + " model ask for \(settings.tokens) × \(model.configuration.hiddenSize)")
       }
       first = start
@@ -70,7 +73,8 @@ public struct PromptLearner {
     try settings.check()
     guard state.prompt.count == settings.tokens * model.configuration.hiddenSize else {
       throw Failure(
-        .invalidData, "the saved prompt has \(state.prompt.count) numbers, not"
+        .invalidData,
+        "the saved prompt has \(state.prompt.count) numbers, not"
           + " \(settings.tokens) × \(model.configuration.hiddenSize)",
         advice: "start the learning again")
     }
@@ -83,7 +87,8 @@ public struct PromptLearner {
     let count = min(settings.validationWindows, validationIDs.count / settings.length)
     guard count > 0 else {
       throw Failure(
-        .usage, "the validation text has \(validationIDs.count) tokens, less than one window"
+        .usage,
+        "the validation text has \(validationIDs.count) tokens, less than one window"
           + " of \(settings.length)", advice: "use a longer text or shorter windows")
     }
     validation = (0..<count).map {
@@ -131,8 +136,8 @@ public struct PromptLearner {
   }
 
   /// All steps left.
-  /// - Parameter onStep: after each step, with the learner so that its state can be saved; what it throws ends
-  ///   the run there.
+  /// - Parameter onStep: after each step, with the learner so that its state can be saved; what it
+  ///   throws ends the run there.
   public mutating func run(
     onStep: (Report, borrowing PromptLearner) throws(Failure) -> Void = { _, _ in }
   ) throws(Failure) -> Tensor {

@@ -1,8 +1,9 @@
 import Bytes
 import Foundation
 
-/// How a soft prompt is learned. Defaults suit a short run on a small model; the published recipe (100 tokens, 30,000
-/// steps at 1e-3 after 500 of warm-up, arXiv 2305.11186 §4) is a longer walk on the same path.
+/// How a soft prompt is learned. Defaults suit a short run on a small model; the published recipe
+/// (100 tokens, 30,000 steps at 1e-3 after 500 of warm-up, arXiv 2305.11186 §4) is a longer walk on
+/// the same path.
 public struct PromptSettings: Sendable, Equatable, Codable {
   public enum Schedule: String, Sendable, Codable, CaseIterable { case linear, cosine }
 
@@ -20,7 +21,7 @@ public struct PromptSettings: Sendable, Equatable, Codable {
   public var batch = 4
   /// Tokens per training window.
   public var length = 256
-  public var learningRate = 3e-3
+  public var learningRate = 1e-2
   /// Steps over which the learning rate rises linearly from 0.
   public var warmupSteps = 20
   /// How it falls from there to 0 at the last step.
@@ -29,7 +30,8 @@ public struct PromptSettings: Sendable, Equatable, Codable {
   /// The gradient is scaled down to this Euclidean norm.
   public var clipNorm = 1.0
   public var initialisation = Initialisation.text
-  /// Steps between two measurements on the validation text; the last step is always followed by one.
+  /// Steps between two measurements on the validation text; the last step is always followed by
+  /// one.
   public var validationEvery = 25
   /// Validation windows of `length` tokens, from the start of the validation text.
   public var validationWindows = 16
@@ -60,7 +62,8 @@ public struct PromptSettings: Sendable, Equatable, Codable {
       advice: "use \(range.lowerBound) to \(range.upperBound)")
   }
 
-  /// The learning rate of step `step` (0 ..< steps): it rises over the warm-up, and falls to 0 behind the last.
+  /// The learning rate of step `step` (0 ..< steps): it rises over the warm-up, and falls to 0
+  /// behind the last.
   public func learningRate(at step: Int) -> Double {
     if step < warmupSteps { return learningRate * Double(step + 1) / Double(warmupSteps) }
     let progress = Double(step - warmupSteps) / Double(max(1, steps - warmupSteps))

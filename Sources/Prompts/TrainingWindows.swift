@@ -1,7 +1,8 @@
 import Bytes
 import Numerics
 
-/// Windows of a training text in a seeded order: epoch by epoch a new cut (a new start offset) and a new shuffle.
+/// Windows of a training text in a seeded order: epoch by epoch a new cut (a new start offset) and
+/// a new shuffle.
 ///
 /// The order follows from the seed and the epoch's number, so a position in it is two integers.
 public struct TrainingWindows: Sendable {

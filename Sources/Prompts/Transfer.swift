@@ -1,10 +1,12 @@
 import Bundle
 import Bytes
 
-/// A prompt of one bundle on its way onto another: checked before anything is written, then appended in place.
+/// A prompt of one bundle on its way onto another: checked before anything is written, then
+/// appended in place.
 ///
-/// A prompt belongs to a base model and its tokenizer; between different compressions of that model it may move.
-/// On weights that it was never measured on it counts as unvalidated, and needs the user's word.
+/// A prompt belongs to a base model and its tokenizer; between different compressions of that model
+/// it may move. On weights that it was never measured on it counts as unvalidated, and needs the
+/// user's word.
 public struct Transfer: Sendable {
   /// The prompt as it will stand in the target, validations on other weights included.
   public private(set) var prompt: Prompt
@@ -18,8 +20,8 @@ public struct Transfer: Sendable {
   /// - Parameters:
   ///   - name: the prompt's name in `source`; nil where it has only one.
   ///   - newName: its name in `target`; nil keeps it.
-  /// - Throws: `usage` where the name leaves a choice or is taken, `notMet` where the prompt belongs to another
-  ///   base model, tokenizer or width.
+  /// - Throws: `usage` where the name leaves a choice or is taken, `notMet` where the prompt
+  ///   belongs to another base model, tokenizer or width.
   public init(
     _ name: String? = nil, from source: Bundle, to target: Bundle, as newName: String? = nil
   ) throws(Failure) {
@@ -46,8 +48,8 @@ public struct Transfer: Sendable {
     prompt.validatedOn.contains { $0.weights == targetWeights }
   }
 
-  /// Takes a measurement on the target's weights into the prompt's record, in place of an earlier one of the same
-  /// protocol and text.
+  /// Takes a measurement on the target's weights into the prompt's record, in place of an earlier
+  /// one of the same protocol and text.
   public mutating func add(_ validation: Validation) {
     precondition(validation.weights == targetWeights, "measured on the target")
     prompt.validatedOn.removeAll {
@@ -57,10 +59,12 @@ public struct Transfer: Sendable {
     prompt.validatedOn.append(validation)
   }
 
-  /// Appends the prompt (and `records`, behind the evidence already there) to the target in place, in one commit.
+  /// Appends the prompt (and `records`, behind the evidence already there) to the target in place,
+  /// in one commit.
   ///
   /// - Returns: the target's new generation.
-  /// - Throws: `notMet` where the prompt isn't validated on the target's weights and `allowUnvalidated` is false.
+  /// - Throws: `notMet` where the prompt isn't validated on the target's weights and
+  ///   `allowUnvalidated` is false.
   @discardableResult
   public func write(
     adding records: [EvidenceRecord] = [], allowUnvalidated: Bool = false
@@ -117,7 +121,8 @@ public struct Transfer: Sendable {
     }
   }
 
-  /// Digests that are not known on one side can't be compared: the measurement (or the user) decides then.
+  /// Digests that are not known on one side can't be compared: the measurement (or the user)
+  /// decides then.
   private static func check(
     _ what: String, bound: SHA256Digest?, found: SHA256Digest?, _ target: Bundle
   ) throws(Failure) {

@@ -1,3 +1,4 @@
+import Bundle
 import Bytes
 import Checkpoints
 import Evaluation
@@ -101,5 +102,39 @@ import Testing
       }
     }
     #expect(meter.state.windows == 2)
+  }
+}
+
+@Suite struct PerplexityEvidenceTests {
+  func measured(_ losses: [Float], windows: Int = 1, prompt: String?) -> Perplexity {
+    var sums = ScoreSums()
+    sums.add(losses)
+    return Perplexity(
+      protocolID: "ctp-4", sums: sums, tokens: 9, windows: windows, prompt: prompt)
+  }
+
+  @Test func aRecordHoldsTheMeasurement() {
+    let perplexity = measured([1, 2, 3], prompt: "p")
+    let record = perplexity.evidence(text: ("t", nil), model: ("compressed", nil))
+    #expect(record.protocol == "ctp-4")
+    #expect(record.nll == 6, "the sum, in nats")
+    #expect(abs(record.ppl - exp(2)) < 1e-12)
+    // s² = 1 over three tokens.
+    #expect(abs(record.pplStandardError - exp(2) / 3.0.squareRoot()) < 1e-12)
+    #expect(record.prompt == "p")
+    #expect(record.scoredTokens == 3)
+  }
+
+  @Test func onlyTheSameTokensMakeAValidation() throws {
+    let weights = SHA256Digest(hashing: [UInt8]())
+    let (without, with) = (measured([1, 2, 3], prompt: nil), measured([1, 1, 1], prompt: "p"))
+    let pair = try Perplexity.validation(
+      without: without, with: with, weights: weights, text: ("t", nil))
+    #expect(pair.pplWithout > pair.pplWith)
+    #expect(pair.scoredTokens == 3)
+    #expect(throws: Failure.self) {
+      try Perplexity.validation(
+        without: without, with: measured([1, 1], prompt: "p"), weights: weights, text: ("t", nil))
+    }
   }
 }

@@ -12,7 +12,10 @@ import Testing
     #expect(PerplexityProtocol.llamacpp512.id == "llamacpp-512")
   }
 
-  @Test(arguments: ["", "ctp", "ctp-", "ctp-0", "ctp-3", "ctp-01024", "ctp--5", "ctp-1e3", "CTP-64", "wiki-64", "ctp-64-2"])
+  @Test(arguments: [
+    "", "ctp", "ctp-", "ctp-0", "ctp-3", "ctp-01024", "ctp--5", "ctp-1e3", "CTP-64", "wiki-64",
+    "ctp-64-2",
+  ])
   func otherIdsAreRefused(_ id: String) {
     #expect { try PerplexityProtocol(id: id) } throws: { ($0 as? Failure)?.kind == .usage }
   }
@@ -26,7 +29,7 @@ import Testing
   }
 
   @Test func windowsAreCutOneAfterTheOther() throws {
-    let ids = Array<Int32>(10..<33)
+    let ids = [Int32](10..<33)
     let plain = try PerplexityProtocol(.ctp, length: 5)
     #expect(plain.windowCount(tokens: ids.count) == 4)
     #expect(plain.window(1, of: ids, bos: 1) == [15, 16, 17, 18, 19])

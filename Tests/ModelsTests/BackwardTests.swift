@@ -3,8 +3,8 @@ import Numerics
 import Testing
 
 @Suite(.serialized) struct BackwardTests {
-  /// Central differences of the loss (four points, so that the third derivative cancels) along random
-  /// directions, against the gradient's projection on them.
+  /// Central differences of the loss (four points, so that the third derivative cancels) along
+  /// random directions, against the gradient's projection on them.
   @Test(arguments: [nil, 8, 4, 3, 2] as [Int?]) func finiteDifferences(_ bits: Int?) throws {
     let seed = UInt64.random(in: 0...UInt64.max)
     print("seed \(seed), bits \(bits ?? 32)")
@@ -60,7 +60,9 @@ import Testing
 
   @Test func stepsOfOtherShapesDoNotDisturbEachOther() throws {
     let model = try TinyModel.make(seed: 11)
-    let (short, long) = (TinyModel.sequences(1, length: 5, seed: 1), TinyModel.sequences(2, length: 9, seed: 2))
+    let (short, long) = (
+      TinyModel.sequences(1, length: 5, seed: 1), TinyModel.sequences(2, length: 9, seed: 2)
+    )
     let prompt = TinyModel.prompt(3, seed: 3)
     let objective = PromptObjective(model)
     let first = try objective.gradient(sequences: long, prompt: prompt)

@@ -4,7 +4,8 @@ import Foundation
 import Models
 import Numerics
 
-/// One case of Golden/: token ids, and the arrays that transformers computed (see Golden/make_golden.py).
+/// One case of Golden/: token ids, and the arrays that transformers computed (see
+/// Golden/make_golden.py).
 struct Golden {
   let name: String
   let ids: [[Int32]]
@@ -25,7 +26,9 @@ struct Golden {
     self.name = name
     numbers = try JSON(parsing: MappedFile(path: Self.folder + name + ".json").bytes)
     floats = try MappedFile(path: Self.folder + name + ".f32").bytes
-    func integers(_ json: JSON?) -> [Int32] { json?.array?.compactMap { $0.int.map(Int32.init) } ?? [] }
+    func integers(_ json: JSON?) -> [Int32] {
+      json?.array?.compactMap { $0.int.map(Int32.init) } ?? []
+    }
     ids = try numbers.required("ids", as: [JSON].self).map { integers($0) }
     loss = try numbers.required("loss", as: Double.self)
     rows = integers(numbers["rows"]).map(Int.init)

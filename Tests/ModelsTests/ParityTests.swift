@@ -5,8 +5,9 @@ import Numerics
 import TestSupport
 import Testing
 
-/// Against transformers in float32, on tiny random models: odd sizes, one key-value head for five heads, heads wider
-/// than hidden/heads, rope scalings, Qwen2's biases, float32, float16 and bfloat16 files.
+/// Against transformers in float32, on tiny random models: odd sizes, one key-value head for five
+/// heads, heads wider than hidden/heads, rope scalings, Qwen2's biases, float32, float16 and
+/// bfloat16 files.
 @Suite struct ParityTests {
   @Test(arguments: Golden.tinyModels) func logits(_ name: String) throws {
     try checkLogits(Golden(name), Golden(name).model())

@@ -15,7 +15,8 @@ import Testing
     #expect(abs(cached - without) > 1e-3, "the prompt should change something")
   }
 
-  /// A soft prompt made of real tokens is those tokens: each later token is scored as in the longer text.
+  /// A soft prompt made of real tokens is those tokens: each later token is scored as in the longer
+  /// text.
   @Test func aPromptOfEmbeddingsScoresLikeItsText() throws {
     let model = try TinyModel.make(seed: 24)
     let text = TinyModel.sequences(1, length: 20, seed: 25)[0]
@@ -47,7 +48,8 @@ import Testing
     }
     #expect(failure { _ = try model.nll(sequences: [[1, 53]]) }?.finding.contains("53") == true)
     #expect(failure { _ = try model.nll(sequences: [[-1, 2]]) }?.kind == .usage)
-    #expect(failure { _ = try Scorer(model, prompt: Tensor([2, 25])) }?.finding.contains("25") == true)
+    #expect(
+      failure { _ = try Scorer(model, prompt: Tensor([2, 25])) }?.finding.contains("25") == true)
     #expect(failure { _ = try model.greedy([], maxTokens: 1) }?.kind == .usage)
     #expect(
       failure {
@@ -56,8 +58,11 @@ import Testing
     var sliding = TinyModel.configuration
     sliding.slidingWindow = 12
     let narrow = try TinyModel.make(seed: 28, configuration: sliding)
-    let (fits, tooLong) = (TinyModel.sequences(1, length: 12, seed: 1), TinyModel.sequences(1, length: 13, seed: 1))
+    let (fits, tooLong) = (
+      TinyModel.sequences(1, length: 12, seed: 1), TinyModel.sequences(1, length: 13, seed: 1)
+    )
     #expect(failure { _ = try narrow.nll(sequences: fits) } == nil)
-    #expect(failure { _ = try narrow.nll(sequences: tooLong) }?.finding.contains("window of 12") == true)
+    #expect(
+      failure { _ = try narrow.nll(sequences: tooLong) }?.finding.contains("window of 12") == true)
   }
 }

@@ -6,7 +6,8 @@ import Testing
   let length = 7
   let ids = TinyModel.sequences(5, length: 7, seed: 41)
 
-  /// Runs all blocks stage by stage over chunks of `sequences` sequences, and scores with the model's own tail.
+  /// Runs all blocks stage by stage over chunks of `sequences` sequences, and scores with the
+  /// model's own tail.
   func run(
     _ model: LanguageModel, sequences: [Int], budget: MemoryBudget = .standard,
     replacing: [Int: [LinearName: Weight]] = [:]
@@ -32,8 +33,8 @@ import Testing
     return chunks.flatMap(\.values)
   }
 
-  /// The residual stream behind the last block, from the scorer's view: logits through an identity head are the
-  /// normalised rows, so compare losses of the two paths instead.
+  /// The residual stream behind the last block, from the scorer's view: logits through an identity
+  /// head are the normalised rows, so compare losses of the two paths instead.
   func losses(_ model: LanguageModel, residual: [Float]) -> [Float] {
     let width = model.configuration.hiddenSize
     let x = Tensor([residual.count / width, width], residual)

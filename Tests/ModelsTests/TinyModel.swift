@@ -27,7 +27,8 @@ struct TinyModel {
       }
     }
     let embedding = Weight.dense(
-      Tensor([c.vocabularySize, c.hiddenSize], normals(c.vocabularySize * c.hiddenSize, 0.7, &random)))
+      Tensor(
+        [c.vocabularySize, c.hiddenSize], normals(c.vocabularySize * c.hiddenSize, 0.7, &random)))
     return LanguageModel(
       configuration: c, embedding: embedding, head: embedding,
       finalNorm: gain(c.hiddenSize, &random), blocks: blocks)
@@ -46,7 +47,8 @@ struct TinyModel {
       [tokens, configuration.hiddenSize], normals(tokens * configuration.hiddenSize, 0.7, &random))
   }
 
-  static func normals(_ count: Int, _ deviation: Double, _ random: inout SeededGenerator) -> [Float] {
+  static func normals(_ count: Int, _ deviation: Double, _ random: inout SeededGenerator) -> [Float]
+  {
     (0..<count).map { _ in Float(random.normal() * deviation) }
   }
 

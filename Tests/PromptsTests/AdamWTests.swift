@@ -2,9 +2,12 @@ import Prompts
 import Testing
 
 @Suite struct AdamWTests {
-  /// Three updates of torch.optim.AdamW (2.15; lr 0.01, weight decay 0.1), gradients clipped to the norm 0.5.
+  /// Three updates of torch.optim.AdamW (2.15; lr 0.01, weight decay 0.1), gradients clipped to the
+  /// norm 0.5.
   @Test func itFollowsTorch() {
-    let gradients: [[Float]] = [[0.1, -0.2, 0.3, 1e-4], [0.05, 0.4, -0.3, -2e-4], [-0.6, 0.1, 0.2, 3e-4]]
+    let gradients: [[Float]] = [
+      [0.1, -0.2, 0.3, 1e-4], [0.05, 0.4, -0.3, -2e-4], [-0.6, 0.1, 0.2, 3e-4],
+    ]
     let expected: [[Float]] = [
       [0.4895000159740448, -0.9890000224113464, 1.9880000352859497, -0.009998999536037445],
       [0.47969600558280945, -0.9916535019874573, 1.9865134954452515, -0.006346774287521839],

@@ -12,7 +12,8 @@ import Testing
   let validation: [Int32]
   var settings = PromptSettings()
 
-  /// A text with a pattern that a prompt can tell the model about: few tokens, in a fixed cycle with noise.
+  /// A text with a pattern that a prompt can tell the model about: few tokens, in a fixed cycle
+  /// with noise.
   static func text(_ count: Int, seed: UInt64) -> [Int32] {
     var random = SeededGenerator(seed: seed)
     return (0..<count).map { Int32(random.below(10) == 0 ? random.below(131) : 11 + 7 * ($0 % 5)) }
@@ -41,7 +42,9 @@ import Testing
     let start = learner.state.bestPerplexity
     var steps: [Int] = []
     let best = try learner.run { report, _ throws(Failure) in steps.append(report.step) }
-    print("\(initialisation): \(learner.state.validationWithoutPrompt) \(start) → \(learner.state.bestPerplexity)")
+    print(
+      "\(initialisation): \(learner.state.validationWithoutPrompt) \(start) → \(learner.state.bestPerplexity)"
+    )
     #expect(steps == Array(1...40))
     #expect(learner.state.bestPerplexity < 0.8 * start)
     #expect(learner.state.curve.map(\.step) == [0, 10, 20, 30, 40])
@@ -49,7 +52,8 @@ import Testing
     #expect(best.values == learner.state.best)
   }
 
-  /// From a learned prompt, with a learning rate that ruins it, the one before the first step stays the best.
+  /// From a learned prompt, with a learning rate that ruins it, the one before the first step stays
+  /// the best.
   @Test func theBestIsKeptNotTheLast() throws {
     var first = try learner(settings)
     let learned = try first.run()

@@ -3,7 +3,7 @@ import Prompts
 import Testing
 
 @Suite struct TrainingWindowsTests {
-  let ids = Array<Int32>(0..<103)
+  let ids = [Int32](0..<103)
 
   @Test func anEpochShowsEachWindowOnce() throws {
     var windows = try TrainingWindows(ids: ids, length: 10, seed: 1)

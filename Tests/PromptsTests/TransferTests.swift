@@ -28,7 +28,9 @@ import Testing
     writer.add(.document(.modelConfiguration, json: ["hidden_size": JSON(width)]))
     let vocabulary = ByteSlice(Array(tokenizer.utf8))
     writer.add(.document(.tokenizer, bytes: vocabulary))
-    let (baseDigest, tokenizerDigest) = (SHA256Digest(hashing: Array(base.utf8)), SHA256Digest(hashing: vocabulary))
+    let (baseDigest, tokenizerDigest) = (
+      SHA256Digest(hashing: Array(base.utf8)), SHA256Digest(hashing: vocabulary)
+    )
     writer.add(
       .provenance(
         Provenance(
@@ -89,8 +91,11 @@ import Testing
     let otherBase = try bundle("b", weight: 1, base: "another")
     let otherTokenizer = try bundle("c", weight: 1, tokenizer: "[]")
     let wider = try bundle("d", weight: 1, width: 4)
-    #expect(isRefused(.notMet, naming: "base model") { _ = try Transfer(from: source, to: otherBase) })
-    #expect(isRefused(.notMet, naming: "tokenizer") { _ = try Transfer(from: source, to: otherTokenizer) })
+    #expect(
+      isRefused(.notMet, naming: "base model") { _ = try Transfer(from: source, to: otherBase) })
+    #expect(
+      isRefused(.notMet, naming: "tokenizer") { _ = try Transfer(from: source, to: otherTokenizer) }
+    )
     #expect(isRefused(.notMet, naming: "3 wide") { _ = try Transfer(from: source, to: wider) })
   }
 
@@ -102,7 +107,8 @@ import Testing
     #expect(isRefused(.usage, naming: "no prompt") { _ = try Transfer(from: target, to: source) })
     try Transfer("p", from: source, to: target).write(allowUnvalidated: true)
     let now = try Bundle(path: target.path)
-    #expect(isRefused(.usage, naming: "--as") { _ = try Transfer("q", from: source, to: now, as: "p") })
+    #expect(
+      isRefused(.usage, naming: "--as") { _ = try Transfer("q", from: source, to: now, as: "p") })
     // The same prompt again is no clash.
     try Transfer("p", from: source, to: now).write(allowUnvalidated: true)
     #expect(try Bundle(path: target.path).prompts.count == 1)

@@ -1,0 +1,120 @@
+import Bundle
+import Bytes
+import Checkpoints
+import Models
+import Numerics
+import TestSupport
+import Testing
+
+/// Models read from bundles: dense, half, packed and masked tensors against their plain meaning
+/// (`StoredTensor.dequantized`).
+@Suite struct BundleModelTests {
+  let folder: TemporaryFolder
+  let source: any TensorSource
+
+  init() throws {
+    folder = try TemporaryFolder()
+    source = try Checkpoint.open(Golden.folder + "llama-odd")
+  }
+
+  /// Every second linear layer packed (bits 2, 3, 4, 8 in turn), one kind with a mask; the rest
+  /// as float32, the embedding as the checkpoint has it (float16).
+  func stored() throws -> [StoredTensor] {
+    var (result, packed) = ([StoredTensor](), 0)
+    for name in source.tensorNames {
+      let tensor = try source.tensor(name)
+      let shape = tensor.shape
+      if name.contains("embed"), let (_, bytes) = source.storedHalfOrFloat(name) {
+        result.append(try .dense(name: name, shape: shape, layout: .f16, values: bytes))
+      } else if name.contains("mlp.up") {
+        result.append(try masked(name, tensor))
+      } else if name.contains("proj") {
+        packed += 1
+        let bits = [2, 3, 4, 8][packed % 4]
+        let matrix = try TinyModel.packed(
+          tensor.values, rows: shape[0], columns: shape[1], bits: bits)
+        result.append(
+          try .packed(
+            name: name, shape: shape, bits: bits, groupSize: matrix.groupSize,
+            codes: matrix.codes, scales: matrix.scales, zeros: matrix.zeros))
+      } else {
+        let bytes = ByteSlice([UInt8](floats: tensor.values))
+        result.append(try .dense(name: name, shape: shape, layout: .f32, values: bytes))
+      }
+    }
+    return result
+  }
+
+  /// Float32 survivors under a bitmask that keeps two weights of three.
+  func masked(_ name: String, _ tensor: Tensor) throws -> StoredTensor {
+    let (rows, columns) = (tensor.rows, tensor.columns)
+    let keep = (0..<rows * columns).map { $0 % 3 != 0 }
+    let survivors = zip(tensor.values, keep).filter(\.1).map(\.0)
+    let bits = ByteSlice(Bitmask.pack(keep, rows: rows, columns: columns))
+    return try .dense(
+      name: name, shape: tensor.shape, layout: .f32,
+      values: ByteSlice([UInt8](floats: survivors)), mask: .bitmask(bits))
+  }
+
+  func bundle(_ tensors: [StoredTensor]) throws -> LanguageModel {
+    let path = folder.file("model.ctpack")
+    var writer = BundleWriter(path: path)
+    for tensor in tensors { writer.addTensor(tensor) }
+    writer.add(.document(.modelConfiguration, json: source.configuration.canonical))
+    try writer.finish()
+    return try LanguageModel(bundle: Bundle(path: path), residency: .streamed)
+  }
+
+  @Test func itScoresLikeThePlainMeaningOfItsTensors() throws {
+    let tensors = try stored()
+    let ids = try Golden("llama-odd").ids
+    let found = try bundle(tensors).nll(sequences: ids)
+
+    var plain: [String: Tensor] = [:]
+    for tensor in tensors {
+      plain[tensor.descriptor.name] = Tensor(
+        tensor.descriptor.shape, try tensor.dequantized())
+    }
+    func weight(_ name: String) throws(Failure) -> Tensor {
+      guard let tensor = plain[name] else { throw Failure(.invalidData, name) }
+      return tensor
+    }
+    let c = source.configuration
+    let blocks = try (0..<c.layers).map { index in
+      try Block(
+        index: index, configuration: c,
+        inputNorm: weight("model.layers.\(index).input_layernorm.weight"),
+        postNorm: weight("model.layers.\(index).post_attention_layernorm.weight")
+      ) { name throws(Failure) in
+        Linear(weight: .dense(try weight(name.weightKey(block: index))))
+      }
+    }
+    let embedding = Weight.dense(try weight("model.embed_tokens.weight"))
+    let reference = LanguageModel(
+      configuration: c, embedding: embedding, head: embedding,
+      finalNorm: try weight("model.norm.weight"), blocks: blocks)
+    let expected = try reference.nll(sequences: ids)
+    #expect(relativeDeviation(found.flatMap(\.self), expected.flatMap(\.self)) <= 1e-5)
+    let full = try LanguageModel(source: source).nll(sequences: ids)
+    #expect(relativeDeviation(found.flatMap(\.self), full.flatMap(\.self)) > 1e-2)
+  }
+
+  @Test func aMissingOrMisshapenTensorIsNamed() throws {
+    let tensors = try stored()
+    let name = "model.layers.1.self_attn.o_proj.weight"
+    func failure(_ tensors: [StoredTensor]) throws -> Failure? {
+      let model = try bundle(tensors)
+      do throws(Failure) { _ = try model.nll(sequences: [[1, 2, 3]]) } catch { return error }
+      return nil
+    }
+    let missing = try failure(tensors.filter { $0.descriptor.name != name })
+    #expect(missing?.kind == .invalidData)
+    #expect(missing?.place?.contains(name) == true)
+    let small = try StoredTensor.dense(
+      name: name, shape: [40, 39], layout: .f32,
+      values: ByteSlice([UInt8](floats: Array(repeating: 0, count: 40 * 39))))
+    let misshapen = try failure(tensors.filter { $0.descriptor.name != name } + [small])
+    #expect(misshapen?.kind == .invalidData)
+    #expect(misshapen?.finding.contains("[40, 39]") == true)
+  }
+}
