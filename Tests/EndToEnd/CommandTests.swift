@@ -1,0 +1,121 @@
+import Bytes
+import Foundation
+import TestSupport
+import Testing
+
+/// The commands that use a finished bundle.
+@Suite(.serialized) struct CommandTests {
+  let shop: Workshop
+  var folder: TemporaryFolder { shop.folder }
+  var ctpack: Program { shop.ctpack }
+
+  init() throws {
+    shop = try Workshop()
+    #expect(try shop.ctpack("run", "small.yaml", "--out", "three.ctpack").status == 0)
+  }
+
+  @Test func evalReadsBundlesAndCheckpoints() throws {
+    let options = ["--text", "test.txt", "--seqlen", "32", "--windows", "12", "--json"]
+    let evidence = try #require(
+      try ctpack("inspect", "three.ctpack", "--json").json["evidence"]?.array)
+    func stored(_ model: String, prompted: Bool) -> Double? {
+      evidence.first {
+        $0["text"]?.string == "held-out" && $0["model"]?.string == model
+          && ($0["prompt"]?.string != nil) == prompted
+      }?["ppl"]?.double
+    }
+    let auto = try ctpack.run(["eval", "three.ctpack"] + options)
+    #expect(auto.status == 0, "\(auto.errors)")
+    for key in ["protocol", "ppl", "ppl_stderr", "nll", "scored_tokens", "tokens", "windows", "prompt"] {
+      #expect(auto.json[key] != nil, "\(key)")
+    }
+    #expect(auto.json["prompt"]?.string == "default")
+    #expect(auto.json["protocol"]?.string == "ctp-32")
+    #expect(auto.json["scored_tokens"]?.int == 12 * 31)
+    #expect(auto.json["ppl"]?.double == stored("compressed", prompted: true))
+    let ppl = try #require(auto.json["ppl"]?.double)
+    let nll = try #require(auto.json["nll"]?.double)
+    #expect(abs(exp(nll) - ppl) < 1e-9 * ppl)
+
+    let none = try ctpack.run(["eval", "three.ctpack", "--prompt", "none"] + options)
+    #expect(none.json["ppl"]?.double == stored("compressed", prompted: false))
+    #expect(none.json["prompt"]?.isNull == true)
+    let full = try ctpack.run(["eval", "model"] + options)
+    #expect(full.json["ppl"]?.double == stored("full", prompted: false))
+  }
+
+  @Test func tokenizeAgreesForBundleAndFolder() throws {
+    try folder.write("page.txt", "the rain — in the train\n\n  Ünïcode 🌧")
+    let bundle = try ctpack("tokenize", "three.ctpack", "page.txt", "--json")
+    let model = try ctpack("tokenize", "model", "page.txt", "--json")
+    #expect(bundle.status == 0 && bundle.json == model.json)
+    let ids = try #require(bundle.json["ids"]?.array)
+    #expect(bundle.json["count"]?.int == ids.count)
+    // "t" is byte 116, id 117; "he" is the second merge, id 258.
+    #expect(ids.prefix(2).map(\.int) == [117, 258])
+    let plain = try ctpack("tokenize", "model", "page.txt")
+    #expect(plain.output.split(whereSeparator: \.isWhitespace).count == ids.count)
+    try folder.write("empty.txt", "")
+    #expect(try ctpack("tokenize", "model", "empty.txt", "--json").json["count"]?.int == 0)
+  }
+
+  @Test func generateIsGreedyAndDeterministic() throws {
+    let arguments = ["generate", "three.ctpack", "--prompt-text", "the rain in", "--max-tokens", "9"]
+    let first = try ctpack.run(arguments + ["--json"])
+    #expect(first.status == 0, "\(first.errors)")
+    let ids = try #require(first.json["ids"]?.array)
+    #expect((1...9).contains(ids.count))
+    let other = try ctpack.run(arguments + ["--json", "--threads", "1"])
+    #expect(other.json == first.json)
+    let streamed = try ctpack.run(arguments)
+    #expect(streamed.output == (first.json["text"]?.string ?? "") + "\n")
+  }
+
+  @Test func aPromptMovesToAnotherCompressionInPlace() throws {
+    try folder.write(
+      "four.yaml", Workshop.recipe(bits: 4).replacing("tokens: 4", with: "tokens: 3\n  name: own"))
+    #expect(try ctpack("run", "four.yaml", "--work", "small.work", "--out", "four.ctpack").status == 0)
+    let before = try folder.read("four.ctpack")
+
+    let refused = try ctpack("transfer", "three.ctpack", "four.ctpack")
+    #expect(refused.status == 1)
+    #expect(refused.errors.contains("--allow-unvalidated"))
+    #expect(try folder.read("four.ctpack") == before)
+
+    let moved = try ctpack(
+      "transfer", "three.ctpack", "four.ctpack", "--as", "moved", "--text", "test.txt", "--seqlen",
+      "32", "--windows", "4", "--json")
+    #expect(moved.status == 0, "\(moved.errors)")
+    #expect(moved.json["validated"]?.bool == true)
+    #expect(moved.json["evidence"]?.array?.count == 2)
+    let after = try folder.read("four.ctpack")
+    #expect(after.count - before.count < 60_000, "the weights were written again")
+
+    let inspected = try ctpack("inspect", "four.ctpack", "--json", "--verify", "full")
+    #expect(inspected.status == 0, "\(inspected.output)")
+    let names = inspected.json["prompts"]?.array?.compactMap { $0["name"]?.string }
+    #expect(names == ["moved", "own"])
+    let listed = try ctpack("prompt", "list", "four.ctpack")
+    #expect(listed.output.contains("moved") && listed.output.contains("own"))
+
+    // Several prompts and none called `default`: `auto` has to ask.
+    let unclear = try ctpack("eval", "four.ctpack", "--text", "test.txt", "--seqlen", "32")
+    #expect(unclear.status == 64)
+    #expect(try ctpack("prompt", "remove", "four.ctpack", "moved").status == 0)
+    #expect(try ctpack("inspect", "four.ctpack", "--verify", "full").status == 0)
+  }
+
+  @Test func aPromptOfAnotherModelIsRefused() throws {
+    var model = TinyModel()
+    model.seed = 2
+    try model.write(to: folder, "other")
+    try folder.write("other.yaml", Workshop.recipe(model: "other"))
+    #expect(try ctpack("run", "other.yaml", "--work", "other.work", "--out", "other.ctpack").status == 0)
+    let before = try folder.read("other.ctpack")
+    let refused = try ctpack(
+      "transfer", "three.ctpack", "other.ctpack", "--as", "foreign", "--allow-unvalidated")
+    #expect(refused.status == 1)
+    #expect(refused.errors.contains("base model"), "\(refused.errors)")
+    #expect(try folder.read("other.ctpack") == before)
+  }
+}

@@ -1,0 +1,110 @@
+import Bytes
+import Foundation
+import TestSupport
+
+/// The real `ctpack`, run as a process of its own.
+struct Program {
+  /// Beside the test runner, where the build put both.
+  static let path: String = {
+    let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
+    return URL(fileURLWithPath: own).deletingLastPathComponent().path + "/ctpack"
+  }()
+
+  struct Result {
+    let status: Int32
+    let output: String
+    let errors: String
+
+    var json: JSON { (try? JSON(parsing: Array(output.utf8))) ?? .null }
+  }
+
+  let folder: TemporaryFolder
+
+  /// Runs to the end.
+  func callAsFunction(_ arguments: String...) throws -> Result { try run(arguments) }
+
+  func run(_ arguments: [String], shell prefix: String? = nil) throws -> Result {
+    let running = try Running(arguments, in: folder, shell: prefix)
+    return running.wait()
+  }
+
+  /// A process that a test may interrupt.
+  final class Running {
+    private let process = Process()
+    private let output: String
+    private let errors: String
+
+    /// - Parameter shell: commands for the shell that then becomes the program.
+    init(_ arguments: [String], in folder: TemporaryFolder, shell prefix: String? = nil) throws {
+      let id = UUID().uuidString
+      output = folder.file(".output-" + id)
+      errors = folder.file(".errors-" + id)
+      if let prefix {
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = ["-c", prefix + "; exec \"$0\" \"$@\"", Program.path] + arguments
+      } else {
+        process.executableURL = URL(fileURLWithPath: Program.path)
+        process.arguments = arguments
+      }
+      process.currentDirectoryURL = URL(fileURLWithPath: folder.path)
+      process.standardInput = FileHandle.nullDevice
+      for path in [output, errors] { try Data().write(to: URL(fileURLWithPath: path)) }
+      process.standardOutput = FileHandle(forWritingAtPath: output)
+      process.standardError = FileHandle(forWritingAtPath: errors)
+      try process.run()
+    }
+
+    func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
+
+    var isRunning: Bool { process.isRunning }
+
+    func wait() -> Result {
+      process.waitUntilExit()
+      return Result(
+        status: process.terminationReason == .exit ? process.terminationStatus : -1,
+        output: (try? String(contentsOfFile: output, encoding: .utf8)) ?? "",
+        errors: (try? String(contentsOfFile: errors, encoding: .utf8)) ?? "")
+    }
+  }
+}
+
+/// A tiny model, texts and recipes in a folder of their own.
+struct Workshop {
+  let folder: TemporaryFolder
+  let ctpack: Program
+
+  init() throws {
+    folder = try TemporaryFolder()
+    ctpack = Program(folder: folder)
+    try TinyModel().write(to: folder)
+    try folder.write("train.txt", TinyModel.text(words: 1500, seed: 1))
+    try folder.write("dev.txt", TinyModel.text(words: 400, seed: 2))
+    try folder.write("test.txt", TinyModel.text(words: 400, seed: 3))
+    try folder.write("small.yaml", Self.recipe())
+  }
+
+  static func recipe(bits: Int = 3, gate: String = "{max_ratio_to_full: 100}", model: String = "model") -> String {
+    """
+    name: small
+    model: \(model)
+    calibration: {text: train.txt, windows: 8, length: 32}
+    compression: {bits: \(bits), group_size: 16}
+    prompt:
+      tokens: 4
+      steps: 12
+      batch: 2
+      length: 16
+      warmup: 2
+      validation: {text: dev.txt, windows: 4, every: 4}
+    evaluation:
+      - {name: held-out, text: test.txt, protocol: ctp-32, windows: 12}
+      - {name: dev, text: dev.txt, protocol: llamacpp-32, windows: 6}
+    gate: \(gate)
+    output: small.ctpack
+    """
+  }
+
+  func digest(_ name: String) throws -> String {
+    SHA256Digest(hashing: try folder.read(name)).hex
+  }
+}
