@@ -23,8 +23,7 @@ import Synchronization
     self.temporary = "\(path).\(getpid())-\(number).partial"
     let opened = SystemCall.open(temporary, O_WRONLY | O_CREAT | O_EXCL)
     guard opened.value >= 0 else {
-      throw Failure(
-        .cannotCreate, file: path, "can't be created: \(SystemCall.message(opened.errno))")
+      throw SystemCall.creationFailure("can't be created", path, opened.errno)
     }
     self.descriptor = opened.value
     buffer.reserveCapacity(Self.bufferSize)
@@ -85,8 +84,7 @@ import Synchronization
     try flush()
     try SystemCall.synchronize(descriptor, path)
     guard unsafe rename(temporary, path) == 0 else {
-      throw Failure(
-        .cannotCreate, file: path, "can't be put in place: \(SystemCall.message(errno))")
+      throw SystemCall.creationFailure("can't be put in place", path, errno)
     }
     published = true
     try SystemCall.synchronizeFolder(of: path)

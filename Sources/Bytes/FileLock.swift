@@ -10,8 +10,7 @@ public struct FileLock: ~Copyable {
   public init(path: String, holder: String = "") throws(Failure) {
     let opened = SystemCall.open(path, O_RDWR | O_CREAT)
     guard opened.value >= 0 else {
-      throw Failure(
-        .cannotCreate, file: path, "the lock can't be created: \(SystemCall.message(opened.errno))")
+      throw SystemCall.creationFailure("the lock can't be created", path, opened.errno)
     }
     let locked = SystemCall.retrying { flock(opened.value, LOCK_EX | LOCK_NB) }
     guard locked.value == 0 else {

@@ -17,6 +17,8 @@ public enum StopSignal {
     _ = isRequested
     _ = unsafe first.utf8Start
     for number in [SIGINT, SIGTERM, SIGHUP] {
+      // `nohup` means that the end of the terminal is not the end of the build.
+      if number == SIGHUP, isIgnored(number) { continue }
       var action = sigaction()
       unsafe action.__sigaction_handler.sa_handler = { _ in
         // Only async-signal-safe calls here.
@@ -28,6 +30,26 @@ public enum StopSignal {
       // Not restarted: a blocking read ends with EINTR and its caller looks at the flag.
       unsafe sigaction(number, &action, nil)
     }
+    unblock([SIGINT, SIGTERM])
+    ignoreFailedWrites()
+  }
+
+  /// A parent that started this process from a thread with blocked signals passes the block on.
+  private static func unblock(_ numbers: [Int32]) {
+    var set = sigset_t()
+    unsafe sigemptyset(&set)
+    for number in numbers { unsafe sigaddset(&set, number) }
+    unsafe pthread_sigmask(SIG_UNBLOCK, &set, nil)
+  }
+
+  private static func isIgnored(_ number: Int32) -> Bool {
+    var current = sigaction()
+    guard unsafe sigaction(number, nil, &current) == 0 else { return false }
+    let handler = unsafe unsafeBitCast(current.__sigaction_handler.sa_handler, to: Int.self)
+    return unsafe handler == unsafeBitCast(SIG_IGN, to: Int.self)
+  }
+
+  private static func ignoreFailedWrites() {
     var ignore = sigaction()
     unsafe ignore.__sigaction_handler.sa_handler = SIG_IGN
     unsafe sigaction(SIGPIPE, &ignore, nil)

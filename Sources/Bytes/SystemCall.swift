@@ -30,6 +30,14 @@ enum SystemCall {
     return Failure(.io, file: path, "\(call) failed: \(text)")
   }
 
+  /// The failure to make or name `path`: `io` where the disk is full, `cannotCreate` otherwise.
+  static func creationFailure(_ finding: String, _ path: String, _ code: Int32) -> Failure {
+    let isFull = code == ENOSPC || code == EDQUOT || code == EIO
+    return Failure(
+      isFull ? .io : .cannotCreate, file: path, "\(finding): \(message(code))",
+      advice: isFull ? "free some space and run again" : nil)
+  }
+
   /// Opens a file descriptor, always close-on-exec.
   static func open(_ path: String, _ flags: Int32, mode: mode_t = 0o644) -> (
     value: Int32, errno: Int32

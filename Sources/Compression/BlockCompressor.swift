@@ -56,11 +56,13 @@ public struct BlockCompressor: Sendable {
 
   /// Compresses block `index` of the uncompressed `model`.
   ///
-  /// - Parameter inputs: what enters the block, as `inputs(for:of:)` or the block before returned it; left
-  ///   unchanged.
+  /// - Parameters:
+  ///   - inputs: what enters the block, as `inputs(for:of:)` or the block before returned it; left unchanged.
+  ///   - betweenStages: called between two sets of layers; what it throws ends the work there.
   /// - Returns: the block, and what enters the next one.
   public func compressBlock(
-    _ index: Int, of model: LanguageModel, inputs: [Tensor]
+    _ index: Int, of model: LanguageModel, inputs: [Tensor],
+    betweenStages: () throws(Failure) -> Void = {}
   ) throws(Failure) -> (block: CompressedBlock, outputs: [Tensor]) {
     let block = try model.block(index)
     var work = BlockWork(block: block, settings: settings)
@@ -69,6 +71,7 @@ public struct BlockCompressor: Sendable {
     let outputs = inputs.map { $0.copy() }
     var run = try staged(block, outputs)
     for stage in BlockStage.allCases {
+      try betweenStages()
       let hessian =
         settings.trueSequential ? work.gather(stage, of: run) : original[stage.rawValue]
       let weights = try work.solve(stage, hessian: hessian)

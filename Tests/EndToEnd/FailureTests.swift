@@ -53,7 +53,8 @@ import Testing
     try expect(65, "junk.ctpack", from: ["prompt", "list", "junk.ctpack"])
     try folder.write("short.txt", "two words")
     try folder.write(
-      "short.yaml", "model: model\ncalibration: {text: short.txt, windows: 4, length: 32}\n")
+      "short.yaml", "model: model\ncalibration: {text: short.txt, windows: 4, length: 32}\n"
+        + "compression: {group_size: 8}\n")
     try expect(65, "short.txt", "tokens", from: ["run", "short.yaml"])
     try folder.write(
       "wide.yaml",

@@ -77,7 +77,13 @@ public final class BuildProgress: Sendable {
       state.note = ""
       state.beganAt = clock()
       state.drawnAt = state.beganAt
-      if style == .plain { line("\(padded(name)) begins", &state) }
+      switch style {
+      case .plain: line("\(padded(name)) begins", &state)
+      case .redrawn:
+        write("\r\(padded(name)) …\u{1B}[K")
+        state.isDrawn = true
+      case .quiet: break
+      }
     }
   }
 

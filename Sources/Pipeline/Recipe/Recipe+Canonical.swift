@@ -25,7 +25,7 @@ extension Recipe {
         list.map { ["name": .string($0.name), "sha256": .string($0.digest.hex)] })
     }
     var object: JSONObject = [
-      "name": .string(name),
+      "name": .string(name), "model": .string(modelName),
       "calibration": calibration.json, "compression": compression.json,
       "prompt": prompt.map(\.json) ?? .null,
       "evaluation": .array(evaluations.map(\.json)), "gate": gate.json,

@@ -27,7 +27,7 @@ extension Recipe {
     name = top.string("name") ?? Recipe.baseName(path)
     if !Recipe.isPlainName(name) { top.note("name", "use letters, digits, `-`, `_` and `.` only") }
     let seed = top.integer("seed", default: 0, in: 0...Int.max)
-    model = top.existing("model", paths)
+    (model, modelName) = top.model(paths)
     calibration = CalibrationRecipe(top.section("calibration"), paths, seed: seed)
     compression = CompressionRecipe(top.section("compression"))
     if top.has("prompt") {
@@ -73,6 +73,19 @@ extension Recipe {
 }
 
 extension RecipeFields {
+  /// A path alone, or `{path: …, name: …}`.
+  func model(_ paths: RecipePaths) -> (path: String, name: String) {
+    guard case .mapping? = node("model") else {
+      let path = existing("model", paths)
+      return (path, Recipe.baseName(path))
+    }
+    let fields = section("model")
+    let path = fields.existing("path", paths)
+    let name = fields.string("name") ?? Recipe.baseName(path)
+    fields.finish()
+    return (path, name)
+  }
+
   /// A number of bytes: `1.5 GiB`, `512 MiB`, or plainly a number.
   func byteCount(_ name: String, default value: Int) -> Int {
     guard let text = string(name) else { return value }

@@ -10,6 +10,8 @@ public struct Recipe: Sendable, Equatable {
   public var name: String
   /// A checkpoint: a Hugging Face folder or a GGUF file.
   public var model: String
+  /// What people call the model.
+  public var modelName: String
   public var calibration: CalibrationRecipe
   public var compression: CompressionRecipe
   /// nil where the artifact is to have no prompt.

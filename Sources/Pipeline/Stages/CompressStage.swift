@@ -136,7 +136,7 @@ private struct CompressRun {
   }
 
   mutating func compressNext() throws {
-    let (block, outputs) = try compressor.compressBlock(next, of: model, inputs: inputs)
+    let (block, outputs) = try compressOrSave()
     var writer = BundleWriter(path: blockPath(next))
     for tensor in block.tensors { writer.addTensor(tensor.stored, origin: origin) }
     try writer.finish()
@@ -156,6 +156,20 @@ private struct CompressRun {
     if next < stage.configuration.layers, isDue || context.isStopping {
       try SavedRows.save(inputs, block: next, context.partial)
       savedAt = ProcessUsage.clock
+    }
+  }
+
+  /// Compresses the next block; where it is stopped midway, what enters it is saved.
+  private func compressOrSave() throws -> (block: CompressedBlock, outputs: [Tensor]) {
+    do {
+      return try compressor.compressBlock(next, of: model, inputs: inputs) { () throws(Failure) in
+        try context.checkStop()
+      }
+    } catch {
+      if error.kind == .interrupted, next > 0 {
+        try SavedRows.save(inputs, block: next, context.partial)
+      }
+      throw error
     }
   }
 

@@ -123,7 +123,7 @@ struct PackageStage: Stage {
       ]
     }
     return Provenance(
-      baseModel: full.weightsDigest, baseModelName: Recipe.lastName(recipe.model),
+      baseModel: full.weightsDigest, baseModelName: recipe.modelName,
       tokenizer: full.tokenizerDigest,
       data: try recipe.texts.map {
         Provenance.DataSource(

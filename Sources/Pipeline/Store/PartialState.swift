@@ -12,11 +12,7 @@ public final class PartialState: Sendable {
   init(store: Store, key: StageKey) throws {
     self.store = store
     folder = store.partialFolder + "/" + key.digest.hex
-    do {
-      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    } catch {
-      throw Failure(.io, file: folder, "the folder can't be created: \(Store.reason(error))")
-    }
+    try Folder.create(folder)
     // The full key document, so that `status` can say what this is.
     let document = folder + "/key.json"
     if !FileManager.default.fileExists(atPath: document) {

@@ -54,12 +54,7 @@ public final class Store: Sendable {
     }
     guard create else { return }
     for path in [folder, objectsFolder, stagesFolder, partialFolder] {
-      do {
-        try manager.createDirectory(atPath: path, withIntermediateDirectories: true)
-      } catch {
-        throw Failure(
-          .cannotCreate, file: path, "the folder can't be created: \(Store.reason(error))")
-      }
+      try Folder.create(path)
     }
     if !manager.fileExists(atPath: versionFile) {
       try AtomicFile.write(
@@ -80,13 +75,6 @@ public final class Store: Sendable {
 
   static func readJSON(_ path: String) throws(Failure) -> JSON {
     try JSON(parsing: MappedFile(path: path).bytes, file: path)
-  }
-
-  /// The system's own words for a Foundation error.
-  static func reason(_ error: any Error) -> String {
-    let error = error as NSError
-    let cause = error.userInfo[NSUnderlyingErrorKey] as? NSError ?? error
-    return cause.localizedDescription
   }
 
   /// Takes the store for writing. Throws `busy` naming the holder.

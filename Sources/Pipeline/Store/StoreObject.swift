@@ -34,6 +34,7 @@ enum FileDigest {
     var start = 0
     while start < file.bytes.count {
       let end = min(start + piece, file.bytes.count)
+      if StopSignal.isRequested { throw Failure(.interrupted, "stopped while checking \(path)") }
       if let part = file.bytes.slice(start..<end) { hasher.update(part) }
       file.advise(.dontNeed, start..<end)
       start = end
