@@ -77,7 +77,8 @@ let package = Package(
     .executableTarget(
       name: "ctpack-benchmarks",
       dependencies: [
-        "Pipeline", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Bytes", "Bundle", "Numerics", "Checkpoints", "Models", "Prompts",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Tests/Benchmarks", exclude: ["peers", "run"]),
   ]
