@@ -28,7 +28,8 @@ extension CompressionRecipe {
     staticGroups = fields.flag("static_groups", default: true)
     trueSequential = fields.flag("true_sequential", default: true)
     damping = fields.number("damping", default: 0.01, in: 0...1)
-    range = fields.choice("range", default: .full)
+    // Measured on SmolLM2 at 3 bits: perplexity 56.2 with the weighted search, 68.3 without any.
+    range = fields.choice("range", default: method == .gptq ? .weighted : .full)
     embeddings = fields.choice("embeddings", default: .f16)
     if method == .gptq, actOrder, !staticGroups, groupSize != nil {
       fields.note(
