@@ -1,5 +1,4 @@
 import Bytes
-import CKernels
 
 /// A float32 array in row-major order with reference semantics: two variables may name the same
 /// values. Owned memory is aligned to 64 bytes.
@@ -96,29 +95,6 @@ import CKernels
     precondition(shape.allSatisfy { $0 >= 0 }, "negative extent in \(shape)")
     return shape.reduce(1, *)
   }
-}
-
-/// Owned values, aligned so that kernels load whole cache lines.
-@safe private final class FloatStorage {
-  let pointer: UnsafeMutablePointer<Float>
-
-  /// A place that is aligned and never read, for tensors without values.
-  static var nowhere: UnsafeMutableRawPointer {
-    guard let place = unsafe UnsafeMutableRawPointer(bitPattern: 64) else { fatalError() }
-    return unsafe place
-  }
-
-  /// Set once, before the first tensor.
-  private static let keepsFreedMemory = ctk_keep_freed_memory()
-
-  init(count: Int, zeroed: Bool) {
-    _ = Self.keepsFreedMemory
-    let raw = UnsafeMutableRawPointer.allocate(byteCount: max(count, 1) * 4, alignment: 64)
-    unsafe pointer = raw.bindMemory(to: Float.self, capacity: max(count, 1))
-    if zeroed { unsafe pointer.initialize(repeating: 0, count: max(count, 1)) }
-  }
-
-  deinit { unsafe pointer.deallocate() }
 }
 
 private final class SliceOwner {

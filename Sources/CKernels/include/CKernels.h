@@ -8,7 +8,6 @@
 #include "gemm.h"
 #include "gguf_blocks.h"
 #include "gptq_block.h"
-#include "heap.h"
 #include "online_softmax.h"
 #include "rms_norm.h"
 #include "rotary.h"
