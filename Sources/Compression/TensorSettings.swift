@@ -20,12 +20,13 @@ public struct TensorSettings: Sendable, Hashable {
   /// Added to H's diagonal, as a share of its mean. 0...1.
   public var damping: Double
 
+  /// - Parameter grid: nil for the one that measured best, 4 bits in groups of 64.
   public init(
-    method: CompressionMethod = .gptq, grid: GridSettings = GridSettings(), actOrder: Bool = true,
+    method: CompressionMethod = .gptq, grid: GridSettings? = nil, actOrder: Bool = true,
     staticGroups: Bool = true, damping: Double = 0.01
   ) {
     self.method = method
-    self.grid = grid
+    self.grid = grid ?? GridSettings(rangeSearch: method == .gptq ? .weighted : .clipped)
     self.actOrder = actOrder
     self.staticGroups = staticGroups
     self.damping = damping
