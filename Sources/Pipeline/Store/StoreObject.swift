@@ -34,7 +34,11 @@ enum FileDigest {
     var start = 0
     while start < file.bytes.count {
       let end = min(start + piece, file.bytes.count)
-      if StopSignal.isRequested { throw Failure(.interrupted, "stopped while checking \(path)") }
+      if StopSignal.isRequested {
+        throw Failure(
+          .interrupted, "stopped while checking \(path)",
+          advice: "run the same command to go on from here")
+      }
       if let part = file.bytes.slice(start..<end) { hasher.update(part) }
       file.advise(.dontNeed, start..<end)
       start = end
