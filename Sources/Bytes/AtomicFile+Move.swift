@@ -1,8 +1,8 @@
 import Glibc
 
 extension AtomicFile {
-  /// Puts the finished file `source` at `path` in the same file system, durably: content first, then
-  /// the name, then the folder.
+  /// Puts the finished file `source` at `path` in the same file system, durably: content first,
+  /// then the name, then the folder.
   public static func move(_ source: String, to path: String) throws(Failure) {
     let opened = SystemCall.open(source, O_RDONLY)
     guard opened.value >= 0 else {
@@ -19,14 +19,17 @@ extension AtomicFile {
 
 /// Folders, made with errors that say what stood in the way.
 public enum Folder {
-  /// Makes the folder `path` and those above it; it may be there already. Throws `io` where the disk is full,
-  /// `cannotCreate` otherwise.
+  /// Makes the folder `path` and those above it; it may be there already. Throws `io` where the
+  /// disk is full, `cannotCreate` otherwise.
   public static func create(_ path: String) throws(Failure) {
     if unsafe mkdir(path, 0o777) == 0 { return }
     let code = errno
     var status = stat()
-    if code == EEXIST, unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR { return }
-    guard code == ENOENT, SystemCall.parent(of: path) != path, SystemCall.parent(of: path) != "." else {
+    if code == EEXIST, unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
+      return
+    }
+    guard code == ENOENT, SystemCall.parent(of: path) != path, SystemCall.parent(of: path) != "."
+    else {
       throw SystemCall.creationFailure("the folder can't be created", path, code)
     }
     try create(SystemCall.parent(of: path))

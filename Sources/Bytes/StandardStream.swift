@@ -1,6 +1,7 @@
 import Glibc
 
-/// Standard output and standard error, written to without buffering and with errors that are not lost.
+/// Standard output and standard error, written to without buffering and with errors that are not
+/// lost.
 public enum StandardStream: Int32, Sendable {
   case output = 1
   case error = 2

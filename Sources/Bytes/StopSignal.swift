@@ -1,7 +1,8 @@
 import Glibc
 import Synchronization
 
-/// Ctrl-C and a polite kill (SIGINT, SIGTERM, SIGHUP), as a flag that long work looks at between two steps.
+/// Ctrl-C and a polite kill (SIGINT, SIGTERM, SIGHUP), as a flag that long work looks at between
+/// two steps.
 public enum StopSignal {
   private static let count = Atomic<Int>(0)
   private static let first: StaticString =

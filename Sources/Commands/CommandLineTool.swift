@@ -7,7 +7,8 @@ import Pipeline
 struct CTPack: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "ctpack",
-    abstract: "Compress a language model, learn a prompt for it, and ship both in one checked file.",
+    abstract:
+      "Compress a language model, learn a prompt for it, and ship both in one checked file.",
     discussion: """
       Exit status: 0 done; 1 a quality gate was not met; 64 wrong usage; 65 invalid data; 66 input \
       missing; 70 internal error; 73 output can't be created; 74 I/O error; 75 busy; 130 stopped.

@@ -43,8 +43,9 @@ struct EvalCommand: ParsableCommand {
       corpus.text, rule: rule, windows: windows, prompt: prompt, label: "eval")
     if json { return try Output.print(result.json) }
     let with = result.prompt.map { ", with prompt `\($0)`" } ?? ""
+    let ppl = "\(Figure.fixed(result.value, 4)) ± \(Figure.fixed(result.standardError, 4))"
     try Output.print(
-      "\(result.protocolID): ppl \(Figure.fixed(result.value, 4)) ± \(Figure.fixed(result.standardError, 4))"
+      "\(result.protocolID): ppl \(ppl)"
         + " over \(Figure.count(result.scoredTokens)) tokens in \(result.windows) windows\(with)")
   }
 }

@@ -38,7 +38,8 @@ struct GenerateCommand: ParsableCommand {
     }
     if json {
       try Output.print([
-        "text": .string(tokenizer.decode(tokens)), "ids": .array(tokens.map { .integer(Int64($0)) }),
+        "text": .string(tokenizer.decode(tokens)),
+        "ids": .array(tokens.map { .integer(Int64($0)) }),
         "prompt": prompt.map { .string($0.name) } ?? .null,
       ])
     } else {

@@ -5,10 +5,12 @@ import Pipeline
 
 struct InspectCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "inspect", abstract: "Audit an artifact: what it is, how it was made, how good it is.",
+    commandName: "inspect",
+    abstract: "Audit an artifact: what it is, how it was made, how good it is.",
     discussion: """
-      --verify none reads no section; fast checks every byte against its XXH3-128; full also SHA-256 \
-      and that every section means what its type promises. A damaged bundle ends with status 65.
+      --verify none reads no section; fast checks every byte against its XXH3-128; full also \
+      SHA-256 and that every section means what its type promises. A damaged bundle ends with \
+      status 65.
       """)
 
   @Argument(help: "The bundle.") var bundle: String

@@ -36,7 +36,9 @@ struct InspectionPage {
     if let configuration = try? ModelConfiguration(canonical: bundle.configuration) {
       lines.append(
         "  \(configuration.family.rawValue) family, \(configuration.layers) blocks, "
-          + "width \(configuration.hiddenSize), vocabulary \(Figure.count(configuration.vocabularySize))")
+          + "width \(configuration.hiddenSize), "
+          + "vocabulary \(Figure.count(configuration.vocabularySize))"
+      )
     }
     lines.append(
       "  \(Figure.count(bundle.parameters)) parameters in \(Figure.bytes(bundle.fileBytes)), "
@@ -70,9 +72,10 @@ struct InspectionPage {
     head("Weights")
     let rows = order.compactMap { label -> [String]? in
       guard let group = groups[label] else { return nil }
+      let bits = Double(group.bytes) * 8 / Double(max(1, group.parameters))
       return [
         label, "\(group.count) tensors", Figure.count(group.parameters), Figure.bytes(group.bytes),
-        "\(Figure.fixed(Double(group.bytes) * 8 / Double(max(1, group.parameters)), 2)) bits per weight",
+        "\(Figure.fixed(bits, 2)) bits per weight",
       ]
     }
     lines.append(Output.table(rows, right: [1, 2, 3, 4]))
@@ -105,7 +108,12 @@ struct InspectionPage {
     }
     var seen: [String] = []
     for record in evidence where !seen.contains(record.text) { seen.append(record.text) }
-    var rows = [["text", "full", "full+prompt", "compressed", "with prompt", "gap closed", "± σ", "protocol", "scored"]]
+    var rows = [
+      [
+        "text", "full", "full+prompt", "compressed", "with prompt", "gap closed", "± σ", "protocol",
+        "scored",
+      ]
+    ]
     for text in seen {
       let records = evidence.filter { $0.text == text }
       let numbers = FourNumbers(records, text: text)
@@ -125,20 +133,25 @@ struct InspectionPage {
   private mutating func trust(_ evidence: [EvidenceRecord]) throws {
     let groups = Dictionary(grouping: evidence, by: \.text).values
     let same = groups.allSatisfy { records in
-      Set(records.map { "\($0.protocol) \($0.scoredTokens) \($0.textDigest?.hex ?? "")" }).count == 1
+      Set(records.map { "\($0.protocol) \($0.scoredTokens) \($0.textDigest?.hex ?? "")" }).count
+        == 1
     }
     lines.append(
       same
-        ? "  The numbers of a row are over the same tokens by the same protocol; prompt positions are never scored."
+        ? "  A row's numbers are over the same tokens by the same protocol; "
+          + "prompt positions are never scored."
         : "  Some rows mix protocols or tokens: their numbers can't be compared.")
     let weights = bundle.weightsDigest
     let others = evidence.filter { $0.model == "compressed" && $0.modelDigest != weights }
     if !others.isEmpty {
-      lines.append("  \(others.count) of the compressed numbers belong to OTHER weights than these.")
+      lines.append(
+        "  \(others.count) of the compressed numbers belong to OTHER weights than these.")
     }
     if evidence.contains(where: { $0.model == "full" && $0.prompt != nil }) {
       lines.append(
-        "  full+prompt is the same prompt on the full model: what it gains there is adaptation to the text, not repair.")
+        "  full+prompt is the same prompt on the full model: "
+          + "what it gains there is adaptation to the text, not repair."
+      )
     }
   }
 

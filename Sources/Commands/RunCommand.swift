@@ -24,12 +24,13 @@ struct RunCommand: ParsableCommand {
         output: smollm2-3bit.ctpack
 
       Paths are relative to the recipe's folder; ${NAME} stands for an environment variable. \
-      Everything else has a default, and every mistake is reported with its line before anything runs.
+      Everything else has a default, and every mistake is reported with its line before anything \
+      runs.
 
-      Stages: import, calibrate, compress, prompt, verify, gate, package. What a stage made stays in \
-      the work folder and is reused while nothing that it depends on changes. Ctrl-C or a crash at \
-      any moment costs at most the step at hand: run the same command again, and the artifact is the \
-      same to the byte.
+      Stages: import, calibrate, compress, prompt, verify, gate, package. What a stage made stays \
+      in the work folder and is reused while nothing that it depends on changes. Ctrl-C or a crash \
+      at any moment costs at most the step at hand: run the same command again, and the artifact is \
+      the same to the byte.
       """)
 
   @Argument(help: "The recipe, a YAML file.") var recipe: String
@@ -88,7 +89,8 @@ struct RunCommand: ParsableCommand {
     if json { return try Output.print(["stages": .array(outlooks.map(\.json))]) }
     let rows = outlooks.flatMap { outlook in
       outlook.reasons.enumerated().map { index, reason in
-        index == 0 ? [outlook.stage, outlook.willRun ? "runs" : "reused", reason] : ["", "", reason]
+        index == 0
+          ? [outlook.stage, outlook.willRun ? "runs" : "reused", reason] : ["", "", reason]
       }
     }
     try Output.print(Output.table(rows, indent: ""))

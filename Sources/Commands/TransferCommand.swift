@@ -13,8 +13,8 @@ struct TransferCommand: ParsableCommand {
     abstract: "Put a prompt of one bundle onto another, in place.",
     discussion: """
       Both must come from the same base model and tokenizer. With --text the target is measured \
-      without and with the prompt, and both numbers are stored with it; without, the prompt must have \
-      been measured on these weights before, or --allow-unvalidated says that it need not.
+      without and with the prompt, and both numbers are stored with it; without, the prompt must \
+      have been measured on these weights before, or --allow-unvalidated says that it need not.
       """)
 
   @Argument(help: "The bundle that has the prompt.") var source: String
@@ -24,7 +24,8 @@ struct TransferCommand: ParsableCommand {
   @Option(help: "A text to measure on, before and after.") var text: String?
   @Option(help: "Tokens per window (default: the protocol's).") var seqlen: Int?
   @Option(help: "Windows to score at most (default: all).") var windows: Int?
-  @Option(name: .customLong("protocol"), help: "The perplexity protocol.") var protocolID = "ctp-1024"
+  @Option(name: .customLong("protocol"), help: "The perplexity protocol.") var protocolID =
+    "ctp-1024"
   @Flag(help: "Take the prompt though it was never measured on these weights.")
   var allowUnvalidated = false
   @Flag(help: "The result as JSON.") var json = false

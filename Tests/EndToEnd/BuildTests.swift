@@ -14,7 +14,8 @@ import Testing
   @Test func aRecipeBecomesAnAuditedBundle() throws {
     let run = try ctpack("run", "small.yaml")
     #expect(run.status == 0, "\(run.errors)")
-    #expect(run.output.hasPrefix(folder.file("small.ctpack")) || run.output.hasPrefix("small.ctpack"))
+    #expect(
+      run.output.hasPrefix(folder.file("small.ctpack")) || run.output.hasPrefix("small.ctpack"))
     for stage in ["import", "calibrate", "compress", "prompt", "verify", "gate", "package"] {
       #expect(run.errors.contains("\(stage)"), "no word on \(stage)")
     }
@@ -73,8 +74,10 @@ import Testing
   }
 
   @Test func theNumberOfThreadsDoesNotChangeAByte() throws {
-    #expect(try ctpack("run", "small.yaml", "--work", "one", "--out", "1", "--threads", "1").status == 0)
-    #expect(try ctpack("run", "small.yaml", "--work", "two", "--out", "2", "--threads", "2").status == 0)
+    #expect(
+      try ctpack("run", "small.yaml", "--work", "one", "--out", "1", "--threads", "1").status == 0)
+    #expect(
+      try ctpack("run", "small.yaml", "--work", "two", "--out", "2", "--threads", "2").status == 0)
     #expect(try shop.digest("1") == shop.digest("2"))
   }
 

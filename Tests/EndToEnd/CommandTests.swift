@@ -26,7 +26,9 @@ import Testing
     }
     let auto = try ctpack.run(["eval", "three.ctpack"] + options)
     #expect(auto.status == 0, "\(auto.errors)")
-    for key in ["protocol", "ppl", "ppl_stderr", "nll", "scored_tokens", "tokens", "windows", "prompt"] {
+    for key in [
+      "protocol", "ppl", "ppl_stderr", "nll", "scored_tokens", "tokens", "windows", "prompt",
+    ] {
       #expect(auto.json[key] != nil, "\(key)")
     }
     #expect(auto.json["prompt"]?.string == "default")
@@ -60,7 +62,9 @@ import Testing
   }
 
   @Test func generateIsGreedyAndDeterministic() throws {
-    let arguments = ["generate", "three.ctpack", "--prompt-text", "the rain in", "--max-tokens", "9"]
+    let arguments = [
+      "generate", "three.ctpack", "--prompt-text", "the rain in", "--max-tokens", "9",
+    ]
     let first = try ctpack.run(arguments + ["--json"])
     #expect(first.status == 0, "\(first.errors)")
     let ids = try #require(first.json["ids"]?.array)
@@ -74,7 +78,8 @@ import Testing
   @Test func aPromptMovesToAnotherCompressionInPlace() throws {
     try folder.write(
       "four.yaml", Workshop.recipe(bits: 4).replacing("tokens: 4", with: "tokens: 3\n  name: own"))
-    #expect(try ctpack("run", "four.yaml", "--work", "small.work", "--out", "four.ctpack").status == 0)
+    #expect(
+      try ctpack("run", "four.yaml", "--work", "small.work", "--out", "four.ctpack").status == 0)
     let before = try folder.read("four.ctpack")
 
     let refused = try ctpack("transfer", "three.ctpack", "four.ctpack")
@@ -110,7 +115,8 @@ import Testing
     model.seed = 2
     try model.write(to: folder, "other")
     try folder.write("other.yaml", Workshop.recipe(model: "other"))
-    #expect(try ctpack("run", "other.yaml", "--work", "other.work", "--out", "other.ctpack").status == 0)
+    #expect(
+      try ctpack("run", "other.yaml", "--work", "other.work", "--out", "other.ctpack").status == 0)
     let before = try folder.read("other.ctpack")
     let refused = try ctpack(
       "transfer", "three.ctpack", "other.ctpack", "--as", "foreign", "--allow-unvalidated")

@@ -3,7 +3,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Ctrl-C and kill -9 at random moments: the next run goes on, and the artifact is the same to the byte.
+/// Ctrl-C and kill -9 at random moments: the next run goes on, and the artifact is the same to the
+/// byte.
 @Suite(.serialized) struct CrashTests {
   let shop: Workshop
   var folder: TemporaryFolder { shop.folder }
@@ -13,7 +14,8 @@ import Testing
   /// A reference build, and how long it took.
   private func reference() throws -> (digest: String, seconds: Double) {
     let start = ProcessUsage.clock
-    let run = try shop.ctpack("run", "small.yaml", "--work", "reference", "--out", "reference.ctpack")
+    let run = try shop.ctpack(
+      "run", "small.yaml", "--work", "reference", "--out", "reference.ctpack")
     #expect(run.status == 0, "\(run.errors)")
     return (try shop.digest("reference.ctpack"), ProcessUsage.clock - start)
   }
@@ -27,7 +29,8 @@ import Testing
     var interruptions = 0
     for _ in 0..<40 {
       let running = try Program.Running(["run", "small.yaml"], in: folder)
-      // Short waits at first, so that the early stages are hit too; longer ones later, so that it ends.
+      // Short waits at first, so that the early stages are hit too; longer ones later, so that it
+      // ends.
       let share = Double(random.next() % 1000) / 1000 * min(1.3, 0.3 + Double(interruptions) * 0.1)
       let until = ProcessUsage.clock + seconds * share
       while running.isRunning, ProcessUsage.clock < until { usleep(500) }
@@ -47,7 +50,9 @@ import Testing
     #expect(last.status == 0, "\(last.errors)")
     #expect(interruptions > 0, "nothing was interrupted: the test shows nothing")
     #expect(try shop.digest("small.ctpack") == digest)
-    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.file("small.work/partial")).isEmpty)
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: folder.file("small.work/partial")).isEmpty
+    )
     let left = try FileManager.default.contentsOfDirectory(atPath: folder.path)
     #expect(!left.contains { $0.hasSuffix(".partial") })
   }

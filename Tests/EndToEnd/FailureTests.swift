@@ -43,7 +43,8 @@ import Testing
   }
 
   @Test func invalidDataIs65() throws {
-    try folder.write("bad.yaml", "model: model\ncalibration: {text: train.txt}\ncompression: {bitz: 3}\n")
+    try folder.write(
+      "bad.yaml", "model: model\ncalibration: {text: train.txt}\ncompression: {bitz: 3}\n")
     try expect(65, "bad.yaml", "line 3", "did you mean `bits`", from: ["run", "bad.yaml"])
     try folder.write("latin.txt", [0x61, 0xE9, 0x62] + Array(repeating: 0x20, count: 100))
     try expect(65, "latin.txt", "byte 1", from: ["eval", "model", "--text", "latin.txt"])
@@ -53,7 +54,8 @@ import Testing
     try expect(65, "junk.ctpack", from: ["prompt", "list", "junk.ctpack"])
     try folder.write("short.txt", "two words")
     try folder.write(
-      "short.yaml", "model: model\ncalibration: {text: short.txt, windows: 4, length: 32}\n"
+      "short.yaml",
+      "model: model\ncalibration: {text: short.txt, windows: 4, length: 32}\n"
         + "compression: {group_size: 8}\n")
     try expect(65, "short.txt", "tokens", from: ["run", "short.yaml"])
     try folder.write(
@@ -87,7 +89,8 @@ import Testing
     try expect(73, "not a work folder", from: ["run", "small.yaml", "--work", "model"])
   }
 
-  /// A full disk, played by a limit on the size of files: the run ends with 74, and what was there stays good.
+  /// A full disk, played by a limit on the size of files: the run ends with 74, and what was there
+  /// stays good.
   @Test func aFullDiskIs74AndHarmless() throws {
     #expect(try ctpack("run", "small.yaml").status == 0)
     let before = try folder.read("small.ctpack")
@@ -146,7 +149,8 @@ import Testing
     #expect(try ctpack("run", "small.yaml").status == 0)
     let result = try ctpack.run(
       ["inspect", "small.ctpack", "--json"],
-      shell: "exec 3>&1; set -- \"$0\" \"$@\"; { \"$@\"; echo $? >&3; } | head -c 10 >/dev/null; exit 0")
+      shell:
+        "exec 3>&1; set -- \"$0\" \"$@\"; { \"$@\"; echo $? >&3; } | head -c 10 >/dev/null; exit 0")
     #expect(result.output == "0\n", "\(result.output) \(result.errors)")
   }
 }

@@ -83,7 +83,9 @@ struct Workshop {
     try folder.write("small.yaml", Self.recipe())
   }
 
-  static func recipe(bits: Int = 3, gate: String = "{max_ratio_to_full: 100}", model: String = "model") -> String {
+  static func recipe(
+    bits: Int = 3, gate: String = "{max_ratio_to_full: 100}", model: String = "model"
+  ) -> String {
     """
     name: small
     model: \(model)

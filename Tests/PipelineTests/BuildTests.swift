@@ -33,8 +33,8 @@ import Testing
     #expect(failure?.finding.contains("first, second, third") == true)
   }
 
-  /// A crash at the n-th passing of each step of publishing, then the same build again: the same bytes, and only
-  /// whole objects left behind.
+  /// A crash at the n-th passing of each step of publishing, then the same build again: the same
+  /// bytes, and only whole objects left behind.
   @Test(arguments: FaultPoint.allCases, 1...9)
   func crashThenResumeGivesTheSameBytes(point: FaultPoint, occurrence: Int) throws {
     let expected = try fake.run(work: "reference")
@@ -58,7 +58,8 @@ import Testing
       let bytes = try folder.read("work/objects/" + name)
       #expect(SHA256Digest(hashing: bytes).hex == name)
     }
-    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.file("work/partial")).isEmpty)
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: folder.file("work/partial")).isEmpty)
   }
 
   @Test func stepsDoneBeforeAStopAreNotDoneAgain() throws {
@@ -81,10 +82,11 @@ import Testing
   }
 
   @Test func aSecondWriterIsToldWhoHoldsTheStore() throws {
-    let lock = try FileLock(path: {
-      _ = try fake.build()
-      return folder.file("work/lock")
-    }())
+    let lock = try FileLock(
+      path: {
+        _ = try fake.build()
+        return folder.file("work/lock")
+      }())
     let failure = #expect(throws: Failure.self) { try fake.run() }
     #expect(failure?.kind == .busy)
     #expect(failure?.finding.contains("process \(ProcessUsage.identifier)") == true)
@@ -101,7 +103,10 @@ import Testing
     #expect(failure?.kind == .invalidData)
     #expect(failure?.description.contains("third's output `third`") == true)
     try FileManager.default.removeItem(atPath: folder.file(path))
-    #expect(try fake.build().explain()[2].reasons == ["its output `third` is no longer in the work folder"])
+    #expect(
+      try fake.build().explain()[2].reasons == [
+        "its output `third` is no longer in the work folder"
+      ])
     #expect(try fake.run() == digest)
     #expect(fake.third.counter.value == 8)
   }
@@ -182,7 +187,9 @@ import Testing
     let outlook = try fake.build().explain()
     #expect(outlook.map(\.willRun) == [false, true, true])
     #expect(
-      outlook[1].reasons == ["bits changed from 4 to 3", "grid.symmetric changed from false to true"])
+      outlook[1].reasons == [
+        "bits changed from 4 to 3", "grid.symmetric changed from false to true",
+      ])
     #expect(outlook[2].reasons == ["depends on what second will make"])
     #expect(fake.second.counter.value == 4)
   }

@@ -4,7 +4,8 @@ import Pipeline
 import Synchronization
 import TestSupport
 
-/// A stage whose bytes follow from its inputs and parameters by hashing, in a number of resumable steps.
+/// A stage whose bytes follow from its inputs and parameters by hashing, in a number of resumable
+/// steps.
 struct FakeStage: Stage {
   let name: String
   var algorithmVersion = 1

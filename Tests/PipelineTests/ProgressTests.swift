@@ -16,7 +16,9 @@ import Testing
     func write(_ new: String) { text.withLock { $0 += new } }
   }
 
-  private func progress(_ style: BuildProgress.Style, _ world: World, width: Int = 60) -> BuildProgress {
+  private func progress(_ style: BuildProgress.Style, _ world: World, width: Int = 60)
+    -> BuildProgress
+  {
     BuildProgress(
       style: style, clock: { world.time }, width: { width }, write: { world.write($0) })
   }
@@ -55,7 +57,9 @@ import Testing
     #expect(drawn.count == 31, "one at the beginning, one for each report that comes a while after")
     for line in drawn { #expect(line.count < width, "\(line)") }
     progress.end("compress", seconds: 210)
-    #expect(world.written.hasSuffix("compress   done in 3:30  relative error 0.0123, damping raised twice\n"))
+    #expect(
+      world.written.hasSuffix(
+        "compress   done in 3:30  relative error 0.0123, damping raised twice\n"))
   }
 
   @Test func quietSaysNothing() {
@@ -85,7 +89,8 @@ import Testing
   }
 
   @Test(arguments: [
-    (0.0, "0.0 s"), (9.94, "9.9 s"), (9.96, "10 s"), (59.4, "59 s"), (60, "1:00"), (3599.6, "1:00:00"),
+    (0.0, "0.0 s"), (9.94, "9.9 s"), (9.96, "10 s"), (59.4, "59 s"), (60, "1:00"),
+    (3599.6, "1:00:00"),
     (7505, "2:05:05"), (-1, "?"), (.nan, "?"),
   ])
   func secondsInWords(seconds: Double, text: String) {

@@ -136,7 +136,10 @@ import Testing
   @Test(arguments: [
     ("compression: {bits: 3.5}", "line 3: compression.bits: expected a whole number, found `3.5`"),
     ("compression: {bits: \"3\"}", "line 3: compression.bits: expected a whole number, found `3`"),
-    ("compression: {symmetric: 1}", "line 3: compression.symmetric: expected true or false, found `1`"),
+    (
+      "compression: {symmetric: 1}",
+      "line 3: compression.symmetric: expected true or false, found `1`"
+    ),
     ("compression: 4", "line 3: compression: expected `name: value` pairs, found `4`"),
     (
       "compression: {static_groups: false}",
@@ -148,7 +151,9 @@ import Testing
       "line 3: compression.range: clip-weighted needs statistics that rtn doesn't gather: use clip"
     ),
     ("name: ../up", "line 3: name: use letters, digits, `-`, `_` and `.` only"),
-    ("memory: lots", "line 3: memory: expected an amount like `512 MiB` or `1.5 GiB`, found `lots`"),
+    (
+      "memory: lots", "line 3: memory: expected an amount like `512 MiB` or `1.5 GiB`, found `lots`"
+    ),
     (
       "prompt: {tokens: 4}",
       "line 3: prompt.validation: is missing: the best prompt is chosen on text of its own"
@@ -238,7 +243,8 @@ import Testing
       "huge": [UInt8](repeating: UInt8(ascii: "a"), count: 1 << 20),
       "two documents": text("a: 1\n---\nb: 2\n"), "unclosed quote": text("a: \"b\n"),
       "unknown alias": text("a: *nobody\n"), "self alias": text("&a a: *a\n"),
-      "tab indentation": text("a:\n\t- b\n"), "many questions": text(String(repeating: "? ", count: 5000)),
+      "tab indentation": text("a:\n\t- b\n"),
+      "many questions": text(String(repeating: "? ", count: 5000)),
       "many braces": text(String(repeating: "{a: ", count: 5000)),
       "binary": (0..<4096).map { UInt8(truncatingIfNeeded: $0 &* 131 &+ 7) },
     ]

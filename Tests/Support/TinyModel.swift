@@ -18,7 +18,8 @@ package struct TinyModel: Sendable {
   private static let merges = ["Ġ t", "h e", "Ġt he", "i n", "a n", "r e"]
   private var vocabularySize: Int { 257 + Self.merges.count }
 
-  /// Writes config.json, model.safetensors and tokenizer.json into the folder `name`; returns its path.
+  /// Writes config.json, model.safetensors and tokenizer.json into the folder `name`; returns its
+  /// path.
   @discardableResult
   package func write(to folder: TemporaryFolder, _ name: String = "model") throws -> String {
     try folder.write(name + "/config.json", configuration.canonicalBytes)
@@ -102,7 +103,8 @@ package struct TinyModel: Sendable {
     ]
   }()
 
-  /// The printable stand-in of a byte in byte-level vocabularies: itself where it prints, else U+0100 and on.
+  /// The printable stand-in of a byte in byte-level vocabularies: itself where it prints, else
+  /// U+0100 and on.
   private static func character(_ byte: Int) -> String {
     let prints = { (b: Int) in (33...126).contains(b) || (161...172).contains(b) || b >= 174 }
     let code = prints(byte) ? byte : 256 + (0..<byte).count { !prints($0) }

@@ -47,7 +47,8 @@ extension Build {
         done.append(marker)
         outlooks.append(
           StageOutlook(
-            stage: stage.name, willRun: false, reasons: ["done; nothing that it depends on changed"],
+            stage: stage.name, willRun: false,
+            reasons: ["done; nothing that it depends on changed"],
             key: key.digest.hex, outputs: marker.outputs))
       } else {
         let reasons = try reasons(for: stage, key, latest[stage.name])

@@ -29,7 +29,8 @@ extension Build {
         found[input.name] = try files.resolve(path)
       case .output(let origin, let name):
         guard let object = done.first(where: { $0.stage == origin })?.outputs[name] else {
-          throw Failure(.internalError, "stage \(stage.name) needs `\(name)` of \(origin), which has none")
+          throw Failure(
+            .internalError, "stage \(stage.name) needs `\(name)` of \(origin), which has none")
         }
         let path = store.path(of: object)
         found[input.name] = ResolvedInput(
@@ -46,8 +47,8 @@ extension Build {
     return found
   }
 
-  /// Refuses a result whose inputs changed while it was made. Files of others are read again; files of the store
-  /// were verified before and only have to be untouched since.
+  /// Refuses a result whose inputs changed while it was made. Files of others are read again; files
+  /// of the store were verified before and only have to be untouched since.
   func checkUnchanged(
     _ stage: any Stage, _ inputs: [String: ResolvedInput], _ files: inout ExternalFiles
   ) throws(Failure) {

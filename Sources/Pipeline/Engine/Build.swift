@@ -1,7 +1,8 @@
 import Bytes
 import Foundation
 
-/// A list of stages brought up to date in a store: what is done and whole is reused, the rest runs in order.
+/// A list of stages brought up to date in a store: what is done and whole is reused, the rest runs
+/// in order.
 public final class Build {
   public let stages: [any Stage]
   public let store: Store
@@ -11,7 +12,8 @@ public final class Build {
   let stop: @Sendable () -> Bool
 
   /// - Parameters:
-  ///   - kernels: the class of arithmetic on this machine, part of the keys of the stages that compute.
+  ///   - kernels: the class of arithmetic on this machine, part of the keys of the stages that
+  ///     compute.
   ///   - stop: asked at every safe point whether to stop.
   public init(
     stages: [any Stage], store: Store, kernels: String, threads: Int = 1,
@@ -28,7 +30,8 @@ public final class Build {
   /// Runs what has to run, up to and including the stage `last` (all where nil).
   ///
   /// - Returns: the records of all stages up to there, in order.
-  /// - Throws: `busy` where another process builds here; `interrupted` at a safe point; whatever a stage throws.
+  /// - Throws: `busy` where another process builds here; `interrupted` at a safe point; whatever a
+  ///   stage throws.
   @discardableResult
   public func run(until last: String? = nil) throws -> [StageMarker] {
     let wanted = try stages(until: last)
@@ -57,6 +60,7 @@ public final class Build {
           advice: "run the same command to go on from here")
       }
     }
+    if wanted.count == stages.count { store.discardPartials() }
     return done
   }
 
@@ -76,8 +80,9 @@ public final class Build {
       kernels: stage.usesKernels ? kernels : nil)
   }
 
-  /// The record of a finished stage whose outputs are all there and whole. A missing output means that the stage
-  /// runs again; a damaged one is refused, because whatever damaged it may have touched more.
+  /// The record of a finished stage whose outputs are all there and whole. A missing output means
+  /// that the stage runs again; a damaged one is refused, because whatever damaged it may have
+  /// touched more.
   func reusable(_ key: StageKey) throws -> StageMarker? {
     guard let marker = try store.marker(for: key) else { return nil }
     for (name, object) in marker.outputs.sorted(by: { $0.key < $1.key }) {
@@ -110,7 +115,8 @@ public final class Build {
       let partial = try PartialState(store: store, key: key)
       progress.begin(stage.name)
       let context = StageContext(
-        key: key, partial: partial, files: inputs, progress: progress, stage: stage.name, stop: stop)
+        key: key, partial: partial, files: inputs, progress: progress, stage: stage.name, stop: stop
+      )
       try context.checkStop()
       let result = try stage.run(context)
       try checkUnchanged(stage, inputs, &files)

@@ -10,7 +10,8 @@ public protocol Stage: Sendable {
   var inputs: [StageInput] { get }
   /// Whether floating-point arithmetic decides the result.
   var usesKernels: Bool { get }
-  /// How much there is to do, in units that mean about the same time in every stage (10⁹ multiply-adds).
+  /// How much there is to do, in units that mean about the same time in every stage (10⁹
+  /// multiply-adds).
   var work: Double { get }
   /// What is counted while it runs: "block", "step", "window".
   var unit: String { get }

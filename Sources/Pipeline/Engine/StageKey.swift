@@ -15,7 +15,8 @@ public struct StageKey: Sendable, Equatable {
 
   /// - Parameters:
   ///   - inputs: name and digest of everything the stage reads.
-  ///   - kernels: the class of arithmetic, because another CPU may round differently; nil for stages
+  ///   - kernels: the class of arithmetic, because another CPU may round differently; nil for
+  ///     stages
   ///     that only move bytes.
   init(stage: any Stage, inputs: [String: SHA256Digest], kernels: String?) {
     var digests = JSONObject()
@@ -71,7 +72,9 @@ extension StageKey {
   }
 
   private static func short(_ value: JSON) -> String {
-    if let text = value.string { return SHA256Digest(hex: text) == nil ? text : "\(text.prefix(12))…" }
+    if let text = value.string {
+      return SHA256Digest(hex: text) == nil ? text : "\(text.prefix(12))…"
+    }
     let text = value.canonicalText
     return text.count <= 60 ? text : "\(text.prefix(60))…"
   }

@@ -1,7 +1,8 @@
 import Bytes
 import Synchronization
 
-/// What a person sees of a build: one line that redraws on a terminal, a plain line now and then elsewhere.
+/// What a person sees of a build: one line that redraws on a terminal, a plain line now and then
+/// elsewhere.
 public final class BuildProgress: Sendable {
   public enum Style: Sendable, Equatable {
     /// Redrawn in place, at most `width()` columns.
@@ -152,8 +153,8 @@ public final class BuildProgress: Sendable {
 }
 
 extension BuildProgress.State {
-  /// Seconds until the last stage ends: the rest of this stage, and the stages to come at the pace (seconds per
-  /// unit of work) that was seen so far. nil before there is a pace.
+  /// Seconds until the last stage ends: the rest of this stage, and the stages to come at the pace
+  /// (seconds per unit of work) that was seen so far. nil before there is a pace.
   func secondsLeftInAll(stageLeft: Double?, now: Double) -> Double? {
     guard let current, let stageLeft, total > 0 else { return nil }
     let share = Double(done) / Double(total)

@@ -12,7 +12,8 @@ package struct RateMeter {
       return
     }
     samples.append((count, time))
-    // Every second sample goes, so that the window grows with the work instead of sliding off its start.
+    // Every second sample goes, so that the window grows with the work instead of sliding off its
+    // start.
     if samples.count > Self.kept {
       samples = samples.enumerated().filter { $0.offset % 2 == 0 || $0.offset == Self.kept }
         .map(\.element)

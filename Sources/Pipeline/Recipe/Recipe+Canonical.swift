@@ -16,8 +16,9 @@ extension Recipe {
     path.split(separator: "/").last.map(String.init) ?? path
   }
 
-  /// The recipe with every default filled in and with base names and digests in the place of paths, so that it
-  /// says what was done and nothing about the machine. This is what goes into the bundle.
+  /// The recipe with every default filled in and with base names and digests in the place of paths,
+  /// so that it says what was done and nothing about the machine. This is what goes into the
+  /// bundle.
   func canonical(files: [String: [(name: String, digest: SHA256Digest)]]) -> JSON {
     var sources = JSONObject()
     for (role, list) in files.sorted(by: { $0.key < $1.key }) {

@@ -5,8 +5,8 @@ import Yams
 extension Recipe {
   /// Reads and checks a recipe file. Nothing has run yet when this throws.
   ///
-  /// - Throws: one `Failure` that lists every problem with its line: `inputMissing` where only files are
-  ///   missing, `invalidData` otherwise.
+  /// - Throws: one `Failure` that lists every problem with its line: `inputMissing` where only
+  ///   files are missing, `invalidData` otherwise.
   public init(path: String) throws(Failure) {
     try self.init(YAMLDocument.load(path: path), path: path, RecipePaths(recipe: path))
   }
@@ -91,8 +91,9 @@ extension RecipeFields {
     guard let text = string(name) else { return value }
     let parts = text.split(separator: " ")
     let units = ["": 1.0, "B": 1, "KiB": 1024, "MiB": 1_048_576, "GiB": 1_073_741_824]
-    guard (1...2).contains(parts.count), let number = Double(parts[0]), number > 0, number < 1e6
-      || parts.count == 1, let unit = units[parts.count == 2 ? String(parts[1]) : ""],
+    guard (1...2).contains(parts.count), let number = Double(parts[0]), number > 0,
+      number < 1e6
+        || parts.count == 1, let unit = units[parts.count == 2 ? String(parts[1]) : ""],
       number * unit < 0x1p60
     else {
       note(name, "expected an amount like `512 MiB` or `1.5 GiB`, found `\(text.prefix(40))`")

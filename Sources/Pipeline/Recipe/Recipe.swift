@@ -2,7 +2,8 @@ import Bytes
 import Compression
 import Prompts
 
-/// What a build is made of and what is done to it: a recipe file, read, checked and completed with defaults.
+/// What a build is made of and what is done to it: a recipe file, read, checked and completed with
+/// defaults.
 public struct Recipe: Sendable, Equatable {
   /// The recipe file as it was named.
   public var path: String

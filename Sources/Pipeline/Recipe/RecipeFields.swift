@@ -2,8 +2,9 @@ import Bytes
 import Foundation
 import Yams
 
-/// One mapping of a recipe, read field by field. A field that is absent gives its default; a field that is wrong
-/// is noted with its line and gives its default too, so that reading goes on and finds the rest.
+/// One mapping of a recipe, read field by field. A field that is absent gives its default; a field
+/// that is wrong is noted with its line and gives its default too, so that reading goes on and
+/// finds the rest.
 final class RecipeFields {
   let section: String
   let line: Int?
@@ -26,15 +27,19 @@ final class RecipeFields {
           problems.add(key.mark?.line, "a key of \(section) is not a name")
         }
       }
-    case .scalar(let scalar) where scalar.style == .plain && ["", "~", "null"].contains(scalar.string):
+    case .scalar(let scalar)
+    where scalar.style == .plain && ["", "~", "null"].contains(scalar.string):
       break
     case .none: break
     default:
-      problems.add(line, "\(section): expected `name: value` pairs, found \(RecipeFields.kind(node))")
+      problems.add(
+        line, "\(section): expected `name: value` pairs, found \(RecipeFields.kind(node))")
     }
     self.fields = fields
     if let line { problems.lines[section] = line }
-    for field in fields where field.line != nil { problems.lines[qualified(field.name)] = field.line }
+    for field in fields where field.line != nil {
+      problems.lines[qualified(field.name)] = field.line
+    }
   }
 
   /// Notes keys that nobody asked for. To be called once everything was read.
@@ -138,7 +143,8 @@ extension RecipeFields {
       return nil
     }
     guard range.contains(found) else {
-      let upper = range.upperBound == .greatestFiniteMagnitude ? " and more" : "...\(range.upperBound)"
+      let upper =
+        range.upperBound == .greatestFiniteMagnitude ? " and more" : "...\(range.upperBound)"
       note(name, "\(text) lies outside \(range.lowerBound)\(upper)")
       return nil
     }

@@ -21,11 +21,12 @@ final class RecipeProblems {
     all.append(Problem(line: line, kind: kind, text: text))
   }
 
-  /// Throws where there is a problem: `inputMissing` if files are missing and nothing else is wrong,
-  /// otherwise `invalidData`.
+  /// Throws where there is a problem: `inputMissing` if files are missing and nothing else is
+  /// wrong, otherwise `invalidData`.
   func check() throws(Failure) {
     guard !all.isEmpty else { return }
-    let kind: Failure.Kind = all.allSatisfy { $0.kind == .inputMissing } ? .inputMissing : .invalidData
+    let kind: Failure.Kind =
+      all.allSatisfy { $0.kind == .inputMissing } ? .inputMissing : .invalidData
     let sorted = all.enumerated().sorted {
       ($0.element.line ?? 0, $0.offset) < ($1.element.line ?? 0, $1.offset)
     }.map(\.element)

@@ -1,11 +1,13 @@
 import Bytes
 import Yams
 
-/// A YAML file as a tree of nodes with line numbers; hostile files are refused before they cost anything.
+/// A YAML file as a tree of nodes with line numbers; hostile files are refused before they cost
+/// anything.
 enum YAMLDocument {
   /// Recipes are a page of text; a file beyond this is not one.
   static let sizeLimit = 256 << 10
-  /// Aliases (`*name`) repeat what an anchor holds. With a handful, no tower of them can grow large.
+  /// Aliases (`*name`) repeat what an anchor holds. With a handful, no tower of them can grow
+  /// large.
   static let aliasLimit = 8
   static let depthLimit = 32
 
@@ -14,7 +16,8 @@ enum YAMLDocument {
     guard file.bytes.count <= sizeLimit else {
       throw Failure(
         .invalidData, file: path,
-        "is \(file.bytes.count) bytes long, too large for YAML written by hand (\(sizeLimit) bytes)")
+        "is \(file.bytes.count) bytes long, too large for YAML written by hand (\(sizeLimit) bytes)"
+      )
     }
     let bytes = file.bytes.array
     guard let text = String(validating: bytes, as: UTF8.self) else {
@@ -59,7 +62,9 @@ enum YAMLDocument {
       } else if byte != UInt8(ascii: " ") {
         blank = false
       }
-      if byte == UInt8(ascii: "*"), !comment, before >= 0x80 || " \t\r\n[{,:-?".utf8.contains(before) {
+      if byte == UInt8(ascii: "*"), !comment,
+        before >= 0x80 || " \t\r\n[{,:-?".utf8.contains(before)
+      {
         count += 1
         guard count <= aliasLimit else {
           throw Failure(
@@ -73,7 +78,8 @@ enum YAMLDocument {
   private static func checkDepth(_ node: Node, _ depth: Int, _ file: String) throws(Failure) {
     guard depth <= depthLimit else {
       let place = node.mark.map { "line \($0.line)" }
-      throw Failure(.invalidData, file: file, at: place, "is nested deeper than \(depthLimit) levels")
+      throw Failure(
+        .invalidData, file: file, at: place, "is nested deeper than \(depthLimit) levels")
     }
     switch node {
     case .mapping(let mapping):
@@ -99,7 +105,8 @@ enum YAMLDocument {
     case .duplicatedKeysInMapping(let keys, let context):
       let names = keys.map { "`\($0)`" }.joined(separator: ", ")
       return Failure(
-        .invalidData, file: file, at: "line \(context.mark.line)", "the key \(names) is given twice")
+        .invalidData, file: file, at: "line \(context.mark.line)", "the key \(names) is given twice"
+      )
     default:
       return Failure(.invalidData, file: file, "is not YAML")
     }

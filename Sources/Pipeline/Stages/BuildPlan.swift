@@ -11,7 +11,8 @@ public struct BuildPlan: Sendable {
   public let recipe: Recipe
   public let stages: [any Stage]
 
-  /// Opens the checkpoint (structure, names and shapes; no values) and checks what the recipe asks of it.
+  /// Opens the checkpoint (structure, names and shapes; no values) and checks what the recipe asks
+  /// of it.
   ///
   /// - Throws: `invalidData` with the recipe's lines, or what is wrong with the checkpoint.
   public init(_ recipe: Recipe) throws(Failure) {
@@ -23,7 +24,8 @@ public struct BuildPlan: Sendable {
         return try body()
       } catch {
         let advice = error.advice.map { "; " + $0 } ?? ""
-        problems.add(recipe.lines[place] ?? recipe.lines[Self.section(place)], error.finding + advice)
+        problems.add(
+          recipe.lines[place] ?? recipe.lines[Self.section(place)], error.finding + advice)
         return nil
       }
     }

@@ -1,7 +1,8 @@
 import Bytes
 import Text
 
-/// Text → the windows of token ids that compression looks at, and how much of the vocabulary they cover.
+/// Text → the windows of token ids that compression looks at, and how much of the vocabulary they
+/// cover.
 struct CalibrateStage: Stage {
   let recipe: CalibrationRecipe
   let textBytes: Int
@@ -59,8 +60,8 @@ struct CalibrateStage: Stage {
   }
 }
 
-/// Equally long windows of token ids as a file: window count and length as u32, then the ids as i32, all
-/// little-endian.
+/// Equally long windows of token ids as a file: window count and length as u32, then the ids as
+/// i32, all little-endian.
 struct TokenWindows {
   let windows: [[Int32]]
 

@@ -7,8 +7,8 @@ import Numerics
 
 /// Plain weights and calibration windows → packed weights, block by block with error propagation.
 ///
-/// A finished block is a small bundle in the partial state. What enters the next block is saved too, but only now
-/// and then: it follows from the finished blocks, to the bit.
+/// A finished block is a small bundle in the partial state. What enters the next block is saved
+/// too, but only now and then: it follows from the finished blocks, to the bit.
 struct CompressStage: Stage {
   let settings: CompressionSettings
   let configuration: ModelConfiguration
@@ -95,7 +95,8 @@ private struct CompressRun {
 
   /// The finished block `index`; nil where it isn't there or not whole.
   private func finished(_ index: Int) -> Bundle? {
-    guard context.partial.has("block-\(index)"), context.partial.json("block-\(index)") != nil else {
+    guard context.partial.has("block-\(index)"), context.partial.json("block-\(index)") != nil
+    else {
       return nil
     }
     return try? Bundle(path: blockPath(index), verify: .full)

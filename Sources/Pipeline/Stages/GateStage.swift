@@ -67,8 +67,8 @@ public struct FourNumbers: Sendable, Equatable {
   /// What the artifact as shipped reaches: with its prompt where it has one.
   public var shipped: Double? { compressedWithPrompt ?? compressed }
 
-  /// The share of the gap between full and compressed that the prompt closes; above 1 where it goes beyond the
-  /// full model, nil where there is no gap.
+  /// The share of the gap between full and compressed that the prompt closes; above 1 where it goes
+  /// beyond the full model, nil where there is no gap.
   public var gapClosed: Double? {
     guard let full, let compressed, let compressedWithPrompt, compressed > full else { return nil }
     return (compressed - compressedWithPrompt) / (compressed - full)
@@ -76,15 +76,15 @@ public struct FourNumbers: Sendable, Equatable {
 }
 
 extension GateRecipe.Limits {
-  struct Check {
-    let limit: String
-    let bound: Double
-    let value: Double?
+  package struct Check {
+    package let limit: String
+    package let bound: Double
+    package let value: Double?
     /// By how much the limit is missed, in words; nil where it is met.
-    let miss: String?
+    package let miss: String?
   }
 
-  func checks(_ numbers: FourNumbers) -> [Check] {
+  package func checks(_ numbers: FourNumbers) -> [Check] {
     var checks: [Check] = []
     func atMost(_ limit: String, _ bound: Double?, _ value: Double?) {
       guard let bound else { return }

@@ -6,8 +6,8 @@ import Text
 
 /// Checkpoint → one file with every tensor in plain numbers, the tokenizer and the configuration.
 ///
-/// Floats are taken over byte for byte; other types (GGUF blocks) become the f32 that they decode to, one tensor
-/// at a time, by way of a scratch file.
+/// Floats are taken over byte for byte; other types (GGUF blocks) become the f32 that they decode
+/// to, one tensor at a time, by way of a scratch file.
 struct ImportStage: Stage {
   let source: any TensorSource
   let path: String
@@ -27,7 +27,9 @@ struct ImportStage: Stage {
   var inputs: [StageInput] {
     let files = source.files.sorted()
     if files.count == 1 { return [.file("checkpoint", files[0])] }
-    return files.map { .file("checkpoint/" + ($0.split(separator: "/").last.map(String.init) ?? $0), $0) }
+    return files.map {
+      .file("checkpoint/" + ($0.split(separator: "/").last.map(String.init) ?? $0), $0)
+    }
   }
 
   func run(_ context: StageContext) throws -> StageResult {
@@ -94,7 +96,8 @@ extension StoredFloatLayout {
 }
 
 extension ModelConfiguration {
-  /// Weights of the linear layers of all blocks: what compression packs, and what a token is multiplied with.
+  /// Weights of the linear layers of all blocks: what compression packs, and what a token is
+  /// multiplied with.
   var linearCount: Int {
     let attention = 2 * heads * headDim * hiddenSize + 2 * kvHeads * headDim * hiddenSize
     return layers * (attention + 3 * hiddenSize * intermediateSize)

@@ -38,7 +38,9 @@ struct ImportedModel: TensorSource {
   }
 
   func storedHalfOrFloat(_ name: String) -> (layout: StoredFloatLayout, bytes: ByteSlice)? {
-    guard let stored = try? bundle.tensor(named: name), let values = stored.dense else { return nil }
+    guard let stored = try? bundle.tensor(named: name), let values = stored.dense else {
+      return nil
+    }
     switch stored.descriptor.layout {
     case .f32: return (.f32, values)
     case .f16: return (.f16, values)

@@ -2,7 +2,8 @@ import Bundle
 import Bytes
 import Numerics
 
-/// Everything that was made → one bundle: weights, tokenizer, prompt, evidence, events, provenance and recipe.
+/// Everything that was made → one bundle: weights, tokenizer, prompt, evidence, events, provenance
+/// and recipe.
 struct PackageStage: Stage {
   let recipe: Recipe
   let sourceFiles: [String]
@@ -39,7 +40,8 @@ struct PackageStage: Stage {
     if !recipe.evaluations.isEmpty {
       inputs.append(.output(VerifyStage.evidence, of: VerifyStage.name))
     }
-    return inputs + stages.map { .record(of: $0) } + recipe.texts.map { .file("text \($0.role)", $0.path) }
+    return inputs + stages.map { .record(of: $0) }
+      + recipe.texts.map { .file("text \($0.role)", $0.path) }
       + sourceFiles.map { .file("checkpoint \(Recipe.lastName($0))", $0) }
   }
 
@@ -58,7 +60,8 @@ struct PackageStage: Stage {
     writer.add(.document(.recipe, bytes: text))
     writer.add(.evidence(evidence))
     let path = try context.path(CompressStage.events)
-    writer.add(.document(.events, json: try JSON(parsing: MappedFile(path: path).bytes, file: path)))
+    writer.add(
+      .document(.events, json: try JSON(parsing: MappedFile(path: path).bytes, file: path)))
     writer.add(
       .provenance(try provenance(full, recipe: SHA256Digest(hashing: text), context)))
     try context.checkStop()
@@ -100,7 +103,9 @@ struct PackageStage: Stage {
   }
 
   /// Base names and digests of every file that went in, by what it was used for.
-  private func files(_ context: StageContext) throws -> [String: [(name: String, digest: SHA256Digest)]] {
+  private func files(_ context: StageContext) throws -> [String: [(
+    name: String, digest: SHA256Digest
+  )]] {
     var files: [String: [(name: String, digest: SHA256Digest)]] = [:]
     for file in sourceFiles.sorted() {
       let name = Recipe.lastName(file)
@@ -127,7 +132,8 @@ struct PackageStage: Stage {
       tokenizer: full.tokenizerDigest,
       data: try recipe.texts.map {
         Provenance.DataSource(
-          role: $0.role, name: Recipe.lastName($0.path), sha256: try context.digest("text \($0.role)"))
+          role: $0.role, name: Recipe.lastName($0.path),
+          sha256: try context.digest("text \($0.role)"))
       }, recipe: digest, programVersion: ProgramVersion.current, kernelClass: BLAS.kernelClass,
       stages: try stages.map {
         Provenance.Stage(name: $0, key: try context.record(of: $0).key.digest)

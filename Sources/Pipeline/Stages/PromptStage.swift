@@ -35,7 +35,8 @@ struct PromptStage: Stage {
     return forwardWork * (Double(recipe.steps) * rows * 3 + checks * checked)
   }
 
-  /// Steps and seconds between two saves; a save costs about as much as reading the text of one step.
+  /// Steps and seconds between two saves; a save costs about as much as reading the text of one
+  /// step.
   private static let savedSteps = 25
   private static let savedSeconds = 10.0
 
@@ -75,9 +76,12 @@ struct PromptStage: Stage {
       outputs: [
         Self.prompt: .bytes([UInt8](floats: learner.best.values)),
         Self.training: .bytes(record(learner.state, context).canonicalBytes),
-      ], summary: ["best_step": JSON(learner.state.bestStep),
+      ],
+      summary: [
+        "best_step": JSON(learner.state.bestStep),
         "validation_ppl": .number(learner.state.bestPerplexity),
-        "validation_ppl_without": .number(learner.state.validationWithoutPrompt)])
+        "validation_ppl_without": .number(learner.state.validationWithoutPrompt),
+      ])
   }
 
   private func save(_ state: PromptLearner.State, _ context: StageContext) throws {

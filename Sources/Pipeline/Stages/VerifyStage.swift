@@ -6,8 +6,9 @@ import Models
 import Numerics
 import Text
 
-/// The numbers that an artifact is judged by: per text the perplexity of the full model, the full model with the same
-/// prompt, the compressed model, and the compressed model with the prompt, all over the same tokens.
+/// The numbers that an artifact is judged by: per text the perplexity of the full model, the full
+/// model with the same prompt, the compressed model, and the compressed model with the prompt, all
+/// over the same tokens.
 struct VerifyStage: Stage {
   let evaluations: [EvaluationRecipe]
   let rules: [PerplexityProtocol]
@@ -144,7 +145,10 @@ private struct VerifyRun {
             .notMet, file: evaluation.text, at: label, "the perplexity is not a finite number")
         }
         records.append(result.evidence(text: text, model: (name: name, digest: digest)))
-        context.say("           \(label): ppl \(Figure.short(result.value)) ± \(Figure.short(result.standardError))")
+        context.say(
+          "           \(label): ppl \(Figure.short(result.value))"
+            + " ± \(Figure.short(result.standardError))"
+        )
         try save(nil)
       }
     }

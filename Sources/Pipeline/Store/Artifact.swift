@@ -25,8 +25,8 @@ public enum Artifact {
     }
   }
 
-  /// Puts a copy of `object` at `path`, whole or not at all. A copy, not a link: the artifact may be edited in
-  /// place later, the store's object never.
+  /// Puts a copy of `object` at `path`, whole or not at all. A copy, not a link: the artifact may
+  /// be edited in place later, the store's object never.
   public static func publish(
     _ object: StoreObject, from store: Store, to path: String
   ) throws -> Outcome {

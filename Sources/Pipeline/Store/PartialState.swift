@@ -3,8 +3,8 @@ import Foundation
 
 /// What a stage in the making has saved so far, so that an interrupted run goes on where it was.
 ///
-/// Each state is a file of its own: 32 bytes SHA-256, then the content it is of. A state that doesn't match its
-/// digest counts as absent: the work is done again and gives the same bytes.
+/// Each state is a file of its own: 32 bytes SHA-256, then the content it is of. A state that
+/// doesn't match its digest counts as absent: the work is done again and gives the same bytes.
 public final class PartialState: Sendable {
   public let folder: String
   private let store: Store

@@ -60,6 +60,14 @@ extension Store {
     }
   }
 
+  /// Forgets unfinished stages, those of abandoned recipes included: the build is complete without
+  /// them. Only under the lock.
+  func discardPartials() {
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: partialFolder)) ?? [] {
+      try? FileManager.default.removeItem(atPath: partialFolder + "/" + name)
+    }
+  }
+
   /// Removes the temporary neighbours of `path` whose writers are gone.
   static func sweepTemporaries(of path: String) {
     let url = URL(fileURLWithPath: path)

@@ -27,9 +27,10 @@ public final class Store: Sendable {
 
   /// Opens the work folder `folder`.
   ///
-  /// - Parameter create: makes it where it isn't there. Without, a missing folder is an empty store.
-  /// - Throws: `cannotCreate`; `invalidData` where the folder holds another version's store, or something
-  ///   that is no store at all.
+  /// - Parameter create: makes it where it isn't there. Without, a missing folder is an empty
+  ///   store.
+  /// - Throws: `cannotCreate`; `invalidData` where the folder holds another version's store, or
+  ///   something that is no store at all.
   public convenience init(folder: String, create: Bool) throws {
     try self.init(folder: folder, create: create, fault: { _ in })
   }
@@ -48,7 +49,8 @@ public final class Store: Sendable {
       let own = ["objects", "stages", "partial", "lock"]
       guard found.allSatisfy({ own.contains($0) || $0.hasPrefix("store.json.") }) else {
         throw Failure(
-          .cannotCreate, file: folder, "is not a work folder and not empty (it holds \(found.sorted()[0]))",
+          .cannotCreate, file: folder,
+          "is not a work folder and not empty (it holds \(found.sorted()[0]))",
           advice: "name another folder with --work")
       }
     }

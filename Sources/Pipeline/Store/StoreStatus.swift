@@ -37,7 +37,9 @@ public struct StoreStatus: Sendable {
     holder = Self.holder(store)
     let entries = RunLedger(file: store.ledgerFile).entries()
     let latest = store.latest().sorted {
-      let (a, b) = (Self.order.firstIndex(of: $0.key) ?? 99, Self.order.firstIndex(of: $1.key) ?? 99)
+      let (a, b) = (
+        Self.order.firstIndex(of: $0.key) ?? 99, Self.order.firstIndex(of: $1.key) ?? 99
+      )
       return a != b ? a < b : $0.key < $1.key
     }
     stages = try latest.map { name, document in
@@ -46,11 +48,14 @@ public struct StoreStatus: Sendable {
       let partial = PartialStatus(store, key: key.digest)
       let last = entries.last { $0["stage"]?.string == name && $0["key"]?.string == key.short }
       let outputs = (marker?.outputs ?? [:]).sorted { $0.key < $1.key }.map {
-        (name: $0.key, bytes: $0.value.byteCount,
-          isPresent: FileManager.default.fileExists(atPath: store.path(of: $0.value)))
+        (
+          name: $0.key, bytes: $0.value.byteCount,
+          isPresent: FileManager.default.fileExists(atPath: store.path(of: $0.value))
+        )
       }
       let state =
-        marker == nil ? (partial == nil ? "pending" : "unfinished")
+        marker == nil
+        ? (partial == nil ? "pending" : "unfinished")
         : outputs.allSatisfy(\.isPresent) ? "done" : "pending"
       return Stage(
         name: name, key: key.digest.hex, state: state, at: marker == nil ? partial?.text : nil,
@@ -59,7 +64,9 @@ public struct StoreStatus: Sendable {
   }
 
   private static func holder(_ store: Store) -> String? {
-    guard let file = try? MappedFile(path: store.lockFile), file.bytes.count <= 256 else { return nil }
+    guard let file = try? MappedFile(path: store.lockFile), file.bytes.count <= 256 else {
+      return nil
+    }
     let text = String(decoding: file.bytes.array, as: UTF8.self)
     let digits = text.drop { !$0.isNumber }.prefix { $0.isNumber }
     guard let process = Int32(digits), ProcessUsage.isRunning(process) else { return nil }
