@@ -5,8 +5,9 @@
 // Every function that passes vectors is inlined, so that no vector ever crosses a call.
 #pragma clang diagnostic ignored "-Wpsabi"
 
-// The tile is kept transposed, [columns][64 rows], so that every step of the column loop is a vector
-// operation over rows. Sixteen rows share a vector; the compiler splits it where registers are narrower.
+// The tile is kept transposed, [columns][64 rows], so that every step of the column loop is a
+// vector operation over rows. Sixteen rows share a vector; the compiler splits it where registers
+// are narrower.
 #define R CTK_GPTQ_ROWS
 #define LANES 16
 #define VECTORS (R / LANES)
@@ -22,7 +23,8 @@ INLINE vf min_vf(vf a, vf b) { return __builtin_elementwise_min(a, b); }
 INLINE vf max_vf(vf a, vf b) { return __builtin_elementwise_max(a, b); }
 INLINE vf select(vi mask, vf a, vf b) { return (vf)(((vi)a & mask) | ((vi)b & ~mask)); }
 
-// To the nearest integer, ties to even, for |x| < 2^22: beyond 1.5·2^23 a float has no fraction bits.
+// To the nearest integer, ties to even, for |x| < 2^22: beyond 1.5·2^23 a float has no fraction
+// bits.
 INLINE vf round_even(vf x) {
   const vf magic = splat(12582912.0f);
   return (x + magic) - magic;
@@ -58,7 +60,8 @@ INLINE float power_of_two(int32_t exponent) {
 // ---- |x|^2.4, relative error below 1e-5 ----
 
 INLINE vf power_2_4(vf x) {
-  // log2 x = exponent + 2/ln2 · artanh((m - 1)/(m + 1)) with m in [sqrt ½, sqrt 2); the floor keeps 0 finite.
+  // log2 x = exponent + 2/ln2 · artanh((m - 1)/(m + 1)) with m in [sqrt ½, sqrt 2); the floor keeps
+  // 0 finite.
   x = max_vf(x, splat(1e-12f));
   const vi shifted = (vi)x - 0x3f3504f3;
   const vi exponent = shifted >> 23;
@@ -80,8 +83,8 @@ struct grid {
   vf scale, zero;
 };
 
-// Step and zero point for the range [low, high] (both include 0); a range that is empty or vanishes in f16
-// gets scale 0, so that all its weights decode to 0.
+// Step and zero point for the range [low, high] (both include 0); a range that is empty or vanishes
+// in f16 gets scale 0, so that all its weights decode to 0.
 INLINE struct grid make_grid(const struct ctk_gptq_layer *p, vf low, vf high, float to_stored,
                              float from_stored) {
   const float top = (float)((1 << p->bits) - 1);
@@ -114,7 +117,8 @@ INLINE void fit_group(const struct ctk_gptq_layer *p, const float *tile, int32_t
       high = max_vf(high, w);
     }
     struct grid best = make_grid(p, low, high, to_stored, from_stored);
-    // Errors are counted in steps of the full range, so that tiny weights don't vanish in the powers.
+    // Errors are counted in steps of the full range, so that tiny weights don't vanish in the
+    // powers.
     const vf unit = 1.0f / select(best.scale > splat(0), best.scale, splat(1));
     vf best_error = splat(__builtin_inff());
     for (int32_t step = 0; step < p->search_steps; step++) {
@@ -143,7 +147,8 @@ INLINE void fit_group(const struct ctk_gptq_layer *p, const float *tile, int32_t
 
 // ---- the column loop ----
 
-// Columns later than the block: W[:, j] -= Σ_i U[i, j] · e_i over the block's columns, four j at a time.
+// Columns later than the block: W[:, j] -= Σ_i U[i, j] · e_i over the block's columns, four j at a
+// time.
 INLINE void carry(const struct ctk_gptq_layer *p, float *tile, const float *errors, int32_t start,
                   int32_t end) {
   const int64_t n = p->columns;
@@ -175,7 +180,8 @@ INLINE void carry(const struct ctk_gptq_layer *p, float *tile, const float *erro
   }
 }
 
-// One column: quantize, leave code and restored value in the tile's place, feed the error forward in the block.
+// One column: quantize, leave code and restored value in the tile's place, feed the error forward
+// in the block.
 INLINE void solve_column(const struct ctk_gptq_layer *p, float *tile, const float *scale,
                          const float *zero, float *codes, float *error, int32_t i, int32_t end,
                          double *sum, int64_t *clipped) {
@@ -206,8 +212,9 @@ INLINE void solve_column(const struct ctk_gptq_layer *p, float *tile, const floa
       *(vf *)(tile + (int64_t)j * R + v * LANES) -= u[j] * *(const vf *)(error + v * LANES);
 }
 
-// Where the block from `start` ends: 128 columns on, but never so that a group begins inside and reaches beyond.
-// A group's grid is fitted at its first column and must see weights that carry *all* earlier errors.
+// Where the block from `start` ends: 128 columns on, but never so that a group begins inside and
+// reaches beyond. A group's grid is fitted at its first column and must see weights that carry
+// *all* earlier errors.
 INLINE int32_t block_end(const struct ctk_gptq_layer *p, int32_t start) {
   const int32_t width = p->group_width;
   int32_t end = start + CTK_GPTQ_BLOCK;

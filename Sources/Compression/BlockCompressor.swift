@@ -4,24 +4,27 @@ import Checkpoints
 import Models
 import Numerics
 
-/// Compresses a model one block at a time, each on inputs that carry the error of everything before it.
+/// Compresses a model one block at a time, each on inputs that carry the error of everything before
+/// it.
 ///
-///     let compressor = try BlockCompressor(settings, for: model.configuration, sequenceLength: 512)
+///     let compressor = try BlockCompressor(
+///       settings, for: model.configuration, sequenceLength: 512)
 ///     var inputs = try compressor.inputs(for: windows, of: model)
 ///     for index in 0..<layers {
 ///       let (block, outputs) = try compressor.compressBlock(index, of: model, inputs: inputs)
 ///       inputs = outputs
 ///     }
 ///
-/// Results depend on nothing but the settings, the block's weights and its inputs. Load the model with
-/// `residency: .streamed`, so that no block outlives its turn.
+/// Results depend on nothing but the settings, the block's weights and its inputs. Load the model
+/// with `residency: .streamed`, so that no block outlives its turn.
 public struct BlockCompressor: Sendable {
   public let settings: CompressionSettings
   /// Tokens per calibration window.
   public let sequenceLength: Int
   private let budget: MemoryBudget
 
-  /// Rows that go through a layer at once. Part of the definition of the result: sums are rounded chunk by chunk.
+  /// Rows that go through a layer at once. Part of the definition of the result: sums are rounded
+  /// chunk by chunk.
   private static let chunkRows = 4096
 
   /// - Throws: `Failure(.usage)` for settings that a layer of the model can't have.
@@ -57,7 +60,8 @@ public struct BlockCompressor: Sendable {
   /// Compresses block `index` of the uncompressed `model`.
   ///
   /// - Parameters:
-  ///   - inputs: what enters the block, as `inputs(for:of:)` or the block before returned it; left unchanged.
+  ///   - inputs: what enters the block, as `inputs(for:of:)` or the block before returned it; left
+  ///     unchanged.
   ///   - betweenStages: called between two sets of layers; what it throws ends the work there.
   /// - Returns: the block, and what enters the next one.
   public func compressBlock(
@@ -80,7 +84,8 @@ public struct BlockCompressor: Sendable {
     return (work.finish(), outputs)
   }
 
-  /// What leaves a block that is compressed already: the same numbers that `compressBlock` returned.
+  /// What leaves a block that is compressed already: the same numbers that `compressBlock`
+  /// returned.
   public func outputs(of block: Block, inputs: [Tensor]) throws(Failure) -> [Tensor] {
     let outputs = inputs.map { $0.copy() }
     var run = try staged(block, outputs)

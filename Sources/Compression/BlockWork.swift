@@ -36,8 +36,8 @@ struct BlockWork {
     return hessians
   }
 
-  /// Quantizes a stage's layers. The packed form is what the forward pass goes on with, so that later
-  /// layers see exactly what a reader of the bundle will compute.
+  /// Quantizes a stage's layers. The packed form is what the forward pass goes on with, so that
+  /// later layers see exactly what a reader of the bundle will compute.
   mutating func solve(
     _ stage: BlockStage, hessian: Hessian?
   ) throws(Failure) -> [LinearName: Weight] {

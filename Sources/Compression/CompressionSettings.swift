@@ -6,8 +6,8 @@ import Models
 public struct CompressionSettings: Sendable, Hashable {
   /// For every linear layer of every block.
   public var linear: TensorSettings
-  /// Each set of layers is calibrated on inputs that carry the error of the sets before it in the block
-  /// ({q, k, v} → {o} → {gate, up} → {down}); otherwise all on the uncompressed block's.
+  /// Each set of layers is calibrated on inputs that carry the error of the sets before it in the
+  /// block ({q, k, v} → {o} → {gate, up} → {down}); otherwise all on the uncompressed block's.
   public var trueSequential: Bool
   /// How embedding and output head are stored.
   public var dense: DenseStorage

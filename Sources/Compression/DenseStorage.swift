@@ -5,14 +5,15 @@ import Checkpoints
 /// How the matrices that stay dense (embedding, output head) are stored. Gains and biases are never
 /// rounded: they are small and everything passes through them.
 public enum DenseStorage: String, Sendable, Hashable, CaseIterable {
-  /// f32, f16 and bf16 as they are, byte for byte; other types (GGUF blocks) as the f32 they decode to.
+  /// f32, f16 and bf16 as they are, byte for byte; other types (GGUF blocks) as the f32 they decode
+  /// to.
   case asSource = "source"
   case f32
   case f16
   case bf16
 
-  /// - Throws: `Failure(.invalidData)` for values that aren't finite, `Failure(.usage)` for values that f16
-  ///   can't hold.
+  /// - Throws: `Failure(.invalidData)` for values that aren't finite, `Failure(.usage)` for values
+  ///   that f16 can't hold.
   public func store(
     _ name: String, from source: any TensorSource
   ) throws(Failure) -> StoredTensor {
@@ -21,7 +22,8 @@ public enum DenseStorage: String, Sendable, Hashable, CaseIterable {
     }
     let layout = shape.count < 2 ? .asSource : self
     let original = source.storedHalfOrFloat(name)
-    if let original, layout == .asSource || original.layout.rawValue == layout.rawValue.uppercased() {
+    if let original, layout == .asSource || original.layout.rawValue == layout.rawValue.uppercased()
+    {
       try Self.check(name, source)
       return try .dense(
         name: name, shape: shape, layout: original.layout.packing, values: original.bytes)
@@ -56,7 +58,9 @@ public enum DenseStorage: String, Sendable, Hashable, CaseIterable {
       switch self {
       case .asSource, .f32:
         let bits = value.bitPattern
-        for shift in [0, 8, 16, 24] as [UInt32] { bytes.append(UInt8(truncatingIfNeeded: bits >> shift)) }
+        for shift in [0, 8, 16, 24] as [UInt32] {
+          bytes.append(UInt8(truncatingIfNeeded: bits >> shift))
+        }
       case .f16:
         let half = Float16(value)
         guard half.isFinite else {

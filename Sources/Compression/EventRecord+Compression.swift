@@ -1,8 +1,8 @@
 import Bundle
 import Bytes
 
-/// What the arithmetic had to do that a reader of the artifact should know about. Events are part of the
-/// result: the same inputs give the same events, so they carry no times.
+/// What the arithmetic had to do that a reader of the artifact should know about. Events are part
+/// of the result: the same inputs give the same events, so they carry no times.
 extension EventRecord {
   private static func compression(
     _ kind: String, _ tensor: String, _ detail: JSONObject

@@ -15,8 +15,8 @@ struct FactoredHessian: Sendable {
   /// How often the damping had to be raised.
   let retries: Int
 
-  /// The largest damping tried. With λ a hundred times the mean, error feedback has no effect left, so
-  /// a matrix that still isn't positive definite isn't a second moment at all.
+  /// The largest damping tried. With λ a hundred times the mean, error feedback has no effect left,
+  /// so a matrix that still isn't positive definite isn't a second moment at all.
   private static let largestShare = 100.0
 
   /// - Parameters:
@@ -37,7 +37,7 @@ struct FactoredHessian: Sendable {
     if let column = diagonal.firstIndex(where: { $0 < 0 }) {
       throw Failure(
         .invalidData, at: name,
-        "the calibration statistics have a negative mean square, \(diagonal[column]), at column \(column)")
+        "column \(column) of the calibration statistics has the mean square \(diagonal[column])")
     }
     let dead = diagonal.indices.filter { diagonal[$0] == 0 }
     guard dead.count < k else {
@@ -54,7 +54,8 @@ struct FactoredHessian: Sendable {
     for i in 0..<k {
       let row = Int(order[i]) * k
       for j in 0..<k { ordered[i * k + j] = values[row + Int(order[j])] }
-      // A dead input is tied to no other, so any positive value does; the mean keeps the condition number.
+      // A dead input is tied to no other, so any positive value does; the mean keeps the condition
+      // number.
       if diagonal[Int(order[i])] == 0 { ordered[i * k + i] = Float(mean) }
     }
 

@@ -9,6 +9,9 @@ public enum GroupWidth: Sendable, Hashable {
 }
 
 /// How the range of a group's grid is chosen.
+///
+/// SmolLM2-135M-Instruct in groups of 64, C4 perplexity over 24 windows of 1024 (uncompressed 38.0):
+/// at 4 bits 44.6 with `full` and 41.5 with `weighted`, at 3 bits 68.3 and 56.2.
 public enum RangeSearch: String, Sendable, Hashable, CaseIterable {
   /// From the smallest to the largest weight, 0 included.
   case full = "min-max"

@@ -1,7 +1,8 @@
 import Bytes
 import Numerics
 
-/// The second moment of a layer's input, H = (2/N) Σ x xᵀ, gathered chunk by chunk as a running mean.
+/// The second moment of a layer's input, H = (2/N) Σ x xᵀ, gathered chunk by chunk as a running
+/// mean.
 ///
 /// All matrices that read the same input (q, k, v; gate, up) share one.
 public struct Hessian: Sendable {

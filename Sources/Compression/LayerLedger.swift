@@ -1,6 +1,7 @@
 import Bytes
 
-/// What became of one weight matrix, in numbers. Equal inputs give equal ledgers; times are kept apart.
+/// What became of one weight matrix, in numbers. Equal inputs give equal ledgers; times are kept
+/// apart.
 public struct LayerLedger: Sendable, Equatable {
   public let tensor: String
   public let method: CompressionMethod

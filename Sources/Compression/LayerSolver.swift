@@ -28,14 +28,15 @@ public struct SolvedTensor: Sendable {
 
 /// Quantizes weight matrices: GPTQ (arXiv 2210.17323) and round-to-nearest, on the same grids.
 ///
-/// Scales are rounded to f16 before the first weight is quantized, so that what is solved is exactly
-/// what decodes. Rows are independent given H, so results don't depend on the number of threads.
+/// Scales are rounded to f16 before the first weight is quantized, so that what is solved is
+/// exactly what decodes. Rows are independent given H, so results don't depend on the number of
+/// threads.
 public enum LayerSolver {
   /// Solves matrices that read the same input, and so share `hessian`.
   ///
   /// - Parameter hessian: [in, in] of that input; needed by GPTQ only.
-  /// - Throws: `Failure(.usage)` for impossible settings, `Failure(.invalidData)` naming the tensor for
-  ///   values that aren't finite.
+  /// - Throws: `Failure(.usage)` for impossible settings, `Failure(.invalidData)` naming the tensor
+  ///   for values that aren't finite.
   public static func solve(
     _ matrices: [WeightMatrix], hessian: Hessian?
   ) throws(Failure) -> [SolvedTensor] {
@@ -72,7 +73,8 @@ public enum LayerSolver {
     let weight = matrix.weight
     let columns = weight.columns
     guard weight.shape.count == 2, weight.rows > 0, columns > 0 else {
-      throw Failure(.invalidData, at: matrix.name, "a weight of shape \(weight.shape) isn't a matrix")
+      throw Failure(
+        .invalidData, at: matrix.name, "a weight of shape \(weight.shape) isn't a matrix")
     }
     try matrix.settings.validate(columns: columns, tensor: matrix.name)
     let needsStatistics =

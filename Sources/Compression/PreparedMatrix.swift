@@ -2,7 +2,8 @@ import Bundle
 import Bytes
 import Numerics
 
-/// A checked weight matrix with everything the kernel needs, and the way back from the kernel's result.
+/// A checked weight matrix with everything the kernel needs, and the way back from the kernel's
+/// result.
 struct PreparedMatrix {
   let matrix: WeightMatrix
   let factor: FactoredHessian?

@@ -1,7 +1,7 @@
 import Numerics
 
-/// GPTQ as the paper writes it, in float64 and one row at a time: the twin that `LayerSolver` is tested
-/// against, and the shortest description of what it computes.
+/// GPTQ as the paper writes it, in float64 and one row at a time: the twin that `LayerSolver` is
+/// tested against, and the shortest description of what it computes.
 package struct ReferenceSolver {
   package var bits: Int
   package var groupWidth: Int
@@ -33,7 +33,8 @@ package struct ReferenceSolver {
       self.zero = zero
     }
 
-    /// The code of the nearest point, and how far (in steps, 0...0.5) `w` is from a different decision.
+    /// The code of the nearest point, and how far (in steps, 0...0.5) `w` is from a different
+    /// decision.
     func nearest(_ w: Double, bits: Int) -> (code: Double, margin: Double) {
       guard scale > 0 else { return (zero, 0.5) }
       let top = Double(1 << bits) - 1
@@ -65,7 +66,8 @@ package struct ReferenceSolver {
     if given == nil, staticGroups {
       grids = (0..<groups).map { group in
         let columns = group * groupWidth..<min(n, (group + 1) * groupWidth)
-        return fit(Array(weights[columns]), importance: importance.isEmpty ? [] : Array(importance[columns]))
+        return fit(
+          Array(weights[columns]), importance: importance.isEmpty ? [] : Array(importance[columns]))
       }
     }
     var row = Row(
@@ -94,8 +96,8 @@ package struct ReferenceSolver {
     return row
   }
 
-  /// The grid of one group. Steps are computed in float32 like everywhere, so that both twins round the
-  /// same number to f16.
+  /// The grid of one group. Steps are computed in float32 like everywhere, so that both twins round
+  /// the same number to f16.
   package func fit(_ weights: [Double], importance: [Double] = []) -> Grid {
     let low = Float(min(0, weights.min() ?? 0))
     let high = Float(max(0, weights.max() ?? 0))
@@ -158,7 +160,8 @@ package struct ReferenceSolver {
 
   /// U, upper, with H⁻¹ = UᵀU, for H [n, n] symmetric; nil where H isn't positive definite.
   ///
-  /// With J the reversal of the order and J H J = L Lᵀ, H = (J L J)(J L J)ᵀ; J L J is upper, and U is its inverse.
+  /// With J the reversal of the order and J H J = L Lᵀ, H = (J L J)(J L J)ᵀ; J L J is upper, and U
+  /// is its inverse.
   package static func inverseUpperFactor(_ h: [Double], _ n: Int) -> [Double]? {
     var r = [Double](repeating: 0, count: n * n)
     for j in stride(from: n - 1, through: 0, by: -1) {

@@ -3,10 +3,10 @@ import Numerics
 /// The power of two that a matrix' scales are divided by before they are stored as f16.
 ///
 /// 0 unless f16's range demands otherwise: where the largest group's step comes near to overflow
-/// (65504), or so near to the subnormals (below 2^−14) that most groups would lose digits. Groups far
-/// below the largest may be subnormal: they miss by 2^−25 at most, which is nothing beside its step.
-/// Then the largest step is put at 2^13…2^14: high, so that the small ones keep their digits, yet with
-/// room for weights that grow while errors are fed forward.
+/// (65504), or so near to the subnormals (below 2^−14) that most groups would lose digits. Groups
+/// far below the largest may be subnormal: they miss by 2^−25 at most, which is nothing beside its
+/// step. Then the largest step is put at 2^13…2^14: high, so that the small ones keep their digits,
+/// yet with room for weights that grow while errors are fed forward.
 enum ScaleExponent {
   private static let ordinary: ClosedRange<Float> = 0x1p-12...0x1p15
   /// What container and kernels can hold.

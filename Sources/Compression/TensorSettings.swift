@@ -34,7 +34,8 @@ public struct TensorSettings: Sendable, Hashable {
 
   /// Refuses settings that contradict each other or that a matrix of `columns` inputs can't have.
   ///
-  /// - Parameter columns: nil where the shape isn't known yet (a recipe read before its checkpoint).
+  /// - Parameter columns: nil where the shape isn't known yet (a recipe read before its
+  ///   checkpoint).
   /// - Throws: `Failure(.usage)` that names the tensor and the way out.
   public func validate(columns: Int? = nil, tensor: String? = nil) throws(Failure) {
     guard GridSettings.packableBits.contains(grid.bits) else {

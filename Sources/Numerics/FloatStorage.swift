@@ -3,8 +3,8 @@ import Synchronization
 
 /// Memory for a tensor's values, aligned so that kernels load whole cache lines.
 ///
-/// Large ones don't come from the heap: its aligned blocks can't be used again for the next tensor of the
-/// same size (glibc before 2.38), so that a long run would grow without bound.
+/// Large ones don't come from the heap: its aligned blocks can't be used again for the next tensor
+/// of the same size (glibc before 2.38), so that a long run would grow without bound.
 @safe final class FloatStorage {
   let pointer: UnsafeMutablePointer<Float>
   /// nil where the memory is the heap's.
@@ -36,8 +36,8 @@ import Synchronization
   }
 }
 
-/// A run of whole pages from the system. A few that were given back wait for their next use, because a
-/// fresh page costs about as much as filling it.
+/// A run of whole pages from the system. A few that were given back wait for their next use,
+/// because a fresh page costs about as much as filling it.
 @safe private struct LargeBlock: @unchecked Sendable {
   let start: UnsafeMutableRawPointer
   let size: Int

@@ -2,8 +2,8 @@ import CKernels
 
 /// The column loop of GPTQ and of round-to-nearest over whole weight matrices.
 ///
-/// Rows don't influence each other, so tiles of 64 rows of all matrices run in parallel, each from its
-/// first to its last column on one thread; sums are taken in the order of the tiles.
+/// Rows don't influence each other, so tiles of 64 rows of all matrices run in parallel, each from
+/// its first to its last column on one thread; sums are taken in the order of the tiles.
 public enum GPTQKernel {
   /// How an error counts in the range search.
   public enum SearchPower: Sendable {
@@ -137,7 +137,9 @@ public enum GPTQKernel {
     let columns = job.columns
     let first = tile * GPTQKernel.tileRows
     let rows = min(GPTQKernel.tileRows, job.weight.rows - first)
-    let scratch = Tensor(uninitialized: [Int(ctk_gptq_scratch(Int32(columns), Int32(job.groupWidth)))])
+    let scratch = Tensor(uninitialized: [
+      Int(ctk_gptq_scratch(Int32(columns), Int32(job.groupWidth)))
+    ])
     unsafe order.withUnsafeBufferPointer { order in
       unsafe position.withUnsafeBufferPointer { position in
         unsafe withOptional(job.importance) { importance in

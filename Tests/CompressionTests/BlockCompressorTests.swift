@@ -19,7 +19,8 @@ import Testing
       shape, (0..<shape.reduce(1, *)).map { _ in Float(mean + random.normal() * deviation) })
   }
 
-  /// A random model with inputs that are strongly correlated, so that error feedback has something to do.
+  /// A random model with inputs that are strongly correlated, so that error feedback has something
+  /// to do.
   static func makeModel() throws -> LanguageModel {
     var random = SeededGenerator(seed: 70)
     let c = configuration

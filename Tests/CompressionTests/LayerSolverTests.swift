@@ -58,7 +58,8 @@ import Testing
     for symmetric in [true, false] {
       for actOrder in [true, false] {
         let settings = TensorSettings(
-          grid: GridSettings(bits: 3, group: .columns(32), symmetric: symmetric), actOrder: actOrder)
+          grid: GridSettings(bits: 3, group: .columns(32), symmetric: symmetric), actOrder: actOrder
+        )
         let solved = try solve(weight, settings, SolverFixtures.hessian(of: inputs))
         for row in 0..<5 {
           for column in 0..<70 where dead.contains(column) {
@@ -100,7 +101,8 @@ import Testing
     let weight = Tensor([1, 2], [0.3, -0.2])
     let cases: [([Float], String)] = [
       ([1, 1e6, 1e6, 1], "positive definite"), ([0, 0, 0, 0], "all 2 inputs are 0"),
-      ([1, .nan, .nan, 1], "[0, 1]"), ([.infinity, 0, 0, 1], "[0, 0]"), ([-1, 0, 0, 1], "negative"),
+      ([1, .nan, .nan, 1], "[0, 1]"), ([.infinity, 0, 0, 1], "[0, 0]"),
+      ([-1, 0, 0, 1], "the mean square -1.0"),
     ]
     for (values, finding) in cases {
       let hessian = Hessian(matrix: Tensor([2, 2], values), samples: 1)
@@ -146,7 +148,8 @@ import Testing
     #expect((solved.ledger.relativeOutputError ?? 1) < 1e-3)
   }
 
-  /// Weights of any magnitude keep their relative precision: the exponent takes them into f16's range.
+  /// Weights of any magnitude keep their relative precision: the exponent takes them into f16's
+  /// range.
   @Test(arguments: [1e-9, 1e-6, 1e6, 1e9], [true, false])
   func extremeMagnitudes(magnitude: Double, symmetric: Bool) throws {
     var random = SeededGenerator(seed: 7)

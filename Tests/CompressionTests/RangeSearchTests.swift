@@ -3,8 +3,8 @@ import Numerics
 import Testing
 
 @Suite struct RangeSearchTests {
-  /// The kernel's choice among the 80 ranges is as good as the exact one; equal costs may be told apart
-  /// by the last bits of its power function.
+  /// The kernel's choice among the 80 ranges is as good as the exact one; equal costs may be told
+  /// apart by the last bits of its power function.
   @Test(arguments: [RangeSearch.clipped, .weighted], [2, 3, 4, 8])
   func choiceIsTheBest(search: RangeSearch, bits: Int) throws {
     let columns = 65

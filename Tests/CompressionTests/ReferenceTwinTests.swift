@@ -41,12 +41,13 @@ import Testing
     layers.append(
       Layer(rows: 9, columns: 400, group: .columns(100), bits: 3, staticGroups: false))
     layers.append(
-      Layer(rows: 9, columns: 400, group: .columns(150), bits: 4, symmetric: true, staticGroups: false))
+      Layer(
+        rows: 9, columns: 400, group: .columns(150), bits: 4, symmetric: true, staticGroups: false))
     return layers
   }()
 
-  /// Codes agree; a row may part only at a column where the twin was within a hair of a tie (or, with
-  /// grids that depend on earlier errors, of a different f16 scale).
+  /// Codes agree; a row may part only at a column where the twin was within a hair of a tie (or,
+  /// with grids that depend on earlier errors, of a different f16 scale).
   @Test(arguments: layers) func sameCodesUpToTies(layer: Layer) throws {
     let seed: UInt64 = 20_250 + UInt64(layer.rows * 1000 + layer.columns)
     var random = SeededGenerator(seed: seed)
@@ -78,7 +79,8 @@ import Testing
         let scale = Double(Float16(bitPattern: quantized.scales[group])) * unit
         let grid = expected.grids[column / quantized.groupWidth]
         if scale != grid.scale || Double(quantized.zeros[group]) != grid.zero {
-          #expect(!layer.staticGroups, "seed \(seed): row \(row) has another grid at column \(column)")
+          #expect(
+            !layer.staticGroups, "seed \(seed): row \(row) has another grid at column \(column)")
           #expect(abs(scale - grid.scale) <= 1.001 / 1024 * grid.scale, "seed \(seed)")
           parted += 1
           break
@@ -105,7 +107,8 @@ import Testing
     let solved = try LayerSolver.solve(
       [
         WeightMatrix(
-          name: "w", weight: weight, settings: TensorSettings(grid: GridSettings(bits: 3, group: .columns(32))))
+          name: "w", weight: weight,
+          settings: TensorSettings(grid: GridSettings(bits: 3, group: .columns(32))))
       ], hessian: hessian)[0]
     let output = 2 / 300.0 * SolverFixtures.outputError(weight, solved.restored, inputs)
     var size = 0.0

@@ -6,7 +6,9 @@ import Testing
 
 /// What was solved is what decodes, bit for bit, by the container's own plain decoder.
 @Suite struct StoredTensorTests {
-  @Test(arguments: [2, 3, 4, 8], [true, false]) func decodesToWhatWasSolved(bits: Int, symmetric: Bool) throws {
+  @Test(arguments: [2, 3, 4, 8], [true, false]) func decodesToWhatWasSolved(
+    bits: Int, symmetric: Bool
+  ) throws {
     var random = SeededGenerator(seed: UInt64(60 + bits))
     for (rows, columns, group) in [
       (1, 1, GroupWidth.row), (7, 33, .columns(5)), (65, 64, .columns(64)), (3, 130, .columns(48)),

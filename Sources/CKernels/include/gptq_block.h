@@ -16,7 +16,8 @@ struct ctk_gptq_layer {
   /// [columns] the original column at each solving position, and the inverse of that.
   const int32_t *order;
   const int32_t *position;
-  /// [columns] by original column: how much a column's error counts in the range search. NULL: 1 each.
+  /// [columns] by original column: how much a column's error counts in the range search. NULL: 1
+  /// each.
   const float *importance;
   int32_t columns;
   /// 1...columns; groups = ceil(columns / group_width), the last one may be short.
@@ -24,8 +25,8 @@ struct ctk_gptq_layer {
   /// 2...8.
   int32_t bits;
   int32_t symmetric;
-  /// 1: all grids come from the original weights. 0: each from the weights as they are when its first
-  /// column's turn comes; needs order[i] = i.
+  /// 1: all grids come from the original weights. 0: each from the weights as they are when its
+  /// first column's turn comes; needs order[i] = i.
   int32_t static_groups;
   /// 0: the full range. n: the best of the ranges (1 - i/100) · full, i < n <= 99.
   int32_t search_steps;
