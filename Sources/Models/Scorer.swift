@@ -9,7 +9,7 @@ import Numerics
 /// between calls. Not for use from two threads at once.
 public final class Scorer {
   /// Rows of one pass; equally long sequences are scored together up to this many.
-  private static let rowsPerPass = 1024
+  public static let rowsPerPass = 1024
 
   private let model: LanguageModel
   private let promptRows: Int

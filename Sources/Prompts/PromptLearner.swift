@@ -26,10 +26,15 @@ public struct PromptLearner {
     public let best: Double
   }
 
+  /// Called between two windows of a measurement, which takes many times as long as a step; what
+  /// it throws ends the step, to be done again from the state before it.
+  public typealias SafePoint = () throws(Failure) -> Void
+
   public let settings: PromptSettings
   public private(set) var state: State
   private let model: LanguageModel
   private let objective: PromptObjective
+  private let safePoint: SafePoint
   private var windows: TrainingWindows
   private let validation: [[Int32]]
 
@@ -42,7 +47,8 @@ public struct PromptLearner {
   ///   - budget: for the backward pass; changes the time taken, never the numbers.
   public init(
     _ model: LanguageModel, settings: PromptSettings, trainingIDs: [Int32],
-    validationIDs: [Int32], start: Tensor? = nil, budget: MemoryBudget = .standard
+    validationIDs: [Int32], start: Tensor? = nil, budget: MemoryBudget = .standard,
+    safePoint: @escaping SafePoint = {}
   ) throws(Failure) {
     let first: Tensor
     if let start {
@@ -59,7 +65,7 @@ public struct PromptLearner {
     }
     try self.init(
       model, settings: settings, trainingIDs: trainingIDs, validationIDs: validationIDs,
-      state: State(prompt: first.values), budget: budget)
+      state: State(prompt: first.values), budget: budget, safePoint: safePoint)
     let (without, with) = (try perplexity(of: nil), try perplexity(of: state.prompt))
     state.validationWithoutPrompt = without
     record(validation: with)
@@ -68,7 +74,8 @@ public struct PromptLearner {
   /// A learner that goes on from `state`, with the settings and texts of the run that made it.
   public init(
     _ model: LanguageModel, settings: PromptSettings, trainingIDs: [Int32],
-    validationIDs: [Int32], state: State, budget: MemoryBudget = .standard
+    validationIDs: [Int32], state: State, budget: MemoryBudget = .standard,
+    safePoint: @escaping SafePoint = {}
   ) throws(Failure) {
     try settings.check()
     guard state.prompt.count == settings.tokens * model.configuration.hiddenSize else {
@@ -81,6 +88,7 @@ public struct PromptLearner {
     self.model = model
     self.settings = settings
     self.state = state
+    self.safePoint = safePoint
     objective = PromptObjective(model, budget: budget)
     windows = try TrainingWindows(
       ids: trainingIDs, length: settings.length, seed: settings.seed, position: state.position)
@@ -159,10 +167,16 @@ public struct PromptLearner {
   /// Perplexity of the validation windows: every token but the first of each.
   private func perplexity(of prompt: [Float]?) throws(Failure) -> Double {
     let vectors = prompt.map { Tensor([settings.tokens, model.configuration.hiddenSize], $0) }
-    let losses = try model.nll(sequences: validation, prompt: vectors)
-    let (sum, count) = losses.joined().reduce(into: (0.0, 0)) {
-      $0.0 += Double($1)
-      $0.1 += 1
+    let scorer = try Scorer(model, prompt: vectors)
+    let windowsPerPass = max(1, Scorer.rowsPerPass / settings.length)
+    var (sum, count) = (0.0, 0)
+    for start in stride(from: 0, to: validation.count, by: windowsPerPass) {
+      try safePoint()
+      let end = min(start + windowsPerPass, validation.count)
+      for loss in try scorer.nll(Array(validation[start..<end])).joined() {
+        sum += Double(loss)
+        count += 1
+      }
     }
     return exp(sum / Double(count))
   }

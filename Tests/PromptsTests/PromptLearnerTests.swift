@@ -3,6 +3,7 @@ import Checkpoints
 import Models
 import Numerics
 import Prompts
+import Synchronization
 import TestSupport
 import Testing
 
@@ -81,6 +82,43 @@ import Testing
       var resumed = try PromptLearner(
         model, settings: settings, trainingIDs: training, validationIDs: validation, state: state,
         budget: .minimal)
+      _ = try resumed.run()
+      #expect(resumed.state == whole.state)
+    }
+  }
+
+  /// A stop in the middle of a measurement ends the step; from the state before it the run ends as
+  /// if there had been none.
+  @Test func aStopDuringAMeasurementCostsOneStep() throws {
+    var settings = settings
+    (settings.steps, settings.validationEvery) = (4, 2)
+    (settings.length, settings.validationWindows) = (30, 3)
+    var whole = try learner(settings)
+    let start = whole.state
+    _ = try whole.run()
+    let calls = Mutex(0)
+    func stopped(at call: Int) throws -> PromptLearner.State {
+      calls.withLock { $0 = 0 }
+      var learner = try PromptLearner(
+        model, settings: settings, trainingIDs: training, validationIDs: validation, state: start,
+        safePoint: { () throws(Failure) in
+          let count = calls.withLock { $0 += 1; return $0 }
+          if count == call { throw Failure(.interrupted, "stopped") }
+        })
+      var last = learner.state
+      do {
+        _ = try learner.run { _, learner throws(Failure) in last = learner.state }
+        Issue.record("the run was not stopped")
+      } catch {
+        #expect(error.kind == .interrupted)
+      }
+      return last
+    }
+    for (call, steps) in [(1, 1), (2, 3)] {
+      let state = try stopped(at: call)
+      #expect(state.step == steps)
+      var resumed = try PromptLearner(
+        model, settings: settings, trainingIDs: training, validationIDs: validation, state: state)
       _ = try resumed.run()
       #expect(resumed.state == whole.state)
     }

@@ -51,11 +51,12 @@ struct PromptStage: Stage {
     if let saved = context.partial.load("learner") {
       learner = try PromptLearner(
         model, settings: recipe.settings, trainingIDs: training, validationIDs: validation,
-        state: PromptLearner.State(parsing: saved), budget: budget)
+        state: PromptLearner.State(parsing: saved), budget: budget,
+        safePoint: context.checkStop)
     } else {
       learner = try PromptLearner(
         model, settings: recipe.settings, trainingIDs: training, validationIDs: validation,
-        budget: budget)
+        budget: budget, safePoint: context.checkStop)
       try save(learner.state, context)
     }
     context.report(learner.state.step, of: recipe.steps)
@@ -63,8 +64,10 @@ struct PromptStage: Stage {
     while !learner.isDone {
       let report = try learner.step()
       context.report(report.step, of: recipe.steps, Self.note(report))
+      // A stop during a step's measurement goes back to before the step.
       let isDue =
         report.step - saved.step >= Self.savedSteps
+        || (report.step + 1) % recipe.validation.every == 0 || report.step + 1 == recipe.steps
         || ProcessUsage.clock - saved.time >= Self.savedSeconds
       if isDue || context.isStopping || learner.isDone {
         try save(learner.state, context)

@@ -7,17 +7,20 @@ import pathlib
 import sys
 
 import torch
+from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 gguf, out = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
 out.mkdir(parents=True, exist_ok=True)
 model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
+# The library refuses to save what it took out of a GGUF file, so the parts are written one by one.
 if hasattr(model.config, "quantization_config"):
     del model.config.quantization_config
 model.config.tie_word_embeddings = True
 model.config.architectures = ["LlamaForCausalLM"]
-model.tie_weights()
-model.save_pretrained(out)
+model.config.save_pretrained(out)
+tensors = {name: value.contiguous().clone() for name, value in model.state_dict().items() if name != "lm_head.weight"}
+save_file(tensors, out / "model.safetensors", metadata={"format": "pt"})
 AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(out)
 
 # The conversion drops what `tokenizer.ggml.pre = smollm` asks for: every digit stands alone before the byte-level split.
