@@ -77,7 +77,7 @@ let package = Package(
     .executableTarget(
       name: "ctpack-benchmarks",
       dependencies: [
-        "Bytes", "Bundle", "Numerics", "Checkpoints", "Models", "Prompts",
+        "Bytes", "Bundle", "Numerics", "Checkpoints", "Models", "Prompts", "Pipeline",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Tests/Benchmarks", exclude: ["peers", "run"]),

@@ -12,15 +12,15 @@ extension Block {
     _ gradient: Tensor, activations a: BlockActivations, plan: RowPlan, scratch s: BackwardScratch,
     wanted rows: Range<Int>
   ) {
-    down.applyTransposed(gradient, into: s.hidden)
+    down.applyTransposed(gradient, into: s.hidden, arithmetic: arithmetic)
     SwiGLU.backward(s.hidden, gate: a.gate, up: a.up, dGate: s.gate, dUp: s.up)
-    gate.applyTransposed(s.gate, into: s.norm)
-    up.applyTransposed(s.up, into: s.norm, accumulate: true)
+    gate.applyTransposed(s.gate, into: s.norm, arithmetic: arithmetic)
+    up.applyTransposed(s.up, into: s.norm, accumulate: true, arithmetic: arithmetic)
     RMSNorm.backward(
       s.norm, x: a.middle, gain: postNorm, inverseRMS: a.middleScale, into: gradient,
       accumulate: true)
 
-    o.applyTransposed(gradient, into: s.attended)
+    o.applyTransposed(gradient, into: s.attended, arithmetic: arithmetic)
     Attention.backward(
       dOut: s.attended, q: a.q, k: a.k, v: a.v, out: a.attended, logSumExp: a.logSumExp,
       shape: plan.shape, dq: s.q, dk: s.k, dv: s.v)
@@ -29,9 +29,9 @@ extension Block {
     plan.rotary.apply(
       to: s.k, heads: configuration.kvHeads, positions: plan.positions, inverse: true)
     let norm = s.norm.rows(rows)
-    q.applyTransposed(s.q.rows(rows), into: norm)
-    k.applyTransposed(s.k.rows(rows), into: norm, accumulate: true)
-    v.applyTransposed(s.v.rows(rows), into: norm, accumulate: true)
+    q.applyTransposed(s.q.rows(rows), into: norm, arithmetic: arithmetic)
+    k.applyTransposed(s.k.rows(rows), into: norm, accumulate: true, arithmetic: arithmetic)
+    v.applyTransposed(s.v.rows(rows), into: norm, accumulate: true, arithmetic: arithmetic)
     RMSNorm.backward(
       norm, x: a.input.rows(rows), gain: inputNorm, inverseRMS: a.inputScale.rows(rows),
       into: gradient.rows(rows), accumulate: true)

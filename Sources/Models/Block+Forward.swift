@@ -9,7 +9,7 @@ extension Block {
     forwardToGate(activations, plan: plan, scratch: scratch)
     SwiGLU.forward(activations.gate, activations.up, into: scratch.hidden)
     output.copy(from: activations.middle)
-    down.apply(scratch.hidden, into: output, accumulate: true)
+    down.apply(scratch.hidden, into: output, accumulate: true, arithmetic: arithmetic)
   }
 
   /// All of the block but its last product: exactly what the backward pass reads. Run again where
@@ -20,12 +20,13 @@ extension Block {
       inverseRMS: a.inputScale)
     attend(scratch.norm, q: a.q, k: a.k, v: a.v, plan: plan, into: a.attended, a.logSumExp)
     a.middle.copy(from: a.input)
-    o.apply(a.attended, into: a.middle, accumulate: true)
+    o.apply(a.attended, into: a.middle, accumulate: true, arithmetic: arithmetic)
     RMSNorm.forward(
       a.middle, gain: postNorm, epsilon: configuration.rmsNormEpsilon, into: scratch.norm,
       inverseRMS: a.middleScale)
-    gate.apply(scratch.norm, into: a.gate)
-    up.apply(scratch.norm, into: a.up)
+    let input = ProductInput(scratch.norm, arithmetic)
+    gate.apply(input, into: a.gate)
+    up.apply(input, into: a.up)
   }
 
   /// Projections, rotation and attention on normalised rows [R, d] → [R, heads·headDim].
@@ -34,9 +35,10 @@ extension Block {
     into attended: Tensor, _ logSumExp: Tensor?
   ) {
     let newKeys = keys.rows(plan.newKeyRows)
-    q.apply(rows, into: queries)
-    k.apply(rows, into: newKeys)
-    v.apply(rows, into: values.rows(plan.newKeyRows))
+    let input = ProductInput(rows, arithmetic)
+    q.apply(input, into: queries)
+    k.apply(input, into: newKeys)
+    v.apply(input, into: values.rows(plan.newKeyRows))
     plan.rotary.apply(
       to: queries, heads: configuration.heads, positions: plan.positions, inverse: false)
     plan.rotary.apply(

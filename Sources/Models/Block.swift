@@ -10,6 +10,8 @@ import Numerics
 public struct Block: Sendable {
   public let index: Int
   public let configuration: ModelConfiguration
+  /// Of the products with this block's weights.
+  public var arithmetic = Arithmetic.float32
   /// Gain [d] of `input_layernorm`.
   public var inputNorm: Tensor
   /// [heads·headDim, d]

@@ -63,7 +63,9 @@ extension LanguageModel {
   /// The model of a bundle; its codes are used where they lie in the mapped file.
   /// - Throws: `invalidData` where the bundle has no configuration, or a tensor is missing or
   ///   misshapen.
-  public convenience init(bundle: Bundle, residency: Residency = .kept) throws(Failure) {
-    try self.init(store: BundleWeights(bundle), residency: residency)
+  public convenience init(
+    bundle: Bundle, residency: Residency = .kept, arithmetic: Arithmetic = .float32
+  ) throws(Failure) {
+    try self.init(store: BundleWeights(bundle), residency: residency, arithmetic: arithmetic)
   }
 }

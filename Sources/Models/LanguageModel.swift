@@ -18,6 +18,8 @@ public final class LanguageModel: Sendable {
   }
 
   public let configuration: ModelConfiguration
+  /// Of the products with the weights; what was asked for, as far as this processor has it.
+  public let arithmetic: Arithmetic
   /// Token embeddings [V, d].
   public let embedding: Weight
   /// Output head [V, d]; the embedding itself where the two are tied.
@@ -30,16 +32,27 @@ public final class LanguageModel: Sendable {
 
   /// - Throws: `invalidData` where a tensor is missing or has another shape than the configuration
   ///   says.
-  public convenience init(source: any TensorSource, residency: Residency = .kept) throws(Failure) {
-    try self.init(store: CheckpointWeights(source: source), residency: residency)
+  public convenience init(
+    source: any TensorSource, residency: Residency = .kept, arithmetic: Arithmetic = .float32
+  ) throws(Failure) {
+    try self.init(
+      store: CheckpointWeights(source: source), residency: residency, arithmetic: arithmetic)
   }
 
-  init(store: any WeightStore, residency: Residency) throws(Failure) {
+  init(
+    store: any WeightStore, residency: Residency, arithmetic: Arithmetic
+  ) throws(Failure) {
+    let arithmetic = arithmetic.available
     configuration = store.configuration
+    self.arithmetic = arithmetic
     embedding = try store.embedding()
     head = try store.head(tiedTo: embedding)
     finalNorm = try store.vector("model.norm.weight", count: store.configuration.hiddenSize)
-    load = { (index) throws(Failure) in try store.block(index) }
+    load = { (index) throws(Failure) in
+      var block = try store.block(index)
+      block.arithmetic = arithmetic
+      return block
+    }
     self.residency = residency
     resident = Mutex(Array(repeating: nil, count: store.configuration.layers))
   }
@@ -51,6 +64,7 @@ public final class LanguageModel: Sendable {
   ) {
     precondition(blocks.count == configuration.layers, "a block per layer")
     self.configuration = configuration
+    arithmetic = blocks.first?.arithmetic ?? .float32
     self.embedding = embedding
     self.head = head
     self.finalNorm = finalNorm

@@ -14,13 +14,22 @@ public struct Linear: Sendable {
   }
 
   /// y = W·x + b, or y += W·x + b.
-  public func apply(_ x: Tensor, into y: Tensor, accumulate: Bool = false) {
+  public func apply(_ x: ProductInput, into y: Tensor, accumulate: Bool = false) {
     weight.apply(x, into: y, accumulate: accumulate)
     if let bias { Vector.addToRows(bias, of: y) }
   }
 
+  /// As above, where no other layer reads the same rows.
+  public func apply(
+    _ x: Tensor, into y: Tensor, accumulate: Bool = false, arithmetic: Arithmetic
+  ) {
+    apply(ProductInput(x, arithmetic), into: y, accumulate: accumulate)
+  }
+
   /// dx = Wᵀ·dy, or dx += Wᵀ·dy.
-  public func applyTransposed(_ dy: Tensor, into dx: Tensor, accumulate: Bool = false) {
-    weight.applyTransposed(dy, into: dx, accumulate: accumulate)
+  public func applyTransposed(
+    _ dy: Tensor, into dx: Tensor, accumulate: Bool = false, arithmetic: Arithmetic
+  ) {
+    weight.applyTransposed(dy, into: dx, accumulate: accumulate, arithmetic: arithmetic)
   }
 }

@@ -64,7 +64,7 @@ public final class PromptObjective {
     let scored = targets.count(where: { $0 >= 0 })
     let losses = CrossEntropy.gradient(
       hidden: b.hidden, head: model.head, targets: targets, scale: 1 / Float(scored),
-      into: b.hiddenGradient)
+      into: b.hiddenGradient, arithmetic: model.arithmetic)
     // The prompt's own rows leave the last block unread.
     b.gradient.fill(0)
     RMSNorm.backward(

@@ -59,7 +59,8 @@ public final class Scorer {
     guard length > 1 else { return batch.map { _ in [] } }
     let hidden = try hidden(batch, length: length)
     let losses = CrossEntropy.loss(
-      hidden: hidden, head: model.head, targets: Self.targets(batch))
+      hidden: hidden, head: model.head, targets: Self.targets(batch),
+      arithmetic: model.arithmetic)
     return batch.indices.map { Array(losses[$0 * length..<($0 + 1) * length - 1]) }
   }
 
@@ -67,7 +68,7 @@ public final class Scorer {
   public func logits(_ ids: [Int32]) throws(Failure) -> Tensor {
     let hidden = try hidden([ids], length: ids.count)
     let logits = Tensor([ids.count, model.configuration.vocabularySize])
-    model.head.apply(hidden, into: logits)
+    model.head.apply(hidden, into: logits, arithmetic: model.arithmetic)
     return logits
   }
 

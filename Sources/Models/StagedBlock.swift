@@ -82,14 +82,17 @@ public struct StagedBlock {
       attended = chunks.map(attention)
     case .output:
       for chunk in chunks {
-        block.o.apply(attended[chunk], into: residual[chunk], accumulate: true)
+        block.o.apply(
+          attended[chunk], into: residual[chunk], accumulate: true, arithmetic: block.arithmetic)
       }
       attended = []
     case .gateUp:
       hidden = keepHidden()
     case .down:
       for chunk in chunks {
-        block.down.apply(inputs(of: .down, chunk: chunk), into: residual[chunk], accumulate: true)
+        block.down.apply(
+          inputs(of: .down, chunk: chunk), into: residual[chunk], accumulate: true,
+          arithmetic: block.arithmetic)
       }
       hidden = []
     }
@@ -124,7 +127,7 @@ public struct StagedBlock {
   }
 
   private func gated(_ chunk: Int, into out: Tensor) -> Tensor {
-    let input = normalised(chunk, gain: block.postNorm)
+    let input = ProductInput(normalised(chunk, gain: block.postNorm), block.arithmetic)
     let gate = scratch.view(scratch.gate, out.rows)
     let up = scratch.view(scratch.up, out.rows)
     block.gate.apply(input, into: gate)

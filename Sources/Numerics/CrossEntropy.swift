@@ -4,30 +4,37 @@ import Glibc
 /// The negative log-likelihood of target tokens, fused with the output head: the vocabulary passes
 /// by in tiles with a running softmax, so that all logits never exist at once.
 public enum CrossEntropy {
-  /// Vocabulary rows per tile of logits: with a thousand rows of `hidden` a tile stays in the second
-  /// level of the caches.
-  private static let tile = 192
+  /// Vocabulary rows per tile of logits, and how many rows of `hidden` go together: a tile of logits
+  /// stays in the second level of the caches, and in bfloat16, where products are fast, so do the
+  /// rows' sums.
+  static func tile(_ arithmetic: Arithmetic) -> (columns: Int, rows: Int) {
+    arithmetic == .bfloat16 ? (256, 300) : (192, 1024)
+  }
   /// The vocabulary is cut into this many parts that proceed independently; their results are
   /// combined in order, so the number of threads doesn't show.
   private static let parts = 8
 
   /// −log p(target) in nats per row of `hidden` [m, d] through `head` [V, d]; 0 where the target is
   /// −1, and no work either.
-  public static func loss(hidden: Tensor, head: Weight, targets: [Int32]) -> [Float] {
-    run(hidden, head, targets, gradient: nil, scale: 0)
+  public static func loss(
+    hidden: Tensor, head: Weight, targets: [Int32], arithmetic: Arithmetic = .float32
+  ) -> [Float] {
+    run(hidden, head, targets, arithmetic.available, gradient: nil, scale: 0)
   }
 
   /// As `loss`; `dHidden` [m, d] receives scale·∂(Σ nll)/∂hidden, zero where the target is −1.
   public static func gradient(
-    hidden: Tensor, head: Weight, targets: [Int32], scale: Float, into dHidden: Tensor
+    hidden: Tensor, head: Weight, targets: [Int32], scale: Float, into dHidden: Tensor,
+    arithmetic: Arithmetic = .float32
   ) -> [Float] {
     precondition(dHidden.count == hidden.count && !dHidden.isReadOnly)
     dHidden.fill(0)
-    return run(hidden, head, targets, gradient: dHidden, scale: scale)
+    return run(hidden, head, targets, arithmetic.available, gradient: dHidden, scale: scale)
   }
 
   private static func run(
-    _ hidden: Tensor, _ head: Weight, _ targets: [Int32], gradient: Tensor?, scale: Float
+    _ hidden: Tensor, _ head: Weight, _ targets: [Int32], _ arithmetic: Arithmetic,
+    gradient: Tensor?, scale: Float
   ) -> [Float] {
     let d = head.columns
     precondition(hidden.columns == d && targets.count == hidden.rows)
@@ -35,14 +42,20 @@ public enum CrossEntropy {
     let scored = targets.indices.filter { targets[$0] >= 0 }
     var losses = [Float](repeating: 0, count: targets.count)
     // As many rows at a time as keep the parts' sums within 32 MB.
-    let step = max(64, min(1024, (1 << 20) / d))
+    let step = max(64, min(tile(arithmetic).rows, (1 << 20) / d))
     for start in stride(from: 0, to: scored.count, by: step) {
       let rows = Array(scored[start..<min(scored.count, start + step)])
       let x = gathered(hidden, rows)
+      let packed = arithmetic == .bfloat16 ? PackedRows(x) : nil
       let sums = (0..<parts).map { _ in Partial(rows: rows.count, d: gradient == nil ? 0 : d) }
       Parallel.forEach(parts) { part in
         let from = head.rows * part / parts
-        accumulate(x, head, from..<head.rows * (part + 1) / parts, sums[part])
+        let vocabulary = from..<head.rows * (part + 1) / parts
+        if let packed {
+          accumulateBFloat16(packed, head, vocabulary, sums[part])
+        } else {
+          accumulate(x, head, vocabulary, sums[part])
+        }
       }
       let target = Tensor(uninitialized: [rows.count, d])
       head.gather(rows.map { targets[$0] }, into: target)
@@ -59,7 +72,7 @@ public enum CrossEntropy {
 
   /// The running softmax of one part of the vocabulary, per row: the highest logit so far, Σ exp
   /// against it, and (for gradients) Σ exp·w.
-  private final class Partial: Sendable {
+  final class Partial: Sendable {
     let highest: Tensor
     let sum: Tensor
     let weighted: Tensor
@@ -87,6 +100,7 @@ public enum CrossEntropy {
     let d = head.columns
     let m = x.rows
     let withGradient = sums.weighted.count > 0
+    let tile = tile(.float32).columns
     let logits = Tensor(uninitialized: [m, tile])
     let correction = Tensor(uninitialized: [m])
     let scratch = Tensor(uninitialized: [head.isDense ? 0 : tile, d])

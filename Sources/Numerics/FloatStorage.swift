@@ -42,8 +42,8 @@ import Synchronization
   let start: UnsafeMutableRawPointer
   let size: Int
 
-  static let smallest = 1 << 20
-  private static let grain = 1 << 18
+  static let smallest = 1 << 17
+  private static let grain = 1 << 16
   /// Bytes that may wait.
   private static let mostWaiting = 256 << 20
   /// Oldest first.

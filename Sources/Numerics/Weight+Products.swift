@@ -9,12 +9,24 @@ extension Weight {
   static let chunk = 1 << 22
 
   /// y = x·Wᵀ (added to y where `accumulate`), x [m, inputs], y [m, outputs].
-  public func apply(_ x: Tensor, into y: Tensor, accumulate: Bool = false) {
+  public func apply(
+    _ x: Tensor, into y: Tensor, accumulate: Bool = false, arithmetic: Arithmetic = .float32
+  ) {
+    let few = x.rows <= Self.fewRows
+    apply(ProductInput(x, few ? .float32 : arithmetic), into: y, accumulate: accumulate)
+  }
+
+  /// As above, with the input in the form of its arithmetic.
+  public func apply(_ input: ProductInput, into y: Tensor, accumulate: Bool = false) {
+    let x = input.rows
     let m = x.rows
     precondition(
       x.columns == columns && y.rows == m && y.columns == rows && !y.isReadOnly,
       "\(x.shape) through weights [\(rows), \(columns)] into \(y.shape)")
     if m <= Self.fewRows { return applyToFew(x, y, accumulate) }
+    if let packed = input.packed {
+      return multiply(packed, into: y, accumulate: accumulate, transposed: false)
+    }
     unsafe forEachChunk { range, weights in
       unsafe Gemm(
         m: m, n: range.count, k: columns, a: x.pointer, lda: columns, b: weights, ldb: columns,
@@ -24,11 +36,16 @@ extension Weight {
   }
 
   /// dx = dy·W (added to dx where `accumulate`), dy [m, outputs], dx [m, inputs].
-  public func applyTransposed(_ dy: Tensor, into dx: Tensor, accumulate: Bool = false) {
+  public func applyTransposed(
+    _ dy: Tensor, into dx: Tensor, accumulate: Bool = false, arithmetic: Arithmetic = .float32
+  ) {
     let m = dy.rows
     precondition(
       dy.columns == rows && dx.rows == m && dx.columns == columns && !dx.isReadOnly,
       "\(dy.shape) back through weights [\(rows), \(columns)] into \(dx.shape)")
+    if arithmetic.available == .bfloat16 {
+      return multiply(PackedRows(dy), into: dx, accumulate: accumulate, transposed: true)
+    }
     var beta: Float = accumulate ? 1 : 0
     unsafe forEachChunk { range, weights in
       unsafe Gemm(

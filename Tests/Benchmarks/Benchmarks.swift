@@ -1,6 +1,7 @@
 import ArgumentParser
 import Bytes
 import Foundation
+import Numerics
 
 /// `Tests/Benchmarks/run` gives these commands their paths; each can be run alone.
 @main
@@ -20,7 +21,7 @@ struct CommonOptions: ParsableArguments {
   @Option(help: "The folder with the peers; without it only ctpack runs.")
   var peers: String?
 
-  @Option(help: "The model: a GGUF file or a Hugging Face folder.")
+  @Option(help: "The model: a bundle, a GGUF file or a Hugging Face folder.")
   var model: String
 
   @Option(help: "Counted runs of each side, after one that is not counted.")
@@ -32,14 +33,16 @@ struct CommonOptions: ParsableArguments {
   /// The script `name` beside this file's package folder.
   func script(_ name: String) -> String { "Tests/Benchmarks/peers/\(name)" }
 
-  func worker() throws -> PeerWorker? {
+  func worker(_ arithmetic: Arithmetic = .float32) throws -> PeerWorker? {
     try peers.map {
       try PeerWorker(
         python: $0 + "/transformers/bin/python", script: script("transformers_worker.py"),
-        arguments: [$0 + "/hf"])
+        arguments: [$0 + "/hf", arithmetic.rawValue])
     }
   }
 }
+
+extension Arithmetic: ExpressibleByArgument {}
 
 /// (i · 7919) mod 49000: the same ids as in transformers_worker.py.
 func tokens(_ count: Int) -> [Int32] { (0..<count).map { Int32($0 * 7919 % 49000) } }

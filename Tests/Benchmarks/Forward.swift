@@ -1,23 +1,25 @@
 import ArgumentParser
-import Checkpoints
 import Models
 import Numerics
+import Pipeline
 
 /// One sequence through the whole model with its loss, float32.
 struct Forward: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Forward pass of 1 × 1024 tokens in float32, against transformers.")
+    abstract: "Forward pass of 1 × 1024 tokens against transformers.")
 
   @OptionGroup var common: CommonOptions
+  @Option(help: "float32 or bfloat16, of our products and of the whole peer.")
+  var arithmetic = Arithmetic.float32
   @Option(help: "Tokens.") var length = 1024
 
   func run() throws {
     BLAS.prepare()
     Parallel.threads = common.threads
-    let model = try LanguageModel(source: Checkpoint.open(common.model))
+    let model = try ModelFile(path: common.model).model(arithmetic)
     let scorer = try Scorer(model)
     let ids = tokens(length)
-    let peer = try common.worker()
+    let peer = try common.worker(arithmetic)
     var (ours, theirs): ([Double], [Double]) = ([], [])
     var losses = (ours: 0.0, peer: 0.0)
     for run in 0...common.runs {
@@ -34,8 +36,8 @@ struct Forward: ParsableCommand {
       }
     }
     var result = Measurement(
-      name: "forward 1 × \(length), float32", unit: "s", ours: ours,
-      peer: peer.map { _ in ("transformers float32", theirs) }, goal: "2.5 times as fast")
+      name: "forward 1 × \(length), \(arithmetic)", unit: "s", ours: ours,
+      peer: peer.map { _ in ("transformers \(arithmetic)", theirs) }, goal: "2.5 times as fast")
     result.notes = ["loss \(losses.ours)"] + (peer == nil ? [] : ["transformers' \(losses.peer)"])
     print(result.line)
   }

@@ -1,15 +1,17 @@
 import ArgumentParser
-import Checkpoints
 import Models
 import Numerics
+import Pipeline
 import Prompts
 
 /// One step of prompt learning: forward, backward to the prompt, AdamW.
 struct PromptStep: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "A prompt-learning step of 4 × 256 + 100 in float32, against transformers.")
+    abstract: "A prompt-learning step of 4 × 256 + 100 against transformers.")
 
   @OptionGroup var common: CommonOptions
+  @Option(help: "float32 or bfloat16, of our products and of the whole peer.")
+  var arithmetic = Arithmetic.float32
   @Option(help: "Sequences.") var batch = 4
   @Option(help: "Tokens per sequence.") var length = 256
   @Option(help: "Prompt tokens.") var prompt = 100
@@ -17,13 +19,13 @@ struct PromptStep: ParsableCommand {
   func run() throws {
     BLAS.prepare()
     Parallel.threads = common.threads
-    let model = try LanguageModel(source: Checkpoint.open(common.model))
+    let model = try ModelFile(path: common.model).model(arithmetic)
     let objective = PromptObjective(model)
     let ids = tokens(batch * length)
     let sequences = (0..<batch).map { Array(ids[$0 * length..<($0 + 1) * length]) }
     var embeddings = try model.embed(tokens(prompt)).values
     var adam = AdamW(count: embeddings.count)
-    let peer = try common.worker()
+    let peer = try common.worker(arithmetic)
     var (ours, theirs): ([Double], [Double]) = ([], [])
     var losses: [(Double, Double?)] = []
     for run in 0...common.runs {
@@ -43,8 +45,8 @@ struct PromptStep: ParsableCommand {
       if let answer { theirs.append(answer.seconds) }
     }
     var result = Measurement(
-      name: "prompt step \(batch) × \(length) + \(prompt), float32", unit: "s", ours: ours,
-      peer: peer.map { _ in ("transformers float32", theirs) }, goal: "2.5 times as fast")
+      name: "prompt step \(batch) × \(length) + \(prompt), \(arithmetic)", unit: "s", ours: ours,
+      peer: peer.map { _ in ("transformers \(arithmetic)", theirs) }, goal: "2.5 times as fast")
     result.notes = ["loss of the last step \(losses.last!.0)"]
     if let theirs = losses.last?.1 {
       result.notes.append("transformers' \(theirs) (which also scores token 0 and decays weights by 0.01)")

@@ -6,6 +6,7 @@
 #include "dot_rows.h"
 #include "elementwise.h"
 #include "gemm.h"
+#include "gemm_bf16.h"
 #include "gguf_blocks.h"
 #include "gptq_block.h"
 #include "online_softmax.h"
@@ -14,3 +15,4 @@
 #include "swiglu.h"
 #include "thread_pool.h"
 #include "unpack_planar.h"
+#include "weight_rows.h"

@@ -18,3 +18,7 @@ int ctk_limit_level(int level);
 
 /// Whether the processor has bfloat16 products in AVX-512.
 int ctk_has_avx512_bf16(void);
+
+/// Whether the kernels for bfloat16 products and for one-token products can be used: AVX-512 with
+/// BF16, VNNI and VBMI2, at a level that isn't limited.
+int ctk_has_bf16_products(void);

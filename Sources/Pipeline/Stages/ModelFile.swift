@@ -3,6 +3,7 @@ import Bytes
 import Checkpoints
 import FoundationEssentials
 import Models
+import Numerics
 import Text
 
 /// Anything that a command takes as MODEL: a bundle, a Hugging Face folder or a GGUF file.
@@ -35,10 +36,11 @@ public enum ModelFile: Sendable {
     }
   }
 
-  public func model() throws(Failure) -> LanguageModel {
+  /// - Parameter arithmetic: of the products with the weights; float32 where the processor lacks it.
+  public func model(_ arithmetic: Arithmetic = .float32) throws(Failure) -> LanguageModel {
     switch self {
-    case .bundle(let bundle): try LanguageModel(bundle: bundle)
-    case .checkpoint(let source, _): try LanguageModel(source: source)
+    case .bundle(let bundle): try LanguageModel(bundle: bundle, arithmetic: arithmetic)
+    case .checkpoint(let source, _): try LanguageModel(source: source, arithmetic: arithmetic)
     }
   }
 

@@ -1,0 +1,79 @@
+// Reading planar codes: single ones, and 64 at a time.
+#pragma once
+#include <math.h>
+
+#include "bf16.h"
+#include "half.h"
+#include "unpack_planar.h"
+
+static inline intptr_t ctk_groups(const struct ctk_packed *w) {
+  return (w->columns + w->group_size - 1) / w->group_size;
+}
+
+static inline uint8_t ctk_single_code(const uint8_t *codes, int bits, int64_t index) {
+  const uint8_t *block = codes + index / 64 * 8 * bits;
+  const int i = (int)(index % 64);
+  if (bits == 8) return block[i];
+  if (bits == 4) return block[i % 32] >> (i / 32 * 4) & 15;
+  const uint8_t low = block[i % 16] >> (i / 16 * 2) & 3;
+  return bits == 2 ? low : (uint8_t)(low | (block[16 + i / 8] >> (i % 8) & 1) << 2);
+}
+
+static inline uint64_t ctk_mask_word(const struct ctk_packed *w, intptr_t row, intptr_t block) {
+  uint64_t word;
+  memcpy(&word, w->mask + (row * ((w->columns + 63) / 64) + block) * 8, 8);
+  return word;
+}
+
+/// 2^exponent, exponent within the range of normal numbers.
+static inline float ctk_power_of_two(int exponent) {
+  const uint32_t bits = (uint32_t)(exponent + 127) << 23;
+  float f;
+  memcpy(&f, &bits, 4);
+  return f;
+}
+
+/// The scale of a group, counted over the whole matrix.
+static inline float ctk_scale(const struct ctk_packed *w, intptr_t group) {
+  uint16_t half;
+  memcpy(&half, w->scales + group * 2, 2);
+  return ctk_half_to_float(half) * ctk_power_of_two(w->scale_exponent);
+}
+
+static inline float ctk_zero(const struct ctk_packed *w, intptr_t group) {
+  return w->zeros ? (float)ctk_single_code(w->zeros, w->bits, group) : (float)(1 << (w->bits - 1));
+}
+
+#if defined(__x86_64__)
+/// A block of 64 codes, one byte each.
+CTK_BF16 static inline __m512i ctk_codes64(const uint8_t *block, int bits) {
+  if (bits == 8) return _mm512_loadu_si512(block);
+  if (bits == 4) {
+    const __m512i two = _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *)block));
+    const __m512i shift = _mm512_setr_epi64(0, 0, 0, 0, 4, 4, 4, 4);
+    return _mm512_and_si512(_mm512_srlv_epi64(two, shift), _mm512_set1_epi8(15));
+  }
+  const __m512i four = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)block));
+  const __m512i shift = _mm512_setr_epi64(0, 0, 2, 2, 4, 4, 6, 6);
+  const __m512i low = _mm512_and_si512(_mm512_srlv_epi64(four, shift), _mm512_set1_epi8(3));
+  if (bits == 2) return low;
+  uint64_t high;
+  memcpy(&high, block + 16, 8);
+  return _mm512_mask_add_epi8(low, (__mmask64)high, low, _mm512_set1_epi8(4));
+}
+
+/// With a mask: the codes of a row's survivors from block `first` on up to block `last`, in
+/// `scratch`; returns where the first one is. At least 64 bytes can be read from each survivor on.
+CTK_BF16 static inline const uint8_t *ctk_survivors(
+    const struct ctk_packed *w, intptr_t row, intptr_t first, intptr_t last, uint8_t *scratch) {
+  int64_t start = w->row_starts[row];
+  for (intptr_t b = 0; b < first; b++) start += __builtin_popcountll(ctk_mask_word(w, row, b));
+  int64_t end = start;
+  for (intptr_t b = first; b < last; b++) end += __builtin_popcountll(ctk_mask_word(w, row, b));
+  const int64_t block = start / 64;
+  for (int64_t b = block; b * 64 < end; b++)
+    _mm512_storeu_si512(
+        scratch + 64 * (b - block), ctk_codes64(w->codes + b * 8 * w->bits, w->bits));
+  return scratch + (start - 64 * block);
+}
+#endif

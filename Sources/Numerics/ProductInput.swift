@@ -1,0 +1,53 @@
+import CKernels
+
+/// Rows [m, k] on their way into products with weights, in the form that the arithmetic asks for.
+/// Layers that read the same rows share one.
+public struct ProductInput: Sendable {
+  public let rows: Tensor
+  let packed: PackedRows?
+
+  public init(_ rows: Tensor, _ arithmetic: Arithmetic) {
+    self.rows = rows
+    let isPacked = arithmetic.available == .bfloat16 && rows.rows > Weight.fewRows
+    packed = isPacked ? PackedRows(rows) : nil
+  }
+}
+
+/// Rows rounded to bfloat16 and laid out as the kernel reads them (CKernels/include/gemm_bf16.h).
+@safe final class PackedRows: @unchecked Sendable {
+  let rows: Int
+  let columns: Int
+  private let storage: FloatStorage
+
+  static let blockRows = Int(ctk_bf16_rows)
+
+  convenience init(_ x: Tensor) {
+    self.init(rows: x.rows, columns: x.columns)
+    Parallel.ranges((rows + Self.blockRows - 1) / Self.blockRows, grain: 8) { blocks in
+      unsafe pack(blocks, from: x.pointer, lda: columns)
+    }
+  }
+
+  /// Space to be filled by `pack`.
+  init(rows: Int, columns: Int) {
+    self.rows = rows
+    self.columns = columns
+    let blocks = (rows + Self.blockRows - 1) / Self.blockRows
+    storage = FloatStorage(
+      count: blocks * Self.blockRows * ctk_bf16_pairs(columns), zeroed: false)
+  }
+
+  /// Packs the rows of some blocks of `a`, whose rows are `lda` apart.
+  func pack(_ blocks: Range<Int>, from a: UnsafePointer<Float>, lda: Int) {
+    let first = blocks.lowerBound * Self.blockRows
+    let count = min(rows, blocks.upperBound * Self.blockRows) - first
+    unsafe ctk_pack_bf16(a + first * lda, lda, count, columns, block(blocks.lowerBound))
+  }
+
+  /// Where a block of rows starts.
+  func block(_ index: Int) -> UnsafeMutablePointer<UInt32> {
+    let words = unsafe UnsafeMutableRawPointer(storage.pointer).assumingMemoryBound(
+      to: UInt32.self)
+    return unsafe words + index * Self.blockRows * ctk_bf16_pairs(columns)
+  }
+}

@@ -1,0 +1,75 @@
+import Bytes
+import CKernels
+
+/// Products in bfloat16: weights are decoded panel by panel inside the product, whatever their form.
+extension Weight {
+  /// Rows of the input per tile; a tile decodes its part of the weights for itself.
+  private static let tileRows = 600
+
+  /// y = x·Wᵀ, or y = x·W where `transposed`; added to y where `accumulate`.
+  func multiply(_ x: PackedRows, into y: Tensor, accumulate: Bool, transposed: Bool) {
+    let n = transposed ? columns : rows
+    // A transposed tile begins at a whole block of codes.
+    let width = transposed ? 64 : 96
+    let across = (n + width - 1) / width
+    let blocks = (x.rows + PackedRows.blockRows - 1) / PackedRows.blockRows
+    let down = (x.rows + Self.tileRows - 1) / Self.tileRows
+    let height = (blocks + down - 1) / down
+    unsafe withStored { weight in
+      nonisolated(unsafe) let weight = unsafe weight
+      Parallel.forEach(across * down) { i in
+        let top = i / across * height
+        let left = i % across * width
+        unsafe Self.multiply(
+          weight, x, top..<min(blocks, top + height), left..<min(n, left + width),
+          transposed: transposed, k: 0..<x.columns, into: y.pointer + left, ldc: n,
+          beta: accumulate ? 1 : 0)
+      }
+    }
+  }
+
+  /// One tile on the calling thread: some blocks of the input's rows times the columns `n` of B (at
+  /// most 128), where `k` are the weights' rows that a transposed product runs over.
+  static func multiply(
+    _ weight: UnsafePointer<ctk_weight>, _ x: PackedRows, _ blocks: Range<Int>, _ n: Range<Int>,
+    transposed: Bool, k: Range<Int>, into c: UnsafeMutablePointer<Float>, ldc: Int, beta: Float
+  ) {
+    let first = blocks.lowerBound * PackedRows.blockRows
+    let count = min(x.rows, blocks.upperBound * PackedRows.blockRows) - first
+    if count <= 0 || n.isEmpty { return }
+    var product = unsafe ctk_product_bf16(
+      weight: weight, transposed: transposed ? 1 : 0, first_n: n.lowerBound, last_n: n.upperBound,
+      first_k: k.lowerBound, last_k: k.upperBound, a: x.block(blocks.lowerBound), rows: count,
+      c: c + first * ldc, c_row: ldc, beta: beta)
+    unsafe ctk_multiply_bf16(&product)
+  }
+
+  /// Calls `body` with the kernels' view of the stored weights.
+  func withStored(_ body: (UnsafePointer<ctk_weight>) -> Void) {
+    switch self {
+    case .dense(let tensor):
+      let values = unsafe UnsafeRawPointer(tensor.pointer).assumingMemoryBound(to: UInt8.self)
+      unsafe view(kind: ctk_weight_f32, values, nil, body)
+      withExtendedLifetime(tensor) {}
+    case .half(let kind, let bytes, _, _):
+      precondition(bytes.count == rows * columns * 2, "\(bytes.count) bytes of 16-bit weights")
+      unsafe bytes.withUnsafeBytes { buffer in
+        let values = unsafe buffer.baseAddress?.assumingMemoryBound(to: UInt8.self)
+        unsafe view(kind: kind == .f16 ? ctk_weight_f16 : ctk_weight_bf16, values, nil, body)
+      }
+    case .packed(let matrix):
+      unsafe matrix.withDescription { packed in
+        unsafe view(kind: ctk_weight_packed, nil, packed, body)
+      }
+    }
+  }
+
+  private func view(
+    kind: ctk_weight_kind, _ values: UnsafePointer<UInt8>?, _ packed: UnsafePointer<ctk_packed>?,
+    _ body: (UnsafePointer<ctk_weight>) -> Void
+  ) {
+    var view = unsafe ctk_weight(
+      kind: Int32(kind.rawValue), rows: rows, columns: columns, values: values, packed: packed)
+    unsafe body(&view)
+  }
+}

@@ -1,0 +1,108 @@
+import CKernels
+import Foundation
+import Numerics
+import Testing
+
+/// The nearest bfloat16, ties to even.
+func bfloat16(_ x: Float) -> Float {
+  let bits = x.bitPattern
+  return Float(bitPattern: (bits &+ 0x7fff &+ (bits >> 16 & 1)) & 0xffff_0000)
+}
+
+extension NumericsTests {
+  /// Products in bfloat16 against double arithmetic on operands rounded in the same way.
+  @Suite(.enabled(if: Arithmetic.bfloat16.isAvailable, "needs AVX-512 with BF16, VNNI and VBMI2"))
+  struct BFloat16 {
+    @Test(arguments: [9, 12, 13, 37, 130])
+    func weightsOfEveryKind(m: Int) throws {
+      for (outputs, inputs) in [(7, 5), (33, 65), (130, 127), (97, 1601)] {
+        var random = RandomValues()
+        for (name, weight) in try Products.weights(outputs, inputs, &random) {
+          let w = weight.dense().values.map(bfloat16)
+          for accumulate in [false, true] {
+            let note: Comment =
+              "\(name) [\(outputs), \(inputs)], m \(m), accumulate \(accumulate), \(random.note)"
+            let x = random.tensor([m, inputs])
+            let y = random.tensor([m, outputs])
+            let product = plainProduct(
+              x.values.map(bfloat16), w, m: m, n: outputs, k: inputs, transposeB: true)
+            let before = y.values.map { accumulate ? Double($0) : 0 }
+            weight.apply(x, into: y, accumulate: accumulate, arithmetic: .bfloat16)
+            expectClose(y.values, zip(product, before).map(+), absolute: 1e-4, note)
+
+            let dy = random.tensor([m, outputs])
+            let dx = random.tensor([m, inputs])
+            let back = plainProduct(dy.values.map(bfloat16), w, m: m, n: inputs, k: outputs)
+            let beforeBack = dx.values.map { accumulate ? Double($0) : 0 }
+            weight.applyTransposed(dy, into: dx, accumulate: accumulate, arithmetic: .bfloat16)
+            expectClose(dx.values, zip(back, beforeBack).map(+), absolute: 1e-4, note)
+          }
+        }
+      }
+    }
+
+    /// Decoded rows and packed inputs are the plain twins' to the bit, ties and specials included.
+    @Test func packingIsTheTwins() {
+      var random = RandomValues()
+      for (rows, k) in [(1, 1), (12, 32), (13, 33), (40, 95)] {
+        var a = random.floats(rows * k)
+        a[0] = Float(bitPattern: 0x3f80_8000)
+        a[a.count / 2] = Float(bitPattern: 0x3f81_8000)
+        a[a.count - 1] = -.infinity
+        let words = (rows + 11) / 12 * 12 * ctk_bf16_pairs(k)
+        var fast = [UInt32](repeating: 1, count: words)
+        var plain = [UInt32](repeating: 2, count: words)
+        unsafe ctk_pack_bf16(a, k, rows, k, &fast)
+        unsafe ctk_pack_bf16_ref(a, k, rows, k, &plain)
+        #expect(fast == plain, random.note)
+      }
+    }
+
+    @Test func crossEntropyIsCloseToFloat32() throws {
+      var random = RandomValues()
+      let (m, d, v) = (320, 70, 1100)
+      let x = random.tensor([m, d])
+      let targets = (0..<m).map { $0 % 7 == 3 ? -1 : Int32($0 * 31 % v) }
+      for (name, head) in try Products.weights(v, d, &random) {
+        let (exact, rounded) = (Tensor([m, d]), Tensor([m, d]))
+        let a = CrossEntropy.gradient(
+          hidden: x, head: head, targets: targets, scale: 0.5, into: exact)
+        let b = CrossEntropy.gradient(
+          hidden: x, head: head, targets: targets, scale: 0.5, into: rounded,
+          arithmetic: .bfloat16)
+        let c = CrossEntropy.loss(hidden: x, head: head, targets: targets, arithmetic: .bfloat16)
+        #expect(b == c, "\(name), \(random.note)")
+        let size = sqrt(exact.values.reduce(0) { $0 + $1 * $1 })
+        let differences = zip(exact.values, rounded.values).map { $0 - $1 }
+        let off = sqrt(differences.reduce(0) { $0 + $1 * $1 })
+        #expect(off < 0.01 * size, "\(name): \(off / size), \(random.note)")
+        let mean = zip(a, b).reduce(0) { $0 + abs($1.0 - $1.1) } / Float(m)
+        #expect(mean < 0.01, "\(name): \(mean) nats, \(random.note)")
+        for row in 0..<m where targets[row] < 0 {
+          #expect(b[row] == 0)
+          #expect(rounded.rows(row..<row + 1).values.allSatisfy { $0 == 0 })
+        }
+      }
+    }
+
+    @Test func threadsDoNotChangeABit() throws {
+      var random = RandomValues()
+      let x = random.tensor([700, 200])
+      let dy = random.tensor([700, 300])
+      let targets = (0..<700).map { Int32($0 % 300) }
+      for (name, weight) in try Products.weights(300, 200, &random) {
+        expectSameForAllThreadCounts("\(name)") {
+          let y = Tensor([700, 300])
+          let dx = Tensor([700, 200])
+          let dHidden = Tensor([700, 200])
+          weight.apply(x, into: y, arithmetic: .bfloat16)
+          weight.applyTransposed(dy, into: dx, arithmetic: .bfloat16)
+          let losses = CrossEntropy.gradient(
+            hidden: x, head: weight, targets: targets, scale: 1, into: dHidden,
+            arithmetic: .bfloat16)
+          return y.values + dx.values + dHidden.values + losses
+        }
+      }
+    }
+  }
+}
