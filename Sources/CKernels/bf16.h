@@ -7,8 +7,8 @@
 #include <immintrin.h>
 /// Functions for processors with bfloat16 products; all of these also have the other features.
 #define CTK_BF16                                                                               \
-  __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx512vbmi2,avx512vnni," \
-                        "avx2,fma,f16c,bmi,bmi2,popcnt")))
+  __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx512vbmi,"           \
+                        "avx512vbmi2,avx512vnni,avx2,fma,f16c,bmi,bmi2,popcnt")))
 #endif
 
 /// Rounded to the nearest, ties to even; NaN stays NaN.

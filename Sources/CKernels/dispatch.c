@@ -50,7 +50,7 @@ int ctk_has_bf16_products(void) {
   static atomic_int known = -1;
   int found = atomic_load_explicit(&known, memory_order_relaxed);
   if (found < 0) {
-    found = ctk_has_avx512_bf16() && __builtin_cpu_supports("avx512vbmi2") &&
+    found = ctk_has_avx512_bf16() && __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vbmi2") &&
             __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("bmi2");
     atomic_store_explicit(&known, found, memory_order_relaxed);
   }
