@@ -1,15 +1,35 @@
 import ArgumentParser
 import Bytes
+import Models
+import Numerics
 import Pipeline
 import Text
 
 struct GenerateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "generate", abstract: "Continue a text: the most likely token at each step.")
+    commandName: "generate", abstract: "Continue a text, or a few side by side.",
+    discussion: """
+      Without --temperature the most likely token is taken at each step. With it, tokens are drawn: the same seed \
+      and options give the same text. A prompt whose keys and values are stored in the bundle costs no time before \
+      the first token.
+      """)
 
   @Argument(help: "A bundle, a Hugging Face folder or a GGUF file.") var model: String
-  @Option(help: "The text to continue.") var promptText: String
-  @Option(help: "Tokens to generate at most.") var maxTokens = 64
+  @Option(
+    parsing: .singleValue,
+    help: "The text to continue; several times for several texts, which share each reading of the weights.")
+  var promptText: [String]
+  @Option(help: "Tokens to generate at most, per text.") var maxTokens = 64
+  @Option(help: "Logits are divided by it before a token is drawn; 0 takes the most likely.")
+  var temperature = 0.0
+  @Option(help: "Draw among the k most likely tokens (0: all).") var topK = 0
+  @Option(help: "Draw among the most likely tokens that together have this probability.")
+  var topP = 1.0
+  @Option(help: "Of the random numbers.") var seed: UInt64 = 0
+  @Option(help: "How keys and values are kept: float32, float16 or int8.")
+  var cache = AttentionCache.Format.float16
+  @Option(help: "Of the products with the weights: bfloat16 (where the processor has it) or float32.")
+  var arithmetic = Arithmetic.bfloat16
   @Flag(help: "The result as JSON, with token ids.") var json = false
   @OptionGroup var prompt: PromptOptions
   @OptionGroup var threads: ThreadOptions
@@ -18,6 +38,9 @@ struct GenerateCommand: ParsableCommand {
     if !(1...1_000_000).contains(maxTokens) {
       throw ValidationError("--max-tokens takes 1 to 1000000")
     }
+    if !(1...64).contains(promptText.count) {
+      throw ValidationError("--prompt-text is given 1 to 64 times")
+    }
   }
 
   func run() throws {
@@ -25,28 +48,47 @@ struct GenerateCommand: ParsableCommand {
     let file = try ModelFile(path: model)
     let prompt = try prompt.choose(from: file)
     let tokenizer = try file.tokenizer()
-    let model = try file.model()
-    let ids = tokenizer.encode(promptText, addSpecialTokens: true)
-    let stream = TokenStream(tokenizer: tokenizer, isSilent: json)
-    let tokens = try model.greedy(
-      ids, prompt: prompt?.vectors, maxTokens: maxTokens,
-      stopTokens: Set(model.configuration.eosTokens + [tokenizer.eosToken].compactMap(\.self))
-    ) { token throws(Failure) in
+    let model = try file.model(arithmetic)
+    var settings = GenerationSettings()
+    settings.maxTokens = maxTokens
+    settings.cache = cache
+    settings.stopTokens = Set(model.configuration.eosTokens + [tokenizer.eosToken].compactMap(\.self))
+    (settings.sampling.temperature, settings.sampling.seed) = (temperature, seed)
+    (settings.sampling.topK, settings.sampling.topP) = (topK, topP)
+    let stream = TokenStream(tokenizer: tokenizer, isSilent: json || promptText.count > 1)
+    let results = try model.generate(
+      promptText.map { tokenizer.encode($0, addSpecialTokens: true) },
+      prompt: try file.start(with: prompt, of: model), settings: settings
+    ) { _, token throws(Failure) in
       if StopSignal.isRequested { throw Failure(.interrupted, "stopped") }
       try stream.show(token)
       return true
     }
     if json {
-      try Output.print([
-        "text": .string(tokenizer.decode(tokens)),
-        "ids": .array(tokens.map { .integer(Int64($0)) }),
-        "prompt": prompt.map { .string($0.name) } ?? .null,
-      ])
-    } else {
+      try Output.print(document(results, tokenizer, prompt?.name))
+    } else if results.count == 1 {
       try stream.finish()
+    } else {
+      for (text, tokens) in zip(promptText, results) {
+        try Output.print("> \(text)\n\(tokenizer.decode(tokens))\n")
+      }
     }
   }
+
+  /// One text as an object, several as a list of them under `texts`.
+  private func document(_ results: [[Int32]], _ tokenizer: Tokenizer, _ prompt: String?) -> JSON {
+    let texts = results.map { tokens -> JSON in
+      [
+        "text": .string(tokenizer.decode(tokens)),
+        "ids": .array(tokens.map { .integer(Int64($0)) }),
+        "prompt": prompt.map { .string($0) } ?? .null,
+      ]
+    }
+    return texts.count == 1 ? texts[0] : ["texts": .array(texts)]
+  }
 }
+
+extension AttentionCache.Format: ExpressibleByArgument {}
 
 /// Text as it comes.
 private final class TokenStream {

@@ -92,3 +92,5 @@ struct PromptOptions: ParsableArguments {
       advice: "choose one, or `none`")
   }
 }
+
+extension Arithmetic: ExpressibleByArgument {}

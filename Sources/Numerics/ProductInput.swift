@@ -4,11 +4,14 @@ import CKernels
 /// Layers that read the same rows share one.
 public struct ProductInput: Sendable {
   public let rows: Tensor
+  public let arithmetic: Arithmetic
+  /// nil in float32, and for few rows.
   let packed: PackedRows?
 
   public init(_ rows: Tensor, _ arithmetic: Arithmetic) {
     self.rows = rows
-    let isPacked = arithmetic.available == .bfloat16 && rows.rows > Weight.fewRows
+    self.arithmetic = arithmetic.available
+    let isPacked = self.arithmetic == .bfloat16 && rows.rows > FewRows.most
     packed = isPacked ? PackedRows(rows) : nil
   }
 }

@@ -1,3 +1,4 @@
+import CKernels
 /// Single values and whole copies. Hot loops belong in a kernel instead.
 extension Tensor {
   /// The value at a flat row-major index.
@@ -73,5 +74,17 @@ extension Tensor {
     let buffer = unsafe UnsafeMutableBufferPointer(start: pointer, count: count)
     var span = unsafe buffer.mutableSpan
     return try body(&span)
+  }
+}
+
+extension Tensor {
+  /// The values rounded to float16, little-endian.
+  public var float16Bytes: [UInt8] {
+    unsafe [UInt8](unsafeUninitializedCapacity: 2 * count) { buffer, filled in
+      if let base = buffer.baseAddress {
+        unsafe ctk_store_cached(Int32(ctk_cache_f16.rawValue), pointer, count, base, nil)
+      }
+      filled = 2 * count
+    }
   }
 }

@@ -2,9 +2,6 @@ import CKernels
 
 /// Products with inputs, forwards and backwards.
 extension Weight {
-  /// Inputs of at most this many rows go through dot products, row by row of the weights: there the
-  /// time is what it takes to read the weights.
-  static let fewRows = 8
   /// Weights that must be decoded first are, this many floats at a time.
   static let chunk = 1 << 22
 
@@ -12,8 +9,7 @@ extension Weight {
   public func apply(
     _ x: Tensor, into y: Tensor, accumulate: Bool = false, arithmetic: Arithmetic = .float32
   ) {
-    let few = x.rows <= Self.fewRows
-    apply(ProductInput(x, few ? .float32 : arithmetic), into: y, accumulate: accumulate)
+    apply(ProductInput(x, arithmetic), into: y, accumulate: accumulate)
   }
 
   /// As above, with the input in the form of its arithmetic.
@@ -23,7 +19,7 @@ extension Weight {
     precondition(
       x.columns == columns && y.rows == m && y.columns == rows && !y.isReadOnly,
       "\(x.shape) through weights [\(rows), \(columns)] into \(y.shape)")
-    if m <= Self.fewRows { return applyToFew(x, y, accumulate) }
+    if m <= FewRows.most { return applyToFew(x, y, accumulate, input.arithmetic) }
     if let packed = input.packed {
       return multiply(packed, into: y, accumulate: accumulate, transposed: false)
     }
@@ -74,24 +70,9 @@ extension Weight {
     }
   }
 
-  private func applyToFew(_ x: Tensor, _ y: Tensor, _ accumulate: Bool) {
-    let m = x.rows
-    let atOnce = 8
-    Parallel.ranges(rows, grain: 64) { range in
-      unsafe withUnsafeTemporaryAllocation(
-        of: Float.self, capacity: isDense ? 1 : atOnce * columns
-      ) { scratch in
-        guard let scratch = scratch.baseAddress else { return }
-        for start in stride(from: range.lowerBound, to: range.upperBound, by: atOnce) {
-          let some = start..<min(range.upperBound, start + atOnce)
-          let weights = unsafe floats(some, scratch: scratch)
-          for row in some {
-            unsafe ctk_dot_rows(
-              weights + (row - start) * columns, x.pointer, columns, m, columns, y.pointer + row,
-              rows, accumulate ? 1 : 0)
-          }
-        }
-      }
-    }
+  private func applyToFew(_ x: Tensor, _ y: Tensor, _ accumulate: Bool, _ arithmetic: Arithmetic) {
+    let product = accumulate ? Tensor(uninitialized: [x.rows, rows]) : y
+    FewRows.multiply(x, [(self, product)], arithmetic: arithmetic)
+    if accumulate { Vector.add(product, into: y) }
   }
 }

@@ -1,6 +1,22 @@
+import Bytes
 import Models
 import Numerics
 import Testing
+
+extension LanguageModel {
+  /// The most likely tokens after one text, everything in float32.
+  func greedy(
+    _ ids: [Int32], prompt: PromptStart = .none, maxTokens: Int, stopTokens: Set<Int32> = [],
+    cache: AttentionCache.Format = .float32,
+    onToken: (Int32) throws(Failure) -> Bool = { _ in true }
+  ) throws(Failure) -> [Int32] {
+    var settings = GenerationSettings()
+    (settings.maxTokens, settings.stopTokens, settings.cache) = (maxTokens, stopTokens, cache)
+    return try generate([ids], prompt: prompt, settings: settings) { _, token throws(Failure) in
+      try onToken(token)
+    }[0]
+  }
+}
 
 @Suite struct GenerationTests {
   /// The cache must give what a full pass over the whole text gives at every step.
@@ -23,8 +39,8 @@ import Testing
     let text = TinyModel.sequences(1, length: 9, seed: 33)[0]
     let prompt = try model.embed(Array(text[..<5]))
     let expected = try model.greedy(text, maxTokens: 6)
-    #expect(try model.greedy(Array(text[5...]), prompt: prompt, maxTokens: 6) == expected)
-    #expect(try model.greedy([], prompt: model.embed(text), maxTokens: 6) == expected)
+    #expect(try model.greedy(Array(text[5...]), prompt: .vectors(prompt), maxTokens: 6) == expected)
+    #expect(try model.greedy([], prompt: .vectors(model.embed(text)), maxTokens: 6) == expected)
   }
 
   @Test func itStopsWhereToldTo() throws {
@@ -40,5 +56,61 @@ import Testing
     }
     #expect(two == Array(tokens[..<2]))
     #expect(try model.greedy([1, 2], maxTokens: 0).isEmpty)
+  }
+
+  /// Several texts of different lengths side by side give what each gives alone, and a prompt's
+  /// stored keys and values what its vectors give.
+  @Test(arguments: AttentionCache.Format.allCases)
+  func textsSideBySide(_ format: AttentionCache.Format) throws {
+    let model = try TinyModel.make(seed: 36, bits: 4)
+    let texts: [[Int32]] = [[3, 50, 7], [9], TinyModel.sequences(1, length: 300, seed: 37)[0]]
+    let prompt = try model.embed([5, 6, 7, 8])
+    let known = try PromptKeyValues(of: prompt, in: model)
+    var settings = GenerationSettings()
+    (settings.maxTokens, settings.cache) = (7, format)
+    let together = try model.generate(texts, prompt: .vectors(prompt), settings: settings)
+    for (text, tokens) in zip(texts, together) {
+      #expect(tokens.count == 7)
+      #expect(
+        try model.greedy(text, prompt: .vectors(prompt), maxTokens: 7, cache: format) == tokens)
+    }
+    let again = try PromptKeyValues(
+      stored: known.values, tokens: 4, for: model.configuration)
+    let decoder = try TextDecoder(model, capacity: 20, format: format)
+    let exact = try decoder.begin([3, 50], prompt: .vectors(prompt))
+    let stored = try decoder.begin([3, 50], prompt: .keyValues(again))
+    for (a, b) in zip(exact, stored) { #expect(abs(a - b) < 0.02, "\(format)") }
+    #expect(decoder.rows(of: 0) == 6 && decoder.rows(of: 1) == 6)
+    #expect(throws: Failure.self) {
+      try PromptKeyValues(stored: known.values, tokens: 5, for: model.configuration)
+    }
+  }
+
+  /// Rounded caches stay close to the exact one.
+  @Test(arguments: [(AttentionCache.Format.float16, Float(0.002)), (.int8, 0.05)])
+  func roundedCachesAreClose(_ format: AttentionCache.Format, _ tolerance: Float) throws {
+    let model = try TinyModel.make(seed: 38)
+    let text = TinyModel.sequences(1, length: 280, seed: 39)[0]
+    var all: [[Float]] = []
+    for format in [.float32, format] {
+      let decoder = try TextDecoder(model, capacity: 300, format: format)
+      _ = try decoder.begin(text)
+      for token: Int32 in [4, 8, 15] { all.append(try decoder.step([token], texts: [0]).values) }
+    }
+    for step in 0..<3 {
+      let size = all[step].reduce(0) { $0 + $1 * $1 }
+      let off = zip(all[step], all[step + 3]).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
+      #expect((off / size).squareRoot() < tolerance)
+    }
+  }
+
+  @Test func aFullTextIsRefused() throws {
+    let model = try TinyModel.make(seed: 40)
+    let decoder = try TextDecoder(model, capacity: 3)
+    _ = try decoder.begin([1, 2])
+    _ = try decoder.step([3], texts: [0])
+    #expect(throws: Failure.self) { try decoder.step([4], texts: [0]) }
+    #expect(throws: Failure.self) { try decoder.begin([1, 2, 3, 4]) }
+    #expect(throws: Failure.self) { try decoder.step([-1], texts: [0]) }
   }
 }

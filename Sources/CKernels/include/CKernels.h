@@ -2,9 +2,11 @@
 
 // Kernels in C, each fast form beside a plain `_ref` twin. Callers (Numerics) check shapes; nothing
 // in here checks bounds.
+#include "cached_attention.h"
 #include "dispatch.h"
 #include "dot_rows.h"
 #include "elementwise.h"
+#include "few_rows.h"
 #include "gemm.h"
 #include "gemm_bf16.h"
 #include "gguf_blocks.h"

@@ -44,6 +44,13 @@ public enum ModelFile: Sendable {
     }
   }
 
+  /// How a text begins after `prompt`.
+  public func start(
+    with prompt: (name: String, vectors: Tensor)?, of model: LanguageModel
+  ) throws(Failure) -> PromptStart {
+    prompt.map { .vectors($0.vectors) } ?? .none
+  }
+
   public func tokenizer() throws(Failure) -> Tokenizer {
     switch self {
     case .bundle(let bundle): try Tokenizer(json: bundle.tokenizer, file: bundle.path)

@@ -1,0 +1,70 @@
+import Bytes
+import Numerics
+
+/// How a text is continued.
+public struct GenerationSettings: Sendable {
+  public var maxTokens = 64
+  public var sampling = SamplingSettings()
+  /// How keys and values are kept.
+  public var cache = AttentionCache.Format.float16
+  /// A text ends, without it, when one of these comes.
+  public var stopTokens: Set<Int32> = []
+
+  public init() {}
+}
+
+extension LanguageModel {
+  /// Continues each of `texts` (token ids) after the same optional soft prompt.
+  ///
+  /// - Parameter onToken: called with each token as it comes and the number of its text; false ends
+  ///   that text.
+  /// - Returns: the new tokens of each text.
+  public func generate(
+    _ texts: [[Int32]], prompt: PromptStart = .none, settings: GenerationSettings,
+    onToken: (Int, Int32) throws(Failure) -> Bool = { _, _ in true }
+  ) throws(Failure) -> [[Int32]] {
+    var results = [[Int32]](repeating: [], count: texts.count)
+    guard settings.maxTokens > 0 else { return results }
+    let longest = texts.map(\.count).max() ?? 0
+    let decoder = try TextDecoder(
+      self, capacity: prompt.count + longest + settings.maxTokens, format: settings.cache)
+    var open: [Int] = []
+    var last = [Int32](repeating: 0, count: texts.count)
+    var samplers: [Sampler] = []
+    for index in texts.indices {
+      var sampling = settings.sampling
+      sampling.seed &+= UInt64(index)
+      samplers.append(try Sampler(sampling))
+    }
+    func take(_ logits: [Float], _ text: Int) throws(Failure) -> Bool {
+      let token = samplers[text].next(logits)
+      if settings.stopTokens.contains(token) { return false }
+      results[text].append(token)
+      last[text] = token
+      return try onToken(text, token) && results[text].count < settings.maxTokens
+    }
+    for (index, ids) in texts.enumerated() {
+      if try take(decoder.begin(ids, prompt: prompt), index) { open.append(index) }
+    }
+    while !open.isEmpty {
+      let logits = try decoder.step(open.map { last[$0] }, texts: open)
+      var still: [Int] = []
+      for (row, text) in open.enumerated() {
+        if try take(logits.rows(row..<row + 1).values, text) { still.append(text) }
+      }
+      open = still
+    }
+    return results
+  }
+}
+
+extension PromptStart {
+  /// Rows of the prompt.
+  public var count: Int {
+    switch self {
+    case .none: 0
+    case .vectors(let vectors): vectors.rows
+    case .keyValues(let known): known.tokens
+    }
+  }
+}

@@ -1,0 +1,29 @@
+import Bytes
+import Numerics
+
+/// What stands before a text that is continued.
+public enum PromptStart: Sendable {
+  case none
+  /// A soft prompt [n, d], to be run through the model.
+  case vectors(Tensor)
+  /// The keys and values that the prompt has in every block of this very model.
+  case keyValues(PromptKeyValues)
+
+  /// The rows that must go through the model: the prompt's where they aren't known yet, then the
+  /// text's.
+  func rows(before ids: [Int32], model: LanguageModel) throws(Failure) -> Tensor {
+    let text = try model.embed(ids)
+    guard case .vectors(let prompt) = self, prompt.rows > 0 else { return text }
+    try model.check(prompt: prompt)
+    let rows = Tensor([prompt.rows + ids.count, model.configuration.hiddenSize])
+    rows.rows(0..<prompt.rows).copy(from: prompt)
+    if !ids.isEmpty { rows.rows(prompt.rows..<rows.rows).copy(from: text) }
+    return rows
+  }
+
+  /// A cache that begins with the prompt, with `room` more rows; nil where nothing is known.
+  func keyValues(for model: LanguageModel, room: Int) throws(Failure) -> KeyValueCache? {
+    guard case .keyValues(let known) = self else { return nil }
+    return try known.cache(for: model, room: room)
+  }
+}

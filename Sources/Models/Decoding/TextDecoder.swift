@@ -1,0 +1,166 @@
+import Bytes
+import Checkpoints
+import Numerics
+
+/// A few texts being continued together, a token each per step, over caches of keys and values. The
+/// weights are read once per step, whatever the number of texts.
+///
+/// Not for use from two threads at once.
+public final class TextDecoder {
+  public let model: LanguageModel
+  /// Rows of a text at most: prompt, given tokens and generated ones.
+  public let capacity: Int
+  public let format: AttentionCache.Format
+  /// Per text, per block.
+  private var caches: [[AttentionCache]] = []
+  private let rotary: RotaryTable
+  private var buffers: Buffers?
+
+  /// - Throws: `usage` where the model can't have that many positions.
+  public init(
+    _ model: LanguageModel, capacity: Int, format: AttentionCache.Format = .float16
+  ) throws(Failure) {
+    try model.configuration.checkPositions(capacity)
+    self.model = model
+    self.capacity = capacity
+    self.format = format
+    rotary = model.configuration.rotaryTable(positions: capacity)
+  }
+
+  /// Texts begun so far.
+  public var texts: Int { caches.count }
+
+  /// Rows of a text that are in the caches.
+  public func rows(of text: Int) -> Int { caches[text].first?.count ?? 0 }
+
+  /// Begins another text with `ids` after an optional soft prompt; returns the logits [V] after its
+  /// last row.
+  /// - Throws: `usage` where there is nothing to begin with, or it doesn't fit.
+  public func begin(_ ids: [Int32], prompt: PromptStart = .none) throws(Failure) -> [Float] {
+    let c = model.configuration
+    let prefix = try prompt.keyValues(for: model, room: ids.count)
+    let given = try prompt.rows(before: ids, model: model)
+    guard given.rows > 0 else {
+      throw Failure(.usage, "there is nothing to continue", advice: "give at least one token")
+    }
+    let inCache = prefix?.count ?? 0
+    guard inCache + given.rows <= capacity else {
+      throw Failure(
+        .usage, "\(inCache + given.rows) rows to begin with; there is room for \(capacity)")
+    }
+    let cache = prefix ?? KeyValueCache(c, capacity: given.rows)
+    cache.reserve(inCache + given.rows)
+    let plan = try RowPlan(
+      c, prefix: inCache, sequences: 1, length: given.rows, cachedPrefix: true, rotary: rotary)
+    let pass = ForwardPass(model, plan: plan, cache: cache)
+    pass.x.copy(from: given)
+    try pass.run(cache: cache)
+    caches.append(
+      (0..<c.layers).map { layer in
+        let own = AttentionCache(
+          capacity: capacity, kvHeads: c.kvHeads, headDim: c.headDim, format: format)
+        let (k, v) = cache.rows(plan.keyRows, layer: layer)
+        own.append(keys: k, values: v)
+        return own
+      })
+    let logits = Tensor([1, c.vocabularySize])
+    let last = pass.normalised(given.rows - 1..<given.rows)
+    FewRows.multiply(last, [(model.head, logits)], arithmetic: model.arithmetic)
+    return logits.values
+  }
+
+  /// Appends one token to each text of `texts`; returns the logits after them [texts, V], valid
+  /// until the next step.
+  /// - Throws: `usage` where an id is outside of the vocabulary or a text is full.
+  public func step(_ tokens: [Int32], texts: [Int]) throws(Failure) -> Tensor {
+    precondition(tokens.count == texts.count && !tokens.isEmpty, "a token per text")
+    try model.check(tokens)
+    guard texts.allSatisfy({ rows(of: $0) < capacity }) else {
+      throw Failure(.usage, "a text has no room for another token (\(capacity) rows)")
+    }
+    let b = buffers(tokens.count)
+    let positions = texts.map { Int32(rows(of: $0)) }
+    model.embedding.gather(tokens, into: b.x)
+    for layer in 0..<model.configuration.layers {
+      try model.block(layer).step(
+        b, positions: positions, rotary: rotary, caches: texts.map { caches[$0][layer] })
+    }
+    RMSNorm.forward(
+      b.x, gain: model.finalNorm, epsilon: model.configuration.rmsNormEpsilon, into: b.norm)
+    for start in stride(from: 0, to: tokens.count, by: FewRows.most) {
+      let some = start..<min(tokens.count, start + FewRows.most)
+      FewRows.multiply(
+        b.norm.rows(some), [(model.head, b.logits.rows(some))], arithmetic: model.arithmetic)
+    }
+    return b.logits
+  }
+
+  private func buffers(_ rows: Int) -> Buffers {
+    if let buffers, buffers.x.rows == rows { return buffers }
+    let new = Buffers(model.configuration, rows: rows)
+    buffers = new
+    return new
+  }
+
+  /// What one step computes with, [texts, …] each.
+  final class Buffers {
+    let x, norm, q, k, v, attended, added, gate, up, hidden, logits: Tensor
+
+    init(_ c: ModelConfiguration, rows: Int) {
+      x = Tensor([rows, c.hiddenSize])
+      norm = Tensor([rows, c.hiddenSize])
+      q = Tensor([rows, c.heads * c.headDim])
+      k = Tensor([rows, c.kvHeads * c.headDim])
+      v = Tensor([rows, c.kvHeads * c.headDim])
+      attended = Tensor([rows, c.heads * c.headDim])
+      added = Tensor([rows, c.hiddenSize])
+      gate = Tensor([rows, c.intermediateSize])
+      up = Tensor([rows, c.intermediateSize])
+      hidden = Tensor([rows, c.intermediateSize])
+      logits = Tensor([rows, c.vocabularySize])
+    }
+  }
+}
+
+extension Block {
+  /// One token of each text through this block, in place on `b.x`.
+  fileprivate func step(
+    _ b: TextDecoder.Buffers, positions: [Int32], rotary: RotaryTable, caches: [AttentionCache]
+  ) {
+    RMSNorm.forward(
+      b.x, gain: inputNorm, epsilon: configuration.rmsNormEpsilon, into: b.norm)
+    Linear.apply([(q, b.q), (k, b.k), (v, b.v)], to: b.norm, arithmetic)
+    rotary.apply(to: b.q, heads: configuration.heads, positions: positions)
+    rotary.apply(to: b.k, heads: configuration.kvHeads, positions: positions)
+    for (row, cache) in caches.enumerated() {
+      cache.append(keys: b.k.rows(row..<row + 1), values: b.v.rows(row..<row + 1))
+    }
+    AttentionCache.attend(b.q, over: caches, heads: configuration.heads, into: b.attended)
+    Linear.apply([(o, b.added)], to: b.attended, arithmetic)
+    Vector.add(b.added, into: b.x)
+    RMSNorm.forward(
+      b.x, gain: postNorm, epsilon: configuration.rmsNormEpsilon, into: b.norm)
+    Linear.apply([(gate, b.gate), (up, b.up)], to: b.norm, arithmetic)
+    SwiGLU.forward(b.gate, b.up, into: b.hidden)
+    Linear.apply([(down, b.added)], to: b.hidden, arithmetic)
+    Vector.add(b.added, into: b.x)
+  }
+}
+
+extension Linear {
+  /// Several layers on the same few rows, in one parallel loop.
+  fileprivate static func apply(
+    _ layers: [(layer: Linear, output: Tensor)], to x: Tensor, _ arithmetic: Arithmetic
+  ) {
+    if x.rows <= FewRows.most {
+      FewRows.multiply(
+        x, layers.map { ($0.layer.weight, $0.output) }, arithmetic: arithmetic)
+      for (layer, output) in layers {
+        if let bias = layer.bias { Vector.addToRows(bias, of: output) }
+      }
+    } else {
+      let input = ProductInput(x, arithmetic)
+      for (layer, output) in layers { layer.apply(input, into: output) }
+    }
+  }
+}

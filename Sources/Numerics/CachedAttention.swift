@@ -1,0 +1,209 @@
+import CKernels
+import Glibc
+
+/// Rotated keys, and values, of one block for one text that is being continued, as compact as its
+/// reader allows.
+@safe public final class AttentionCache: @unchecked Sendable {
+  /// How numbers are kept.
+  public enum Format: String, Sendable, CaseIterable {
+    case float32
+    case float16
+    /// Bytes with a float32 scale per row and head.
+    case int8
+  }
+
+  public let format: Format
+  public let capacity: Int
+  public let kvHeads: Int
+  public let headDim: Int
+  /// Rows that are there.
+  public private(set) var count = 0
+  private let keys: Rows
+  private let values: Rows
+
+  /// Room for `capacity` rows of kvHeads·headDim numbers, keys and values each.
+  public init(capacity: Int, kvHeads: Int, headDim: Int, format: Format) {
+    self.capacity = capacity
+    self.kvHeads = kvHeads
+    self.headDim = headDim
+    self.format = format
+    keys = Rows(capacity, kvHeads, headDim, format)
+    values = Rows(capacity, kvHeads, headDim, format)
+  }
+
+  /// Adds rows [n, kvHeads·headDim] at the end.
+  public func append(keys newKeys: Tensor, values newValues: Tensor) {
+    let width = kvHeads * headDim
+    precondition(
+      newKeys.columns == width && newValues.columns == width && newKeys.rows == newValues.rows
+        && count + newKeys.rows <= capacity,
+      "\(newKeys.shape) after \(count) of \(capacity) rows of \(width)")
+    let first = count
+    Parallel.ranges(newKeys.rows, grain: 64) { range in
+      for row in range {
+        unsafe keys.store(newKeys.pointer + row * width, at: first + row)
+        unsafe values.store(newValues.pointer + row * width, at: first + row)
+      }
+    }
+    count += newKeys.rows
+  }
+
+  /// Forgets the rows from `count` on.
+  public func truncate(to count: Int) {
+    precondition(count >= 0 && count <= self.count)
+    self.count = count
+  }
+
+  /// Keys or values in memory.
+  @safe private struct Rows: @unchecked Sendable {
+    let storage: FloatStorage
+    let scales: Tensor
+    let heads: Int
+    let dim: Int
+    let format: Format
+
+    init(_ capacity: Int, _ heads: Int, _ dim: Int, _ format: Format) {
+      self.heads = heads
+      self.dim = dim
+      self.format = format
+      storage = FloatStorage(
+        count: (capacity * heads * dim * format.bytes + 3) / 4, zeroed: false)
+      scales = Tensor(uninitialized: [format == .int8 ? capacity * heads : 0])
+    }
+
+    private func place(_ row: Int, _ head: Int) -> UnsafeMutableRawPointer {
+      unsafe UnsafeMutableRawPointer(storage.pointer) + (row * heads + head) * dim * format.bytes
+    }
+
+    func store(_ values: UnsafePointer<Float>, at row: Int) {
+      for head in 0..<heads {
+        unsafe ctk_store_cached(
+          Int32(format.kernel.rawValue), values + head * dim, dim, place(row, head),
+          scales.pointer + (format == .int8 ? row * heads + head : 0))
+      }
+    }
+
+    func view(from row: Int, head: Int) -> ctk_cached_rows {
+      unsafe ctk_cached_rows(
+        format: Int32(format.kernel.rawValue), rows: place(row, head),
+        scales: scales.pointer + (format == .int8 ? row * heads + head : 0),
+        stride: heads * dim, scale_stride: heads)
+    }
+  }
+}
+
+extension AttentionCache.Format {
+  var bytes: Int {
+    switch self {
+    case .float32: 4
+    case .float16: 2
+    case .int8: 1
+    }
+  }
+
+  var kernel: ctk_cache_format {
+    switch self {
+    case .float32: ctk_cache_f32
+    case .float16: ctk_cache_f16
+    case .int8: ctk_cache_i8
+    }
+  }
+}
+
+extension AttentionCache {
+  /// Keys that one piece of work looks at; fixed, so that results don't depend on the threads.
+  private static let keysPerPart = 256
+
+  /// One new token of each of several texts: out[j] = softmax(q[j]·kᵀ/√headDim)·v over all rows of
+  /// caches[j]; q and out [texts, heads·headDim].
+  public static func attend(
+    _ q: Tensor, over caches: [AttentionCache], heads: Int, into out: Tensor
+  ) {
+    guard let first = caches.first else { return }
+    let (dim, kvHeads) = (first.headDim, first.kvHeads)
+    precondition(
+      q.rows == caches.count && q.columns == heads * dim && out.rows == q.rows
+        && out.columns == q.columns && heads % kvHeads == 0 && !out.isReadOnly)
+    let group = heads / kvHeads
+    var parts: [Part] = []
+    for (text, cache) in caches.enumerated() {
+      precondition(cache.count > 0 && cache.headDim == dim && cache.kvHeads == kvHeads)
+      for head in 0..<kvHeads {
+        for start in stride(from: 0, to: cache.count, by: keysPerPart) {
+          let keys = start..<min(cache.count, start + keysPerPart)
+          parts.append(Part(cache, text: text, kvHead: head, keys: keys, group: group))
+        }
+      }
+    }
+    let all = parts
+    Parallel.forEach(all.count) { i in
+      unsafe all[i].run(q.pointer + (all[i].text * kvHeads + all[i].kvHead) * group * dim)
+    }
+    var index = 0
+    while index < all.count {
+      var end = index + 1
+      while end < all.count, all[end].text == all[index].text, all[end].kvHead == all[index].kvHead {
+        end += 1
+      }
+      unsafe combine(
+        all[index..<end], into: out.pointer + (all[index].text * kvHeads + all[index].kvHead) * group * dim)
+      index = end
+    }
+  }
+
+  /// Some keys of one head, and what the queries of its group made of them.
+  private final class Part: Sendable {
+    let cache: AttentionCache
+    let text: Int
+    let kvHead: Int
+    let keys: Range<Int>
+    let group: Int
+    let highest: Tensor
+    let sum: Tensor
+    let weighted: Tensor
+
+    init(_ cache: AttentionCache, text: Int, kvHead: Int, keys: Range<Int>, group: Int) {
+      self.cache = cache
+      self.text = text
+      self.kvHead = kvHead
+      self.keys = keys
+      self.group = group
+      highest = Tensor([group])
+      highest.fill(-.infinity)
+      sum = Tensor([group])
+      weighted = Tensor(uninitialized: [group, cache.headDim])
+    }
+
+    func run(_ q: UnsafePointer<Float>) {
+      let (count, dim) = (keys.count, cache.headDim)
+      unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: group * (count + 1)) { space in
+        guard let scores = space.baseAddress else { return }
+        let correction = unsafe scores + group * count
+        var view = unsafe cache.keys.view(from: keys.lowerBound, head: kvHead)
+        unsafe ctk_cached_scores(&view, count, q, group, dim, scores, count)
+        var block = unsafe ctk_scores(
+          scores: scores, stride: count, rows: group, n: count, edge: count,
+          scale: 1 / Float(dim).squareRoot())
+        unsafe ctk_online_softmax(&block, highest.pointer, sum.pointer, correction, 1)
+        unsafe view = cache.values.view(from: keys.lowerBound, head: kvHead)
+        unsafe ctk_cached_sum(&view, count, scores, count, group, dim, weighted.pointer)
+      }
+    }
+  }
+
+  /// Parts of one softmax put together, in order.
+  private static func combine(_ parts: ArraySlice<Part>, into out: UnsafeMutablePointer<Float>) {
+    guard let first = parts.first else { return }
+    let dim = first.cache.headDim
+    for h in 0..<first.group {
+      let top = parts.reduce(-Float.infinity) { max($0, $1.highest[h]) }
+      let total = parts.reduce(Float(0)) { $0 + $1.sum[h] * exp($1.highest[h] - top) }
+      let row = unsafe out + h * dim
+      unsafe row.update(repeating: 0, count: dim)
+      for part in parts {
+        unsafe ctk_add_scaled(
+          part.weighted.pointer + h * dim, exp(part.highest[h] - top) / total, row, dim)
+      }
+    }
+  }
+}
