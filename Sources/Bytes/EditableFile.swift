@@ -42,7 +42,11 @@ public struct EditableFile: ~Copyable, EditableBytes {
     self.descriptor = opened.value
   }
 
-  deinit { close(descriptor) }
+  deinit {
+    // As in `FileLock`: a child process may hold a copy of the descriptor for a moment.
+    _ = flock(descriptor, LOCK_UN)
+    close(descriptor)
+  }
 }
 
 extension EditableFile {

@@ -34,5 +34,10 @@ public struct FileLock: ~Copyable {
       .busy, file: path, "is in use by \(by)", advice: "wait for it to end, or stop it")
   }
 
-  deinit { close(descriptor) }
+  deinit {
+    // Said outright, because closing is not enough while a child process is just being started
+    // with a copy of the descriptor.
+    _ = flock(descriptor, LOCK_UN)
+    close(descriptor)
+  }
 }

@@ -54,7 +54,7 @@ void ctk_round_few_ref(
 // ---- Plain twins ----
 
 static float weight_of(const struct ctk_packed *w, intptr_t row, intptr_t column, int64_t *index) {
-  if (w->mask && !(ctk_mask_word(w, row, column / 64) >> (column % 64) & 1)) return 0;
+  if (ctk_is_sparse(w) && !(ctk_mask_word(w, row, column / 64) >> (column % 64) & 1)) return 0;
   const intptr_t group = row * ctk_groups(w) + column / w->group_size;
   const uint8_t code = ctk_single_code(w->codes, w->bits, (*index)++);
   return ((float)code - ctk_zero(w, group)) * ctk_scale(w, group);
@@ -67,7 +67,7 @@ void ctk_multiply_few_ref(
   const intptr_t runs = runs_of(w->columns);
   for (intptr_t r = first; r < last; r++)
     for (intptr_t j = 0; j < x->rows; j++) {
-      int64_t index = w->mask ? w->row_starts[r] : r * runs * 64;
+      int64_t index = ctk_row_start(w, r);
       double sum = 0;
       for (intptr_t c = 0; c < w->columns; c++) {
         const intptr_t place = j * runs * 64 + c;
@@ -214,6 +214,8 @@ CTK_BF16 static inline void combine_scales(
     const intptr_t per_run = 64 / w->group_size, groups = ctk_groups(w);
     for (intptr_t g = 0; g < groups; g++)
       out[g] = weight_scales[g] * input_scales[g / per_run];
+    // Columns beyond the last are zeros; so must be what they are multiplied with.
+    for (intptr_t g = groups; g < runs * per_run; g++) out[g] = 0;
   }
 }
 
@@ -250,7 +252,7 @@ CTK_BF16 static inline __attribute__((always_inline)) void one_row(
   for (intptr_t b = 0; b < runs; b++) {
     __m512i block;
     if (masked) {
-      const uint64_t kept = ctk_mask_word(w, row, b);
+      const uint64_t kept = ctk_mask_word_fast(w, row, b);
       // A masked weight is where the code is the zero.
       const __m512i nothing =
           fine ? _mm512_permutexvar_epi8(bytes, _mm512_loadu_si512(s.zero_bytes + b * per_run))
@@ -303,7 +305,7 @@ CTK_BF16 static void multiply_few(
     for (intptr_t j = 0; j < x->rows; j++)
       combine_scales(w, runs, s.scale, x->scales + j * runs, combined + j * stride);
     float result[ctk_few_rows];
-    if (w->mask) {
+    if (ctk_is_sparse(w)) {
       if (fine) CTK_FEW_COUNTS(w->bits, 1, 1) else CTK_FEW_COUNTS(w->bits, 1, 0)
     } else if (fine) {
       CTK_FEW_COUNTS(w->bits, 0, 1)

@@ -19,7 +19,49 @@ static inline uint8_t ctk_single_code(const uint8_t *codes, int bits, int64_t in
   return bits == 2 ? low : (uint8_t)(low | (block[16 + i / 8] >> (i % 8) & 1) << 2);
 }
 
+static inline int ctk_is_sparse(const struct ctk_packed *w) { return w->mask || w->positions; }
+
+/// n:m sparsity: survivors of a row.
+static inline intptr_t ctk_kept_per_row(const struct ctk_packed *w) {
+  const intptr_t rest = w->columns % w->of;
+  return w->columns / w->of * w->kept + (rest < w->kept ? rest : w->kept);
+}
+
+/// Where a row's codes start, counted in codes.
+static inline int64_t ctk_row_start(const struct ctk_packed *w, intptr_t row) {
+  if (w->mask) return w->row_starts[row];
+  if (w->positions) return row * ctk_kept_per_row(w);
+  return row * ((w->columns + 63) / 64) * 64;
+}
+
+static inline unsigned ctk_position(const struct ctk_packed *w, int64_t index) {
+  const int64_t bit = index * w->position_bits;
+  unsigned both = w->positions[bit / 8];
+  if (bit % 8 + w->position_bits > 8) both |= (unsigned)w->positions[bit / 8 + 1] << 8;
+  return both >> (bit % 8) & ((1u << w->position_bits) - 1);
+}
+
+/// n:m sparsity: which of a row's columns 64·block … 64·block + 63 survive.
+static inline uint64_t ctk_positions_word(
+    const struct ctk_packed *w, intptr_t row, intptr_t block) {
+  const int64_t start = row * ctk_kept_per_row(w);
+  const intptr_t first = 64 * block;
+  const intptr_t last = first + 64 < w->columns ? first + 64 : w->columns;
+  uint64_t word = 0;
+  for (intptr_t group = first / w->of; group * w->of < last; group++) {
+    const intptr_t left = group * w->of, rest = w->columns - left;
+    const intptr_t count = rest < w->kept ? rest : w->kept;
+    for (intptr_t i = 0; i < count; i++) {
+      const intptr_t column = left + ctk_position(w, start + group * w->kept + i);
+      if (column >= first && column < last) word |= (uint64_t)1 << (column - first);
+    }
+  }
+  return word;
+}
+
+/// Which of a row's columns 64·block … 64·block + 63 survive, of a matrix that is sparse.
 static inline uint64_t ctk_mask_word(const struct ctk_packed *w, intptr_t row, intptr_t block) {
+  if (!w->mask) return ctk_positions_word(w, row, block);
   uint64_t word;
   memcpy(&word, w->mask + (row * ((w->columns + 63) / 64) + block) * 8, 8);
   return word;
@@ -62,14 +104,35 @@ CTK_BF16 static inline __m512i ctk_codes64(const uint8_t *block, int bits) {
   return _mm512_mask_add_epi8(low, (__mmask64)high, low, _mm512_set1_epi8(4));
 }
 
-/// With a mask: the codes of a row's survivors from block `first` on up to block `last`, in
-/// `scratch`; returns where the first one is. At least 64 bytes can be read from each survivor on.
+/// As ctk_mask_word; places of 2:4 sparsity are turned into masks sixteen groups at a time.
+CTK_BF16 static inline uint64_t ctk_mask_word_fast(
+    const struct ctk_packed *w, intptr_t row, intptr_t block) {
+  if (w->mask || w->kept != 2 || w->of != 4 || w->columns % 64 != 0)
+    return ctk_mask_word(w, row, block);
+  uint64_t places;
+  memcpy(&places, w->positions + (row * w->columns / 64 + block) * 8, 8);
+  // Two places of two bits are four bits: 1 << (i & 3) | 1 << (i >> 2).
+  const __m128i masks = _mm_setr_epi8(1, 3, 5, 9, 3, 2, 6, 10, 5, 6, 4, 12, 9, 10, 12, 8);
+  const __m128i v = _mm_cvtsi64_si128((long long)places), low = _mm_set1_epi8(15);
+  const __m128i first = _mm_shuffle_epi8(masks, _mm_and_si128(v, low));
+  const __m128i second = _mm_shuffle_epi8(masks, _mm_and_si128(_mm_srli_epi16(v, 4), low));
+  return (uint64_t)_mm_cvtsi128_si64(_mm_or_si128(first, _mm_slli_epi16(second, 4)));
+}
+
+/// The codes of a sparse row's survivors from block `first` on up to block `last`, in `scratch`;
+/// returns where the first one is. At least 64 bytes can be read from each survivor on.
 CTK_BF16 static inline const uint8_t *ctk_survivors(
     const struct ctk_packed *w, intptr_t row, intptr_t first, intptr_t last, uint8_t *scratch) {
-  int64_t start = w->row_starts[row];
-  for (intptr_t b = 0; b < first; b++) start += __builtin_popcountll(ctk_mask_word(w, row, b));
-  int64_t end = start;
-  for (intptr_t b = first; b < last; b++) end += __builtin_popcountll(ctk_mask_word(w, row, b));
+  int64_t start = ctk_row_start(w, row), end = start;
+  for (intptr_t b = 0; b < first; b++)
+    start += __builtin_popcountll(ctk_mask_word_fast(w, row, b));
+  if (64 * last >= w->columns) {
+    end = w->mask ? w->row_starts[row + 1] : end + ctk_kept_per_row(w);
+  } else {
+    end = start;
+    for (intptr_t b = first; b < last; b++)
+      end += __builtin_popcountll(ctk_mask_word_fast(w, row, b));
+  }
   const int64_t block = start / 64;
   for (int64_t b = block; b * 64 < end; b++)
     _mm512_storeu_si512(

@@ -2,11 +2,8 @@
 
 #include <math.h>
 
-#include "half.h"
+#include "planar_codes.h"
 #include "vectors.h"
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 
 typedef uint8_t b16 __attribute__((vector_size(16)));
 
@@ -51,27 +48,12 @@ CTK_INLINE void block_of_codes(const uint8_t *in, int bits, uint8_t *out) {
   }
 }
 
-CTK_INLINE uint8_t single_code(const uint8_t *codes, int bits, int64_t index) {
-  const uint8_t *block = codes + index / 64 * 8 * bits;
-  const int i = (int)(index % 64);
-  if (bits == 8) return block[i];
-  if (bits == 4) return block[i % 32] >> (i / 32 * 4) & 15;
-  const uint8_t low = block[i % 16] >> (i / 16 * 2) & 3;
-  return bits == 2 ? low : (uint8_t)(low | (block[16 + i / 8] >> (i % 8) & 1) << 2);
-}
-
-CTK_INLINE uint64_t mask_word(const struct ctk_packed *w, intptr_t row, intptr_t block) {
-  uint64_t word;
-  memcpy(&word, w->mask + (row * ((w->columns + 63) / 64) + block) * 8, 8);
-  return word;
-}
-
 /// Puts survivors where the mask has ones; what lands elsewhere doesn't matter. May read 16 bytes
 /// beyond the last survivor.
 static void spread_plain(
     const struct ctk_packed *w, intptr_t row, const uint8_t *survivors, uint8_t *codes) {
   for (intptr_t b = 0; b * 64 < w->columns; b++) {
-    const uint64_t word = mask_word(w, row, b);
+    const uint64_t word = ctk_mask_word(w, row, b);
     for (int i = 0; i < 64; i++) {
       codes[64 * b + i] = *survivors;
       survivors += word >> i & 1;
@@ -83,7 +65,7 @@ static void spread_plain(
 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl"))) static void spread_avx512(
     const struct ctk_packed *w, intptr_t row, const uint8_t *survivors, uint8_t *codes) {
   for (intptr_t b = 0; b * 64 < w->columns; b++) {
-    const uint64_t word = mask_word(w, row, b);
+    const uint64_t word = ctk_mask_word(w, row, b);
     for (int i = 0; i < 64; i += 16) {
       const __mmask16 kept = (__mmask16)(word >> i);
       const __m512i next = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)survivors));
@@ -110,12 +92,12 @@ static void spread(
 /// The codes of one row in `codes` (one byte each, whole blocks); where masked out, any byte.
 CTK_INLINE void row_of_codes(const struct ctk_packed *w, intptr_t row, uint8_t *codes) {
   const intptr_t blocks = (w->columns + 63) / 64, size = 8 * w->bits;
-  if (!w->mask) {
+  if (!ctk_is_sparse(w)) {
     for (intptr_t b = 0; b < blocks; b++)
       block_of_codes(w->codes + (row * blocks + b) * size, w->bits, codes + 64 * b);
     return;
   }
-  const int64_t start = w->row_starts[row], end = w->row_starts[row + 1];
+  const int64_t start = ctk_row_start(w, row), end = ctk_row_start(w, row + 1);
   const int64_t first = start / 64, last = (end + 63) / 64;
   uint8_t *survivors = codes + 64 * blocks;
   for (int64_t b = first; b < last; b++)
@@ -136,7 +118,7 @@ CTK_INLINE void dequantize(
 
 CTK_INLINE void clear_masked(const struct ctk_packed *w, intptr_t row, float *out) {
   for (intptr_t c = 0; c < w->columns; c += 16) {
-    const uint64_t word = mask_word(w, row, c / 64) >> (c % 64);
+    const uint64_t word = ctk_mask_word(w, row, c / 64) >> (c % 64);
     m16 bit = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768};
     const m16 kept = (((int32_t)(word & 0xffff) - (m16){}) & bit) != 0;
     const intptr_t n = w->columns - c;
@@ -158,14 +140,14 @@ CTK_INLINE void body_of_ctk_unpack_planar(
       uint16_t half;
       memcpy(&half, w->scales + (row * groups + g) * 2, 2);
       const float scale = ctk_half_to_float(half) * factor;
-      const float zero = w->zeros ? (float)single_code(w->zeros, w->bits, row * groups + g)
+      const float zero = w->zeros ? (float)ctk_single_code(w->zeros, w->bits, row * groups + g)
                                   : (float)(1 << (w->bits - 1));
       const intptr_t start = g * w->group_size;
       const intptr_t rest = w->columns - start;
       dequantize(
           scratch + start, rest < w->group_size ? rest : w->group_size, zero, scale, out + start);
     }
-    if (w->mask) clear_masked(w, row, out);
+    if (ctk_is_sparse(w)) clear_masked(w, row, out);
   }
 }
 CTK_KERNEL(
@@ -181,19 +163,19 @@ void ctk_unpack_planar_ref(
   const intptr_t groups = (w->columns + w->group_size - 1) / w->group_size;
   const intptr_t blocks = (w->columns + 63) / 64;
   for (intptr_t row = first; row < last; row++) {
-    int64_t survivor = w->mask ? w->row_starts[row] : 0;
+    int64_t survivor = ctk_row_start(w, row);
     for (intptr_t c = 0; c < w->columns; c++) {
       float *place = out + (row - first) * stride + c;
-      if (w->mask && !(mask_word(w, row, c / 64) >> (c % 64) & 1)) {
+      if (ctk_is_sparse(w) && !(ctk_mask_word(w, row, c / 64) >> (c % 64) & 1)) {
         *place = 0;
         continue;
       }
-      const int64_t index = w->mask ? survivor++ : row * blocks * 64 + c;
+      const int64_t index = survivor++;
       const intptr_t group = row * groups + c / w->group_size;
       uint16_t half;
       memcpy(&half, w->scales + group * 2, 2);
-      const int zero = w->zeros ? single_code(w->zeros, w->bits, group) : 1 << (w->bits - 1);
-      const int code = single_code(w->codes, w->bits, index);
+      const int zero = w->zeros ? ctk_single_code(w->zeros, w->bits, group) : 1 << (w->bits - 1);
+      const int code = ctk_single_code(w->codes, w->bits, index);
       *place = (float)(code - zero) * ldexpf(ctk_half_to_float(half), w->scale_exponent);
     }
   }

@@ -93,7 +93,7 @@ CTK_BF16 static void packed_row(
     uint8_t *scratch) {
   const intptr_t blocks = (w->columns + 63) / 64, size = 8 * w->bits, groups = ctk_groups(w);
   const uint8_t *survivors = 0;
-  if (w->mask) survivors = ctk_survivors(w, row, first / 64, (last + 63) / 64, scratch);
+  if (ctk_is_sparse(w)) survivors = ctk_survivors(w, row, first / 64, (last + 63) / 64, scratch);
   intptr_t known = -1;
   float zero = 0, scale = 0;
   __m512i table = _mm512_setzero_si512();
@@ -101,8 +101,8 @@ CTK_BF16 static void packed_row(
     const intptr_t count = w->columns - c < 64 ? w->columns - c : 64;
     uint64_t kept = count < 64 ? ((uint64_t)1 << count) - 1 : ~(uint64_t)0;
     __m512i codes;
-    if (w->mask) {
-      kept = ctk_mask_word(w, row, c / 64);
+    if (ctk_is_sparse(w)) {
+      kept = ctk_mask_word_fast(w, row, c / 64);
       codes = _mm512_maskz_expand_epi8(kept, _mm512_loadu_si512(survivors));
       survivors += __builtin_popcountll(kept);
     } else {
@@ -157,10 +157,11 @@ static float stored_value(const struct ctk_weight *w, intptr_t index) {
 }
 
 static float packed_value(const struct ctk_packed *w, intptr_t row, intptr_t column) {
-  int64_t index = row * ((w->columns + 63) / 64) * 64 + column;
-  if (w->mask) {
+  int64_t index = ctk_row_start(w, row);
+  if (!ctk_is_sparse(w)) {
+    index += column;
+  } else {
     if (!(ctk_mask_word(w, row, column / 64) >> (column % 64) & 1)) return 0;
-    index = w->row_starts[row];
     for (intptr_t c = 0; c < column; c++) index += ctk_mask_word(w, row, c / 64) >> (c % 64) & 1;
   }
   const intptr_t group = row * ctk_groups(w) + column / w->group_size;

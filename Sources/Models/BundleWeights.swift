@@ -21,14 +21,7 @@ struct BundleWeights: WeightStore {
   func matrix(_ key: String, rows: Int, columns: Int) throws(Failure) -> Weight {
     let stored = try stored(key, shape: [rows, columns])
     let descriptor = stored.descriptor
-    if case .nm? = descriptor.sparsity { return try .dense(decoded(stored)) }
-    if let codes = stored.codes, let scales = stored.scales {
-      return try .packed(
-        PackedMatrix(
-          rows: rows, columns: columns, bits: descriptor.bits, groupSize: descriptor.groupSize,
-          codes: codes, scales: scales, zeros: stored.zeros, mask: stored.mask,
-          scaleExponent: descriptor.scaleExponent))
-    }
+    if descriptor.isPacked { return try .packed(PackedMatrix(stored)) }
     if let values = stored.dense, descriptor.sparsity == nil {
       switch descriptor.layout {
       case .f16: return .half(.f16, values, rows: rows, columns: columns)

@@ -18,6 +18,8 @@ public struct PackedMatrix: Sendable {
   public let zeros: ByteSlice?
   /// One bit per weight, 1 = kept, rows padded to 64 with zero bits; nil means all are kept.
   public let mask: ByteSlice?
+  /// n:m sparsity instead of a mask; nil means none.
+  public let kept: KeptPlaces?
   public let scaleExponent: Int
   /// How many survivors stand before each row, and in all; empty without a mask.
   private let rowStarts: [Int64]
@@ -25,7 +27,8 @@ public struct PackedMatrix: Sendable {
   /// Throws `invalidData` where the parts' sizes don't fit the shape.
   public init(
     rows: Int, columns: Int, bits: Int, groupSize: Int, codes: ByteSlice, scales: ByteSlice,
-    zeros: ByteSlice? = nil, mask: ByteSlice? = nil, scaleExponent: Int = 0
+    zeros: ByteSlice? = nil, mask: ByteSlice? = nil, kept: KeptPlaces? = nil,
+    scaleExponent: Int = 0
   ) throws(Failure) {
     guard [2, 3, 4, 8].contains(bits) else {
       throw Failure(.invalidData, "a packed matrix has \(bits)-bit codes; 2, 3, 4 and 8 exist")
@@ -47,9 +50,17 @@ public struct PackedMatrix: Sendable {
       try Self.require(mask, size.mask, "mask")
       rowStarts = try Self.countSurvivors(mask, rows: rows, columns: columns)
       try Self.require(codes, size.codes(survivors: Int(rowStarts[rows])), "codes")
+    } else if let kept {
+      let survivors = rows * kept.perRow(columns: columns)
+      rowStarts = []
+      try Self.require(kept.places, (survivors * kept.placeBits + 7) / 8, "places")
+      try Self.require(codes, size.codes(survivors: survivors), "codes")
     } else {
       rowStarts = []
       try Self.require(codes, size.codes, "codes")
+    }
+    guard mask == nil || kept == nil else {
+      throw Failure(.invalidData, "a packed matrix has both a mask and a list of places")
     }
     self.rows = rows
     self.columns = columns
@@ -59,11 +70,15 @@ public struct PackedMatrix: Sendable {
     self.scales = scales
     self.zeros = zeros
     self.mask = mask
+    self.kept = kept
     self.scaleExponent = scaleExponent
   }
 
   /// The number of weights with a code.
-  public var survivors: Int { rowStarts.last.map { Int($0) } ?? rows * columns }
+  public var survivors: Int {
+    if let kept { return rows * kept.perRow(columns: columns) }
+    return rowStarts.last.map { Int($0) } ?? rows * columns
+  }
 
   private static func require(_ part: ByteSlice, _ size: Int, _ name: String) throws(Failure) {
     guard part.count == size else {
@@ -111,6 +126,12 @@ public struct PackedMatrix: Sendable {
       unsafe view.zeros = zeros.flatMap { unsafe Self.base($0) }
       unsafe view.mask = mask.flatMap { unsafe Self.base($0) }
       unsafe view.row_starts = starts.baseAddress
+      if let kept {
+        unsafe view.positions = Self.base(kept.places)
+        unsafe view.kept = Int32(kept.count)
+        unsafe view.of = Int32(kept.of)
+        unsafe view.position_bits = Int32(kept.placeBits)
+      }
       unsafe body(&view)
     }
     withExtendedLifetime(self) {}
@@ -119,6 +140,27 @@ public struct PackedMatrix: Sendable {
   private static func base(_ slice: ByteSlice) -> UnsafePointer<UInt8>? {
     unsafe slice.withUnsafeBytes { unsafe $0.baseAddress?.assumingMemoryBound(to: UInt8.self) }
   }
+}
+
+/// n:m sparsity: of every `of` columns of a row `count` are kept (a short last group keeps at most as
+/// many), and their places in the group are listed without gaps, lowest bit first.
+public struct KeptPlaces: Sendable {
+  public let count: Int
+  public let of: Int
+  public let places: ByteSlice
+
+  /// - Parameters: 1 ≤ count < of ≤ 256.
+  public init(count: Int, of: Int, places: ByteSlice) {
+    precondition(count >= 1 && of > count && of <= 256, "\(count) of \(of)")
+    self.count = count
+    self.of = of
+    self.places = places
+  }
+
+  /// Bits of one place.
+  var placeBits: Int { Int.bitWidth - (of - 1).leadingZeroBitCount }
+
+  func perRow(columns: Int) -> Int { columns / of * count + min(count, columns % of) }
 }
 
 /// How many bytes each part of a packed matrix has.

@@ -29,6 +29,8 @@ struct RandomValues {
   }
 
   mutating func below(_ bound: Int) -> Int { generator.below(bound) }
+  /// 0 ..< count in random order.
+  mutating func order(_ count: Int) -> [Int] { generator.shuffled(Array(0..<count)) }
 }
 
 /// |a − b| ≤ absolute + relative·|b| for every pair, b being the plain form's result.

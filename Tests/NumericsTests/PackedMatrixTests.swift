@@ -24,6 +24,20 @@ extension NumericsTests {
       }
     }
 
+    @Test(arguments: [(2, 4), (4, 8), (1, 2), (3, 7), (5, 256)], [1, 4, 63, 64, 128, 200])
+    func placesAsDescribed(_ pattern: (Int, Int), columns: Int) throws {
+      try atEveryLevel { level in
+        for bits in [2, 3, 4, 8] {
+          var random = RandomValues()
+          let plain = PlainPacking(
+            rows: 5, columns: columns, bits: bits, groupSize: 48, withZeros: true, masked: false,
+            pattern: pattern, &random)
+          let decoded = Weight.packed(try plain.packed()).dense().values
+          #expect(decoded == plain.values, "\(bits) bits, \(level), \(random.note)")
+        }
+      }
+    }
+
     @Test func maskExtremes() throws {
       for keep in [false, true] {
         var random = RandomValues()

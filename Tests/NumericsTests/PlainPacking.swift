@@ -12,13 +12,15 @@ struct PlainPacking {
   var scales: [Float]
   var zeros: [Int]?
   var kept: [Bool]?
+  /// n and m where `kept` is n:m sparsity.
+  var pattern: (kept: Int, of: Int)?
 
   var groups: Int { (columns + groupSize - 1) / groupSize }
 
   /// A random matrix. Scales are multiples of 1/1024, exact in float16.
   init(
     rows: Int, columns: Int, bits: Int, groupSize: Int, withZeros: Bool, masked: Bool,
-    exponent: Int = 0, _ random: inout RandomValues
+    exponent: Int = 0, pattern: (kept: Int, of: Int)? = nil, _ random: inout RandomValues
   ) {
     self.rows = rows
     self.columns = columns
@@ -29,7 +31,18 @@ struct PlainPacking {
     codes = (0..<rows * columns).map { _ in random.below(1 << bits) }
     scales = (0..<rows * groups).map { _ in Float(random.below(2000) - 1000) / 1024 }
     if withZeros { zeros = (0..<rows * groups).map { _ in random.below(1 << bits) } }
-    if masked { kept = (0..<rows * columns).map { _ in random.below(3) > 0 } }
+    self.pattern = pattern
+    if let pattern {
+      var flags: [Bool] = []
+      for _ in 0..<rows {
+        for start in stride(from: 0, to: columns, by: pattern.of) {
+          let width = min(pattern.of, columns - start)
+          let chosen = random.order(width).prefix(pattern.kept)
+          flags += (0..<width).map { chosen.contains($0) }
+        }
+      }
+      kept = flags
+    } else if masked { kept = (0..<rows * columns).map { _ in random.below(3) > 0 } }
   }
 
   /// What the matrix means.
@@ -58,8 +71,22 @@ struct PlainPacking {
     return try PackedMatrix(
       rows: rows, columns: columns, bits: bits, groupSize: groupSize, codes: ByteSlice(codeBytes),
       scales: ByteSlice(scales.flatMap { Self.float16($0) }),
-      zeros: zeros.map { ByteSlice(Self.stream($0, bits)) }, mask: kept.map { maskBytes($0) },
+      zeros: zeros.map { ByteSlice(Self.stream($0, bits)) },
+      mask: pattern == nil ? kept.map { maskBytes($0) } : nil, kept: places(),
       scaleExponent: scaleExponent)
+  }
+
+  private func places() -> KeptPlaces? {
+    guard let pattern, let kept else { return nil }
+    var bits: [Bool] = []
+    let width = (0...8).first { 1 << $0 >= pattern.of } ?? 0
+    for i in kept.indices where kept[i] {
+      let place = i % columns % pattern.of
+      for bit in 0..<width { bits.append(place >> bit & 1 == 1) }
+    }
+    var bytes = [UInt8](repeating: 0, count: (bits.count + 7) / 8)
+    for (i, bit) in bits.enumerated() where bit { bytes[i / 8] |= 1 << UInt8(i % 8) }
+    return KeptPlaces(count: pattern.kept, of: pattern.of, places: ByteSlice(bytes))
   }
 
   private func maskBytes(_ kept: [Bool]) -> ByteSlice {

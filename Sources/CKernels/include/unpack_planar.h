@@ -12,11 +12,16 @@ struct ctk_packed {
   int bits;             // 2, 3, 4 or 8
   intptr_t group_size;  // columns per scale; the last group of a row may be shorter
   int scale_exponent;
-  const uint8_t *codes;   // each row padded to whole blocks; with a mask: survivors, one stream
+  const uint8_t *codes;   // each row padded to whole blocks; where sparse: survivors, one stream
   const uint8_t *scales;  // float16, [rows, groups]
   const uint8_t *zeros;   // codes over the flattened [rows·groups]; null: 2^(bits − 1) everywhere
   const uint8_t *mask;    // bit j of a row = column j is kept; rows padded to 64; null: all
   const int64_t *row_starts;  // with a mask: how many survivors stand before each row
+  // n:m sparsity: of every `of` columns `kept` survive (a short last group keeps at most as many),
+  // whose places in the group are listed in `position_bits` bits each; null: no such list. Never
+  // beside a mask.
+  const uint8_t *positions;
+  int kept, of, position_bits;
 };
 
 /// Decodes rows first..<last into out, `stride` floats apart. `scratch` holds 64·(2·blocks + 3)
