@@ -74,13 +74,15 @@ let package = Package(
     .testTarget(
       name: "EndToEndTests", dependencies: ["Commands", "ctpack", "TestSupport"],
       path: "Tests/EndToEnd"),
+    .target(name: "CRoofline", path: "Tests/Benchmarks/CRoofline"),
     .executableTarget(
       name: "ctpack-benchmarks",
       dependencies: [
-        "Bytes", "Bundle", "Numerics", "Checkpoints", "Models", "Prompts", "Pipeline",
+        "Bytes", "Bundle", "Numerics", "Checkpoints", "Text", "Models", "Prompts", "Evaluation",
+        "Pipeline", "CRoofline",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
-      path: "Tests/Benchmarks", exclude: ["peers", "run"]),
+      path: "Tests/Benchmarks", exclude: ["peers", "run", "CRoofline", "smollm2-4bit.yaml"]),
   ]
 )
 

@@ -13,7 +13,10 @@ struct Benchmarks: ParsableCommand {
       PEERS is a folder that Tests/Benchmarks/peers/setup filled: the Python environments, model.gguf and hf/.
       A ratio is the median over the runs of (peer's time / ours); both sides use two threads.
       """,
-    subcommands: [Forward.self, PromptStep.self, GPTQ.self, Inspect.self, TransferCost.self])
+    subcommands: [
+      Forward.self, PromptStep.self, GPTQ.self, Runtime.self, PackedProduct.self, LargeDecode.self, Inspect.self,
+      TransferCost.self,
+    ])
 }
 
 /// What every benchmark takes.
@@ -33,6 +36,14 @@ struct CommonOptions: ParsableArguments {
   /// The script `name` beside this file's package folder.
   func script(_ name: String) -> String { "Tests/Benchmarks/peers/\(name)" }
 
+  func llamaCpp() throws -> PeerWorker? {
+    try peers.map {
+      try PeerWorker(
+        python: $0 + "/transformers/bin/python", script: script("llamacpp_worker.py"),
+        arguments: [$0 + "/model.gguf"])
+    }
+  }
+
   func worker(_ arithmetic: Arithmetic = .float32) throws -> PeerWorker? {
     try peers.map {
       try PeerWorker(
@@ -43,6 +54,7 @@ struct CommonOptions: ParsableArguments {
 }
 
 extension Arithmetic: ExpressibleByArgument {}
+extension AttentionCache.Format: ExpressibleByArgument {}
 
 /// (i · 7919) mod 49000: the same ids as in transformers_worker.py.
 func tokens(_ count: Int) -> [Int32] { (0..<count).map { Int32($0 * 7919 % 49000) } }

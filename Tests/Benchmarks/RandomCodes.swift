@@ -1,0 +1,74 @@
+import Bundle
+import Bytes
+import Models
+import Numerics
+
+/// A packed matrix of random codes in groups of 64: what it costs to use doesn't depend on what they say.
+struct RandomCodes {
+  enum Sparsity: String, CaseIterable {
+    case none
+    /// Half of the weights, under a bitmask.
+    case half
+    /// Two of every four.
+    case twoOfFour
+  }
+
+  let rows: Int
+  let columns: Int
+  let bits: Int
+  let sparsity: Sparsity
+  let stored: StoredTensor
+
+  init(rows: Int, columns: Int, bits: Int, sparsity: Sparsity) throws {
+    (self.rows, self.columns, self.bits, self.sparsity) = (rows, columns, bits, sparsity)
+    var random = SeededGenerator(seed: UInt64(rows * 7 + columns))
+    let groups = (columns + 63) / 64
+    var survivors = rows * columns
+    var mask: StoredTensor.Mask?
+    switch sparsity {
+    case .none: break
+    case .half:
+      let words = (0..<rows * groups).map { _ in random.next() }
+      survivors = words.reduce(0) { $0 + $1.nonzeroBitCount }
+      mask = .bitmask(ByteSlice(words.flatMap { word in (0..<8).map { UInt8(word >> (8 * $0) & 255) } }))
+    case .twoOfFour:
+      survivors /= 2
+      guard let kept = KeptPositions(kept: 2, of: 4) else { throw Failure(.internalError, "2 of 4") }
+      // Four bits per group: two places, ascending.
+      let pairs: [UInt8] = [0b0100, 0b1000, 0b1100, 0b1001, 0b1101, 0b1110]
+      let bytes = (0..<rows * columns / 8).map { _ in
+        pairs[random.below(6)] | pairs[random.below(6)] << 4
+      }
+      mask = .nm(kept, ByteSlice(bytes))
+    }
+    let blocks = sparsity == .none ? rows * groups : (survivors + 63) / 64
+    var codes = [UInt8](repeating: 0, count: blocks * 8 * bits)
+    for i in codes.indices { codes[i] = UInt8(truncatingIfNeeded: random.next() >> 20) }
+    if sparsity != .none, survivors % 64 != 0 { Self.clearPadding(&codes, bits: bits, used: survivors % 64) }
+    // Scales of about 2⁻⁹, so that nothing overflows on its way through many layers.
+    let scales = (0..<rows * groups).flatMap { _ -> [UInt8] in [UInt8(random.below(256)), 0x18] }
+    var zeros = [UInt8](repeating: 0, count: (rows * groups + 63) / 64 * 8 * bits)
+    let full = rows * groups / 64 * 8 * bits
+    for i in 0..<full { zeros[i] = bits == 4 ? 0x88 : UInt8(truncatingIfNeeded: random.next()) }
+    stored = try .packed(
+      name: "random", shape: [rows, columns], bits: bits, groupSize: 64, codes: ByteSlice(codes),
+      scales: ByteSlice(scales), zeros: ByteSlice(zeros), mask: mask)
+  }
+
+  var matrix: PackedMatrix { get throws { try PackedMatrix(stored) } }
+
+  /// The same content under another name.
+  func named(_ name: String) -> StoredTensor {
+    var copy = stored
+    copy.descriptor.name = name
+    return copy
+  }
+
+  /// The last block's codes beyond `used` become 0.
+  private static func clearPadding(_ codes: inout [UInt8], bits: Int, used: Int) {
+    let start = codes.count - 8 * bits
+    let last = Planar.unpack(ByteSlice(Array(codes[start...])), count: 64, bits: bits)
+    let kept = last.enumerated().map { $0.offset < used ? $0.element : 0 }
+    codes.replaceSubrange(start..., with: Planar.pack(kept, bits: bits))
+  }
+}
