@@ -10,24 +10,40 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "few_rows_loop.h"
 #include "planar_codes.h"
+#include "thread_space.h"
 #include "vectors.h"
 
 static inline intptr_t runs_of(intptr_t columns) { return (columns + 63) / 64; }
 
-intptr_t ctk_few_scratch(const struct ctk_packed *w) {
-  // Survivors' codes; scales, zeros and their bytes per group; scales per input row and run (or
-  // group, where that is finer), each with room for a vector beyond the end.
-  const intptr_t runs = runs_of(w->columns), groups = ctk_groups(w);
+// Rows whose scales are read at once: so many that their groups fill some vectors.
+enum { groups_at_once = 1024 };
+
+static inline intptr_t rows_at_once(intptr_t groups) {
+  return groups < groups_at_once ? groups_at_once / groups : 1;
+}
+
+/// Numbers per array of a batch of rows, with room for vectors beyond the end.
+static inline intptr_t batch_size(const struct ctk_packed *w) {
+  const intptr_t groups = ctk_groups(w), runs = runs_of(w->columns);
   const intptr_t finer = runs > groups ? runs : groups;
-  return 64 * (runs + 3) + 64 * (groups + 128) + 4 * ctk_few_rows * (finer + 64);
+  return rows_at_once(groups) * finer + 128;
+}
+
+intptr_t ctk_few_scratch(const struct ctk_packed *w) {
+  // Survivors' codes and masks of two rows; per group of a batch its scale, scale·zero and zero byte; a
+  // row's combined scales, and the zero of each of its runs.
+  const intptr_t runs = runs_of(w->columns);
+  return 2 * (64 * (runs + 3) + 8 * (runs + 8)) +
+         (4 + 4 + 1 + 4 * ctk_few_rows) * batch_size(w) + runs + 64;
 }
 
 // ---- Inputs ----
 
 void ctk_round_few_ref(
     const float *x, intptr_t ldx, intptr_t rows, intptr_t columns, intptr_t group_size,
-    int8_t *high, int8_t *low, float *scales, float *group_sums) {
+    int8_t *values, float *scales, float *group_sums) {
   const intptr_t runs = runs_of(columns), groups = (columns + group_size - 1) / group_size;
   for (intptr_t j = 0; j < rows; j++) {
     for (intptr_t g = 0; g < groups; g++) group_sums[j * groups + g] = 0;
@@ -42,9 +58,9 @@ void ctk_round_few_ref(
       for (intptr_t i = 0; i < 64; i++) {
         const int32_t q = i < n ? (int32_t)rintf(in[i] * inverse) : 0;
         const int8_t bottom = (int8_t)(q & 255);
-        const intptr_t place = (j * runs + run) * 64 + i;
-        low[place] = bottom;
-        high[place] = (int8_t)((q - bottom) / 256);
+        const intptr_t place = (j * runs + run) * 128 + i;
+        values[place] = (int8_t)((q - bottom) / 256);
+        values[place + 64] = bottom;
         if (i < n) group_sums[j * groups + (64 * run + i) / group_size] += (float)q * scale;
       }
     }
@@ -70,8 +86,8 @@ void ctk_multiply_few_ref(
       int64_t index = ctk_row_start(w, r);
       double sum = 0;
       for (intptr_t c = 0; c < w->columns; c++) {
-        const intptr_t place = j * runs * 64 + c;
-        const int32_t q = 256 * x->high[place] + x->low[place];
+        const intptr_t place = (j * runs + c / 64) * 128 + c % 64;
+        const int32_t q = 256 * x->values[place] + x->values[place + 64];
         sum += (double)weight_of(w, r, c, &index) * q * x->scales[j * runs + c / 64];
       }
       y[j * ldy + r] = (float)sum;
@@ -98,7 +114,7 @@ void ctk_multiply_few_half_ref(
 #if defined(__x86_64__)
 
 CTK_BF16 static void round_run(
-    const float *in, intptr_t n, int8_t *high, int8_t *low, float *scale, float *rounded) {
+    const float *in, intptr_t n, int8_t *values, float *scale, float *rounded) {
   __m512 v[4];
   __m512 top = _mm512_setzero_ps();
 #pragma clang loop unroll(full)
@@ -117,8 +133,8 @@ CTK_BF16 static void round_run(
     const __m512i q = _mm512_cvtps_epi32(_mm512_mul_ps(v[i], _mm512_set1_ps(inverse)));
     const __m512i bottom = _mm512_srai_epi32(_mm512_slli_epi32(q, 24), 24);
     const __m512i top_byte = _mm512_srai_epi32(_mm512_sub_epi32(q, bottom), 8);
-    _mm_storeu_si128((__m128i *)(low + 16 * i), _mm512_cvtepi32_epi8(bottom));
-    _mm_storeu_si128((__m128i *)(high + 16 * i), _mm512_cvtepi32_epi8(top_byte));
+    _mm_storeu_si128((__m128i *)(values + 64 + 16 * i), _mm512_cvtepi32_epi8(bottom));
+    _mm_storeu_si128((__m128i *)(values + 16 * i), _mm512_cvtepi32_epi8(top_byte));
     _mm512_storeu_ps(
         rounded + 16 * i, _mm512_mul_ps(_mm512_cvtepi32_ps(q), _mm512_set1_ps(*scale)));
   }
@@ -126,16 +142,16 @@ CTK_BF16 static void round_run(
 
 CTK_BF16 static void round_few(
     const float *x, intptr_t ldx, intptr_t rows, intptr_t columns, intptr_t group_size,
-    int8_t *high, int8_t *low, float *scales, float *group_sums) {
+    int8_t *values, float *scales, float *group_sums) {
   const intptr_t runs = runs_of(columns), groups = (columns + group_size - 1) / group_size;
   for (intptr_t j = 0; j < rows; j++) {
     for (intptr_t g = 0; g < groups; g++) group_sums[j * groups + g] = 0;
     for (intptr_t run = 0; run < runs; run++) {
       const intptr_t n = columns - 64 * run < 64 ? columns - 64 * run : 64;
-      const intptr_t place = (j * runs + run) * 64;
       float rounded[64];
       round_run(
-          x + j * ldx + 64 * run, n, high + place, low + place, scales + j * runs + run, rounded);
+          x + j * ldx + 64 * run, n, values + (j * runs + run) * 128, scales + j * runs + run,
+          rounded);
       float *sums = group_sums + j * groups;
       if (group_size % 64 == 0) {
         __m512 sum = _mm512_setzero_ps();
@@ -148,49 +164,53 @@ CTK_BF16 static void round_few(
   }
 }
 
-// ---- A row of weights ----
+// ---- Scales of a batch of rows ----
 
-/// What belongs to one row of weights: per group its scale, its zero, and the zero as a byte.
-struct row_scales {
-  float *scale, *zero;
-  uint8_t *zero_bytes;
+/// Per group of a batch of rows its scale, scale·zero, and the zero as a byte.
+struct batch_scales {
+  float *scale, *scaled_zero;
+  uint8_t *zero;
 };
 
-CTK_BF16 static inline void read_scales(
-    const struct ctk_packed *w, intptr_t row, struct row_scales s) {
-  const intptr_t groups = ctk_groups(w), start = row * groups;
+CTK_BF16 static void read_scales(
+    const struct ctk_packed *w, intptr_t start, intptr_t count, struct batch_scales s) {
   const __m512 factor = _mm512_set1_ps(ctk_power_of_two(w->scale_exponent));
+  intptr_t before = 0;
   if (w->zeros) {
-    const intptr_t size = 8 * w->bits, block = start / 64, before = start - 64 * block;
-    for (intptr_t b = 0; 64 * b < before + groups; b++)
-      _mm512_storeu_si512(
-          s.zero_bytes + 64 * b, ctk_codes64(w->zeros + (block + b) * size, w->bits));
-    memmove(s.zero_bytes, s.zero_bytes + before, (size_t)groups);
+    const intptr_t size = 8 * w->bits, block = start / 64;
+    before = start - 64 * block;
+    for (intptr_t b = 0; 64 * b < before + count; b++)
+      _mm512_storeu_si512(s.zero + 64 * b, ctk_codes64(w->zeros + (block + b) * size, w->bits));
+    memmove(s.zero, s.zero + before, (size_t)count);
   } else {
-    memset(s.zero_bytes, 1 << (w->bits - 1), (size_t)groups);
+    memset(s.zero, 1 << (w->bits - 1), (size_t)count);
   }
-  for (intptr_t g = 0; g < groups; g += 16) {
-    const intptr_t rest = groups - g;
+  for (intptr_t g = 0; g < count; g += 16) {
+    const intptr_t rest = count - g;
     const __mmask16 some = rest >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << rest) - 1);
+    // The next batch's.
+    _mm_prefetch((const char *)w->scales + 2 * (start + count + g), _MM_HINT_T0);
     const __m256i halves = _mm256_maskz_loadu_epi16(some, w->scales + 2 * (start + g));
-    _mm512_storeu_ps(s.scale + g, _mm512_mul_ps(_mm512_cvtph_ps(halves), factor));
-    const __m128i bytes = _mm_maskz_loadu_epi8(some, s.zero_bytes + g);
-    _mm512_storeu_ps(s.zero + g, _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes)));
+    const __m512 scale = _mm512_mul_ps(_mm512_cvtph_ps(halves), factor);
+    const __m128i bytes = _mm_maskz_loadu_epi8(some, s.zero + g);
+    _mm512_storeu_ps(s.scale + g, scale);
+    _mm512_storeu_ps(
+        s.scaled_zero + g,
+        _mm512_mul_ps(scale, _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes))));
   }
 }
 
-/// Σ over groups of zero·scale·Σx.
-CTK_BF16 static inline float zero_part(
-    struct row_scales s, intptr_t groups, const float *group_sums) {
-  __m512 sum = _mm512_setzero_ps();
+/// sum − Σ over groups of scale·zero·Σx, still in lanes.
+CTK_BF16 static inline __m512 without_zeros(
+    __m512 sum, const float *scaled_zero, intptr_t groups, const float *group_sums) {
   for (intptr_t g = 0; g < groups; g += 16) {
     const intptr_t rest = groups - g;
     const __mmask16 some = rest >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << rest) - 1);
-    const __m512 product = _mm512_mul_ps(
-        _mm512_maskz_loadu_ps(some, s.scale + g), _mm512_maskz_loadu_ps(some, s.zero + g));
-    sum = _mm512_fmadd_ps(product, _mm512_maskz_loadu_ps(some, group_sums + g), sum);
+    sum = _mm512_fnmadd_ps(
+        _mm512_maskz_loadu_ps(some, scaled_zero + g), _mm512_maskz_loadu_ps(some, group_sums + g),
+        sum);
   }
-  return _mm512_reduce_add_ps(sum);
+  return sum;
 }
 
 /// Inputs' scale times weights' scale, per run of 64 columns (or per group where that is finer).
@@ -207,118 +227,128 @@ CTK_BF16 static inline void combine_scales(
                        _mm512_maskz_loadu_ps(some, input_scales + b)));
     }
   } else if (w->group_size > 64) {
-    const intptr_t per_group = w->group_size / 64;
-    for (intptr_t b = 0; b < runs; b++)
-      out[b] = weight_scales[b / per_group] * input_scales[b];
-  } else {
-    const intptr_t per_run = 64 / w->group_size, groups = ctk_groups(w);
+    const intptr_t per_group = w->group_size / 64, groups = ctk_groups(w);
     for (intptr_t g = 0; g < groups; g++)
-      out[g] = weight_scales[g] * input_scales[g / per_run];
-    // Columns beyond the last are zeros; so must be what they are multiplied with.
-    for (intptr_t g = groups; g < runs * per_run; g++) out[g] = 0;
-  }
-}
-
-/// 64 codes with the inputs' two bytes, four neighbours to a sum.
-CTK_BF16 static inline __m512 sums_of_four(__m512i codes, const int8_t *high, const int8_t *low) {
-  const __m512i zero = _mm512_setzero_si512();
-  const __m512i upper = _mm512_dpbusd_epi32(zero, codes, _mm512_loadu_si512(high));
-  const __m512i both =
-      _mm512_dpbusd_epi32(_mm512_slli_epi32(upper, 8), codes, _mm512_loadu_si512(low));
-  return _mm512_cvtepi32_ps(both);
-}
-
-/// One row of weights with `count` rows of inputs; `bits`, `count`, `masked` and `fine` (groups
-/// narrower than a run) are constants.
-CTK_BF16 static inline __attribute__((always_inline)) void one_row(
-    const struct ctk_packed *w, intptr_t row, const struct ctk_few_inputs *x, const int bits,
-    const int count, const int masked, const int fine, struct row_scales s, float *combined,
-    intptr_t combined_stride, uint8_t *scratch, float *result) {
-  const intptr_t runs = runs_of(w->columns), groups = ctk_groups(w);
-  const uint8_t *codes = masked ? ctk_survivors(w, row, 0, runs, scratch)
-                                : w->codes + row * runs * 8 * bits;
-  const intptr_t per_run = fine ? 64 / w->group_size : 1;
-  __m512i lanes = _mm512_setzero_si512(), bytes = _mm512_setzero_si512();
-  if (fine) {
-    // Lane i sums up columns 4·i … 4·i + 3.
-    const __m512i shift = _mm512_set1_epi32(__builtin_ctzll((uint64_t)w->group_size));
+      for (intptr_t b = g * per_group; b < (g + 1) * per_group && b < runs; b++)
+        out[b] = weight_scales[g] * input_scales[b];
+  } else {
+    const int shift = __builtin_ctzll(64 / (uint64_t)w->group_size);
+    const intptr_t groups = ctk_groups(w);
     const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    lanes = _mm512_srlv_epi32(_mm512_slli_epi32(lane, 2), shift);
-    bytes = _mm512_mullo_epi32(lanes, _mm512_set1_epi32(0x01010101));
-  }
-  __m512 sum[ctk_few_rows];
-#pragma clang loop unroll(full)
-  for (int j = 0; j < count; j++) sum[j] = _mm512_setzero_ps();
-  for (intptr_t b = 0; b < runs; b++) {
-    __m512i block;
-    if (masked) {
-      const uint64_t kept = ctk_mask_word_fast(w, row, b);
-      // A masked weight is where the code is the zero.
-      const __m512i nothing =
-          fine ? _mm512_permutexvar_epi8(bytes, _mm512_loadu_si512(s.zero_bytes + b * per_run))
-               : _mm512_set1_epi8((char)s.zero_bytes[64 * b / w->group_size]);
-      block = _mm512_mask_expand_epi8(nothing, kept, _mm512_loadu_si512(codes));
-      codes += __builtin_popcountll(kept);
-    } else {
-      block = ctk_codes64(codes, bits);
-      codes += 8 * bits;
-    }
-#pragma clang loop unroll(full)
-    for (int j = 0; j < count; j++) {
-      const intptr_t place = (j * runs + b) * 64;
-      const float *scales = combined + j * combined_stride;
-      const __m512 scale =
-          fine ? _mm512_permutexvar_ps(lanes, _mm512_loadu_ps(scales + b * per_run))
-               : _mm512_set1_ps(scales[b]);
-      sum[j] = _mm512_fmadd_ps(
-          sums_of_four(block, x->high + place, x->low + place), scale, sum[j]);
+    const __m512i run = _mm512_srli_epi32(lane, (unsigned)shift);
+    // Columns beyond the last are zeros; so must be what they are multiplied with.
+    for (intptr_t g = 0; g < runs << shift; g += 16) {
+      const intptr_t rest = groups - g;
+      const __mmask16 some =
+          rest >= 16 ? (__mmask16)0xffff : rest > 0 ? (__mmask16)((1u << rest) - 1) : 0;
+      const intptr_t left = runs - (g >> shift);
+      const __m512 inputs = _mm512_maskz_loadu_ps(
+          left >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << left) - 1),
+          input_scales + (g >> shift));
+      _mm512_storeu_ps(
+          out + g, _mm512_mul_ps(
+                       _mm512_maskz_loadu_ps(some, weight_scales + g),
+                       _mm512_permutexvar_ps(run, inputs)));
     }
   }
-#pragma clang loop unroll(full)
-  for (int j = 0; j < count; j++)
-    result[j] =
-        _mm512_reduce_add_ps(sum[j]) - zero_part(s, groups, x->group_sums + j * groups);
 }
 
-#define CTK_FEW_COUNTS(bits, masked, fine)                                                        \
-  switch (x->rows) {                                                                              \
-    case 1: CTK_FEW_ROW(bits, 1, masked, fine) break;                                             \
-    case 2: CTK_FEW_ROW(bits, 2, masked, fine) break;                                             \
-    case 3: CTK_FEW_ROW(bits, 3, masked, fine) break;                                             \
-    default: CTK_FEW_ROW(bits, 4, masked, fine) break;                                            \
+/// Space for a sparse row's masks, survivors' codes and, per run, zeros.
+struct sparse_row {
+  uint8_t *codes, *zeros;
+  uint64_t *words;
+};
+
+/// The masks of a row of 2:4 sparsity, eight runs at a time. Two places of two bits are four bits of
+/// a mask: 1 << (i & 3) | 1 << (i >> 2).
+CTK_BF16 static inline void masks_of_pairs(const uint8_t *places, intptr_t runs, uint64_t *words) {
+  const __m512i masks = _mm512_broadcast_i32x4(
+      _mm_setr_epi8(1, 3, 5, 9, 3, 2, 6, 10, 5, 6, 4, 12, 9, 10, 12, 8));
+  const __m512i low = _mm512_set1_epi8(15);
+  for (intptr_t b = 0; b < runs; b += 8) {
+    const __mmask8 some = runs - b >= 8 ? 0xff : (__mmask8)((1u << (runs - b)) - 1);
+    const __m512i v = _mm512_maskz_loadu_epi64(some, places + 8 * b);
+    const __m512i first = _mm512_shuffle_epi8(masks, _mm512_and_si512(v, low));
+    const __m512i second =
+        _mm512_shuffle_epi8(masks, _mm512_and_si512(_mm512_srli_epi16(v, 4), low));
+    _mm512_storeu_si512(words + b, _mm512_or_si512(first, _mm512_slli_epi16(second, 4)));
   }
-#define CTK_FEW_ROW(bits, count, masked, fine)                                                    \
-  one_row(w, row, x, bits, count, masked, fine, s, combined, stride, codes, result);
+}
+
+/// What a row's loop needs, one row ahead of it: bytes that were just written are slow to read at
+/// another alignment.
+CTK_BF16 static const uint8_t *read_sparse_row(
+    const struct ctk_packed *w, intptr_t row, struct sparse_row space) {
+  const intptr_t runs = runs_of(w->columns);
+  const uint8_t *marks = w->mask ? w->mask : w->positions;
+  // Two runs of masks or places are about 16 bytes.
+  for (intptr_t line = 0; line < runs * 8; line += 64)
+    _mm_prefetch((const char *)marks + row * runs * 8 + line + ctk_codes_ahead, _MM_HINT_T0);
+  if (w->mask)
+    memcpy(space.words, w->mask + row * runs * 8, (size_t)runs * 8);
+  else if (w->kept == 2 && w->of == 4 && w->columns % 64 == 0)
+    masks_of_pairs(w->positions + row * runs * 8, runs, space.words);
+  else
+    for (intptr_t b = 0; b < runs; b++) space.words[b] = ctk_positions_word(w, row, b);
+  return ctk_survivors(w, row, 0, runs, space.codes);
+}
+
+/// The zero of each run, where groups are wider.
+static inline const uint8_t *zeros_of_runs(
+    const struct ctk_packed *w, const uint8_t *zeros, uint8_t *space) {
+  const intptr_t per_group = w->group_size / 64, runs = runs_of(w->columns);
+  if (per_group <= 1) return zeros;
+  for (intptr_t b = 0, g = 0; b < runs; g++)
+    for (intptr_t i = 0; i < per_group && b < runs; i++) space[b++] = zeros[g];
+  return space;
+}
 
 CTK_BF16 static void multiply_few(
     const struct ctk_packed *w, intptr_t first, intptr_t last, const struct ctk_few_inputs *x,
     float *y, intptr_t ldy, uint8_t *scratch) {
-  const intptr_t runs = runs_of(w->columns), groups = ctk_groups(w);
-  const intptr_t stride = (runs > groups ? runs : groups) + 64;
-  uint8_t *codes = scratch;
-  float *combined = (float *)(void *)(scratch + 64 * (runs + 3));
-  float *scales = combined + ctk_few_rows * stride;
-  struct row_scales s = {scales, scales + groups + 16, (uint8_t *)(scales + 2 * groups + 32)};
-  const int fine = w->group_size < 64;
+  const intptr_t runs = runs_of(w->columns), groups = ctk_groups(w), size = batch_size(w);
+  const intptr_t batch = rows_at_once(groups);
+  const int sparse = ctk_is_sparse(w), fine = w->group_size < 64;
+  const ctk_few_loop loop = ctk_few_loop_for(w);
+  float *combined = (float *)(void *)scratch, *scales = combined + ctk_few_rows * size;
+  uint64_t *words = (uint64_t *)(void *)(scales + 2 * size);
+  uint8_t *codes = (uint8_t *)(words + 2 * (runs + 8)), *zeros = codes + 2 * 64 * (runs + 3);
+  const struct batch_scales all = {scales, scales + size, zeros + runs + 64};
+  const struct sparse_row space[2] = {
+      {codes, zeros, words}, {codes + 64 * (runs + 3), zeros, words + runs + 8}};
+  struct ctk_few_row r = {
+      .values = x->values, .scales = combined, .runs = runs, .value_stride = 128 * runs,
+      .scale_stride = size, .per_run = fine ? 64 / w->group_size : 1};
+  if (fine) {
+    // Lane i sums up columns 4·i … 4·i + 3.
+    const __m512i shift = _mm512_set1_epi32(__builtin_ctzll((uint64_t)w->group_size));
+    const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    r.lanes = _mm512_srlv_epi32(_mm512_slli_epi32(lane, 2), shift);
+    r.bytes = _mm512_mullo_epi32(r.lanes, _mm512_set1_epi32(0x01010101));
+  }
+  const uint8_t *next = sparse && first < last ? read_sparse_row(w, first, space[0]) : 0;
   for (intptr_t row = first; row < last; row++) {
-    read_scales(w, row, s);
+    const intptr_t in_batch = (row - first) % batch;
+    if (in_batch == 0)
+      read_scales(w, row * groups, (last - row < batch ? last - row : batch) * groups, all);
+    const struct batch_scales s = {
+        all.scale + in_batch * groups, all.scaled_zero + in_batch * groups,
+        all.zero + in_batch * groups};
     for (intptr_t j = 0; j < x->rows; j++)
-      combine_scales(w, runs, s.scale, x->scales + j * runs, combined + j * stride);
-    float result[ctk_few_rows];
-    if (ctk_is_sparse(w)) {
-      if (fine) CTK_FEW_COUNTS(w->bits, 1, 1) else CTK_FEW_COUNTS(w->bits, 1, 0)
-    } else if (fine) {
-      CTK_FEW_COUNTS(w->bits, 0, 1)
-    } else if (w->bits == 4) {
-      CTK_FEW_COUNTS(4, 0, 0)
-    } else if (w->bits == 3) {
-      CTK_FEW_COUNTS(3, 0, 0)
-    } else if (w->bits == 2) {
-      CTK_FEW_COUNTS(2, 0, 0)
+      combine_scales(w, runs, s.scale, x->scales + j * runs, combined + j * size);
+    if (sparse) {
+      r.codes = next;
+      r.words = space[(row - first) % 2].words;
+      r.zeros = zeros_of_runs(w, s.zero, zeros);
+      if (row + 1 < last) next = read_sparse_row(w, row + 1, space[(row + 1 - first) % 2]);
     } else {
-      CTK_FEW_COUNTS(8, 0, 0)
+      r.codes = w->codes + row * runs * 8 * w->bits;
     }
-    for (intptr_t j = 0; j < x->rows; j++) y[j * ldy + row] = result[j];
+    __m512 sum[ctk_few_rows];
+    loop(&r, x->rows, sum);
+    for (intptr_t j = 0; j < x->rows; j++)
+      y[j * ldy + row] = _mm512_reduce_add_ps(
+          without_zeros(sum[j], s.scaled_zero, groups, x->group_sums + j * groups));
   }
 }
 
@@ -382,8 +412,8 @@ CTK_BF16 static void multiply_few_half(
 
 void ctk_round_few(
     const float *x, intptr_t ldx, intptr_t rows, intptr_t columns, intptr_t group_size,
-    int8_t *high, int8_t *low, float *scales, float *group_sums) {
-  round_few(x, ldx, rows, columns, group_size, high, low, scales, group_sums);
+    int8_t *values, float *scales, float *group_sums) {
+  round_few(x, ldx, rows, columns, group_size, values, scales, group_sums);
 }
 
 void ctk_multiply_few(
@@ -400,8 +430,8 @@ void ctk_multiply_few_half(
 #else
 void ctk_round_few(
     const float *x, intptr_t ldx, intptr_t rows, intptr_t columns, intptr_t group_size,
-    int8_t *high, int8_t *low, float *scales, float *group_sums) {
-  ctk_round_few_ref(x, ldx, rows, columns, group_size, high, low, scales, group_sums);
+    int8_t *values, float *scales, float *group_sums) {
+  ctk_round_few_ref(x, ldx, rows, columns, group_size, values, scales, group_sums);
 }
 void ctk_multiply_few(
     const struct ctk_packed *w, intptr_t first, intptr_t last, const struct ctk_few_inputs *x,
@@ -414,3 +444,19 @@ void ctk_multiply_few_half(
   ctk_multiply_few_half_ref(w, first, last, x, ldx, rows, y, ldy);
 }
 #endif
+
+void ctk_run_few(const struct ctk_few_job *jobs, intptr_t count, intptr_t piece) {
+  while (count > 1 && jobs[1].first_piece <= piece) {
+    jobs++;
+    count--;
+  }
+  const struct ctk_weight *w = jobs->weight;
+  const intptr_t first = (piece - jobs->first_piece) * ctk_few_piece_rows;
+  const intptr_t last = first + ctk_few_piece_rows < w->rows ? first + ctk_few_piece_rows : w->rows;
+  if (w->packed)
+    ctk_multiply_few(
+        w->packed, first, last, jobs->rounded, jobs->y, jobs->ldy,
+        ctk_thread_space((size_t)ctk_few_scratch(w->packed)));
+  else
+    ctk_multiply_few_half(w, first, last, jobs->x, jobs->ldx, jobs->rows, jobs->y, jobs->ldy);
+}

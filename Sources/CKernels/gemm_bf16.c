@@ -8,10 +8,10 @@
 //   block of C:      12 × 32, 24 accumulators of 32 registers
 #include "gemm_bf16.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 
 #include "bf16.h"
+#include "thread_space.h"
 #include "transpose.h"
 
 #if defined(__x86_64__)
@@ -24,23 +24,6 @@ enum {
   panel_words = longest_depth / 2 * ctk_bf16_columns,
   row_words = 16 * row_space / 2,
 };
-
-static pthread_key_t space_key;
-static pthread_once_t space_once = PTHREAD_ONCE_INIT;
-static void make_space_key(void) { pthread_key_create(&space_key, free); }
-
-/// Space for panels and decoded rows, one per thread, freed with it.
-static uint32_t *working_space(void) {
-  pthread_once(&space_once, make_space_key);
-  uint32_t *space = pthread_getspecific(space_key);
-  if (!space) {
-    void *fresh = 0;
-    if (posix_memalign(&fresh, 4096, (panel_words + row_words) * sizeof(uint32_t)) != 0) abort();
-    space = fresh;
-    pthread_setspecific(space_key, space);
-  }
-  return space;
-}
 
 static inline intptr_t least(intptr_t a, intptr_t b) { return a < b ? a : b; }
 
@@ -162,8 +145,11 @@ CTK_BF16 static void block(
 }
 
 CTK_BF16 static void multiply(const struct ctk_product_bf16 *p) {
-  uint32_t *panels = working_space();
+  const size_t scratch_bytes = (size_t)(64 * ((p->weight->columns + 63) / 64 + 3));
+  uint32_t *panels =
+      ctk_thread_space((panel_words + row_words) * sizeof(uint32_t) + scratch_bytes);
   uint16_t *decoded = (uint16_t *)(void *)(panels + panel_words);
+  uint8_t *scratch = (uint8_t *)(panels + panel_words + row_words);
   const intptr_t k = p->last_k - p->first_k, all = ctk_bf16_pairs(k);
   const intptr_t columns = p->last_n - p->first_n;
   const intptr_t in_blocks = (p->rows + height - 1) / height;
@@ -171,8 +157,6 @@ CTK_BF16 static void multiply(const struct ctk_product_bf16 *p) {
   // of summation.
   const intptr_t pieces = (k + longest_depth - 1) / longest_depth;
   const intptr_t step = ((k + pieces - 1) / pieces + 63) / 64 * 64;
-  uint8_t *scratch = malloc((size_t)(64 * ((p->weight->columns + 63) / 64 + 3)));
-  if (!scratch) abort();
   for (intptr_t first = 0; first < k; first += step) {
     const intptr_t depth = least(step, k - first), pairs = ctk_bf16_pairs(depth);
     if (p->transposed)
@@ -190,7 +174,6 @@ CTK_BF16 static void multiply(const struct ctk_product_bf16 *p) {
               least(width, columns - j), beta);
     }
   }
-  free(scratch);
 }
 
 void ctk_pack_bf16(const float *a, intptr_t lda, intptr_t rows, intptr_t k, uint32_t *out) {

@@ -87,6 +87,9 @@ static inline float ctk_zero(const struct ctk_packed *w, intptr_t group) {
 }
 
 #if defined(__x86_64__)
+// How far ahead of their use codes are asked for; a page ends the processor's own look-ahead.
+enum { ctk_codes_ahead = 8192 };
+
 /// A block of 64 codes, one byte each.
 CTK_BF16 static inline __m512i ctk_codes64(const uint8_t *block, int bits) {
   if (bits == 8) return _mm512_loadu_si512(block);
@@ -134,9 +137,11 @@ CTK_BF16 static inline const uint8_t *ctk_survivors(
       end += __builtin_popcountll(ctk_mask_word_fast(w, row, b));
   }
   const int64_t block = start / 64;
-  for (int64_t b = block; b * 64 < end; b++)
+  for (int64_t b = block; b * 64 < end; b++) {
+    _mm_prefetch((const char *)w->codes + b * 8 * w->bits + ctk_codes_ahead, _MM_HINT_T0);
     _mm512_storeu_si512(
         scratch + 64 * (b - block), ctk_codes64(w->codes + b * 8 * w->bits, w->bits));
+  }
   return scratch + (start - 64 * block);
 }
 #endif

@@ -1,3 +1,4 @@
+import Bytes
 import CKernels
 
 /// Products with a few rows of inputs (tokens being generated), where the time is what it takes to
@@ -5,8 +6,6 @@ import CKernels
 public enum FewRows {
   /// More rows than this go through the tiled products.
   public static let most = 8
-  /// Rows of weights per piece of work.
-  private static let grain = 64
 
   /// output = x·Wᵀ for each pair, x [m, inputs] with m ≤ 8, outputs [m, outputs].
   ///
@@ -25,52 +24,20 @@ public enum FewRows {
     let step = Int(ctk_few_rows)
     for start in stride(from: 0, to: x.rows, by: step) {
       let some = start..<min(x.rows, start + step)
-      let input = x.rows(some)
-      var rounded: [Int: RoundedRows] = [:]
-      let jobs = products.map { product in
-        let group = product.weight.groupOfCodes(arithmetic)
-        if let group, rounded[group] == nil { rounded[group] = RoundedRows(input, group: group) }
-        return Job(
-          weight: product.weight, input: input, rounded: group.flatMap { rounded[$0] },
-          output: product.output.rows(some))
-      }
-      var pieces: [(job: Int, rows: Range<Int>)] = []
-      for (index, job) in jobs.enumerated() {
-        for first in stride(from: 0, to: job.weight.rows, by: grain) {
-          pieces.append((index, first..<min(job.weight.rows, first + grain)))
+      let jobs = FewJobs()
+      for (weight, output) in products where weight.rows > 0 {
+        if !jobs.add(weight, x.rows(some), output.rows(some), arithmetic) {
+          inFloat32(weight, x.rows(some), output.rows(some))
         }
       }
-      let all = pieces
-      Parallel.forEach(all.count) { i in jobs[all[i].job].run(all[i].rows) }
+      jobs.run()
     }
   }
 
-  /// One matrix with up to four rows of inputs.
-  private struct Job: Sendable {
-    let weight: Weight
-    let input: Tensor
-    /// nil where the weights' codes are not multiplied as they are.
-    let rounded: RoundedRows?
-    let output: Tensor
-
-    func run(_ rows: Range<Int>) {
-      if let rounded, case .packed(let matrix) = weight {
-        unsafe matrix.withDescription { packed in
-          unsafe rounded.multiply(packed, rows, into: output.pointer, ldy: weight.rows)
-        }
-      } else if case .half = weight, ctk_has_bf16_products() != 0 {
-        unsafe weight.withStored { stored in
-          unsafe ctk_multiply_few_half(
-            stored, rows.lowerBound, rows.upperBound, input.pointer, input.columns, input.rows,
-            output.pointer, weight.rows)
-        }
-      } else {
-        inFloat32(rows)
-      }
-    }
-
-    private func inFloat32(_ rows: Range<Int>) {
-      let (m, columns, atOnce) = (input.rows, weight.columns, 8)
+  /// Row by row of the weights, decoded some at a time.
+  private static func inFloat32(_ weight: Weight, _ x: Tensor, _ output: Tensor) {
+    let (m, columns, atOnce) = (x.rows, weight.columns, 8)
+    Parallel.ranges(weight.rows, grain: 64) { rows in
       unsafe withUnsafeTemporaryAllocation(
         of: Float.self, capacity: weight.isDense ? 1 : atOnce * columns
       ) { scratch in
@@ -80,7 +47,7 @@ public enum FewRows {
           let weights = unsafe weight.floats(some, scratch: scratch)
           for row in some {
             unsafe ctk_dot_rows(
-              weights + (row - start) * columns, input.pointer, columns, m, columns,
+              weights + (row - start) * columns, x.pointer, columns, m, columns,
               output.pointer + row, weight.rows, 0)
           }
         }
@@ -89,59 +56,81 @@ public enum FewRows {
   }
 }
 
-extension Weight {
+/// The kernels' view of several products, at places that stay while they run: pieces of work are
+/// taken without a look at anything of Swift's.
+@safe private final class FewJobs {
+  private var weights: [UnsafeMutablePointer<ctk_weight>] = unsafe []
+  private var inputs: [Int: RoundedRows] = [:]
+  private var jobs: [ctk_few_job] = unsafe []
+  private var pieces = 0
+  private var kept: [(Weight, Tensor, Tensor)] = []
+
+  /// False where the kernels have nothing for such a product.
+  func add(_ weight: Weight, _ x: Tensor, _ output: Tensor, _ arithmetic: Arithmetic) -> Bool {
+    var rounded: RoundedRows?
+    switch weight {
+    case .dense: return false
+    case .half: if ctk_has_bf16_products() == 0 { return false }
+    case .packed(let matrix):
+      guard let group = matrix.groupOfCodes(arithmetic) else { return false }
+      if inputs[group] == nil { inputs[group] = RoundedRows(x, group: group) }
+      rounded = inputs[group]
+    }
+    let place = UnsafeMutablePointer<ctk_weight>.allocate(capacity: 1)
+    unsafe place.initialize(to: weight.stored)
+    unsafe weights.append(place)
+    unsafe jobs.append(
+      ctk_few_job(
+        weight: place, rounded: rounded?.pointer, x: x.pointer, ldx: x.columns, rows: x.rows,
+        y: output.pointer, ldy: weight.rows, first_piece: pieces))
+    let rowsPerPiece = Int(ctk_few_piece_rows)
+    pieces += (weight.rows + rowsPerPiece - 1) / rowsPerPiece
+    kept.append((weight, x, output))
+    return true
+  }
+
+  func run() {
+    unsafe jobs.withUnsafeBufferPointer { all in
+      nonisolated(unsafe) let all = unsafe all
+      Parallel.forEach(pieces) { piece in
+        unsafe ctk_run_few(all.baseAddress, all.count, piece)
+      }
+    }
+    withExtendedLifetime(kept) {}
+  }
+
+  deinit { for unsafe place in unsafe weights { unsafe place.deallocate() } }
+}
+
+extension PackedMatrix {
   /// The width of the groups where codes can be multiplied as they are; nil otherwise.
   fileprivate func groupOfCodes(_ arithmetic: Arithmetic) -> Int? {
-    guard case .packed(let matrix) = self, arithmetic.available == .bfloat16 else { return nil }
-    // One group per row is one of a whole number of runs: columns beyond the last are zeros.
-    let width = min(matrix.groupSize, (columns + 63) / 64 * 64)
-    let group = width >= columns ? (columns + 63) / 64 * 64 : width
-    return ctk_few_group(group) != 0 && group == min(matrix.groupSize, columns) ? group : nil
+    let group = min(groupSize, columns)
+    guard arithmetic.available == .bfloat16, ctk_few_group(group) != 0 else { return nil }
+    return group
   }
 }
 
 /// Rows of inputs as 16-bit integers in two bytes (CKernels/include/few_rows.h), with the sums over
 /// the weights' groups.
-@safe private final class RoundedRows: @unchecked Sendable {
-  private let rows: Int
-  private let columns: Int
-  private let group: Int
+@safe private final class RoundedRows {
+  let pointer: UnsafeMutablePointer<ctk_few_inputs>
   private let storage: FloatStorage
 
-  private var runs: Int { (columns + 63) / 64 }
-  /// Bytes of one of the two planes.
-  private var plane: Int { rows * runs * 64 }
-
   init(_ x: Tensor, group: Int) {
-    rows = x.rows
-    columns = x.columns
-    self.group = group
-    let runs = (x.columns + 63) / 64
-    let groups = (x.columns + group - 1) / group
-    storage = FloatStorage(count: x.rows * (2 * 16 * runs + runs + groups), zeroed: false)
-    unsafe ctk_round_few(
-      x.pointer, columns, rows, columns, group, high, low, scales, groupSums)
+    let (rows, columns) = (x.rows, x.columns)
+    let runs = (columns + 63) / 64
+    let groups = (columns + group - 1) / group
+    storage = FloatStorage(count: rows * (32 * runs + runs + groups), zeroed: false)
+    let values = unsafe UnsafeMutableRawPointer(storage.pointer).assumingMemoryBound(to: Int8.self)
+    let scales = unsafe storage.pointer + rows * 32 * runs
+    let sums = unsafe scales + rows * runs
+    unsafe ctk_round_few(x.pointer, columns, rows, columns, group, values, scales, sums)
+    unsafe pointer = .allocate(capacity: 1)
+    unsafe pointer.initialize(
+      to: ctk_few_inputs(
+        rows: rows, columns: columns, values: values, scales: scales, group_sums: sums))
   }
 
-  private var high: UnsafeMutablePointer<Int8> {
-    unsafe UnsafeMutableRawPointer(storage.pointer).assumingMemoryBound(to: Int8.self)
-  }
-  private var low: UnsafeMutablePointer<Int8> { unsafe high + plane }
-  private var scales: UnsafeMutablePointer<Float> { unsafe storage.pointer + plane / 2 }
-  private var groupSums: UnsafeMutablePointer<Float> { unsafe scales + rows * runs }
-
-  func multiply(
-    _ packed: UnsafePointer<ctk_packed>, _ range: Range<Int>, into y: UnsafeMutablePointer<Float>,
-    ldy: Int
-  ) {
-    var inputs = unsafe ctk_few_inputs(
-      rows: rows, columns: columns, high: high, low: low, scales: scales, group_sums: groupSums)
-    let size = unsafe ctk_few_scratch(packed)
-    unsafe withUnsafeTemporaryAllocation(byteCount: size, alignment: 64) { scratch in
-      guard let scratch = scratch.baseAddress else { return }
-      unsafe ctk_multiply_few(
-        packed, range.lowerBound, range.upperBound, &inputs, y, ldy,
-        scratch.assumingMemoryBound(to: UInt8.self))
-    }
-  }
+  deinit { unsafe pointer.deallocate() }
 }

@@ -21,8 +21,9 @@ public struct PackedMatrix: Sendable {
   /// n:m sparsity instead of a mask; nil means none.
   public let kept: KeptPlaces?
   public let scaleExponent: Int
-  /// How many survivors stand before each row, and in all; empty without a mask.
-  private let rowStarts: [Int64]
+  /// The number of weights with a code.
+  public let survivors: Int
+  let view: View
 
   /// Throws `invalidData` where the parts' sizes don't fit the shape.
   public init(
@@ -46,17 +47,19 @@ public struct PackedMatrix: Sendable {
     let size = PackedSize(rows: rows, columns: columns, bits: bits, groupSize: groupSize)
     try Self.require(scales, size.scales, "scales")
     if let zeros { try Self.require(zeros, size.zeros, "zeros") }
+    let survivors: Int
+    var rowStarts: [Int64] = []
     if let mask {
       try Self.require(mask, size.mask, "mask")
       rowStarts = try Self.countSurvivors(mask, rows: rows, columns: columns)
-      try Self.require(codes, size.codes(survivors: Int(rowStarts[rows])), "codes")
+      survivors = Int(rowStarts[rows])
+      try Self.require(codes, size.codes(survivors: survivors), "codes")
     } else if let kept {
-      let survivors = rows * kept.perRow(columns: columns)
-      rowStarts = []
+      survivors = rows * kept.perRow(columns: columns)
       try Self.require(kept.places, (survivors * kept.placeBits + 7) / 8, "places")
       try Self.require(codes, size.codes(survivors: survivors), "codes")
     } else {
-      rowStarts = []
+      survivors = rows * columns
       try Self.require(codes, size.codes, "codes")
     }
     guard mask == nil || kept == nil else {
@@ -72,12 +75,12 @@ public struct PackedMatrix: Sendable {
     self.mask = mask
     self.kept = kept
     self.scaleExponent = scaleExponent
-  }
-
-  /// The number of weights with a code.
-  public var survivors: Int {
-    if let kept { return rows * kept.perRow(columns: columns) }
-    return rowStarts.last.map { Int($0) } ?? rows * columns
+    self.survivors = survivors
+    view = unsafe View(
+      Self.describe(
+        rows: rows, columns: columns, bits: bits, groupSize: groupSize,
+        scaleExponent: scaleExponent, codes: codes, scales: scales, zeros: zeros, mask: mask,
+        kept: kept), rowStarts: rowStarts)
   }
 
   private static func require(_ part: ByteSlice, _ size: Int, _ name: String) throws(Failure) {
@@ -113,28 +116,51 @@ public struct PackedMatrix: Sendable {
 
   /// Calls `body` with the kernels' view of this matrix.
   func withDescription(_ body: (UnsafePointer<ctk_packed>) -> Void) {
-    unsafe rowStarts.withUnsafeBufferPointer { starts in
-      var view = unsafe ctk_packed()
-      unsafe view.rows = rows
-      unsafe view.columns = columns
-      unsafe view.bits = Int32(bits)
-      unsafe view.group_size = min(groupSize, columns)
-      unsafe view.scale_exponent = Int32(scaleExponent)
-      // The slices keep their memory alive until this function returns.
-      unsafe view.codes = Self.base(codes)
-      unsafe view.scales = Self.base(scales)
-      unsafe view.zeros = zeros.flatMap { unsafe Self.base($0) }
-      unsafe view.mask = mask.flatMap { unsafe Self.base($0) }
-      unsafe view.row_starts = starts.baseAddress
-      if let kept {
-        unsafe view.positions = Self.base(kept.places)
-        unsafe view.kept = Int32(kept.count)
-        unsafe view.of = Int32(kept.of)
-        unsafe view.position_bits = Int32(kept.placeBits)
-      }
-      unsafe body(&view)
-    }
+    unsafe body(view.pointer)
     withExtendedLifetime(self) {}
+  }
+
+  /// The kernels' view, at a place of its own for as long as there is a copy of this matrix.
+  @safe final class View: @unchecked Sendable {
+    let pointer: UnsafeMutablePointer<ctk_packed>
+    private let starts: UnsafeMutableBufferPointer<Int64>
+
+    init(_ packed: ctk_packed, rowStarts: [Int64]) {
+      unsafe starts = .allocate(capacity: rowStarts.count)
+      _ = unsafe starts.initialize(from: rowStarts)
+      unsafe pointer = .allocate(capacity: 1)
+      unsafe pointer.initialize(to: packed)
+      unsafe pointer.pointee.row_starts = UnsafePointer(starts.baseAddress)
+    }
+
+    deinit {
+      unsafe starts.deallocate()
+      unsafe pointer.deallocate()
+    }
+  }
+
+  private static func describe(
+    rows: Int, columns: Int, bits: Int, groupSize: Int, scaleExponent: Int, codes: ByteSlice,
+    scales: ByteSlice, zeros: ByteSlice?, mask: ByteSlice?, kept: KeptPlaces?
+  ) -> ctk_packed {
+    var view = unsafe ctk_packed()
+    unsafe view.rows = rows
+    unsafe view.columns = columns
+    unsafe view.bits = Int32(bits)
+    unsafe view.group_size = min(groupSize, columns)
+    unsafe view.scale_exponent = Int32(scaleExponent)
+    // The matrix keeps the slices, and they their memory.
+    unsafe view.codes = base(codes)
+    unsafe view.scales = base(scales)
+    unsafe view.zeros = zeros.flatMap { unsafe base($0) }
+    unsafe view.mask = mask.flatMap { unsafe base($0) }
+    if let kept {
+      unsafe view.positions = base(kept.places)
+      unsafe view.kept = Int32(kept.count)
+      unsafe view.of = Int32(kept.of)
+      unsafe view.position_bits = Int32(kept.placeBits)
+    }
+    return unsafe view
   }
 
   private static func base(_ slice: ByteSlice) -> UnsafePointer<UInt8>? {

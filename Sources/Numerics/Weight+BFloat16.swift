@@ -46,30 +46,29 @@ extension Weight {
 
   /// Calls `body` with the kernels' view of the stored weights.
   func withStored(_ body: (UnsafePointer<ctk_weight>) -> Void) {
-    switch self {
-    case .dense(let tensor):
-      let values = unsafe UnsafeRawPointer(tensor.pointer).assumingMemoryBound(to: UInt8.self)
-      unsafe view(kind: ctk_weight_f32, values, nil, body)
-      withExtendedLifetime(tensor) {}
-    case .half(let kind, let bytes, _, _):
-      precondition(bytes.count == rows * columns * 2, "\(bytes.count) bytes of 16-bit weights")
-      unsafe bytes.withUnsafeBytes { buffer in
-        let values = unsafe buffer.baseAddress?.assumingMemoryBound(to: UInt8.self)
-        unsafe view(kind: kind == .f16 ? ctk_weight_f16 : ctk_weight_bf16, values, nil, body)
-      }
-    case .packed(let matrix):
-      unsafe matrix.withDescription { packed in
-        unsafe view(kind: ctk_weight_packed, nil, packed, body)
-      }
-    }
+    var view = unsafe stored
+    unsafe body(&view)
+    withExtendedLifetime(self) {}
   }
 
-  private func view(
-    kind: ctk_weight_kind, _ values: UnsafePointer<UInt8>?, _ packed: UnsafePointer<ctk_packed>?,
-    _ body: (UnsafePointer<ctk_weight>) -> Void
-  ) {
-    var view = unsafe ctk_weight(
+  /// The kernels' view of the stored weights, good for as long as they are there.
+  var stored: ctk_weight {
+    var kind = ctk_weight_packed
+    var values: UnsafePointer<UInt8>?
+    var packed: UnsafePointer<ctk_packed>?
+    switch self {
+    case .dense(let tensor):
+      kind = ctk_weight_f32
+      unsafe values = UnsafeRawPointer(tensor.pointer).assumingMemoryBound(to: UInt8.self)
+    case .half(let half, let bytes, _, _):
+      precondition(bytes.count == rows * columns * 2, "\(bytes.count) bytes of 16-bit weights")
+      kind = half == .f16 ? ctk_weight_f16 : ctk_weight_bf16
+      unsafe values = bytes.withUnsafeBytes {
+        unsafe $0.baseAddress?.assumingMemoryBound(to: UInt8.self)
+      }
+    case .packed(let matrix): unsafe packed = UnsafePointer(matrix.view.pointer)
+    }
+    return unsafe ctk_weight(
       kind: Int32(kind.rawValue), rows: rows, columns: columns, values: values, packed: packed)
-    unsafe body(&view)
   }
 }

@@ -9,7 +9,7 @@ enum { ctk_few_rows = 4 };  // inputs that go through the weights together
 /// x = scale·(256·high + low). Rows are padded to whole runs with zeros.
 struct ctk_few_inputs {
   intptr_t rows, columns;
-  const int8_t *high, *low;   // [rows, ceil(columns / 64)·64]
+  const int8_t *values;       // [rows, ceil(columns / 64), 2, 64]: high bytes, then low ones
   const float *scales;        // [rows, ceil(columns / 64)]
   const float *group_sums;    // [rows, groups]: Σ x over each of the weights' groups, as rounded
 };
@@ -23,10 +23,10 @@ static inline int ctk_few_group(intptr_t group_size) {
 /// most 2⁻¹⁶ of the largest in its run of 64.
 void ctk_round_few(
     const float *x, intptr_t ldx, intptr_t rows, intptr_t columns, intptr_t group_size,
-    int8_t *high, int8_t *low, float *scales, float *group_sums);
+    int8_t *values, float *scales, float *group_sums);
 void ctk_round_few_ref(
     const float *x, intptr_t ldx, intptr_t rows, intptr_t columns, intptr_t group_size,
-    int8_t *high, int8_t *low, float *scales, float *group_sums);
+    int8_t *values, float *scales, float *group_sums);
 
 /// y[j·ldy + r] = Σ w[r, c]·x[j, c] for rows first..<last of packed weights, codes multiplied as they
 /// are. `scratch` holds ctk_few_scratch(w) bytes. Needs ctk_has_bf16_products() and ctk_few_group().
@@ -45,3 +45,18 @@ void ctk_multiply_few_half(
 void ctk_multiply_few_half_ref(
     const struct ctk_weight *w, intptr_t first, intptr_t last, const float *x, intptr_t ldx,
     intptr_t rows, float *y, intptr_t ldy);
+
+/// One of the products of a parallel loop: all rows of `weight`, in pieces of ctk_few_piece_rows.
+struct ctk_few_job {
+  const struct ctk_weight *weight;
+  const struct ctk_few_inputs *rounded;  // for packed weights; null for half ones
+  const float *x;                        // for half weights
+  intptr_t ldx, rows;                    // rows of inputs
+  float *y;
+  intptr_t ldy;
+  intptr_t first_piece;  // how many pieces the jobs before have
+};
+enum { ctk_few_piece_rows = 64 };
+
+/// Runs one piece, counted over all jobs, on the calling thread.
+void ctk_run_few(const struct ctk_few_job *jobs, intptr_t count, intptr_t piece);

@@ -1,0 +1,108 @@
+// The innermost loop of few_rows.c: one row of weights, a block of 64 columns at a time.
+#pragma once
+#include "few_rows.h"
+#include "planar_codes.h"
+
+#if defined(__x86_64__)
+
+struct ctk_few_row {
+  const uint8_t *codes;   // of the row; where sparse: its survivors, one byte each
+  const uint64_t *words;  // where sparse: which columns survive
+  const uint8_t *zeros;   // where sparse: the zero of each run, or of each group where those are finer
+  const int8_t *values;   // the inputs': per run 64 high bytes, then 64 low ones
+  const float *scales;    // weights' times inputs', per run, or per group where those are finer
+  intptr_t runs, value_stride, scale_stride;  // strides: from one row of inputs to the next
+  intptr_t per_run;       // groups in a run where they are finer
+  __m512i lanes, bytes;   // the group, within a run, of each sum of four and of each column
+};
+
+/// Adds block `b`: `bits` (8 where sparse), `count`, `sparse` and `fine` are constants.
+CTK_BF16 static inline __attribute__((always_inline)) void ctk_few_block(
+    const struct ctk_few_row *r, const uint8_t **codes, intptr_t b, const int bits,
+    const int count, const int sparse, const int fine, __m512 sum[]) {
+  __m512i block;
+  if (sparse) {
+    const uint64_t kept = r->words[b];
+    // A weight that is masked out is where the code is the zero.
+    const __m512i nothing =
+        fine ? _mm512_permutexvar_epi8(r->bytes, _mm512_loadu_si512(r->zeros + b * r->per_run))
+             : _mm512_set1_epi8((char)r->zeros[b]);
+    __m512i next = _mm512_loadu_si512(*codes);
+    // Out of a register; some processors are slow at expanding from memory.
+    __asm__("" : "+v"(next));
+    block = _mm512_mask_expand_epi8(nothing, kept, next);
+    *codes += __builtin_popcountll(kept);
+  } else {
+    _mm_prefetch((const char *)*codes + ctk_codes_ahead, _MM_HINT_T0);
+    block = ctk_codes64(*codes, bits);
+    *codes += 8 * bits;
+  }
+#pragma clang loop unroll(full)
+  for (int j = 0; j < count; j++) {
+    const int8_t *values = r->values + j * r->value_stride + 128 * b;
+    const float *scales = r->scales + j * r->scale_stride;
+    const __m512i upper = _mm512_dpbusd_epi32(
+        _mm512_setzero_si512(), block, _mm512_loadu_si512(values));
+    const __m512i both = _mm512_dpbusd_epi32(
+        _mm512_slli_epi32(upper, 8), block, _mm512_loadu_si512(values + 64));
+    const __m512 scale =
+        fine ? _mm512_permutexvar_ps(r->lanes, _mm512_loadu_ps(scales + b * r->per_run))
+             : _mm512_set1_ps(scales[b]);
+    sum[j] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(both), scale, sum[j]);
+  }
+}
+
+/// Σ scale·code·x per row of inputs, in lanes.
+CTK_BF16 static inline __attribute__((always_inline)) void ctk_few_sums(
+    const struct ctk_few_row *row, const int bits, const int count, const int sparse,
+    const int fine, __m512 sum[]) {
+  const struct ctk_few_row r = *row;
+  const uint8_t *codes = r.codes;
+  __m512 odd[ctk_few_rows];
+#pragma clang loop unroll(full)
+  for (int j = 0; j < count; j++) sum[j] = odd[j] = _mm512_setzero_ps();
+  intptr_t b = 0;
+  // Two chains of additions, so that one needn't wait for the other.
+  for (; b + 2 <= r.runs; b += 2) {
+    ctk_few_block(&r, &codes, b, bits, count, sparse, fine, sum);
+    ctk_few_block(&r, &codes, b + 1, bits, count, sparse, fine, odd);
+  }
+  if (b < r.runs) ctk_few_block(&r, &codes, b, bits, count, sparse, fine, sum);
+#pragma clang loop unroll(full)
+  for (int j = 0; j < count; j++) sum[j] = _mm512_add_ps(sum[j], odd[j]);
+}
+
+#define CTK_FEW_CASES(name, bits, sparse, fine)                                                 \
+  CTK_BF16 static void name(const struct ctk_few_row *r, intptr_t count, __m512 sum[]) {       \
+    switch (count) {                                                                           \
+      case 1: ctk_few_sums(r, bits, 1, sparse, fine, sum); break;                              \
+      case 2: ctk_few_sums(r, bits, 2, sparse, fine, sum); break;                              \
+      case 3: ctk_few_sums(r, bits, 3, sparse, fine, sum); break;                              \
+      default: ctk_few_sums(r, bits, 4, sparse, fine, sum); break;                             \
+    }                                                                                          \
+  }
+CTK_FEW_CASES(ctk_few_2, 2, 0, 0)
+CTK_FEW_CASES(ctk_few_3, 3, 0, 0)
+CTK_FEW_CASES(ctk_few_4, 4, 0, 0)
+CTK_FEW_CASES(ctk_few_8, 8, 0, 0)
+CTK_FEW_CASES(ctk_few_2_fine, 2, 0, 1)
+CTK_FEW_CASES(ctk_few_3_fine, 3, 0, 1)
+CTK_FEW_CASES(ctk_few_4_fine, 4, 0, 1)
+CTK_FEW_CASES(ctk_few_8_fine, 8, 0, 1)
+CTK_FEW_CASES(ctk_few_sparse, 8, 1, 0)
+CTK_FEW_CASES(ctk_few_sparse_fine, 8, 1, 1)
+
+typedef void (*ctk_few_loop)(const struct ctk_few_row *, intptr_t, __m512[]);
+
+/// The loop for a matrix.
+static inline ctk_few_loop ctk_few_loop_for(const struct ctk_packed *w) {
+  const int fine = w->group_size < 64;
+  if (ctk_is_sparse(w)) return fine ? ctk_few_sparse_fine : ctk_few_sparse;
+  switch (w->bits) {
+    case 2: return fine ? ctk_few_2_fine : ctk_few_2;
+    case 3: return fine ? ctk_few_3_fine : ctk_few_3;
+    case 4: return fine ? ctk_few_4_fine : ctk_few_4;
+    default: return fine ? ctk_few_8_fine : ctk_few_8;
+  }
+}
+#endif
