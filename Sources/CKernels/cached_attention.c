@@ -8,6 +8,7 @@
 #include "bf16.h"
 #include "dispatch.h"
 #include "half.h"
+#include "transpose.h"
 
 /// To the nearest, ties to even; beyond the largest finite number: infinity.
 static uint16_t float_to_half(float f) {
@@ -90,20 +91,59 @@ CTK_BF16 static inline __mmask16 part(intptr_t rest) {
   return rest >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << rest) - 1);
 }
 
+enum { keys_at_once = 16, widest_head = 256 };
+
+/// Σ over the lanes of each of 16 vectors, in the lanes of one: halves change places, then are added.
+#define CTK_SUM16(r)                                                                           \
+  {                                                                                            \
+    for (int i = 0; i < 8; i++) {                                                              \
+      CTK_EXCHANGE(8, r[i], r[i + 8], 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23)  \
+      r[i] += r[i + 8];                                                                        \
+    }                                                                                          \
+    for (int i = 0; i < 4; i++) {                                                              \
+      CTK_EXCHANGE(4, r[i], r[i + 4], 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27) \
+      r[i] += r[i + 4];                                                                        \
+    }                                                                                          \
+    for (int i = 0; i < 2; i++) {                                                              \
+      CTK_EXCHANGE(2, r[i], r[i + 2], 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29) \
+      r[i] += r[i + 2];                                                                        \
+    }                                                                                          \
+    CTK_EXCHANGE(1, r[0], r[1], 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30)      \
+    r[0] += r[1];                                                                              \
+  }
+
+/// Sixteen keys at a time, widened once for all heads; a key beyond the last repeats it.
 CTK_BF16 static inline __attribute__((always_inline)) void scores_of(
     const struct ctk_cached_rows *keys, intptr_t count, const float *q, intptr_t heads,
     intptr_t dim, float *scores, intptr_t score_stride, const int format) {
-  for (intptr_t t = 0; t < count; t++) {
-    const float scale = format == ctk_cache_i8 ? keys->scales[t * keys->scale_stride] : 1;
+  float wide[keys_at_once * widest_head];
+  const intptr_t padded = (dim + 15) / 16 * 16;
+  for (intptr_t first = 0; first < count; first += keys_at_once) {
+    const intptr_t some = count - first < keys_at_once ? count - first : keys_at_once;
+    __m512 scale = _mm512_set1_ps(1);
+    if (format == ctk_cache_i8) {
+      float each[keys_at_once] = {0};
+      for (intptr_t k = 0; k < some; k++) each[k] = keys->scales[(first + k) * keys->scale_stride];
+      scale = _mm512_loadu_ps(each);
+    }
+    for (intptr_t k = 0; k < keys_at_once; k++) {
+      const intptr_t place = (first + (k < some ? k : some - 1)) * keys->stride;
+      for (intptr_t i = 0; i < dim; i += 16)
+        _mm512_storeu_ps(wide + k * padded + i, sixteen(keys, place + i, part(dim - i), format));
+    }
     for (intptr_t h = 0; h < heads; h++) {
-      __m512 sum = _mm512_setzero_ps();
+      v16 sum[keys_at_once];
+#pragma clang loop unroll(full)
+      for (int k = 0; k < keys_at_once; k++) sum[k] = (v16)_mm512_setzero_ps();
       for (intptr_t i = 0; i < dim; i += 16) {
-        const __mmask16 some = part(dim - i);
-        sum = _mm512_fmadd_ps(
-            sixteen(keys, t * keys->stride + i, some, format),
-            _mm512_maskz_loadu_ps(some, q + h * dim + i), sum);
+        const v16 x = (v16)_mm512_maskz_loadu_ps(part(dim - i), q + h * dim + i);
+#pragma clang loop unroll(full)
+        for (int k = 0; k < keys_at_once; k++)
+          sum[k] += x * (v16)_mm512_loadu_ps(wide + k * padded + i);
       }
-      scores[h * score_stride + t] = _mm512_reduce_add_ps(sum) * scale;
+      CTK_SUM16(sum)
+      _mm512_mask_storeu_ps(
+          scores + h * score_stride + first, part(some), _mm512_mul_ps((__m512)sum[0], scale));
     }
   }
 }
@@ -161,7 +201,7 @@ void ctk_cached_scores(
     const struct ctk_cached_rows *keys, intptr_t count, const float *q, intptr_t heads,
     intptr_t dim, float *out, intptr_t score_stride) {
 #if defined(__x86_64__)
-  if (ctk_has_bf16_products()) {
+  if (ctk_has_bf16_products() && dim <= widest_head) {
     scores(keys, count, q, heads, dim, out, score_stride);
     return;
   }

@@ -24,11 +24,15 @@ static inline intptr_t rows_at_once(intptr_t groups) {
   return groups < groups_at_once ? groups_at_once / groups : 1;
 }
 
+/// Combined scales of one row: per run, or per group where those are finer (whole runs of them).
+static inline intptr_t row_scales(const struct ctk_packed *w) {
+  return runs_of(w->columns) * (w->group_size < 64 ? 64 / w->group_size : 1);
+}
+
 /// Numbers per array of a batch of rows, with room for vectors beyond the end.
 static inline intptr_t batch_size(const struct ctk_packed *w) {
-  const intptr_t groups = ctk_groups(w), runs = runs_of(w->columns);
-  const intptr_t finer = runs > groups ? runs : groups;
-  return rows_at_once(groups) * finer + 128;
+  const intptr_t groups = ctk_groups(w), scales = row_scales(w);
+  return rows_at_once(groups) * (scales > groups ? scales : groups) + 128;
 }
 
 intptr_t ctk_few_scratch(const struct ctk_packed *w) {
@@ -200,19 +204,6 @@ CTK_BF16 static void read_scales(
   }
 }
 
-/// sum − Σ over groups of scale·zero·Σx, still in lanes.
-CTK_BF16 static inline __m512 without_zeros(
-    __m512 sum, const float *scaled_zero, intptr_t groups, const float *group_sums) {
-  for (intptr_t g = 0; g < groups; g += 16) {
-    const intptr_t rest = groups - g;
-    const __mmask16 some = rest >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << rest) - 1);
-    sum = _mm512_fnmadd_ps(
-        _mm512_maskz_loadu_ps(some, scaled_zero + g), _mm512_maskz_loadu_ps(some, group_sums + g),
-        sum);
-  }
-  return sum;
-}
-
 /// Inputs' scale times weights' scale, per run of 64 columns (or per group where that is finer).
 CTK_BF16 static inline void combine_scales(
     const struct ctk_packed *w, intptr_t runs, const float *weight_scales,
@@ -317,7 +308,8 @@ CTK_BF16 static void multiply_few(
   const struct sparse_row space[2] = {
       {codes, zeros, words}, {codes + 64 * (runs + 3), zeros, words + runs + 8}};
   struct ctk_few_row r = {
-      .values = x->values, .scales = combined, .runs = runs, .value_stride = 128 * runs,
+      .values = x->values, .group_sums = x->group_sums, .groups = groups,
+      .runs = runs, .value_stride = 128 * runs,
       .scale_stride = size, .per_run = fine ? 64 / w->group_size : 1};
   if (fine) {
     // Lane i sums up columns 4·i … 4·i + 3.
@@ -327,28 +319,30 @@ CTK_BF16 static void multiply_few(
     r.bytes = _mm512_mullo_epi32(r.lanes, _mm512_set1_epi32(0x01010101));
   }
   const uint8_t *next = sparse && first < last ? read_sparse_row(w, first, space[0]) : 0;
-  for (intptr_t row = first; row < last; row++) {
-    const intptr_t in_batch = (row - first) % batch;
-    if (in_batch == 0)
-      read_scales(w, row * groups, (last - row < batch ? last - row : batch) * groups, all);
-    const struct batch_scales s = {
-        all.scale + in_batch * groups, all.scaled_zero + in_batch * groups,
-        all.zero + in_batch * groups};
+  for (intptr_t top = first; top < last; top += batch) {
+    const intptr_t rows = last - top < batch ? last - top : batch;
+    read_scales(w, top * groups, rows * groups, all);
     for (intptr_t j = 0; j < x->rows; j++)
-      combine_scales(w, runs, s.scale, x->scales + j * runs, combined + j * size);
-    if (sparse) {
+      for (intptr_t i = 0; i < rows; i++)
+        combine_scales(
+            w, runs, all.scale + i * groups, x->scales + j * runs,
+            combined + j * size + i * row_scales(w));
+    r.scales = combined;
+    r.scaled_zeros = all.scaled_zero;
+    if (!sparse) {
+      r.codes = w->codes + top * runs * 8 * w->bits;
+      loop(&r, rows, x->rows, y + top, ldy);
+      continue;
+    }
+    for (intptr_t row = top; row < top + rows; row++) {
       r.codes = next;
       r.words = space[(row - first) % 2].words;
-      r.zeros = zeros_of_runs(w, s.zero, zeros);
+      r.zeros = zeros_of_runs(w, all.zero + (row - top) * groups, zeros);
       if (row + 1 < last) next = read_sparse_row(w, row + 1, space[(row + 1 - first) % 2]);
-    } else {
-      r.codes = w->codes + row * runs * 8 * w->bits;
+      loop(&r, 1, x->rows, y + row, ldy);
+      r.scales += row_scales(w);
+      r.scaled_zeros += groups;
     }
-    __m512 sum[ctk_few_rows];
-    loop(&r, x->rows, sum);
-    for (intptr_t j = 0; j < x->rows; j++)
-      y[j * ldy + row] = _mm512_reduce_add_ps(
-          without_zeros(sum[j], s.scaled_zero, groups, x->group_sums + j * groups));
   }
 }
 
@@ -445,18 +439,19 @@ void ctk_multiply_few_half(
 }
 #endif
 
-void ctk_run_few(const struct ctk_few_job *jobs, intptr_t count, intptr_t piece) {
-  while (count > 1 && jobs[1].first_piece <= piece) {
-    jobs++;
-    count--;
+void ctk_run_few(const struct ctk_few_job *jobs, intptr_t count, intptr_t first, intptr_t last) {
+  for (intptr_t i = 0; i < count; i++) {
+    const struct ctk_few_job *job = jobs + i;
+    const struct ctk_weight *w = job->weight;
+    const intptr_t top = first > 0 ? first : 0, end = last < w->rows ? last : w->rows;
+    first -= w->rows;
+    last -= w->rows;
+    if (top >= end) continue;
+    if (w->packed)
+      ctk_multiply_few(
+          w->packed, top, end, job->rounded, job->y, job->ldy,
+          ctk_thread_space((size_t)ctk_few_scratch(w->packed)));
+    else
+      ctk_multiply_few_half(w, top, end, job->x, job->ldx, job->rows, job->y, job->ldy);
   }
-  const struct ctk_weight *w = jobs->weight;
-  const intptr_t first = (piece - jobs->first_piece) * ctk_few_piece_rows;
-  const intptr_t last = first + ctk_few_piece_rows < w->rows ? first + ctk_few_piece_rows : w->rows;
-  if (w->packed)
-    ctk_multiply_few(
-        w->packed, first, last, jobs->rounded, jobs->y, jobs->ldy,
-        ctk_thread_space((size_t)ctk_few_scratch(w->packed)));
-  else
-    ctk_multiply_few_half(w, first, last, jobs->x, jobs->ldx, jobs->rows, jobs->y, jobs->ldy);
 }

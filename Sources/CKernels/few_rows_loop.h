@@ -11,7 +11,9 @@ struct ctk_few_row {
   const uint8_t *zeros;   // where sparse: the zero of each run, or of each group where those are finer
   const int8_t *values;   // the inputs': per run 64 high bytes, then 64 low ones
   const float *scales;    // weights' times inputs', per run, or per group where those are finer
-  intptr_t runs, value_stride, scale_stride;  // strides: from one row of inputs to the next
+  const float *scaled_zeros;  // weights' scale·zero per group
+  const float *group_sums;    // inputs' sums per group
+  intptr_t groups, runs, value_stride, scale_stride;  // strides: from one row of inputs to the next
   intptr_t per_run;       // groups in a run where they are finer
   __m512i lanes, bytes;   // the group, within a run, of each sum of four and of each column
 };
@@ -54,31 +56,64 @@ CTK_BF16 static inline __attribute__((always_inline)) void ctk_few_block(
 
 /// Σ scale·code·x per row of inputs, in lanes.
 CTK_BF16 static inline __attribute__((always_inline)) void ctk_few_sums(
-    const struct ctk_few_row *row, const int bits, const int count, const int sparse,
+    const struct ctk_few_row *r, const int bits, const int count, const int sparse,
     const int fine, __m512 sum[]) {
-  const struct ctk_few_row r = *row;
-  const uint8_t *codes = r.codes;
+  const uint8_t *codes = r->codes;
   __m512 odd[ctk_few_rows];
 #pragma clang loop unroll(full)
   for (int j = 0; j < count; j++) sum[j] = odd[j] = _mm512_setzero_ps();
   intptr_t b = 0;
   // Two chains of additions, so that one needn't wait for the other.
-  for (; b + 2 <= r.runs; b += 2) {
-    ctk_few_block(&r, &codes, b, bits, count, sparse, fine, sum);
-    ctk_few_block(&r, &codes, b + 1, bits, count, sparse, fine, odd);
+  for (; b + 2 <= r->runs; b += 2) {
+    ctk_few_block(r, &codes, b, bits, count, sparse, fine, sum);
+    ctk_few_block(r, &codes, b + 1, bits, count, sparse, fine, odd);
   }
-  if (b < r.runs) ctk_few_block(&r, &codes, b, bits, count, sparse, fine, sum);
+  if (b < r->runs) ctk_few_block(r, &codes, b, bits, count, sparse, fine, sum);
 #pragma clang loop unroll(full)
   for (int j = 0; j < count; j++) sum[j] = _mm512_add_ps(sum[j], odd[j]);
 }
 
+/// sum − Σ over groups of scale·zero·Σx, still in lanes.
+CTK_BF16 static inline __attribute__((always_inline)) __m512 ctk_without_zeros(
+    __m512 sum, const float *scaled_zero, intptr_t groups, const float *group_sums) {
+  for (intptr_t g = 0; g < groups; g += 16) {
+    const intptr_t rest = groups - g;
+    const __mmask16 some = rest >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << rest) - 1);
+    sum = _mm512_fnmadd_ps(
+        _mm512_maskz_loadu_ps(some, scaled_zero + g), _mm512_maskz_loadu_ps(some, group_sums + g),
+        sum);
+  }
+  return sum;
+}
+
+/// The results of `rows` rows that lie side by side (one where sparse), y[j·ldy + row].
+CTK_BF16 static inline __attribute__((always_inline)) void ctk_few_results(
+    const struct ctk_few_row *first, intptr_t rows, const int bits, const int count,
+    const int sparse, const int fine, float *y, intptr_t ldy) {
+  struct ctk_few_row r = *first;
+  const intptr_t code_bytes = r.runs * 8 * bits;
+  const intptr_t row_scales = fine ? r.runs * r.per_run : r.runs;
+  for (intptr_t row = 0; row < rows; row++) {
+    __m512 sum[ctk_few_rows];
+    ctk_few_sums(&r, bits, count, sparse, fine, sum);
+#pragma clang loop unroll(full)
+    for (int j = 0; j < count; j++)
+      y[j * ldy + row] = _mm512_reduce_add_ps(
+          ctk_without_zeros(sum[j], r.scaled_zeros, r.groups, r.group_sums + j * r.groups));
+    r.codes += code_bytes;
+    r.scales += row_scales;
+    r.scaled_zeros += r.groups;
+  }
+}
+
 #define CTK_FEW_CASES(name, bits, sparse, fine)                                                 \
-  CTK_BF16 static void name(const struct ctk_few_row *r, intptr_t count, __m512 sum[]) {       \
+  CTK_BF16 static void name(                                                                   \
+      const struct ctk_few_row *r, intptr_t rows, intptr_t count, float *y, intptr_t ldy) {    \
     switch (count) {                                                                           \
-      case 1: ctk_few_sums(r, bits, 1, sparse, fine, sum); break;                              \
-      case 2: ctk_few_sums(r, bits, 2, sparse, fine, sum); break;                              \
-      case 3: ctk_few_sums(r, bits, 3, sparse, fine, sum); break;                              \
-      default: ctk_few_sums(r, bits, 4, sparse, fine, sum); break;                             \
+      case 1: ctk_few_results(r, rows, bits, 1, sparse, fine, y, ldy); break;                        \
+      case 2: ctk_few_results(r, rows, bits, 2, sparse, fine, y, ldy); break;                        \
+      case 3: ctk_few_results(r, rows, bits, 3, sparse, fine, y, ldy); break;                        \
+      default: ctk_few_results(r, rows, bits, 4, sparse, fine, y, ldy); break;                       \
     }                                                                                          \
   }
 CTK_FEW_CASES(ctk_few_2, 2, 0, 0)
@@ -92,7 +127,8 @@ CTK_FEW_CASES(ctk_few_8_fine, 8, 0, 1)
 CTK_FEW_CASES(ctk_few_sparse, 8, 1, 0)
 CTK_FEW_CASES(ctk_few_sparse_fine, 8, 1, 1)
 
-typedef void (*ctk_few_loop)(const struct ctk_few_row *, intptr_t, __m512[]);
+typedef void (*ctk_few_loop)(
+    const struct ctk_few_row *, intptr_t rows, intptr_t count, float *y, intptr_t ldy);
 
 /// The loop for a matrix.
 static inline ctk_few_loop ctk_few_loop_for(const struct ctk_packed *w) {

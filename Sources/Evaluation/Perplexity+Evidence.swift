@@ -1,5 +1,6 @@
 import Bundle
 import Bytes
+import Numerics
 
 extension Perplexity {
   /// The record that a bundle keeps of this measurement.
@@ -7,13 +8,16 @@ extension Perplexity {
   /// - Parameters:
   ///   - text: the text's name, without a path, and the digest of its content.
   ///   - model: what was measured ("full", "compressed" …), and the digest of its weights.
+  ///   - arithmetic: of the products; said in the record where it isn't float32.
   public func evidence(
-    text: (name: String, digest: SHA256Digest?), model: (name: String, digest: SHA256Digest?)
+    text: (name: String, digest: SHA256Digest?), model: (name: String, digest: SHA256Digest?),
+    arithmetic: Arithmetic = .float32
   ) -> EvidenceRecord {
     EvidenceRecord(
       protocol: protocolID, text: text.name, textDigest: text.digest, model: model.name,
       modelDigest: model.digest, prompt: prompt, ppl: value, pplStandardError: standardError,
-      nll: nll * Double(scoredTokens), scoredTokens: scoredTokens, tokens: tokens, windows: windows)
+      nll: nll * Double(scoredTokens), scoredTokens: scoredTokens, tokens: tokens, windows: windows,
+      other: arithmetic == .float32 ? [:] : ["arithmetic": .string(arithmetic.rawValue)])
   }
 
   /// What a pair of measurements, without and with a prompt, says about it on given weights.

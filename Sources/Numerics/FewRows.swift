@@ -62,7 +62,7 @@ public enum FewRows {
   private var weights: [UnsafeMutablePointer<ctk_weight>] = unsafe []
   private var inputs: [Int: RoundedRows] = [:]
   private var jobs: [ctk_few_job] = unsafe []
-  private var pieces = 0
+  private var rows = 0
   private var kept: [(Weight, Tensor, Tensor)] = []
 
   /// False where the kernels have nothing for such a product.
@@ -82,9 +82,8 @@ public enum FewRows {
     unsafe jobs.append(
       ctk_few_job(
         weight: place, rounded: rounded?.pointer, x: x.pointer, ldx: x.columns, rows: x.rows,
-        y: output.pointer, ldy: weight.rows, first_piece: pieces))
-    let rowsPerPiece = Int(ctk_few_piece_rows)
-    pieces += (weight.rows + rowsPerPiece - 1) / rowsPerPiece
+        y: output.pointer, ldy: weight.rows))
+    rows += weight.rows
     kept.append((weight, x, output))
     return true
   }
@@ -92,8 +91,13 @@ public enum FewRows {
   func run() {
     unsafe jobs.withUnsafeBufferPointer { all in
       nonisolated(unsafe) let all = unsafe all
+      // Long runs of rows: a core that looks ahead shouldn't fetch what another will use. A row is
+      // the same however they are cut.
+      let pieces = max(1, min(2 * Parallel.threads, rows / 16))
+      let rows = rows
       Parallel.forEach(pieces) { piece in
-        unsafe ctk_run_few(all.baseAddress, all.count, piece)
+        unsafe ctk_run_few(
+          all.baseAddress, all.count, rows * piece / pieces, rows * (piece + 1) / pieces)
       }
     }
     withExtendedLifetime(kept) {}

@@ -1,5 +1,6 @@
 import Bytes
 import CKernels
+import Synchronization
 
 /// A weight matrix [rows, columns] as 2, 3, 4 or 8 bit codes with a float16 scale per group of
 /// columns, in the planar layout of the bundle (drawn in CKernels/include/unpack_planar.h):
@@ -89,25 +90,36 @@ public struct PackedMatrix: Sendable {
     }
   }
 
+  /// How many survivors stand before each row, and in all.
   private static func countSurvivors(
     _ mask: ByteSlice, rows: Int, columns: Int
   ) throws(Failure) -> [Int64] {
-    let words = (columns + 63) / 64
-    let padding: UInt64 = columns % 64 == 0 ? 0 : ~0 << UInt64(columns % 64)
-    var starts: [Int64] = [0]
-    starts.reserveCapacity(rows + 1)
-    var total: Int64 = 0
-    for row in 0..<rows {
-      var word: UInt64 = 0
-      for i in 0..<words {
-        word = mask.integer(at: (row * words + i) * 8) ?? 0
-        total += Int64(word.nonzeroBitCount)
+    let rowBytes = (columns + 63) / 64 * 8
+    let grain = max(1, (1 << 18) / rowBytes)
+    let parts = (rows + grain - 1) / grain
+    var starts = [Int64](repeating: 0, count: rows + 1)
+    let wrong = Mutex<Int?>(nil)
+    unsafe mask.withUnsafeBytes { bytes in
+      guard let base = unsafe bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return }
+      nonisolated(unsafe) let first = unsafe base
+      unsafe starts.withUnsafeMutableBufferPointer { counts in
+        nonisolated(unsafe) let counts = unsafe counts
+        Parallel.forEach(parts) { part in
+          let range = part * grain..<min(rows, (part + 1) * grain)
+          guard let place = unsafe counts.baseAddress else { return }
+          let clean = unsafe ctk_count_mask(
+            first + range.lowerBound * rowBytes, range.count, columns,
+            place + 1 + range.lowerBound)
+          if clean < range.count {
+            wrong.withLock { $0 = min($0 ?? .max, range.lowerBound + clean) }
+          }
+        }
       }
-      guard word & padding == 0 else {
-        throw Failure(.invalidData, "the mask's row \(row) keeps columns beyond \(columns)")
-      }
-      starts.append(total)
     }
+    if let row = wrong.withLock({ $0 }) {
+      throw Failure(.invalidData, "the mask's row \(row) keeps columns beyond \(columns)")
+    }
+    for row in 0..<rows { starts[row + 1] += starts[row] }
     return starts
   }
 

@@ -14,6 +14,8 @@ struct LargeDecode: ParsableCommand {
   @Option(help: "Tokens per run.") var count = 6
   @Option(help: "Counted runs.") var runs = 5
   @Option(help: "Threads.") var threads = 2
+  @Option(help: "none, half or twoOfFour (several times for several; default: all).")
+  var sparsity: [RandomCodes.Sparsity] = []
   @Option(help: "A folder for the bundles (about 4 GB each, one at a time).")
   var scratch: String = NSTemporaryDirectory()
 
@@ -22,7 +24,7 @@ struct LargeDecode: ParsableCommand {
     let roofline = Roofline.measure()
     print(roofline.line)
     var dense: Double?
-    for sparsity in RandomCodes.Sparsity.allCases {
+    for sparsity in sparsity.isEmpty ? RandomCodes.Sparsity.allCases : sparsity {
       let path = scratch + "/ctpack-benchmark-decode.ctpack"
       try SyntheticModel.write(to: path, layers: layers, bits: 4, sparsity: sparsity)
       defer { try? FileManager.default.removeItem(atPath: path) }
@@ -66,3 +68,5 @@ struct LargeDecode: ParsableCommand {
     return median(times)
   }
 }
+
+extension RandomCodes.Sparsity: ExpressibleByArgument {}

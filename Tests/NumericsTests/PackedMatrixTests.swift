@@ -1,4 +1,5 @@
 import Bytes
+import CKernels
 import Numerics
 import Testing
 
@@ -34,6 +35,28 @@ extension NumericsTests {
             pattern: pattern, &random)
           let decoded = Weight.packed(try plain.packed()).dense().values
           #expect(decoded == plain.values, "\(bits) bits, \(level), \(random.note)")
+        }
+      }
+    }
+
+    @Test func survivorsAreCountedRowByRow() {
+      for columns in [1, 63, 64, 65, 200, 1000] {
+        var random = RandomValues()
+        let words = (columns + 63) / 64
+        var mask = (0..<37 * words * 8).map { _ in UInt8(random.below(256)) }
+        for row in 0..<37 where columns % 64 != 0 {
+          for bit in columns..<64 * words {
+            mask[row * words * 8 + bit / 8] &= ~(1 << UInt8(bit % 8))
+          }
+        }
+        var (fast, plain) = ([Int64](repeating: 0, count: 37), [Int64](repeating: 0, count: 37))
+        #expect(unsafe ctk_count_mask(mask, 37, columns, &fast) == 37)
+        #expect(unsafe ctk_count_mask_ref(mask, 37, columns, &plain) == 37)
+        #expect(fast == plain, random.note)
+        if columns % 64 != 0 {
+          mask[20 * words * 8 - 1] |= 0x80
+          #expect(unsafe ctk_count_mask(mask, 37, columns, &fast) == 19)
+          #expect(unsafe ctk_count_mask_ref(mask, 37, columns, &plain) == 19)
         }
       }
     }

@@ -46,7 +46,7 @@ void ctk_multiply_few_half_ref(
     const struct ctk_weight *w, intptr_t first, intptr_t last, const float *x, intptr_t ldx,
     intptr_t rows, float *y, intptr_t ldy);
 
-/// One of the products of a parallel loop: all rows of `weight`, in pieces of ctk_few_piece_rows.
+/// One of the products of a parallel loop.
 struct ctk_few_job {
   const struct ctk_weight *weight;
   const struct ctk_few_inputs *rounded;  // for packed weights; null for half ones
@@ -54,9 +54,7 @@ struct ctk_few_job {
   intptr_t ldx, rows;                    // rows of inputs
   float *y;
   intptr_t ldy;
-  intptr_t first_piece;  // how many pieces the jobs before have
 };
-enum { ctk_few_piece_rows = 64 };
 
-/// Runs one piece, counted over all jobs, on the calling thread.
-void ctk_run_few(const struct ctk_few_job *jobs, intptr_t count, intptr_t piece);
+/// Runs rows first..<last of the weights, counted over all jobs, on the calling thread.
+void ctk_run_few(const struct ctk_few_job *jobs, intptr_t count, intptr_t first, intptr_t last);

@@ -38,3 +38,8 @@ void ctk_widen_f16(const uint8_t *in, float *out, intptr_t n);
 void ctk_widen_f16_ref(const uint8_t *in, float *out, intptr_t n);
 void ctk_widen_bf16(const uint8_t *in, float *out, intptr_t n);
 void ctk_widen_bf16_ref(const uint8_t *in, float *out, intptr_t n);
+
+/// counts[r] = how many bits of row r are set, for rows of `columns` bits padded to whole words of
+/// 64; the first row whose padding isn't zero, or `rows` where all are clean.
+intptr_t ctk_count_mask(const uint8_t *mask, intptr_t rows, intptr_t columns, int64_t *counts);
+intptr_t ctk_count_mask_ref(const uint8_t *mask, intptr_t rows, intptr_t columns, int64_t *counts);

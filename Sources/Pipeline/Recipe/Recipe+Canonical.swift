@@ -1,4 +1,5 @@
 import Bytes
+import Numerics
 
 extension Recipe {
   /// Every text that a build reads, by what it is used for.
@@ -53,6 +54,7 @@ extension CompressionRecipe {
       "act_order": .bool(actOrder), "static_groups": .bool(staticGroups),
       "true_sequential": .bool(trueSequential), "damping": .number(damping),
       "range": .string(range.rawValue), "embeddings": .string(embeddings.rawValue),
+      "arithmetic": .string(arithmetic.available.rawValue),
     ]
   }
 }
@@ -62,6 +64,7 @@ extension EvaluationRecipe {
     [
       "name": .string(name), "protocol": .string(protocolID),
       "seqlen": length.map { JSON($0) } ?? .null, "windows": windows.map { JSON($0) } ?? .null,
+      "arithmetic": .string(arithmetic.available.rawValue),
     ]
   }
 }

@@ -1,5 +1,6 @@
 import Bytes
 import Compression
+import Numerics
 import Prompts
 
 /// What a build is made of and what is done to it: a recipe file, read, checked and completed with
@@ -57,6 +58,8 @@ public struct CompressionRecipe: Sendable, Equatable {
   /// Share of the Hessian's mean diagonal that is added to it.
   public var damping: Double
   public var range: RangeSearch
+  /// Of the products that carry the calibration text through the blocks.
+  public var arithmetic: Arithmetic
   /// How embeddings and the output head are stored; gains and biases stay as they are.
   public var embeddings: DenseStorage
 }
@@ -76,6 +79,8 @@ public struct PromptRecipe: Sendable, Equatable {
   /// What the prompt's rows are at first: the embeddings of running text, or of random words.
   public var start: PromptSettings.Initialisation
   public var steps: Int
+  /// Of the products with the weights, forwards and backwards.
+  public var arithmetic: Arithmetic
   /// Sequences per step.
   public var batch: Int
   /// Tokens per sequence.
@@ -99,6 +104,8 @@ public struct EvaluationRecipe: Sendable, Equatable {
   public var length: Int?
   /// At most so many windows; all where nil.
   public var windows: Int?
+  /// Of the products with the weights.
+  public var arithmetic: Arithmetic
 }
 
 /// What the numbers must reach before anything is packaged.

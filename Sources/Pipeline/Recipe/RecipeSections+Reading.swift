@@ -1,4 +1,5 @@
 import Bytes
+import Numerics
 
 extension CalibrationRecipe {
   init(_ fields: RecipeFields, _ paths: RecipePaths, seed: Int) {
@@ -30,6 +31,7 @@ extension CompressionRecipe {
     damping = fields.number("damping", default: 0.01, in: 0...1)
     // Measured on SmolLM2 at 3 bits: perplexity 56.2 with the weighted search, 68.3 without any.
     range = fields.choice("range", default: method == .gptq ? .weighted : .full)
+    arithmetic = fields.choice("arithmetic", default: .float32)
     embeddings = fields.choice("embeddings", default: .f16)
     if method == .gptq, actOrder, !staticGroups, groupSize != nil {
       fields.note(
@@ -53,6 +55,7 @@ extension PromptRecipe {
     text = fields.existing("text", paths, default: calibration.text)
     start = fields.choice("init", default: .text)
     steps = fields.integer("steps", default: 200, in: 1...100_000_000)
+    arithmetic = fields.choice("arithmetic", default: .bfloat16)
     batch = fields.integer("batch", default: 4, in: 1...65_536)
     length = fields.integer("length", default: 256, in: 2...1_048_576)
     learningRate = fields.number("learning_rate", default: 0.003, in: 1e-12...1000)
@@ -86,6 +89,7 @@ extension EvaluationRecipe {
     protocolID = fields.string("protocol") ?? "ctp-1024"
     length = fields.optionalInteger("seqlen", in: 2...1_048_576)
     windows = fields.optionalInteger("windows", in: 1...1_000_000_000)
+    arithmetic = fields.choice("arithmetic", default: .float32)
     fields.finish()
   }
 }

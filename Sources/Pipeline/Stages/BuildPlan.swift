@@ -49,7 +49,8 @@ public struct BuildPlan: Sendable {
       CalibrateStage(recipe: recipe.calibration, textBytes: Self.size(recipe.calibration.text)),
       CompressStage(
         settings: settings, configuration: configuration,
-        tokens: recipe.calibration.windows * recipe.calibration.length, memory: recipe.memory),
+        tokens: recipe.calibration.windows * recipe.calibration.length, memory: recipe.memory,
+        arithmetic: recipe.compression.arithmetic),
     ]
     if let prompt = recipe.prompt {
       stages.append(

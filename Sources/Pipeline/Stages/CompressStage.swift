@@ -15,6 +15,7 @@ struct CompressStage: Stage {
   /// Calibration tokens.
   let tokens: Int
   let memory: Int
+  let arithmetic: Arithmetic
 
   static let name = "compress"
   static let model = "compressed"
@@ -23,7 +24,11 @@ struct CompressStage: Stage {
 
   var name: String { Self.name }
   var algorithmVersion: Int { 1 }
-  var parameters: JSON { settings.canonical }
+  var parameters: JSON {
+    var object = settings.canonical.object ?? [:]
+    object["arithmetic"] = .string(arithmetic.available.rawValue)
+    return .object(object)
+  }
   var inputs: [StageInput] {
     [
       .output(ImportStage.model, of: ImportStage.name),
@@ -75,7 +80,8 @@ private struct CompressRun {
     self.stage = stage
     self.context = context
     source = try ImportedModel(path: context.path(ImportStage.model))
-    model = try LanguageModel(bundle: source.bundle, residency: .streamed)
+    model = try LanguageModel(
+      bundle: source.bundle, residency: .streamed, arithmetic: stage.arithmetic)
     let path = try context.path(CalibrateStage.windows)
     windows = try TokenWindows(parsing: MappedFile(path: path).bytes, file: path).windows
     compressor = try BlockCompressor(

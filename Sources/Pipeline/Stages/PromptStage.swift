@@ -42,7 +42,8 @@ struct PromptStage: Stage {
 
   func run(_ context: StageContext) throws -> StageResult {
     let tokenizer = try Tokenizer(json: MappedFile(path: context.path(ImportStage.tokenizer)).bytes)
-    let model = try LanguageModel(bundle: Bundle(path: context.path(CompressStage.model)))
+    let model = try LanguageModel(
+      bundle: Bundle(path: context.path(CompressStage.model)), arithmetic: recipe.arithmetic)
     let training = tokenizer.encode(try Corpus.load(path: context.path("text")).text)
     let validation = tokenizer.encode(try Corpus.load(path: context.path("validation")).text)
     try context.checkStop()
@@ -133,7 +134,7 @@ extension PromptRecipe {
   var json: JSON {
     [
       "name": .string(name), "tokens": JSON(tokens), "init": .string(start.rawValue),
-      "steps": JSON(steps), "batch": JSON(batch), "length": JSON(length),
+      "arithmetic": .string(arithmetic.available.rawValue), "steps": JSON(steps), "batch": JSON(batch), "length": JSON(length),
       "learning_rate": .number(learningRate), "warmup": JSON(warmup),
       "schedule": .string(schedule.rawValue), "weight_decay": .number(weightDecay),
       "clip_norm": .number(clipNorm), "seed": JSON(seed),

@@ -28,6 +28,7 @@ struct VerifyStage: Stage {
           [
             "name": .string(evaluation.name), "protocol": .string(rule.id),
             "windows": evaluation.windows.map { JSON($0) } ?? .null,
+            "arithmetic": .string(evaluation.arithmetic.available.rawValue),
           ]
         }), "prompt": promptName.map { .string($0) } ?? .null,
     ])
@@ -70,7 +71,7 @@ private struct VerifyRun {
   let stage: VerifyStage
   let context: StageContext
   private let tokenizer: Tokenizer
-  private let models: [(name: String, model: LanguageModel, digest: SHA256Digest)]
+  private let models: [(name: String, bundle: Bundle)]
   private let prompt: (name: String, vectors: Tensor)?
   private let bos: Int32?
   private(set) var records: [EvidenceRecord] = []
@@ -85,13 +86,12 @@ private struct VerifyRun {
     tokenizer = try Tokenizer(json: MappedFile(path: context.path(ImportStage.tokenizer)).bytes)
     bos = tokenizer.forcedBOS
     let models = try ["full", "compressed"].map { (name: String) in
-      let bundle = try Bundle(path: context.path(name))
-      return (name: name, model: try LanguageModel(bundle: bundle), digest: bundle.weightsDigest)
+      (name: name, bundle: try Bundle(path: context.path(name)))
     }
     self.models = models
     prompt = try stage.promptName.map { (name: String) in
       let values = try MappedFile(path: context.path(PromptStage.prompt)).bytes.floats()
-      let width = models[0].model.configuration.hiddenSize
+      let width = try LanguageModel(bundle: models[0].bundle).configuration.hiddenSize
       return (name, Tensor([values.count / width, width], values))
     }
     guard let saved = context.partial.json("measured") else { return }
@@ -116,7 +116,8 @@ private struct VerifyRun {
     let prompts: [(name: String, vectors: Tensor)?] = prompt == nil ? [nil] : [nil, prompt]
     windowsInAll += windows * models.count * prompts.count
     let text = (name: evaluation.name, digest: Optional(try context.digest(textInput)))
-    for (name, model, digest) in models {
+    for (name, bundle) in models {
+      let model = try LanguageModel(bundle: bundle, arithmetic: evaluation.arithmetic)
       for prompt in prompts {
         let isDone = records.contains {
           $0.text == text.name && $0.model == name && $0.prompt == prompt?.name
@@ -144,7 +145,8 @@ private struct VerifyRun {
           throw Failure(
             .notMet, file: evaluation.text, at: label, "the perplexity is not a finite number")
         }
-        records.append(result.evidence(text: text, model: (name: name, digest: digest)))
+        records.append(result.evidence(text: text, model: (name: name, digest: bundle.weightsDigest),
+            arithmetic: model.arithmetic))
         context.say(
           "           \(label): ppl \(Figure.short(result.value))"
             + " ± \(Figure.short(result.standardError))"
