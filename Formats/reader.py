@@ -27,7 +27,7 @@ RECORDS = (4096, 8192)
 BODY = 12288
 TYPES = {
     1: "tensorDense", 2: "tensorCodes", 3: "tensorScales", 4: "tensorZeros", 5: "tensorMask",
-    6: "tensorIndex", 16: "prompt", 17: "adapter", 32: "tokenizer", 33: "modelConfiguration",
+    6: "tensorIndex", 16: "prompt", 17: "adapter", 18: "promptKeyValues", 32: "tokenizer", 33: "modelConfiguration",
     34: "recipe", 35: "provenance", 36: "evidence", 37: "events", 38: "signature", 39: "licence",
 }
 LAYOUTS = {
@@ -433,6 +433,14 @@ class Bundle:
             need(isinstance(tokens, int) and isinstance(width, int) and tokens >= 1 and width >= 1
                  and len(raw) == tokens * width * 4 and layout == "f32", f"{section.label}: its size")
             need(all(map(math.isfinite, decode_floats(raw, 1))), f"{section.label}: a value isn't finite")
+        if section.type == 18:
+            sizes = [section.attributes.get(key) for key in ("layers", "tokens", "width")]
+            need(all(isinstance(n, int) and n >= 1 for n in sizes) and layout == "f16"
+                 and len(raw) == 4 * math.prod(sizes), f"{section.label}: its size")
+            need(all(map(math.isfinite, decode_floats(raw, 2))), f"{section.label}: a value isn't finite")
+            owners = [s for s in self.sections if s.type == 16 and s.name == section.name]
+            need(any(s.sha256.hex() == section.attributes.get("prompt") for s in owners),
+                 f"{section.label}: the prompt that it belongs to isn't there")
 
 
 # ---------------------------------------------------------------- packing

@@ -58,7 +58,7 @@ struct GenerateCommand: ParsableCommand {
     let stream = TokenStream(tokenizer: tokenizer, isSilent: json || promptText.count > 1)
     let results = try model.generate(
       promptText.map { tokenizer.encode($0, addSpecialTokens: true) },
-      prompt: try file.start(with: prompt, of: model), settings: settings
+      prompt: try file.start(with: prompt, of: model, exact: cache == .float32), settings: settings
     ) { _, token throws(Failure) in
       if StopSignal.isRequested { throw Failure(.interrupted, "stopped") }
       try stream.show(token)

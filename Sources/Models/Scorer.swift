@@ -58,9 +58,10 @@ public final class Scorer {
   private func score(_ batch: [[Int32]], length: Int) throws(Failure) -> [[Float]] {
     guard length > 1 else { return batch.map { _ in [] } }
     let hidden = try hidden(batch, length: length)
+    // Always in float32: logits rounded to bfloat16 add 0.1 % to a perplexity (SmolLM2, WikiText-2),
+    // all blocks together a third of that.
     let losses = CrossEntropy.loss(
-      hidden: hidden, head: model.head, targets: Self.targets(batch),
-      arithmetic: model.arithmetic)
+      hidden: hidden, head: model.head, targets: Self.targets(batch))
     return batch.indices.map { Array(losses[$0 * length..<($0 + 1) * length - 1]) }
   }
 

@@ -52,6 +52,13 @@ extension Bundle {
       guard section.flags.write & SectionFlags.boundToWeights != 0 else {
         return problem("its bound-to-weights flag is missing")
       }
+    case .promptKeyValues:
+      let stored = try StoredKeyValues(section: section, bytes: bytes)
+      guard bytes.halves().allSatisfy(\.isFinite) else { return problem("a value isn't finite") }
+      guard self.section(.prompt, named: stored.name)?.sha256 == stored.prompt else {
+        return problem("the prompt that it belongs to isn't there")
+      }
+      guard stored.weights == weightsDigest else { return problem("it is of other weights") }
     case .tensorScales:
       guard bytes.halves().allSatisfy(\.isFinite) else { return problem("a scale isn't finite") }
     case .tensorDense:
@@ -132,6 +139,7 @@ extension SectionType {
     case .tensorMask: layout == .bitmask
     case .tensorIndex: layout == .nm
     case .prompt: layout == .f32
+    case .promptKeyValues: layout == .f16
     case .modelConfiguration, .provenance, .evidence, .events: layout == .json
     case .tokenizer: [.json, .raw, .text].contains(layout)
     case .recipe, .licence: layout == .text

@@ -10,6 +10,7 @@ public enum SectionType: UInt16, Sendable, CaseIterable {
   // 16–31: what is added to the weights.
   case prompt = 16
   case adapter = 17
+  case promptKeyValues = 18
   // 32–: documents.
   case tokenizer = 32
   case modelConfiguration = 33

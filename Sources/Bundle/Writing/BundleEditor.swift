@@ -87,11 +87,26 @@ public enum BundleEditor {
       }
       encoded.append(try EncodedSection(section))
     }
+    dropOrphans(&kept, encoded, &free)
     try checkBound(opened.table.sections, kept, encoded, path)
     encoded.sort { Section.precedes($0.section, $1.section) }
     return try commit(
       &file, opened, Change(generation: generation, kept: kept, added: encoded, free: free), size,
       path)
+  }
+
+  /// Keys and values go with the prompt that they were computed from.
+  private static func dropOrphans(
+    _ kept: inout [Section], _ added: [EncodedSection], _ free: inout [Extent]
+  ) {
+    let prompts = (kept + added.map(\.section)).filter { $0.type == .prompt }
+    func isOrphan(_ section: Section) -> Bool {
+      let of = JSON.object(section.attributes)["prompt"]?.string
+      return section.type == .promptKeyValues
+        && !prompts.contains { $0.name == section.name && $0.sha256.hex == of }
+    }
+    for section in kept where isOrphan(section) { release(section, &free) }
+    kept.removeAll(where: isOrphan)
   }
 
   private static func release(_ section: Section, _ free: inout [Extent]) {

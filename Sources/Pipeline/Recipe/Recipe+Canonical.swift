@@ -29,7 +29,11 @@ extension Recipe {
     var object: JSONObject = [
       "name": .string(name), "model": .string(modelName),
       "calibration": calibration.json, "compression": compression.json,
-      "prompt": prompt.map(\.json) ?? .null,
+      "prompt": prompt.map { recipe in
+        var object = recipe.json.object ?? [:]
+        object["key_values"] = .bool(recipe.keyValues)
+        return .object(object)
+      } ?? .null,
       "evaluation": .array(evaluations.map(\.json)), "gate": gate.json,
     ]
     if !sources.isEmpty { object["files"] = .object(sources) }

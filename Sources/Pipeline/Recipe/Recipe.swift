@@ -92,6 +92,9 @@ public struct PromptRecipe: Sendable, Equatable {
   /// The gradient's norm is cut to this.
   public var clipNorm: Double
   public var seed: Int
+  /// Whether the artifact holds the prompt's keys and values in every block, so that using the
+  /// prompt costs no time before the first token.
+  public var keyValues: Bool
   public var validation: Validation
 }
 

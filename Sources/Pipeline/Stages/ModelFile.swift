@@ -44,11 +44,18 @@ public enum ModelFile: Sendable {
     }
   }
 
-  /// How a text begins after `prompt`.
+  /// How a text begins after `prompt`: with its stored keys and values where there are some and
+  /// `exact` doesn't forbid what was rounded to float16.
   public func start(
-    with prompt: (name: String, vectors: Tensor)?, of model: LanguageModel
+    with prompt: (name: String, vectors: Tensor)?, of model: LanguageModel, exact: Bool
   ) throws(Failure) -> PromptStart {
-    prompt.map { .vectors($0.vectors) } ?? .none
+    guard let prompt else { return .none }
+    if !exact, case .bundle(let bundle) = self, let stored = try bundle.keyValues(of: prompt.name) {
+      return try .keyValues(
+        PromptKeyValues(
+          stored: stored.values, tokens: stored.tokens, for: model.configuration))
+    }
+    return .vectors(prompt.vectors)
   }
 
   public func tokenizer() throws(Failure) -> Tokenizer {

@@ -1,5 +1,6 @@
 import Bundle
 import Bytes
+import Models
 import Numerics
 
 /// Everything that was made → one bundle: weights, tokenizer, prompt, evidence, events, provenance
@@ -12,7 +13,7 @@ struct PackageStage: Stage {
   static let bundle = "bundle"
 
   var name: String { Self.name }
-  var algorithmVersion: Int { 1 }
+  var algorithmVersion: Int { 2 }
   var parameters: JSON {
     ["recipe": recipe.canonical(files: [:]), "program": .string(ProgramVersion.current)]
   }
@@ -53,7 +54,9 @@ struct PackageStage: Stage {
     var writer = BundleWriter(path: target)
     for section in compressed.sections { try writer.add(copying: section, from: compressed) }
     if let prompt = recipe.prompt {
-      writer.addPrompt(try self.prompt(prompt, evidence, full, compressed, context))
+      let learned = try self.prompt(prompt, evidence, full, compressed, context)
+      writer.addPrompt(learned)
+      if prompt.keyValues { writer.add(.keyValues(try learned.keyValues(in: compressed))) }
     }
     let files = try self.files(context)
     let text = ByteSlice(Array((recipe.canonical(files: files).prettyText + "\n").utf8))
@@ -139,5 +142,17 @@ struct PackageStage: Stage {
         Provenance.Stage(name: $0, key: try context.record(of: $0).key.digest)
       },
       other: ["source_files": .array(source)])
+  }
+}
+
+extension Prompt {
+  /// The keys and values that this prompt has in the model of `bundle`.
+  func keyValues(in bundle: Bundle) throws(Failure) -> StoredKeyValues {
+    let model = try LanguageModel(bundle: bundle)
+    let known = try PromptKeyValues(of: Tensor([tokens, width], embeddings), in: model)
+    return StoredKeyValues(
+      of: self, layers: model.configuration.layers,
+      width: model.configuration.kvHeads * model.configuration.headDim,
+      weights: bundle.weightsDigest, values: known.values)
   }
 }
