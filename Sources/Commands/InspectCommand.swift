@@ -58,7 +58,9 @@ struct InspectionJSON {
       object["bits_per_weight"] = .number(bundle.bitsPerWeight)
       object["configuration"] = try? bundle.configuration
       object["tensors"] = .array(bundle.tensors.map(\.inspection))
-      object["prompts"] = (try? bundle.prompts).map { .array($0.map(\.inspection)) }
+      object["prompts"] = (try? bundle.prompts).map { prompts in
+        .array(prompts.map { $0.inspection(in: bundle) })
+      }
       object["provenance"] = (try? bundle.provenance)?.map(\.json) ?? .null
       object["evidence"] = (try? bundle.evidence).map { .array($0.map(\.json)) }
       object["events"] = (try? bundle.events).map { .array($0.map(\.json)) }
@@ -98,5 +100,15 @@ extension Prompt {
       "validated_on": .array(validatedOn.map(\.json)), "unvalidated": .bool(unvalidated),
       "training": training,
     ]
+  }
+}
+
+extension Prompt {
+  /// As `inspection`, with the bytes of its stored keys and values.
+  fileprivate func inspection(in bundle: Bundle) -> JSON {
+    var object = inspection.object ?? [:]
+    let stored = try? bundle.keyValues(of: name)
+    object["key_values_bytes"] = stored.map { JSON($0.values.count) } ?? .null
+    return .object(object)
   }
 }

@@ -86,7 +86,7 @@ struct InspectionPage {
     guard !prompts.isEmpty else { return }
     head("Prompts")
     let weights = bundle.weightsDigest
-    let rows = prompts.map { prompt in
+    let rows = try prompts.map { prompt in
       let trust =
         prompt.binding.weights == weights
         ? "learned on these weights"
@@ -94,6 +94,8 @@ struct InspectionPage {
           ? "NEVER MEASURED on these weights" : "learned on other weights, measured on these"
       return [
         prompt.name, "\(prompt.tokens) tokens × \(prompt.width)", prompt.objective, trust,
+        try bundle.keyValues(of: prompt.name).map { "keys and values \(Figure.bytes($0.values.count))" }
+          ?? "",
       ]
     }
     lines.append(Output.table(rows))

@@ -14,10 +14,11 @@ public enum BLAS {
   public static func prepare() { _ = kernelClass }
 
   /// Library, its kernels, and the level of this module's own kernels, for example
-  /// "openblas-0.3.21/Cooperlake+avx512". Results are the same to the bit wherever this is the same.
+  /// "openblas-0.3.21/Cooperlake+avx512+bf16" (bf16: bfloat16 products exist). Results are the same to the bit wherever this is the same.
   public static let kernelClass: String = {
     let library = prepareLibrary()
-    return "\(library)+\(KernelLevel.current)"
+    let products = Arithmetic.bfloat16.isAvailable ? "+bf16" : ""
+    return "\(library)+\(KernelLevel.current)\(products)"
   }()
 
   /// One line for people: the kernel class, and who chose it.
