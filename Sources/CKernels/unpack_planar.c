@@ -161,7 +161,6 @@ void ctk_unpack_planar_ref(
     uint8_t *scratch) {
   (void)scratch;
   const intptr_t groups = (w->columns + w->group_size - 1) / w->group_size;
-  const intptr_t blocks = (w->columns + 63) / 64;
   for (intptr_t row = first; row < last; row++) {
     int64_t survivor = ctk_row_start(w, row);
     for (intptr_t c = 0; c < w->columns; c++) {

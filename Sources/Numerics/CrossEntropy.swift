@@ -7,7 +7,7 @@ public enum CrossEntropy {
   /// Vocabulary rows per tile of logits, and how many rows of `hidden` go together: a tile of logits
   /// stays in the second level of the caches, and in bfloat16, where products are fast, so do the
   /// rows' sums.
-  static func tile(_ arithmetic: Arithmetic) -> (columns: Int, rows: Int) {
+  private static func tile(_ arithmetic: Arithmetic) -> (columns: Int, rows: Int) {
     arithmetic == .bfloat16 ? (256, 300) : (192, 1024)
   }
   /// The vocabulary is cut into this many parts that proceed independently; their results are
@@ -46,16 +46,12 @@ public enum CrossEntropy {
     for start in stride(from: 0, to: scored.count, by: step) {
       let rows = Array(scored[start..<min(scored.count, start + step)])
       let x = gathered(hidden, rows)
-      let packed = arithmetic == .bfloat16 ? PackedRows(x) : nil
+      let tiles = VocabularyTiles(x, head, arithmetic)
+      let tile = tile(arithmetic).columns
       let sums = (0..<parts).map { _ in Partial(rows: rows.count, d: gradient == nil ? 0 : d) }
       Parallel.forEach(parts) { part in
-        let from = head.rows * part / parts
-        let vocabulary = from..<head.rows * (part + 1) / parts
-        if let packed {
-          accumulateBFloat16(packed, head, vocabulary, sums[part])
-        } else {
-          accumulate(x, head, vocabulary, sums[part])
-        }
+        let vocabulary = head.rows * part / parts..<head.rows * (part + 1) / parts
+        accumulate(tiles, vocabulary, tile: tile, sums[part])
       }
       let target = Tensor(uninitialized: [rows.count, d])
       head.gather(rows.map { targets[$0] }, into: target)
@@ -72,7 +68,7 @@ public enum CrossEntropy {
 
   /// The running softmax of one part of the vocabulary, per row: the highest logit so far, Σ exp
   /// against it, and (for gradients) Σ exp·w.
-  final class Partial: Sendable {
+  private final class Partial: Sendable {
     let highest: Tensor
     let sum: Tensor
     let weighted: Tensor
@@ -95,32 +91,23 @@ public enum CrossEntropy {
   }
 
   private static func accumulate(
-    _ x: Tensor, _ head: Weight, _ vocabulary: Range<Int>, _ sums: Partial
+    _ tiles: VocabularyTiles, _ vocabulary: Range<Int>, tile: Int, _ sums: Partial
   ) {
-    let d = head.columns
-    let m = x.rows
+    let (m, d) = (tiles.hidden.rows, tiles.head.columns)
     let withGradient = sums.weighted.count > 0
-    let tile = tile(.float32).columns
     let logits = Tensor(uninitialized: [m, tile])
     let correction = Tensor(uninitialized: [m])
-    let scratch = Tensor(uninitialized: [head.isDense ? 0 : tile, d])
+    let scratch = tiles.scratch(tile)
     for start in stride(from: vocabulary.lowerBound, to: vocabulary.upperBound, by: tile) {
       let range = start..<min(vocabulary.upperBound, start + tile)
-      let weights = unsafe head.floats(range, scratch: scratch.pointer)
-      unsafe Gemm(
-        m: m, n: range.count, k: d, a: x.pointer, lda: d, b: weights, ldb: d, transposeB: true,
-        c: logits.pointer, ldc: tile
-      ).run()
+      tiles.logits(range, into: logits, stride: tile, scratch)
       var view = unsafe ctk_scores(
         scores: logits.pointer, stride: tile, rows: m, n: range.count, edge: range.count, scale: 1)
       unsafe ctk_online_softmax(
         &view, sums.highest.pointer, sums.sum.pointer, correction.pointer, withGradient ? 1 : 0)
       guard withGradient else { continue }
       unsafe ctk_scale_rows(sums.weighted.pointer, d, m, d, correction.pointer)
-      unsafe Gemm(
-        m: m, n: d, k: range.count, a: logits.pointer, lda: tile, b: weights, ldb: d,
-        c: sums.weighted.pointer, ldc: d, beta: 1
-      ).run()
+      tiles.addBack(logits, stride: tile, range, to: sums.weighted, scratch)
     }
   }
 

@@ -26,7 +26,7 @@ public struct ProductInput: Sendable {
 
   convenience init(_ x: Tensor) {
     self.init(rows: x.rows, columns: x.columns)
-    Parallel.ranges((rows + Self.blockRows - 1) / Self.blockRows, grain: 8) { blocks in
+    Parallel.ranges(blocks.count, grain: 8) { blocks in
       unsafe pack(blocks, from: x.pointer, lda: columns)
     }
   }
@@ -39,6 +39,9 @@ public struct ProductInput: Sendable {
     storage = FloatStorage(
       count: blocks * Self.blockRows * ctk_bf16_pairs(columns), zeroed: false)
   }
+
+  /// All blocks of rows.
+  var blocks: Range<Int> { 0..<(rows + Self.blockRows - 1) / Self.blockRows }
 
   /// Packs the rows of some blocks of `a`, whose rows are `lda` apart.
   func pack(_ blocks: Range<Int>, from a: UnsafePointer<Float>, lda: Int) {

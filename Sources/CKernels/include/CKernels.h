@@ -4,6 +4,7 @@
 // in here checks bounds.
 #include "cached_attention.h"
 #include "dispatch.h"
+#include "divergence.h"
 #include "dot_rows.h"
 #include "elementwise.h"
 #include "few_rows.h"

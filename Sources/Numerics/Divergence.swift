@@ -1,0 +1,110 @@
+import CKernels
+import Glibc
+
+/// KL(teacher ‖ student) between two models' distributions over the vocabulary, and its gradient to
+/// the student's hidden rows. Both models' logits pass by in tiles, twice: once for the softmax
+/// normalisers, once for the divergence; they are never stored whole.
+public enum Divergence {
+  private static let tile = 256
+  private static let rowsAtOnce = 300
+  /// As in `CrossEntropy`: fixed, so that the number of threads doesn't show.
+  private static let parts = 8
+
+  /// Nats per row of `student` [m, d] through `head` [V, d], against `teacher` [m, e] through
+  /// `teacherHead` [V, e]. Where `dHidden` [m, d] is given it receives scale·∂(Σ KL)/∂student.
+  public static func run(
+    student: Tensor, head: Weight, teacher: Tensor, teacherHead: Weight, scale: Float = 1,
+    into dHidden: Tensor? = nil, arithmetic: Arithmetic = .float32
+  ) -> [Float] {
+    precondition(
+      student.rows == teacher.rows && head.rows == teacherHead.rows, "one vocabulary, one text")
+    if let dHidden {
+      precondition(
+        dHidden.rows == student.rows && dHidden.columns == student.columns && !dHidden.isReadOnly)
+    }
+    var result: [Float] = []
+    for start in stride(from: 0, to: student.rows, by: rowsAtOnce) {
+      let rows = start..<min(student.rows, start + rowsAtOnce)
+      result += run(
+        VocabularyTiles(student.rows(rows), head, arithmetic),
+        VocabularyTiles(teacher.rows(rows), teacherHead, arithmetic), scale,
+        dHidden.map { $0.rows(rows) })
+    }
+    return result
+  }
+
+  private static func run(
+    _ student: VocabularyTiles, _ teacher: VocabularyTiles, _ scale: Float, _ dHidden: Tensor?
+  ) -> [Float] {
+    let studentSums = logSums(student)
+    let teacherSums = logSums(teacher)
+    let (m, d) = (student.hidden.rows, student.head.columns)
+    let divergences = (0..<parts).map { _ in Tensor([m]) }
+    let gradients = (0..<parts).map { _ in Tensor([dHidden == nil ? 0 : m, d]) }
+    Parallel.forEach(parts) { part in
+      let (own, other) = (student.scratch(tile), teacher.scratch(tile))
+      let ours = Tensor(uninitialized: [m, tile])
+      let theirs = Tensor(uninitialized: [m, tile])
+      forEachTile(of: student.head.rows, part) { range in
+        student.logits(range, into: ours, stride: tile, own)
+        teacher.logits(range, into: theirs, stride: tile, other)
+        var view = unsafe tileView(ours, theirs, m, range, studentSums, teacherSums)
+        unsafe ctk_divergence(&view, divergences[part].pointer)
+        if dHidden != nil {
+          student.addBack(ours, stride: tile, range, to: gradients[part], own)
+        }
+      }
+    }
+    if let dHidden {
+      dHidden.fill(0)
+      for gradient in gradients { Vector.add(gradient, scaledBy: scale, into: dHidden) }
+    }
+    return (0..<m).map { row in divergences.reduce(Float(0)) { $0 + $1[row] } }
+  }
+
+  private static func tileView(
+    _ ours: Tensor, _ theirs: Tensor, _ rows: Int, _ range: Range<Int>, _ studentSums: Tensor,
+    _ teacherSums: Tensor
+  ) -> ctk_divergence {
+    unsafe ctk_divergence(
+      student: ours.pointer, teacher: theirs.pointer, stride: tile, rows: rows, n: range.count,
+      student_log_sum: studentSums.pointer, teacher_log_sum: teacherSums.pointer)
+  }
+
+  /// log Σ exp over the vocabulary, per row [m].
+  private static func logSums(_ tiles: VocabularyTiles) -> Tensor {
+    let m = tiles.hidden.rows
+    let highest = (0..<parts).map { _ in Tensor([m]) }
+    let sums = (0..<parts).map { _ in Tensor([m]) }
+    Parallel.forEach(parts) { part in
+      highest[part].fill(-.infinity)
+      let scratch = tiles.scratch(tile)
+      let logits = Tensor(uninitialized: [m, tile])
+      let correction = Tensor(uninitialized: [m])
+      forEachTile(of: tiles.head.rows, part) { range in
+        tiles.logits(range, into: logits, stride: tile, scratch)
+        var view = unsafe ctk_scores(
+          scores: logits.pointer, stride: tile, rows: m, n: range.count, edge: range.count,
+          scale: 1)
+        unsafe ctk_online_softmax(
+          &view, highest[part].pointer, sums[part].pointer, correction.pointer, 0)
+      }
+    }
+    return Tensor(
+      [m],
+      (0..<m).map { row in
+        let top = highest.reduce(-Float.infinity) { max($0, $1[row]) }
+        let total = (0..<parts).reduce(Float(0)) {
+          $0 + sums[$1][row] * exp(highest[$1][row] - top)
+        }
+        return top + log(total)
+      })
+  }
+
+  private static func forEachTile(of vocabulary: Int, _ part: Int, _ body: (Range<Int>) -> Void) {
+    let end = vocabulary * (part + 1) / parts
+    for start in stride(from: vocabulary * part / parts, to: end, by: tile) {
+      body(start..<min(end, start + tile))
+    }
+  }
+}

@@ -1,0 +1,76 @@
+import CKernels
+
+/// Rows of hidden states on their way through an output head, a tile of the vocabulary at a time,
+/// in either arithmetic: logits forward, and their gradients back.
+struct VocabularyTiles: Sendable {
+  let hidden: Tensor
+  let head: Weight
+  /// nil in float32.
+  private let packed: PackedRows?
+
+  init(_ hidden: Tensor, _ head: Weight, _ arithmetic: Arithmetic) {
+    precondition(hidden.columns == head.columns)
+    self.hidden = hidden
+    self.head = head
+    packed = arithmetic.available == .bfloat16 ? PackedRows(hidden) : nil
+  }
+
+  /// Space that one thread needs for decoded weights: [tile, d], nothing where they aren't decoded.
+  func scratch(_ tile: Int) -> Tensor {
+    Tensor(uninitialized: [head.isDense || packed != nil ? 0 : tile, head.columns])
+  }
+
+  /// logits[i, j] of the tokens `range` into rows `stride` apart, on the calling thread.
+  func logits(_ range: Range<Int>, into logits: Tensor, stride: Int, _ scratch: Tensor) {
+    let (m, d) = (hidden.rows, head.columns)
+    guard let packed else {
+      let weights = unsafe head.floats(range, scratch: scratch.pointer)
+      return unsafe Gemm(
+        m: m, n: range.count, k: d, a: hidden.pointer, lda: d, b: weights, ldb: d,
+        transposeB: true, c: logits.pointer, ldc: stride
+      ).run()
+    }
+    unsafe head.withStored { weight in
+      for n in Self.pieces(of: range) {
+        unsafe Weight.multiply(
+          weight, packed, packed.blocks, n, transposed: false, k: 0..<d,
+          into: logits.pointer + (n.lowerBound - range.lowerBound), ldc: stride, beta: 0)
+      }
+    }
+  }
+
+  /// sums [m, d] += slopes·W of the tokens `range`, on the calling thread, right after their
+  /// `logits` with the same `scratch`, where the decoded weights still are.
+  func addBack(
+    _ slopes: Tensor, stride: Int, _ range: Range<Int>, to sums: Tensor, _ scratch: Tensor
+  ) {
+    let (m, d) = (hidden.rows, head.columns)
+    guard packed != nil else {
+      let weights =
+        head.isDense
+        ? unsafe head.floats(range, scratch: scratch.pointer)
+        : unsafe UnsafePointer(scratch.pointer)
+      return unsafe Gemm(
+        m: m, n: d, k: range.count, a: slopes.pointer, lda: stride, b: weights, ldb: d,
+        c: sums.pointer, ldc: d, beta: 1
+      ).run()
+    }
+    let rounded = PackedRows(rows: m, columns: range.count)
+    unsafe rounded.pack(rounded.blocks, from: slopes.pointer, lda: stride)
+    unsafe head.withStored { weight in
+      for n in Self.pieces(of: 0..<d) {
+        unsafe Weight.multiply(
+          weight, rounded, rounded.blocks, n, transposed: true, k: range,
+          into: sums.pointer + n.lowerBound, ldc: d, beta: 1)
+      }
+    }
+  }
+
+  /// At most as wide as one call of the kernel computes.
+  private static func pieces(of range: Range<Int>) -> [Range<Int>] {
+    let step = Int(ctk_bf16_columns)
+    return stride(from: range.lowerBound, to: range.upperBound, by: step).map {
+      $0..<min(range.upperBound, $0 + step)
+    }
+  }
+}
