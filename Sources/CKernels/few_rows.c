@@ -40,7 +40,7 @@ intptr_t ctk_few_scratch(const struct ctk_packed *w) {
   // row's combined scales, and the zero of each of its runs.
   const intptr_t runs = runs_of(w->columns);
   return 2 * (64 * (runs + 3) + 8 * (runs + 8)) +
-         (4 + 4 + 1 + 4 * ctk_few_rows) * batch_size(w) + runs + 64;
+         (4 + 4 + 1 + 4 * ctk_few_rows) * batch_size(w) + 4 * (runs + 32);
 }
 
 // ---- Inputs ----
@@ -244,9 +244,9 @@ CTK_BF16 static inline void combine_scales(
   }
 }
 
-/// Space for a sparse row's masks, survivors' codes and, per run, zeros.
+/// Space for a sparse row's masks and survivors' codes.
 struct sparse_row {
-  uint8_t *codes, *zeros;
+  uint8_t *codes;
   uint64_t *words;
 };
 
@@ -266,32 +266,49 @@ CTK_BF16 static inline void masks_of_pairs(const uint8_t *places, intptr_t runs,
   }
 }
 
+/// A sparse row as its loop takes it.
+struct ready_row {
+  const uint8_t *codes;
+  const uint64_t *words;
+};
+
 /// What a row's loop needs, one row ahead of it: bytes that were just written are slow to read at
 /// another alignment.
-CTK_BF16 static const uint8_t *read_sparse_row(
+CTK_BF16 static struct ready_row read_sparse_row(
     const struct ctk_packed *w, intptr_t row, struct sparse_row space) {
   const intptr_t runs = runs_of(w->columns);
-  const uint8_t *marks = w->mask ? w->mask : w->positions;
-  // Two runs of masks or places are about 16 bytes.
+  const uint8_t *marks = (w->mask ? w->mask : w->positions) + row * runs * 8;
+  // A run's mask or places take 8 bytes, or about that many.
   for (intptr_t line = 0; line < runs * 8; line += 64)
-    _mm_prefetch((const char *)marks + row * runs * 8 + line + ctk_codes_ahead, _MM_HINT_T0);
-  if (w->mask)
-    memcpy(space.words, w->mask + row * runs * 8, (size_t)runs * 8);
+    _mm_prefetch((const char *)marks + line + ctk_codes_ahead, _MM_HINT_T0);
+  struct ready_row ready = {0, space.words};
+  if (w->mask && (uintptr_t)marks % 8 == 0)
+    ready.words = (const uint64_t *)(const void *)marks;
+  else if (w->mask)
+    memcpy(space.words, marks, (size_t)runs * 8);
   else if (w->kept == 2 && w->of == 4 && w->columns % 64 == 0)
-    masks_of_pairs(w->positions + row * runs * 8, runs, space.words);
+    masks_of_pairs(marks, runs, space.words);
   else
     for (intptr_t b = 0; b < runs; b++) space.words[b] = ctk_positions_word(w, row, b);
-  return ctk_survivors(w, row, 0, runs, space.codes);
+  ready.codes = ctk_survivors(w, row, 0, runs, space.codes);
+  return ready;
 }
 
-/// The zero of each run, where groups are wider.
-static inline const uint8_t *zeros_of_runs(
-    const struct ctk_packed *w, const uint8_t *zeros, uint8_t *space) {
+/// The zero of each run, four times over: so it is spread over a vector by the load alone.
+CTK_BF16 static inline void zeros_of_runs(
+    const struct ctk_packed *w, const uint8_t *zeros, uint32_t *out) {
   const intptr_t per_group = w->group_size / 64, runs = runs_of(w->columns);
-  if (per_group <= 1) return zeros;
-  for (intptr_t b = 0, g = 0; b < runs; g++)
-    for (intptr_t i = 0; i < per_group && b < runs; i++) space[b++] = zeros[g];
-  return space;
+  if (per_group == 1) {
+    const __m512i four = _mm512_set4_epi32(0x0c0c0c0c, 0x08080808, 0x04040404, 0);
+    for (intptr_t b = 0; b < runs; b += 16) {
+      const __m512i wide =
+          _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)(zeros + b)));
+      _mm512_storeu_si512(out + b, _mm512_shuffle_epi8(wide, four));
+    }
+  } else {
+    for (intptr_t b = 0, g = 0; b < runs; g++)
+      for (intptr_t i = 0; i < per_group && b < runs; i++) out[b++] = 0x01010101u * zeros[g];
+  }
 }
 
 CTK_BF16 static void multiply_few(
@@ -303,12 +320,13 @@ CTK_BF16 static void multiply_few(
   const ctk_few_loop loop = ctk_few_loop_for(w);
   float *combined = (float *)(void *)scratch, *scales = combined + ctk_few_rows * size;
   uint64_t *words = (uint64_t *)(void *)(scales + 2 * size);
-  uint8_t *codes = (uint8_t *)(words + 2 * (runs + 8)), *zeros = codes + 2 * 64 * (runs + 3);
-  const struct batch_scales all = {scales, scales + size, zeros + runs + 64};
+  uint32_t *zeros = (uint32_t *)(void *)(words + 2 * (runs + 8));
+  uint8_t *codes = (uint8_t *)(zeros + runs + 32);
+  const struct batch_scales all = {scales, scales + size, codes + 2 * 64 * (runs + 3)};
   const struct sparse_row space[2] = {
-      {codes, zeros, words}, {codes + 64 * (runs + 3), zeros, words + runs + 8}};
+      {codes, words}, {codes + 64 * (runs + 3), words + runs + 8}};
   struct ctk_few_row r = {
-      .values = x->values, .group_sums = x->group_sums, .groups = groups,
+      .run_zeros = zeros, .values = x->values, .group_sums = x->group_sums, .groups = groups,
       .runs = runs, .value_stride = 128 * runs,
       .scale_stride = size, .per_run = fine ? 64 / w->group_size : 1};
   if (fine) {
@@ -318,7 +336,8 @@ CTK_BF16 static void multiply_few(
     r.lanes = _mm512_srlv_epi32(_mm512_slli_epi32(lane, 2), shift);
     r.bytes = _mm512_mullo_epi32(r.lanes, _mm512_set1_epi32(0x01010101));
   }
-  const uint8_t *next = sparse && first < last ? read_sparse_row(w, first, space[0]) : 0;
+  struct ready_row next = {0};
+  if (sparse && first < last) next = read_sparse_row(w, first, space[0]);
   for (intptr_t top = first; top < last; top += batch) {
     const intptr_t rows = last - top < batch ? last - top : batch;
     read_scales(w, top * groups, rows * groups, all);
@@ -335,9 +354,10 @@ CTK_BF16 static void multiply_few(
       continue;
     }
     for (intptr_t row = top; row < top + rows; row++) {
-      r.codes = next;
-      r.words = space[(row - first) % 2].words;
-      r.zeros = zeros_of_runs(w, all.zero + (row - top) * groups, zeros);
+      r.codes = next.codes;
+      r.words = next.words;
+      r.group_zeros = all.zero + (row - top) * groups;
+      if (!fine) zeros_of_runs(w, r.group_zeros, zeros);
       if (row + 1 < last) next = read_sparse_row(w, row + 1, space[(row + 1 - first) % 2]);
       loop(&r, 1, x->rows, y + row, ldy);
       r.scales += row_scales(w);

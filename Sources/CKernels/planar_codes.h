@@ -122,6 +122,25 @@ CTK_BF16 static inline uint64_t ctk_mask_word_fast(
   return (uint64_t)_mm_cvtsi128_si64(_mm_or_si128(first, _mm_slli_epi16(second, 4)));
 }
 
+/// Whole blocks of codes, one byte each; `bits` is a constant.
+CTK_BF16 static inline __attribute__((always_inline)) void ctk_decode_blocks_of(
+    const uint8_t *codes, intptr_t blocks, const int bits, uint8_t *out) {
+  for (intptr_t b = 0; b < blocks; b++, codes += 8 * bits, out += 64) {
+    _mm_prefetch((const char *)codes + ctk_codes_ahead, _MM_HINT_T0);
+    _mm512_storeu_si512(out, ctk_codes64(codes, bits));
+  }
+}
+
+CTK_BF16 static inline void ctk_decode_blocks(
+    const uint8_t *codes, intptr_t blocks, int bits, uint8_t *out) {
+  switch (bits) {
+    case 2: ctk_decode_blocks_of(codes, blocks, 2, out); break;
+    case 3: ctk_decode_blocks_of(codes, blocks, 3, out); break;
+    case 4: ctk_decode_blocks_of(codes, blocks, 4, out); break;
+    default: ctk_decode_blocks_of(codes, blocks, 8, out); break;
+  }
+}
+
 /// The codes of a sparse row's survivors from block `first` on up to block `last`, in `scratch`;
 /// returns where the first one is. At least 64 bytes can be read from each survivor on.
 CTK_BF16 static inline const uint8_t *ctk_survivors(
@@ -137,11 +156,8 @@ CTK_BF16 static inline const uint8_t *ctk_survivors(
       end += __builtin_popcountll(ctk_mask_word_fast(w, row, b));
   }
   const int64_t block = start / 64;
-  for (int64_t b = block; b * 64 < end; b++) {
-    _mm_prefetch((const char *)w->codes + b * 8 * w->bits + ctk_codes_ahead, _MM_HINT_T0);
-    _mm512_storeu_si512(
-        scratch + 64 * (b - block), ctk_codes64(w->codes + b * 8 * w->bits, w->bits));
-  }
+  ctk_decode_blocks(
+      w->codes + block * 8 * w->bits, (end + 63) / 64 - block, w->bits, scratch);
   return scratch + (start - 64 * block);
 }
 #endif
