@@ -45,7 +45,8 @@ struct EvalCommand: ParsableCommand {
     let prompt = try prompt.choose(from: file)
     let corpus = try Corpus.load(path: text)
     let measurement = Measurement(
-      model: try file.model(arithmetic), tokenizer: try file.tokenizer(), progress: verbosity.progress)
+      model: try file.model(arithmetic), tokenizer: try file.tokenizer(),
+      progress: verbosity.progress)
     let result = try measurement.perplexity(
       corpus.text, rule: rule, windows: windows, prompt: prompt, label: "eval")
     if json { return try Output.print(result.json) }

@@ -9,15 +9,15 @@ struct GenerateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "generate", abstract: "Continue a text, or a few side by side.",
     discussion: """
-      Without --temperature the most likely token is taken at each step. With it, tokens are drawn: the same seed \
-      and options give the same text. A prompt whose keys and values are stored in the bundle costs no time before \
-      the first token.
+      Without --temperature the most likely token is taken at each step. With it, tokens are \
+      drawn: the same seed and options give the same text. A prompt whose keys and values are \
+      stored in the bundle costs no time before the first token.
       """)
 
   @Argument(help: "A bundle, a Hugging Face folder or a GGUF file.") var model: String
   @Option(
     parsing: .singleValue,
-    help: "The text to continue; several times for several texts, which share each reading of the weights.")
+    help: "The text to continue; several times for several texts side by side.")
   var promptText: [String]
   @Option(help: "Tokens to generate at most, per text.") var maxTokens = 64
   @Option(help: "Logits are divided by it before a token is drawn; 0 takes the most likely.")
@@ -28,7 +28,8 @@ struct GenerateCommand: ParsableCommand {
   @Option(help: "Of the random numbers.") var seed: UInt64 = 0
   @Option(help: "How keys and values are kept: float32, float16 or int8.")
   var cache = AttentionCache.Format.float16
-  @Option(help: "Of the products with the weights: bfloat16 (where the processor has it) or float32.")
+  @Option(
+    help: "Of the products with the weights: bfloat16 (where the processor has it) or float32.")
   var arithmetic = Arithmetic.bfloat16
   @Flag(help: "The result as JSON, with token ids.") var json = false
   @OptionGroup var prompt: PromptOptions
@@ -52,7 +53,8 @@ struct GenerateCommand: ParsableCommand {
     var settings = GenerationSettings()
     settings.maxTokens = maxTokens
     settings.cache = cache
-    settings.stopTokens = Set(model.configuration.eosTokens + [tokenizer.eosToken].compactMap(\.self))
+    settings.stopTokens = Set(
+      model.configuration.eosTokens + [tokenizer.eosToken].compactMap(\.self))
     (settings.sampling.temperature, settings.sampling.seed) = (temperature, seed)
     (settings.sampling.topK, settings.sampling.topP) = (topK, topP)
     let stream = TokenStream(tokenizer: tokenizer, isSilent: json || promptText.count > 1)

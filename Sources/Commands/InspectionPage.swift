@@ -94,7 +94,9 @@ struct InspectionPage {
           ? "NEVER MEASURED on these weights" : "learned on other weights, measured on these"
       return [
         prompt.name, "\(prompt.tokens) tokens × \(prompt.width)", prompt.objective, trust,
-        try bundle.keyValues(of: prompt.name).map { "keys and values \(Figure.bytes($0.values.count))" }
+        try bundle.keyValues(of: prompt.name).map {
+          "keys and values \(Figure.bytes($0.values.count))"
+        }
           ?? "",
       ]
     }

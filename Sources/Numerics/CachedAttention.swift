@@ -142,11 +142,13 @@ extension AttentionCache {
     var index = 0
     while index < all.count {
       var end = index + 1
-      while end < all.count, all[end].text == all[index].text, all[end].kvHead == all[index].kvHead {
+      while end < all.count, all[end].text == all[index].text, all[end].kvHead == all[index].kvHead
+      {
         end += 1
       }
       unsafe combine(
-        all[index..<end], into: out.pointer + (all[index].text * kvHeads + all[index].kvHead) * group * dim)
+        all[index..<end],
+        into: out.pointer + (all[index].text * kvHeads + all[index].kvHead) * group * dim)
       index = end
     }
   }

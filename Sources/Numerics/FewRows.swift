@@ -103,7 +103,7 @@ public enum FewRows {
     withExtendedLifetime(kept) {}
   }
 
-  deinit { for unsafe place in unsafe weights { unsafe place.deallocate() } }
+  deinit { for unsafeplace in unsafe weights { unsafe place.deallocate() } }
 }
 
 extension PackedMatrix {

@@ -44,8 +44,9 @@ extension NumericsTests {
 
     @Test(arguments: [AttentionCache.Format.float32, .float16, .int8])
     func attentionOverACacheIsAttention(_ format: AttentionCache.Format) {
-      for (kvHeads, group, dim, count) in [(1, 1, 8, 1), (2, 3, 64, 37), (3, 1, 20, 300), (1, 5, 128, 530)]
-      {
+      for (kvHeads, group, dim, count) in [
+        (1, 1, 8, 1), (2, 3, 64, 37), (3, 1, 20, 300), (1, 5, 128, 530),
+      ] {
         var random = RandomValues()
         let width = kvHeads * dim
         let (k, v) = (random.tensor([count, width]), random.tensor([count, width]))

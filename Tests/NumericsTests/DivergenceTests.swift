@@ -62,7 +62,9 @@ extension NumericsTests {
     @Test func threadsDoNotChangeABit() {
       var random = RandomValues()
       let (x, t) = (random.tensor([330, 30]), random.tensor([330, 20]))
-      let (w, u) = (Weight.dense(random.tensor([900, 30])), Weight.dense(random.tensor([900, 20])))
+      let (w, u) = (
+        Weight.dense(random.tensor([900, 30])), Weight.dense(random.tensor([900, 20]))
+      )
       for arithmetic in Arithmetic.allCases {
         expectSameForAllThreadCounts("\(arithmetic)") {
           let dHidden = Tensor([330, 30])

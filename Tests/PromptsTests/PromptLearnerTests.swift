@@ -102,7 +102,10 @@ import Testing
       var learner = try PromptLearner(
         model, settings: settings, trainingIDs: training, validationIDs: validation, state: start,
         safePoint: { () throws(Failure) in
-          let count = calls.withLock { $0 += 1; return $0 }
+          let count = calls.withLock { (value: inout Int) -> Int in
+            value += 1
+            return value
+          }
           if count == call { throw Failure(.interrupted, "stopped") }
         })
       var last = learner.state

@@ -134,7 +134,8 @@ extension PromptRecipe {
   var json: JSON {
     [
       "name": .string(name), "tokens": JSON(tokens), "init": .string(start.rawValue),
-      "arithmetic": .string(arithmetic.available.rawValue), "steps": JSON(steps), "batch": JSON(batch), "length": JSON(length),
+      "arithmetic": .string(arithmetic.available.rawValue), "steps": JSON(steps),
+      "batch": JSON(batch), "length": JSON(length),
       "learning_rate": .number(learningRate), "warmup": JSON(warmup),
       "schedule": .string(schedule.rawValue), "weight_decay": .number(weightDecay),
       "clip_norm": .number(clipNorm), "seed": JSON(seed),

@@ -145,7 +145,9 @@ private struct VerifyRun {
           throw Failure(
             .notMet, file: evaluation.text, at: label, "the perplexity is not a finite number")
         }
-        records.append(result.evidence(text: text, model: (name: name, digest: bundle.weightsDigest),
+        records.append(
+          result.evidence(
+            text: text, model: (name: name, digest: bundle.weightsDigest),
             arithmetic: model.arithmetic))
         context.say(
           "           \(label): ppl \(Figure.short(result.value))"
