@@ -2,7 +2,7 @@
 
 #include <stdatomic.h>
 
-static atomic_int limit = ctk_level_avx512;
+static _Thread_local int limit = ctk_level_avx512;
 
 int ctk_highest_level(void) {
 #if defined(__x86_64__)
@@ -27,14 +27,15 @@ int ctk_level(void) {
     level = ctk_highest_level();
     atomic_store_explicit(&highest, level, memory_order_relaxed);
   }
-  int wanted = atomic_load_explicit(&limit, memory_order_relaxed);
-  return level < wanted ? level : wanted;
+  return level < limit ? level : limit;
 }
 
 int ctk_limit_level(int level) {
-  atomic_store(&limit, level);
+  limit = level;
   return ctk_level();
 }
+
+int ctk_level_limit(void) { return limit; }
 
 int ctk_has_avx512_bf16(void) {
 #if defined(__x86_64__)

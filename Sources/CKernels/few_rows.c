@@ -54,13 +54,18 @@ void ctk_round_few_ref(
     for (intptr_t run = 0; run < runs; run++) {
       const intptr_t n = columns - 64 * run < 64 ? columns - 64 * run : 64;
       const float *in = x + j * ldx + 64 * run;
-      float top = 0;
-      for (intptr_t i = 0; i < n; i++) top = fabsf(in[i]) > top ? fabsf(in[i]) : top;
+      // 0, or NaN where a value is NaN or infinite: then so is all that comes of this run.
+      float top = 0, poison = 0;
+      for (intptr_t i = 0; i < n; i++) {
+        top = fabsf(in[i]) > top ? fabsf(in[i]) : top;
+        poison += in[i] * 0;
+      }
+      if (poison != 0) top = 0;
       // 127·256 + 127 is the largest number of both bytes.
-      const float inverse = top > 0 ? 32639.0f / top : 0, scale = top / 32639.0f;
+      const float inverse = top > 0 ? 32639.0f / top : 0, scale = top / 32639.0f + poison;
       scales[j * runs + run] = scale;
       for (intptr_t i = 0; i < 64; i++) {
-        const int32_t q = i < n ? (int32_t)rintf(in[i] * inverse) : 0;
+        const int32_t q = i < n && top > 0 ? (int32_t)rintf(in[i] * inverse) : 0;
         const int8_t bottom = (int8_t)(q & 255);
         const intptr_t place = (j * runs + run) * 128 + i;
         values[place] = (int8_t)((q - bottom) / 256);
@@ -120,7 +125,7 @@ void ctk_multiply_few_half_ref(
 CTK_BF16 static void round_run(
     const float *in, intptr_t n, int8_t *values, float *scale, float *rounded) {
   __m512 v[4];
-  __m512 top = _mm512_setzero_ps();
+  __m512 top = _mm512_setzero_ps(), poison = _mm512_setzero_ps();
 #pragma clang loop unroll(full)
   for (int i = 0; i < 4; i++) {
     const intptr_t rest = n - 16 * i;
@@ -128,13 +133,17 @@ CTK_BF16 static void round_run(
         rest >= 16 ? (__mmask16)0xffff : rest > 0 ? (__mmask16)((1u << rest) - 1) : 0;
     v[i] = _mm512_maskz_loadu_ps(some, in + 16 * i);
     top = _mm512_max_ps(top, _mm512_abs_ps(v[i]));
+    poison = _mm512_fmadd_ps(v[i], _mm512_setzero_ps(), poison);
   }
-  const float highest = _mm512_reduce_max_ps(top);
+  // 0, or NaN where a value is NaN or infinite: then so is all that comes of this run.
+  const float wrong = _mm512_reduce_add_ps(poison);
+  const float highest = wrong != 0 ? 0 : _mm512_reduce_max_ps(top);
   const float inverse = highest > 0 ? 32639.0f / highest : 0;
-  *scale = highest / 32639.0f;
+  *scale = highest / 32639.0f + wrong;
 #pragma clang loop unroll(full)
   for (int i = 0; i < 4; i++) {
-    const __m512i q = _mm512_cvtps_epi32(_mm512_mul_ps(v[i], _mm512_set1_ps(inverse)));
+    const __m512i q = _mm512_maskz_cvtps_epi32(
+        highest > 0 ? 0xffff : 0, _mm512_mul_ps(v[i], _mm512_set1_ps(inverse)));
     const __m512i bottom = _mm512_srai_epi32(_mm512_slli_epi32(q, 24), 24);
     const __m512i top_byte = _mm512_srai_epi32(_mm512_sub_epi32(q, bottom), 8);
     _mm_storeu_si128((__m128i *)(values + 64 + 16 * i), _mm512_cvtepi32_epi8(bottom));

@@ -3,6 +3,8 @@
 // threads first spin for some tens of microseconds, then sleep.
 #include "thread_pool.h"
 
+#include "dispatch.h"
+
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -25,6 +27,7 @@ static struct {
   void *context;
   intptr_t count;
   int helpers;  // how many workers may join this loop
+  int level;    // the caller's limit for kernels
 
   _Atomic(uint64_t) generation;  // odd while a loop is open to join
   atomic_int inside;             // workers between joining and leaving
@@ -82,7 +85,10 @@ static void *work(void *argument) {
     // Join first, then look whether the loop is still open: the caller closes it first and then
     // waits for `inside` to fall to zero, so one of the two always sees the other.
     atomic_fetch_add(&pool.inside, 1);
-    if (atomic_load(&pool.generation) == seen && number < pool.helpers) take_items();
+    if (atomic_load(&pool.generation) == seen && number < pool.helpers) {
+      ctk_limit_level(pool.level);
+      take_items();
+    }
     if (atomic_fetch_sub(&pool.inside, 1) == 1) {
       pthread_mutex_lock(&pool.lock);
       if (pool.caller_sleeps) pthread_cond_signal(&pool.finished);
@@ -131,6 +137,7 @@ void ctk_parallel(int threads, intptr_t count, ctk_task task, void *context) {
   pool.context = context;
   pool.count = count;
   pool.helpers = threads - 1;
+  pool.level = ctk_level_limit();
   atomic_store_explicit(&pool.next, 0, memory_order_relaxed);
   pthread_mutex_lock(&pool.lock);
   atomic_fetch_add(&pool.generation, 1);

@@ -89,7 +89,8 @@ public enum KernelLevel: Int32, Sendable, CaseIterable, Comparable, CustomString
   public static var highest: KernelLevel { KernelLevel(rawValue: ctk_highest_level()) ?? .plain }
   public static var current: KernelLevel { KernelLevel(rawValue: ctk_level()) ?? .plain }
 
-  /// Limits the level in the whole process, for comparisons between levels.
+  /// Limits the level on the calling thread and in the loops that it starts, for comparisons
+  /// between levels.
   public static func limit(to level: KernelLevel) { _ = ctk_limit_level(level.rawValue) }
 
   public var description: String {

@@ -103,7 +103,7 @@ public enum FewRows {
     withExtendedLifetime(kept) {}
   }
 
-  deinit { for unsafeplace in unsafe weights { unsafe place.deallocate() } }
+  deinit { unsafe weights.forEach { unsafe $0.deallocate() } }
 }
 
 extension PackedMatrix {

@@ -113,4 +113,32 @@ extension LanguageModel {
     #expect(throws: Failure.self) { try decoder.begin([1, 2, 3, 4]) }
     #expect(throws: Failure.self) { try decoder.step([-1], texts: [0]) }
   }
+
+  @Test(arguments: Arithmetic.allCases)
+  func threadsDoNotChangeABit(_ arithmetic: Arithmetic) throws {
+    let before = Parallel.threads
+    defer { Parallel.threads = before }
+    var first: [Float] = []
+    for threads in [1, 2, 3, 8] {
+      Parallel.threads = threads
+      let model = try TinyModel.make(seed: 41, bits: 3)
+      let exact = LanguageModel(
+        configuration: model.configuration, embedding: model.embedding, head: model.head,
+        finalNorm: model.finalNorm,
+        blocks: try (0..<model.configuration.layers).map { index in
+          var block = try model.block(index)
+          block.arithmetic = arithmetic
+          return block
+        })
+      let decoder = try TextDecoder(exact, capacity: 310)
+      _ = try decoder.begin(TinyModel.sequences(1, length: 290, seed: 42)[0])
+      _ = try decoder.begin([3, 1, 4])
+      var logits: [Float] = []
+      for token: Int32 in [1, 5, 9] {
+        logits += try decoder.step([token, token + 1], texts: [0, 1]).values
+      }
+      if first.isEmpty { first = logits }
+      #expect(logits == first, "\(threads) threads, \(arithmetic)")
+    }
+  }
 }

@@ -70,6 +70,25 @@ extension NumericsTests {
       }
     }
 
+    /// What isn't a finite number stays visible, however inputs are rounded.
+    @Test(arguments: [1, 4, 20])
+    func nonFiniteInputsStayVisible(m: Int) throws {
+      var random = RandomValues()
+      for (name, weight) in try Products.weights(30, 200, &random) {
+        for bad in [Float.nan, .infinity, -.infinity] {
+          var values = random.floats(m * 200)
+          values[(m - 1) * 200 + 77] = bad
+          let y = Tensor([m, 30])
+          weight.apply(Tensor([m, 200], values), into: y, arithmetic: .bfloat16)
+          // A weight of exactly 0 (masked out) may hide it.
+          let last = y.rows(m - 1..<m).values
+          #expect(last.contains { !$0.isFinite }, "\(name), \(bad), \(random.note)")
+          let first = y.rows(0..<1).values.contains { !$0.isFinite }
+          #expect(m == 1 || !first, "\(name)")
+        }
+      }
+    }
+
     /// Decoded rows and packed inputs are the plain twins' to the bit, ties and specials included.
     @Test func packingIsTheTwins() {
       var random = RandomValues()

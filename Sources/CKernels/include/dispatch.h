@@ -13,8 +13,12 @@ int ctk_level(void);
 /// The highest level that this processor and its operating system support.
 int ctk_highest_level(void);
 
-/// Limits the level from now on (for tests and comparisons); returns the level then in use.
+/// Limits the level on the calling thread, and in the parallel loops that it starts, from now on
+/// (for tests and comparisons); returns the level then in use.
 int ctk_limit_level(int level);
+
+/// The calling thread's limit.
+int ctk_level_limit(void);
 
 /// Whether the processor has bfloat16 products in AVX-512.
 int ctk_has_avx512_bf16(void);

@@ -20,7 +20,7 @@ static inline int ctk_few_group(intptr_t group_size) {
 }
 
 /// Fills the arrays of `ctk_few_inputs` from `rows` rows of x. The rounding error of a value is at
-/// most 2⁻¹⁶ of the largest in its run of 64.
+/// most 2⁻¹⁶ of the largest in its run of 64. A NaN or an infinity makes the run's scale NaN.
 void ctk_round_few(
     const float *x, intptr_t ldx, intptr_t rows, intptr_t columns, intptr_t group_size,
     int8_t *values, float *scales, float *group_sums);
