@@ -19,7 +19,8 @@ struct GenerateCommand: ParsableCommand {
     parsing: .singleValue,
     help: "The text to continue; several times for several texts side by side.")
   var promptText: [String]
-  @Option(help: "Tokens to generate at most, per text.") var maxTokens = 64
+  @Option(help: "Tokens to generate at most, per text; the model's positions are a limit too.")
+  var maxTokens = 64
   @Option(help: "Logits are divided by it before a token is drawn; 0 takes the most likely.")
   var temperature = 0.0
   @Option(help: "Draw among the k most likely tokens (0: all).") var topK = 0

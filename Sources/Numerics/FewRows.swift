@@ -103,7 +103,9 @@ public enum FewRows {
     withExtendedLifetime(kept) {}
   }
 
-  deinit { unsafe weights.forEach { unsafe $0.deallocate() } }
+  deinit {
+    for index in unsafe weights.indices { unsafe weights[index].deallocate() }
+  }
 }
 
 extension PackedMatrix {

@@ -141,4 +141,13 @@ extension LanguageModel {
       #expect(logits == first, "\(threads) threads, \(arithmetic)")
     }
   }
+
+  @Test func theModelsPositionsAreALimit() throws {
+    var short = TinyModel.configuration
+    short.maximumPositions = 12
+    let model = try TinyModel.make(seed: 43, configuration: short)
+    // The last token needs no position of its own.
+    #expect(try model.greedy([1, 2, 3], maxTokens: 1_000_000).count == 10)
+    #expect(try model.greedy([Int32](repeating: 1, count: 20), maxTokens: 5).count == 5)
+  }
 }

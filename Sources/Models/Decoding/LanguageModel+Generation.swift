@@ -14,7 +14,8 @@ public struct GenerationSettings: Sendable {
 }
 
 extension LanguageModel {
-  /// Continues each of `texts` (token ids) after the same optional soft prompt.
+  /// Continues each of `texts` (token ids) after the same optional soft prompt, up to as many
+  /// positions as the model was made for.
   ///
   /// - Parameter onToken: called with each token as it comes and the number of its text; false ends
   ///   that text.
@@ -25,9 +26,12 @@ extension LanguageModel {
   ) throws(Failure) -> [[Int32]] {
     var results = [[Int32]](repeating: [], count: texts.count)
     guard settings.maxTokens > 0 else { return results }
-    let longest = texts.map(\.count).max() ?? 0
+    let begun = prompt.count + (texts.map(\.count).max() ?? 0)
+    let positions = configuration.maximumPositions
+    // A text that is longer than the model was made for goes on all the same, but not for ever.
+    let most = begun < positions ? positions : begun + positions
     let decoder = try TextDecoder(
-      self, capacity: prompt.count + longest + settings.maxTokens, format: settings.cache)
+      self, capacity: min(begun + settings.maxTokens, most), format: settings.cache)
     var open: [Int] = []
     var last = [Int32](repeating: 0, count: texts.count)
     var samplers: [Sampler] = []
@@ -42,6 +46,7 @@ extension LanguageModel {
       results[text].append(token)
       last[text] = token
       return try onToken(text, token) && results[text].count < settings.maxTokens
+        && decoder.rows(of: text) < decoder.capacity
     }
     for (index, ids) in texts.enumerated() {
       if try take(decoder.begin(ids, prompt: prompt), index) { open.append(index) }
