@@ -69,7 +69,7 @@ import Testing
   }
 
   @Test(
-    .timeLimit(.minutes(1)),
+    .timeLimit(.minutes(5)),
     arguments: ["llama3-factors.gguf", "qwen2-plain.gguf", "llama-quantized.gguf"])
   func gguf(_ file: String) throws {
     let refused = try refusals(file, head: 2000, rounds: 1500) { bytes in
@@ -82,7 +82,7 @@ import Testing
   }
 
   @Test(
-    .timeLimit(.minutes(1)),
+    .timeLimit(.minutes(5)),
     arguments: ["mistral-old/model.safetensors", "llama3-sharded/model-00001-of-00004.safetensors"])
   func safetensors(_ file: String) throws {
     let refused = try refusals(file, head: 1500, rounds: 1500) { bytes in
@@ -94,7 +94,7 @@ import Testing
     #expect(refused > 500 && refused < 1500, "seed \(seed): \(refused) refused")
   }
 
-  @Test(.timeLimit(.minutes(1))) func configuration() throws {
+  @Test(.timeLimit(.minutes(5))) func configuration() throws {
     let refused = try refusals("llama3-sharded/config.json", head: 900, rounds: 1500) { bytes in
       let json = try JSON(parsing: bytes, file: "damaged")
       let configuration = try ModelConfiguration(huggingFace: json, file: "damaged")
