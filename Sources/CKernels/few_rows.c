@@ -433,6 +433,12 @@ CTK_BF16 static void multiply_few_half(
   }
 }
 
+#else
+#define round_few ctk_round_few_ref
+#define multiply_few ctk_multiply_few_ref
+#define multiply_few_half ctk_multiply_few_half_ref
+#endif
+
 void ctk_round_few(
     const float *x, intptr_t ldx, intptr_t rows, intptr_t columns, intptr_t group_size,
     int8_t *values, float *scales, float *group_sums) {
@@ -450,23 +456,6 @@ void ctk_multiply_few_half(
     intptr_t rows, float *y, intptr_t ldy) {
   multiply_few_half(w, first, last, x, ldx, rows, y, ldy);
 }
-#else
-void ctk_round_few(
-    const float *x, intptr_t ldx, intptr_t rows, intptr_t columns, intptr_t group_size,
-    int8_t *values, float *scales, float *group_sums) {
-  ctk_round_few_ref(x, ldx, rows, columns, group_size, values, scales, group_sums);
-}
-void ctk_multiply_few(
-    const struct ctk_packed *w, intptr_t first, intptr_t last, const struct ctk_few_inputs *x,
-    float *y, intptr_t ldy, uint8_t *scratch) {
-  ctk_multiply_few_ref(w, first, last, x, y, ldy, scratch);
-}
-void ctk_multiply_few_half(
-    const struct ctk_weight *w, intptr_t first, intptr_t last, const float *x, intptr_t ldx,
-    intptr_t rows, float *y, intptr_t ldy) {
-  ctk_multiply_few_half_ref(w, first, last, x, ldx, rows, y, ldy);
-}
-#endif
 
 void ctk_run_few(const struct ctk_few_job *jobs, intptr_t count, intptr_t first, intptr_t last) {
   for (intptr_t i = 0; i < count; i++) {

@@ -44,17 +44,25 @@ struct EvalCommand: ParsableCommand {
     let file = try ModelFile(path: model)
     let prompt = try prompt.choose(from: file)
     let corpus = try Corpus.load(path: text)
+    let model = try file.model(arithmetic)
     let measurement = Measurement(
-      model: try file.model(arithmetic), tokenizer: try file.tokenizer(),
+      model: model, tokenizer: try file.tokenizer(),
       progress: verbosity.progress)
     let result = try measurement.perplexity(
       corpus.text, rule: rule, windows: windows, prompt: prompt, label: "eval")
-    if json { return try Output.print(result.json) }
+    if json {
+      var object = result.json.object ?? [:]
+      object["arithmetic"] = .string(model.arithmetic.rawValue)
+      return try Output.print(.object(object))
+    }
+    // What was asked for may not be what this processor has.
+    let numbers = model.arithmetic == .float32 ? "" : ", products in \(model.arithmetic)"
     let with = result.prompt.map { ", with prompt `\($0)`" } ?? ""
     let ppl = "\(Figure.fixed(result.value, 4)) ± \(Figure.fixed(result.standardError, 4))"
     try Output.print(
       "\(result.protocolID): ppl \(ppl)"
-        + " over \(Figure.count(result.scoredTokens)) tokens in \(result.windows) windows\(with)")
+        + " over \(Figure.count(result.scoredTokens)) tokens in \(result.windows) windows"
+        + with + numbers)
   }
 }
 

@@ -28,6 +28,7 @@ import Testing
     #expect(auto.status == 0, "\(auto.errors)")
     for key in [
       "protocol", "ppl", "ppl_stderr", "nll", "scored_tokens", "tokens", "windows", "prompt",
+      "arithmetic",
     ] {
       #expect(auto.json[key] != nil, "\(key)")
     }
