@@ -13,11 +13,11 @@
 #include "thread_space.h"
 
 intptr_t ctk_few_scratch(const struct ctk_packed *w) {
-  // Survivors' codes and masks of four rows; per group of a batch its scale, scale·zero and zero byte; a
-  // row's combined scales, and the zero of each run of two rows.
-  const intptr_t runs = ctk_runs(w->columns);
-  return 4 * (64 * (runs + 3) + 8 * (runs + 8)) +
-         (4 + 4 + 1 + 4 * ctk_few_rows) * batch_size(w) + 2 * runs + 64;
+  // Survivors' codes and masks of four rows; of a batch the combined scales, the corrections and the
+  // zeros; the scales of one row, and the zero of each run of two.
+  const intptr_t runs = ctk_runs(w->columns), size = batch_size(w);
+  return 4 * (64 * (runs + 3) + 8 * (runs + 8)) + 4 * (ctk_few_rows + 1) * size +
+         64 * ctk_few_rows * (rows_at_once(ctk_groups(w)) + 1) + size + 2 * runs + 192;
 }
 
 // ---- Plain twins ----
@@ -91,7 +91,6 @@ struct few_product {
   const struct ctk_few_inputs *x;
   intptr_t runs, groups, size;
   struct batch_scales all;
-  float *combined;         // [inputs, size]
   uint8_t *zeros;          // of the runs of two rows
   struct sparse_space space[4];
   float *y;
@@ -104,36 +103,32 @@ CTK_BF16 static struct few_product few_product(
   struct few_product p = {
       .w = w, .x = x, .runs = ctk_runs(w->columns), .groups = ctk_groups(w),
       .size = batch_size(w), .y = y, .ldy = ldy};
-  p.combined = (float *)(void *)scratch;
-  float *scales = p.combined + ctk_few_rows * p.size;
-  uint64_t *words = (uint64_t *)(void *)(scales + 2 * p.size);
+  p.all.combined = (float *)(void *)scratch;
+  p.all.scale = p.all.combined + ctk_few_rows * p.size;
+  p.all.corrections = p.all.scale + p.size;
+  uint64_t *words =
+      (uint64_t *)(void *)(p.all.corrections + 16 * ctk_few_rows * (rows_at_once(p.groups) + 1));
   uint8_t *codes = (uint8_t *)(words + 4 * (p.runs + 8));
   for (int i = 0; i < 4; i++) {
     p.space[i].words = words + i * (p.runs + 8);
     p.space[i].codes = codes + i * 64 * (p.runs + 3);
   }
   p.zeros = codes + 4 * 64 * (p.runs + 3);
-  p.all = (struct batch_scales){scales, scales + p.size, p.zeros + 2 * p.runs + 64};
+  p.all.zero = p.zeros + 2 * p.runs + 64;
   return p;
 }
 
 /// Scales of rows top..<top + rows.
 CTK_BF16 static void prepare_batch(const struct few_product *p, intptr_t top, intptr_t rows) {
-  read_scales(p->w, top * p->groups, rows * p->groups, p->all);
-  for (intptr_t j = 0; j < p->x->rows; j++)
-    for (intptr_t i = 0; i < rows; i++)
-      combine_scales(
-          p->w, p->runs, p->all.scale + i * p->groups, p->x->scales + j * p->runs,
-          p->combined + j * p->size + i * row_scales(p->w));
+  prepare_scales(p->w, p->x, top, rows, p->all);
 }
 
 /// The sums of row `i` of a batch that starts at `top`, without the zeros' share.
 CTK_BF16 static inline void put_sums(
     const struct few_product *p, intptr_t top, intptr_t i, const __m512 sum[]) {
   for (intptr_t j = 0; j < p->x->rows; j++)
-    p->y[j * p->ldy + top + i] = _mm512_reduce_add_ps(ctk_without_zeros(
-        sum[j], p->all.scaled_zero + i * p->groups, p->groups,
-        p->x->group_sums + j * p->groups));
+    p->y[j * p->ldy + top + i] = _mm512_reduce_add_ps(_mm512_sub_ps(
+        sum[j], _mm512_loadu_ps(p->all.corrections + 16 * (i * p->x->rows + j))));
 }
 
 /// 2:4 sparsity.
@@ -149,7 +144,7 @@ CTK_BF16 static void multiply_pairs(
       loop(
           p->w->codes + (top + i) * pairs * 8 * p->w->bits, p->w->ranks + (top + i) * pairs * 12,
           pairs, zeros_of_runs(p->w, p->all.zero + i * p->groups, p->zeros),
-          p->combined + i * p->runs, p->size, p->x->values, sources, p->x->rows, sum);
+          p->all.combined + i * p->runs, p->size, p->x->values, sources, p->x->rows, sum);
       put_sums(p, top, i, sum);
     }
   }
@@ -183,7 +178,7 @@ CTK_BF16 static void multiply_sparse(
         zeros = p->zeros;
       }
       __m512 sums[2];
-      ctk_two_sparse_rows(rows, p->runs, zeros, p->combined + i * p->runs, p->x->values, sums);
+      ctk_two_sparse_rows(rows, p->runs, zeros, p->all.combined + i * p->runs, p->x->values, sums);
       put_sums(p, top, i, sums);
       if (both) put_sums(p, top, i + 1, sums + 1);
     }
@@ -197,8 +192,7 @@ CTK_BF16 static void multiply_rows(const struct few_product *p, intptr_t first, 
   const int sparse = ctk_is_sparse(w), fine = w->group_size < 64;
   const ctk_few_loop loop = ctk_few_loop_for(w);
   struct ctk_few_row r = {
-      .values = p->x->values, .group_sums = p->x->group_sums, .groups = p->groups,
-      .runs = p->runs, .value_stride = 128 * p->runs, .scale_stride = p->size,
+      .values = p->x->values, .runs = p->runs, .value_stride = 128 * p->runs, .scale_stride = p->size,
       .per_run = fine ? 64 / w->group_size : 1};
   if (fine) {
     // Lane i sums up columns 4·i … 4·i + 3.
@@ -212,8 +206,8 @@ CTK_BF16 static void multiply_rows(const struct few_product *p, intptr_t first, 
   for (intptr_t top = first; top < last; top += batch) {
     const intptr_t rows = last - top < batch ? last - top : batch;
     prepare_batch(p, top, rows);
-    r.scales = p->combined;
-    r.scaled_zeros = p->all.scaled_zero;
+    r.scales = p->all.combined;
+    r.corrections = p->all.corrections;
     if (!sparse) {
       r.codes = w->codes + top * p->runs * 8 * w->bits;
       loop(&r, rows, p->x->rows, p->y + top, p->ldy);
@@ -227,7 +221,7 @@ CTK_BF16 static void multiply_rows(const struct few_product *p, intptr_t first, 
       if (row + 1 < last) next = read_sparse_row(w, row + 1, p->space[(row + 1 - first) % 2]);
       loop(&r, 1, p->x->rows, p->y + row, p->ldy);
       r.scales += row_scales(w);
-      r.scaled_zeros += p->groups;
+      r.corrections += 16 * p->x->rows;
     }
   }
 }

@@ -12,9 +12,8 @@ struct ctk_few_row {
   const uint8_t *group_zeros;  // or of each group where those are finer
   const int8_t *values;   // the inputs': per run 64 high bytes, then 64 low ones
   const float *scales;    // weights' times inputs', per run, or per group where those are finer
-  const float *scaled_zeros;  // weights' scale·zero per group
-  const float *group_sums;    // inputs' sums per group
-  intptr_t groups, runs, value_stride, scale_stride;  // strides: from one row of inputs to the next
+  const float *corrections;  // [rows, inputs, 16]: the zeros' share
+  intptr_t runs, value_stride, scale_stride;  // strides: from one row of inputs to the next
   intptr_t per_run;       // groups in a run where they are finer
   __m512i lanes, bytes;   // the group, within a run, of each sum of four and of each column
 };
@@ -75,19 +74,6 @@ CTK_BF16 static inline __attribute__((always_inline)) void ctk_few_sums(
   for (int j = 0; j < count; j++) sum[j] = _mm512_add_ps(sum[j], odd[j]);
 }
 
-/// sum − Σ over groups of scale·zero·Σx, still in lanes.
-CTK_BF16 static inline __attribute__((always_inline)) __m512 ctk_without_zeros(
-    __m512 sum, const float *scaled_zero, intptr_t groups, const float *group_sums) {
-  for (intptr_t g = 0; g < groups; g += 16) {
-    const intptr_t rest = groups - g;
-    const __mmask16 some = rest >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << rest) - 1);
-    sum = _mm512_fnmadd_ps(
-        _mm512_maskz_loadu_ps(some, scaled_zero + g), _mm512_maskz_loadu_ps(some, group_sums + g),
-        sum);
-  }
-  return sum;
-}
-
 /// The results of `rows` rows that lie side by side (one where sparse), y[j·ldy + row].
 CTK_BF16 static inline __attribute__((always_inline)) void ctk_few_results(
     const struct ctk_few_row *first, intptr_t rows, const int bits, const int count,
@@ -101,10 +87,10 @@ CTK_BF16 static inline __attribute__((always_inline)) void ctk_few_results(
 #pragma clang loop unroll(full)
     for (int j = 0; j < count; j++)
       y[j * ldy + row] = _mm512_reduce_add_ps(
-          ctk_without_zeros(sum[j], r.scaled_zeros, r.groups, r.group_sums + j * r.groups));
+          _mm512_sub_ps(sum[j], _mm512_loadu_ps(r.corrections + 16 * j)));
     r.codes += code_bytes;
     r.scales += row_scales;
-    r.scaled_zeros += r.groups;
+    r.corrections += 16 * count;
   }
 }
 

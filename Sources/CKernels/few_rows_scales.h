@@ -23,54 +23,40 @@ static inline intptr_t batch_size(const struct ctk_packed *w) {
 
 #if defined(__x86_64__)
 
-/// Per group of a batch of rows its scale, scale·zero, and the zero as a byte.
+/// What a batch of rows needs beside its codes.
 struct batch_scales {
-  float *scale, *scaled_zero;
-  uint8_t *zero;
+  float *combined;     // [inputs, size]: weights' scale times inputs', per run or finer group
+  float *corrections;  // [rows, inputs, 16]: Σ scale·zero·Σx of a row, in lanes
+  uint8_t *zero;       // per group, as a byte
+  float *scale;        // of one row's groups, where those aren't runs
 };
 
-CTK_BF16 static void read_scales(
-    const struct ctk_packed *w, intptr_t start, intptr_t count, struct batch_scales s) {
-  const __m512 factor = _mm512_set1_ps(ctk_power_of_two(w->scale_exponent));
-  intptr_t before = 0;
-  if (w->zeros) {
-    const intptr_t size = 8 * w->bits, block = start / 64;
-    before = start - 64 * block;
-    for (intptr_t b = 0; 64 * b < before + count; b++)
-      _mm512_storeu_si512(s.zero + 64 * b, ctk_codes64(w->zeros + (block + b) * size, w->bits));
-    memmove(s.zero, s.zero + before, (size_t)count);
-  } else {
-    memset(s.zero, 1 << (w->bits - 1), (size_t)count);
+/// The zeros of groups start..<start + count, one byte each.
+CTK_BF16 static inline void read_zeros(
+    const struct ctk_packed *w, intptr_t start, intptr_t count, uint8_t *zero) {
+  if (!w->zeros) {
+    memset(zero, 1 << (w->bits - 1), (size_t)count);
+    return;
   }
-  for (intptr_t g = 0; g < count; g += 16) {
-    const intptr_t rest = count - g;
-    const __mmask16 some = rest >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << rest) - 1);
-    // The next batch's.
-    _mm_prefetch((const char *)w->scales + 2 * (start + count + g), _MM_HINT_T0);
-    const __m256i halves = _mm256_maskz_loadu_epi16(some, w->scales + 2 * (start + g));
-    const __m512 scale = _mm512_mul_ps(_mm512_cvtph_ps(halves), factor);
-    const __m128i bytes = _mm_maskz_loadu_epi8(some, s.zero + g);
-    _mm512_storeu_ps(s.scale + g, scale);
-    _mm512_storeu_ps(
-        s.scaled_zero + g,
-        _mm512_mul_ps(scale, _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes))));
+  const intptr_t size = 8 * w->bits, block = start / 64, before = start - 64 * block;
+  for (intptr_t b = 0; 64 * b < before + count; b++) {
+    const uint8_t *codes = w->zeros + (block + b) * size;
+    _mm_prefetch((const char *)codes + 1024, _MM_HINT_T0);
+    _mm512_storeu_si512(zero + 64 * b, ctk_codes64(codes, w->bits));
   }
+  if (before > 0) memmove(zero, zero + before, (size_t)count);
 }
 
-/// Inputs' scale times weights' scale, per run of 64 columns (or per group where that is finer).
+static inline __mmask16 first_lanes(intptr_t count) {
+  return count >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << count) - 1);
+}
+
+/// Inputs' scale times weights' scale, per run of 64 columns (or per group where that is finer), of
+/// groups that aren't runs themselves.
 CTK_BF16 static inline void combine_scales(
     const struct ctk_packed *w, intptr_t runs, const float *weight_scales,
     const float *input_scales, float *out) {
-  if (w->group_size == 64) {
-    for (intptr_t b = 0; b < runs; b += 16) {
-      const intptr_t rest = runs - b;
-      const __mmask16 some = rest >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << rest) - 1);
-      _mm512_storeu_ps(
-          out + b, _mm512_mul_ps(
-                       _mm512_maskz_loadu_ps(some, weight_scales + b),
-                       _mm512_maskz_loadu_ps(some, input_scales + b)));
-    }
-  } else if (w->group_size > 64) {
+  if (w->group_size > 64) {
     const intptr_t per_group = w->group_size / 64, groups = ctk_groups(w);
     for (intptr_t g = 0; g < groups; g++)
       for (intptr_t b = g * per_group; b < (g + 1) * per_group && b < runs; b++)
@@ -94,6 +80,70 @@ CTK_BF16 static inline void combine_scales(
                        _mm512_maskz_loadu_ps(some, weight_scales + g),
                        _mm512_permutexvar_ps(run, inputs)));
     }
+  }
+}
+
+/// Scales and corrections of rows top..<top + rows; `count`, `runs_are_groups` are constants.
+CTK_BF16 static inline __attribute__((always_inline)) void prepare_scales_of(
+    const struct ctk_packed *w, const struct ctk_few_inputs *x, intptr_t top, intptr_t rows,
+    struct batch_scales s, const int count, const int runs_are_groups) {
+  const intptr_t groups = ctk_groups(w), runs = ctk_runs(w->columns), size = batch_size(w);
+  const __m512 factor = _mm512_set1_ps(ctk_power_of_two(w->scale_exponent));
+  read_zeros(w, top * groups, rows * groups, s.zero);
+  const uint8_t *halves = w->scales + 2 * top * groups, *zero = s.zero;
+  float *correction = s.corrections, *combined = s.combined;
+  for (intptr_t row = 0; row < rows; row++) {
+    __m512 sum[ctk_few_rows];
+#pragma clang loop unroll(full)
+    for (int j = 0; j < count; j++) sum[j] = _mm512_setzero_ps();
+    for (intptr_t g = 0; g < groups; g += 16) {
+      const __mmask16 some = first_lanes(groups - g);
+      // The next batch's.
+      _mm_prefetch((const char *)halves + 2 * (rows * groups + g), _MM_HINT_T0);
+      const __m512 scale = _mm512_mul_ps(
+          _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(some, halves + 2 * g)), factor);
+      const __m512 scaled_zero = _mm512_mul_ps(
+          scale, _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(
+                     _mm_loadu_si128((const __m128i *)(const void *)(zero + g)))));
+      if (!runs_are_groups) _mm512_storeu_ps(s.scale + g, scale);
+#pragma clang loop unroll(full)
+      for (int j = 0; j < count; j++) {
+        sum[j] = _mm512_fmadd_ps(
+            scaled_zero, _mm512_maskz_loadu_ps(some, x->group_sums + j * groups + g), sum[j]);
+        if (runs_are_groups)
+          _mm512_storeu_ps(
+              combined + j * size + g,
+              _mm512_mul_ps(scale, _mm512_maskz_loadu_ps(some, x->scales + j * runs + g)));
+      }
+    }
+#pragma clang loop unroll(full)
+    for (int j = 0; j < count; j++, correction += 16) {
+      _mm512_storeu_ps(correction, sum[j]);
+      if (!runs_are_groups)
+        combine_scales(w, runs, s.scale, x->scales + j * runs, combined + j * size);
+    }
+    halves += 2 * groups;
+    zero += groups;
+    combined += row_scales(w);
+  }
+}
+
+CTK_BF16 static void prepare_scales(
+    const struct ctk_packed *w, const struct ctk_few_inputs *x, intptr_t top, intptr_t rows,
+    struct batch_scales s) {
+  if (w->group_size != 64) {
+    switch (x->rows) {
+      case 1: prepare_scales_of(w, x, top, rows, s, 1, 0); return;
+      case 2: prepare_scales_of(w, x, top, rows, s, 2, 0); return;
+      case 3: prepare_scales_of(w, x, top, rows, s, 3, 0); return;
+      default: prepare_scales_of(w, x, top, rows, s, 4, 0); return;
+    }
+  }
+  switch (x->rows) {
+    case 1: prepare_scales_of(w, x, top, rows, s, 1, 1); return;
+    case 2: prepare_scales_of(w, x, top, rows, s, 2, 1); return;
+    case 3: prepare_scales_of(w, x, top, rows, s, 3, 1); return;
+    default: prepare_scales_of(w, x, top, rows, s, 4, 1); return;
   }
 }
 #endif

@@ -119,6 +119,7 @@ CTK_BF16 static inline __attribute__((always_inline)) void ctk_pairs_row(
           odd[j], w1, _mm512_loadu_si512(x + 128), _mm512_loadu_si512(x + 192), s[1]);
     }
     codes += 8 * bits;
+    _mm_prefetch((const char *)ranks + ctk_codes_ahead / 2, _MM_HINT_T0);
     ranks += 12;
   }
 #pragma clang loop unroll(full)
