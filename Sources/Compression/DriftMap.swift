@@ -1,47 +1,56 @@
 import Numerics
 
-/// M of `DriftCorrection` in the form T·U, ready to be applied to the weights of all layers that share
-/// an input.
+/// M of `DriftCorrection`, ready to be applied to the weights of all layers that share an input.
+///
+/// H⁻¹ = UᵀU is applied factor by factor to W·D, a few rows at a time, so that no [k, k] matrix is needed
+/// beside D and U. Only GPTAQ, which takes a triangle of D Uᵀ, needs that one.
 struct DriftMap {
-  /// [k, k]: D Uᵀ, rows by original column, columns in solving order; GPTAQ's above the diagonal only.
-  private let lifted: Tensor
+  private let drift: InputDrift
   private let factored: FactoredHessian
+  /// GPTAQ's [k, k] triu(D Uᵀ, 1), rows by original column, columns in solving order; nil for the others.
+  private let triangle: Tensor?
 
   /// Rows of weights that go through a product together.
   private static let rowsAtOnce = 1024
 
   init(_ drift: InputDrift, method: DriftCorrection.Method, factor: FactoredHessian) {
-    let k = drift.columns
+    self.drift = drift
     factored = factor
-    lifted = Tensor(uninitialized: [k, k])
+    triangle = method == .gptaq ? Self.triangle(drift.matrix, factor) : nil
+  }
+
+  private static func triangle(_ drift: Tensor, _ factored: FactoredHessian) -> Tensor {
+    let k = drift.columns
+    let lifted = Tensor(uninitialized: [k, k])
     MatMul.multiply(
-      Self.columns(of: drift.matrix, inOrder: factor.order), factor.factor, into: lifted,
-      transposeB: true)
-    guard method == .gptaq else { return }
+      columns(of: drift, inOrder: factored.order), factored.factor, into: lifted, transposeB: true)
     lifted.withMutableSpan { values in
       // The diagonal itself too: a column's own drift is for later ones to make up for.
-      for (position, column) in factor.order.enumerated() {
+      for (position, column) in factored.order.enumerated() {
         for j in 0...position { values[Int(column) * k + j] = 0 }
       }
     }
+    return lifted
   }
 
-  /// W + strength·(W·T + E·Uᵀ)·U for weights [n, k].
+  /// W + strength·(W·D + E)·H⁻¹ for weights [n, k]; GPTAQ's W + strength·W·triu(D Uᵀ, 1)·U.
   ///
-  /// - Parameter stream: E [n, k], columns as they stand; nil is 0.
+  /// - Parameter stream: E [n, k], columns as they stand; nil is 0. Not for GPTAQ.
   func corrected(_ weight: Tensor, stream: Tensor? = nil, strength: Double) -> Tensor {
     let k = weight.columns
-    let drifted = stream.map { Self.columns(of: $0, inOrder: factored.order) }
     let result = weight.copy()
     let step = min(Self.rowsAtOnce, weight.rows)
     let (first, second) = (Tensor(uninitialized: [step, k]), Tensor(uninitialized: [step, k]))
     for start in stride(from: 0, to: weight.rows, by: step) {
       let range = start..<min(weight.rows, start + step)
       let (middle, shift) = (first.rows(0..<range.count), second.rows(0..<range.count))
-      MatMul.multiply(weight.rows(range), lifted, into: middle)
-      if let drifted {
-        MatMul.multiply(
-          drifted.rows(range), factored.factor, into: middle, transposeB: true, beta: 1)
+      if let triangle {
+        MatMul.multiply(weight.rows(range), triangle, into: middle)
+      } else {
+        MatMul.multiply(weight.rows(range), drift.matrix, into: shift)
+        if let stream { Vector.add(stream.rows(range), into: shift) }
+        let drifted = Self.columns(of: shift, inOrder: factored.order)
+        MatMul.multiply(drifted, factored.factor, into: middle, transposeB: true)
       }
       MatMul.multiply(middle, factored.factor, into: shift)
       result.rows(range).withMutableSpan { values in

@@ -22,9 +22,8 @@ public enum WorkingSet {
       // a factor in float64 and float32, or one factor and the matrix: its weights, what they became,
       // the solver's rows, codes and masks, and their packed form.
       guard besideFullModel else { return 8 * k * k + max(12 * k * k, 4 * k * k + 24 * n * k) }
-      // Also the drift's statistics, and beside a factor the map made of them, with a copy in solving
-      // order first, then with the corrected weights and what the residual stream adds, in two orders.
-      return 12 * k * k + max(12 * k * k, 8 * k * k + 36 * n * k)
+      // Also the drift of the inputs and of the stream, and the corrected weights.
+      return 12 * k * k + 4 * n * k + max(12 * k * k, 4 * k * k + 28 * n * k)
     }
     let attention = c.hiddenSize + (c.heads + 2 * c.kvHeads) * c.headDim
     let feedForward = c.hiddenSize + 4 * c.intermediateSize
