@@ -53,7 +53,8 @@ extension BlockCompressor {
       let statistics =
         settings.trueSequential
         ? work.gather(stage, of: run, beside: fullRun) : original[stage.rawValue]
-      let weights = try work.solve(stage, statistics: statistics)
+      if !settings.trueSequential { original[stage.rawValue] = nil }
+      let weights = try work.solve(stage, statistics: consume statistics)
       work.commit(stage, weights: weights, in: &run)
       if settings.trueSequential { work.commitFull(stage, in: &fullRun) }
     }

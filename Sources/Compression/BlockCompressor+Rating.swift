@@ -36,13 +36,15 @@ extension BlockCompressor {
         }
         run.releaseScratch()
         var factors = FactorCache()
+        var drift: InputDrift?
         for (name, key) in linears {
           let weight = block[name].weight.dense()
           var ratings: [CandidateRating] = []
           let base = settings.settings(for: key)
           for candidate in Allocation.candidates(around: base) {
             let matrix = WeightMatrix(name: key, weight: weight, settings: candidate)
-            let solved = try LayerSolver.solve([matrix], hessian: hessian, &factors)[0]
+            let solved = try LayerSolver.solve(
+              [matrix], hessian: hessian, drift: &drift, &factors)[0]
             let stored = try solved.stored()
             if candidate == base { compressed[name].weight = try Weight(stored) }
             ratings.append(

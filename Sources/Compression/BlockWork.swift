@@ -70,19 +70,23 @@ struct BlockWork {
   /// Compresses a stage's layers. The stored form is what the forward pass goes on with, so that
   /// later layers see exactly what a reader of the bundle will compute.
   mutating func solve(
-    _ stage: BlockStage, statistics: InputStatistics?
+    _ stage: BlockStage, statistics: consuming InputStatistics?
   ) throws(Failure) -> [LinearName: Weight] {
     let start = ContinuousClock.now
+    let hessian = statistics?.hessian
+    var drift = statistics?.drift
+    statistics = nil
     let linears = block.configuration.linears(of: stage).filter { settings(of: $0).compresses }
     var weights: [LinearName: Weight] = [:]
     var factors = FactorCache()
-    for together in batches(of: linears) {
+    let batches = batches(of: linears)
+    for (index, together) in batches.enumerated() {
       let matrices = together.map { name in
         WeightMatrix(
           name: key(of: name), weight: block[name].weight.dense(), settings: settings(of: name))
       }
       let solved = try LayerSolver.solve(
-        matrices, hessian: statistics?.hessian, drift: statistics?.drift, &factors)
+        matrices, hessian: hessian, drift: &drift, areLast: index == batches.count - 1, &factors)
       for (name, result) in zip(together, solved) {
         let tensor = try CompressedTensor(result)
         weights[name] = try Weight(tensor.stored)

@@ -53,4 +53,6 @@ struct FactorCache {
     maps[place] = made
     return made
   }
+  /// Lets go of the drift that the maps hold.
+  mutating func dropMaps() { maps = [:] }
 }

@@ -47,13 +47,18 @@ public enum LayerSolver {
     _ matrices: [WeightMatrix], hessian: Hessian?, drift: InputDrift? = nil
   ) throws(Failure) -> [SolvedTensor] {
     var factors = FactorCache()
-    return try solve(matrices, hessian: hessian, drift: drift, &factors)
+    var drift = drift
+    return try solve(matrices, hessian: hessian, drift: &drift, &factors)
   }
 
   /// The same for some of the matrices that share `hessian`, with the factors that are there
   /// already.
+  ///
+  /// - Parameters:
+  ///   - drift: as large as H, so that it is let go once the last weights are corrected.
+  ///   - areLast: whether these are the last matrices that ask for it.
   static func solve(
-    _ matrices: [WeightMatrix], hessian: Hessian?, drift: InputDrift? = nil,
+    _ matrices: [WeightMatrix], hessian: Hessian?, drift: inout InputDrift?, areLast: Bool = true,
     _ factors: inout FactorCache
   ) throws(Failure) -> [SolvedTensor] {
     let inputs = matrices.map(\.name).joined(separator: ", ")
@@ -74,6 +79,10 @@ public enum LayerSolver {
         try PreparedMatrix(
           matrix, target: try target(of: matrix, hessian, drift, &factors, name: inputs),
           factor: factor, quantizing: quantizing, diagonal: hessian?.diagonal))
+    }
+    if areLast {
+      drift = nil
+      factors.dropMaps()
     }
     let solutions = solve(prepared, hessian: hessian)
     var solved: [SolvedTensor] = []

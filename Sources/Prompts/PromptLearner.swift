@@ -45,8 +45,19 @@ public struct PromptLearner {
   /// it throws ends the step, to be done again from the state before it.
   public typealias SafePoint = () throws(Failure) -> Void
 
+  /// Where the time of this learner's steps went, in seconds.
+  public struct Seconds: Sendable {
+    /// Forward and backward passes and updates.
+    public internal(set) var updates = 0.0
+    /// What the teacher was asked, or read of its answers.
+    public internal(set) var teacher = 0.0
+    /// Measurements on the validation text.
+    public internal(set) var validation = 0.0
+  }
+
   public let settings: PromptSettings
   public internal(set) var state: State
+  public private(set) var seconds = Seconds()
   let learnable: any Learnable
   let safePoint: SafePoint
   private var windows: TrainingWindows
@@ -64,7 +75,9 @@ public struct PromptLearner {
     try self.init(
       learnable, settings: settings, texts: texts,
       state: State(parameters: start, optimiser: optimiser), safePoint: safePoint)
+    let begin = ContinuousClock.now
     let (without, with) = (try perplexity(of: nil), try perplexity(of: start))
+    seconds.validation += Self.seconds(since: begin)
     state.validationWithoutPrompt = without
     record(validation: with)
   }
@@ -116,6 +129,7 @@ public struct PromptLearner {
   /// - Throws: `notMet` where the loss or the gradient is no longer a finite number.
   public mutating func step() throws(Failure) -> Report {
     precondition(!isDone, "all steps are done")
+    let (begin, asked) = (ContinuousClock.now, seconds.teacher)
     let (loss, gradient) = try accumulatedGradient()
     let norm = gradient.norm
     guard loss.isFinite, norm.isFinite else {
@@ -131,10 +145,13 @@ public struct PromptLearner {
     state.step += 1
     state.position = windows.position
     state.losses.append(loss)
+    seconds.updates += Self.seconds(since: begin) - (seconds.teacher - asked)
 
     var measured: Double?
     if state.step % settings.validationEvery == 0 || isDone {
+      let begin = ContinuousClock.now
       let value = try perplexity(of: state.parameters)
+      seconds.validation += Self.seconds(since: begin)
       record(validation: value)
       measured = value
     }
@@ -149,9 +166,11 @@ public struct PromptLearner {
     for _ in 0..<settings.accumulation {
       let starts = (0..<settings.batch).map { _ in windows.nextStart() }
       let sequences = starts.map { windows[$0] }
+      let begin = ContinuousClock.now
       let target = try teacher?.target(
         sequences, starts: starts, vocabulary: learnable.model.configuration.vocabularySize,
         share: settings.teacherShare)
+      seconds.teacher += Self.seconds(since: begin)
       let (loss, gradient) = try learnable.gradient(
         of: sequences, against: target ?? .tokens, at: state.parameters)
       total += loss
@@ -161,6 +180,10 @@ public struct PromptLearner {
     let share = 1 / Float(settings.accumulation)
     for i in sum.indices { sum[i] *= share }
     return (total / Double(settings.accumulation), sum)
+  }
+
+  private static func seconds(since start: ContinuousClock.Instant) -> Double {
+    (ContinuousClock.now - start) / .seconds(1)
   }
 
   /// All steps left; the best parameters.

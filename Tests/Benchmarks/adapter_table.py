@@ -4,11 +4,12 @@ usage: adapter_table.py measure [options]
        adapter_table.py markdown
 `measure` builds the variants of Recipes/adapters.yaml (stopped, it goes on where it was), puts all their prompts into one bundle,
 takes the times of `ctpack-benchmarks adapters` on it and writes adapter-table.json. The four perplexities are those that the
-builds measured. Repair is the share of the gap between full and compressed that is closed; the same adapter on the full model shows how
+builds measured. Repair is the share of the gap between full and compressed, in nats per token, that is closed; the same adapter on the full model shows how
 much of that is adaptation to the text.
 """
 import argparse
 import json
+import math
 import os
 import pathlib
 import shutil
@@ -77,8 +78,8 @@ def markdown():
         cells = []
         for text in texts:
             ppl = record["ppl"][text]
-            gap = ppl["compressed"] - ppl["full"]
-            closed = (ppl["compressed"] - ppl["compressed + prompt"]) / gap
+            gap = math.log(ppl["compressed"] / ppl["full"])
+            closed = math.log(ppl["compressed"] / ppl["compressed + prompt"]) / gap
             cells += [f"{ppl['compressed + prompt']:.2f} ({100 * closed:.0f} %)", f"{ppl['full + prompt']:.2f}"]
         prefill, decode = (more(own[key], plain[key]) for key in ("prefill_seconds", "decode_seconds"))
         print(f"| {record['name']} | {record['parameters']:,} | {record['bytes']:,} | {prefill:+.1f} % | {decode:+.1f} % | "

@@ -103,6 +103,7 @@ struct PromptStage: Stage {
       }
       if !learner.isDone { try context.checkStop() }
     }
+    describe(learner, context)
     let best = try learner.best
     return StageResult(
       outputs: [
@@ -115,6 +116,20 @@ struct PromptStage: Stage {
         "validation_ppl": .number(learner.state.bestPerplexity),
         "validation_ppl_without": .number(learner.state.validationWithoutPrompt),
       ])
+  }
+
+  /// Where the time of the steps went, in this process.
+  private func describe(_ learner: PromptLearner, _ context: StageContext) {
+    let seconds = learner.seconds
+    let parts = [
+      ("updates", seconds.updates), ("teacher", seconds.teacher),
+      ("validation", seconds.validation),
+    ]
+    var values = JSONObject()
+    for (name, value) in parts { values[name] = .number(value) }
+    context.record(["parts": .object(values)])
+    context.detail(
+      parts.map { "\($0.0) \(TimeText.short($0.1))" }.joined(separator: ", "))
   }
 
   private func teacher(_ context: StageContext) throws -> TeacherSource? {
