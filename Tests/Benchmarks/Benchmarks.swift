@@ -15,7 +15,8 @@ struct Benchmarks: ParsableCommand {
       A ratio is the median over the runs of (peer's time / ours); both sides use two threads.
       """,
     subcommands: [
-      Forward.self, PromptStep.self, GPTQ.self, Runtime.self, PackedProduct.self, LargeDecode.self,
+      Forward.self, PromptStep.self, GPTQ.self, SparseGPT.self, Runtime.self, PackedProduct.self,
+      LargeDecode.self,
       Inspect.self, CodedDecode.self, TransferCost.self, AdapterCost.self, BoundedMemory.self,
       LlamaShape.self, LargeStep.self, AutoPrompt.self, CompressTime.self,
     ])

@@ -31,7 +31,10 @@ struct GPTQ: ParsableCommand {
     var (ours, theirs): ([Double], [Double]) = ([], [])
     var notes: [String] = []
     for run in 0..<common.runs {
-      let result = try compress(folder: folder + "/\(run)")
+      let build = WholeModelBuild(
+        common: common, ctpack: ctpack, calibration: calibration, windows: windows, length: length,
+        compression: "{bits: \(bits), group_size: \(group), drift: \(drift)}")
+      let result = try build.run(in: folder + "/\(run)", heldOut: heldOut, evaluated: evaluated)
       ours.append(result.seconds)
       notes.append("perplexity \(figure(result.perplexity))")
       guard let peers = common.peers else { continue }
@@ -45,46 +48,8 @@ struct GPTQ: ParsableCommand {
     var result = Measurement(
       name: "GPTQ \(bits)-bit, group \(group), \(windows) × \(length)", unit: "s", ours: ours,
       peer: common.peers.map { _ in ("llm-compressor", theirs) },
-      goal: "3 times as fast, perplexity within 1 %")
+      goal: "4 times as fast, perplexity within 1 %")
     result.notes = notes
     print(result.line)
-  }
-
-  private func compress(folder: String) throws -> (seconds: Double, perplexity: Double) {
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    let current = FileManager.default.currentDirectoryPath
-    func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : current + "/" + path }
-    let recipe = """
-      name: benchmark
-      model: \(absolute(common.model))
-      calibration:
-        text: \(absolute(calibration))
-        windows: \(windows)
-        length: \(length)
-        selection: consecutive
-      compression:
-        bits: \(bits)
-        group_size: \(group)
-        drift: \(drift)
-      """
-    let path = folder + "/recipe.yaml"
-    try Data(recipe.utf8).write(to: URL(fileURLWithPath: path))
-    let bundle = folder + "/benchmark.ctpack"
-    let time = try seconds {
-      let process = try Process.run(
-        URL(fileURLWithPath: ctpack),
-        arguments: [
-          "run", path, "--work", folder + "/work", "--out", bundle, "--threads",
-          String(common.threads), "--quiet",
-        ])
-      process.waitUntilExit()
-      guard process.terminationStatus == 0 else {
-        throw Failure(.internalError, "ctpack run stopped with \(process.terminationStatus)")
-      }
-    }
-    let answer = try runToEnd(
-      ctpack,
-      ["eval", bundle, "--text", heldOut, "--windows", String(evaluated), "--json"])
-    return (time, answer["ppl"]?.double ?? .nan)
   }
 }
