@@ -55,7 +55,7 @@ extension Block {
     o.applyTransposed(gradient, into: s.attended, arithmetic: arithmetic)
     Attention.backward(
       dOut: s.attended, q: a.q, k: a.k, v: a.v, out: a.attended, logSumExp: a.logSumExp,
-      shape: plan.shape, dq: s.q, dk: s.k, dv: s.v)
+      shape: plan.shape, dq: s.q, dk: s.k, dv: s.v, arithmetic: arithmetic)
     if let prefix = learned?.prefix {
       prefix.keys.copy(from: s.k.rows(0..<plan.shape.prefix))
       prefix.values.copy(from: s.v.rows(0..<plan.shape.prefix))

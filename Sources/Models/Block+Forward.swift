@@ -59,6 +59,7 @@ extension Block {
     plan.rotary?.apply(to: newKeys, heads: configuration.kvHeads, positions: plan.positions)
     beforeAttention()
     Attention.forward(
-      q: queries, k: keys, v: values, shape: plan.shape, into: attended, logSumExp: logSumExp)
+      q: queries, k: keys, v: values, shape: plan.shape, into: attended, logSumExp: logSumExp,
+      arithmetic: arithmetic)
   }
 }

@@ -1,11 +1,11 @@
 import CKernels
 
-/// The numbers in which products with weights are computed. Everything else (norms, rotations,
-/// attention, losses, sums) is float32 in both.
+/// The numbers in which products with weights, and attention's, are computed. Everything else (norms,
+/// rotations, softmax, losses, sums) is float32 in both.
 public enum Arithmetic: String, Sendable, CaseIterable {
   /// Inputs and weights as they are: exact to float32's rounding.
   case float32
-  /// Inputs and weights rounded to bfloat16 (8 bits of mantissa) on their way into the product,
+  /// Both operands rounded to bfloat16 (8 bits of mantissa) on their way into the product,
   /// sums in float32. About twice as fast, where the processor has such products.
   case bfloat16
 

@@ -6,7 +6,8 @@ extension Attention {
   /// added up in a fixed order.
   public static func backward(
     dOut: Tensor, q: Tensor, k: Tensor, v: Tensor, out: Tensor, logSumExp: Tensor,
-    shape: AttentionShape, dq: Tensor, dk: Tensor, dv: Tensor
+    shape: AttentionShape, dq: Tensor, dk: Tensor, dv: Tensor,
+    arithmetic: Arithmetic = .float32
   ) {
     check(shape, queries: [dOut, q, out, dq], keys: [k, v, dk, dv], logSumExp)
     precondition(!dq.isReadOnly && !dk.isReadOnly && !dv.isReadOnly)
@@ -34,7 +35,7 @@ extension Attention {
       let all = parts
       Parallel.forEach(all.count) { i in
         for tile in all[i].tiles {
-          backwardTile(tile, all[i], dOut, q, k, v, out, logSumExp, dq)
+          backwardTile(tile, all[i], dOut, q, k, v, out, logSumExp, dq, arithmetic)
         }
       }
       Parallel.forEach(kvHeads.count) { i in
@@ -84,7 +85,7 @@ extension Attention {
 
   private static func backwardTile(
     _ tile: AttentionTile, _ part: KeyGradient, _ dOut: Tensor, _ q: Tensor, _ k: Tensor,
-    _ v: Tensor, _ out: Tensor, _ logSumExp: Tensor, _ dq: Tensor
+    _ v: Tensor, _ out: Tensor, _ logSumExp: Tensor, _ dq: Tensor, _ arithmetic: Arithmetic
   ) {
     let rows = tile.rows
     let dim = tile.shape.headDim
@@ -104,11 +105,11 @@ extension Attention {
     let queryGradients = Tensor(uninitialized: [rows, dim])
     var first = true
     for block in tile.unit.keyBlocks(for: tile.queries, size: keyTile) {
-      tile.scores(queries, k, block, into: weights)
+      tile.scores(queries, k, block, into: weights, arithmetic)
       unsafe tile.forEachHead(block, weights) { view, row in
         unsafe ctk_softmax_again(view, logSum.pointer + row)
       }
-      tile.scores(gradients, v, block, into: slopes)
+      tile.scores(gradients, v, block, into: slopes, arithmetic)
       unsafe tile.forEachHead(block, slopes) { view, row in
         unsafe ctk_softmax_backward(
           view, weights.pointer + row * keyTile, delta.pointer + row)
@@ -117,13 +118,13 @@ extension Attention {
         unsafe Gemm(
           m: block.count, n: dim, k: rows, a: scores.pointer, lda: keyTile, transposeA: true,
           b: other.pointer, ldb: dim, c: sum.pointer + part.place(of: block), ldc: dim, beta: 1
-        ).run()
+        ).run(arithmetic)
       }
       unsafe Gemm(
         m: rows, n: dim, k: block.count, a: slopes.pointer, lda: keyTile,
         b: k.pointer + tile.place(ofKey: block.row), ldb: tile.keyWidth,
         c: queryGradients.pointer, ldc: dim, beta: first ? 0 : 1
-      ).run()
+      ).run(arithmetic)
       first = false
     }
     tile.scatter(queryGradients, to: dq)

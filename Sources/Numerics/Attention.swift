@@ -11,9 +11,11 @@ public enum Attention {
 
   /// out = softmax(q·kᵀ/√headDim)·v per head. `logSumExp` [queryRows, heads] receives
   /// log Σ exp(score) where given, for `backward`.
+  ///
+  /// - Parameter arithmetic: of the two products; the softmax between them is float32.
   public static func forward(
     q: Tensor, k: Tensor, v: Tensor, shape: AttentionShape, into out: Tensor,
-    logSumExp: Tensor? = nil
+    logSumExp: Tensor? = nil, arithmetic: Arithmetic = .float32
   ) {
     check(shape, queries: [q, out], keys: [k, v], logSumExp)
     precondition(!out.isReadOnly && logSumExp?.isReadOnly != true)
@@ -28,7 +30,9 @@ public enum Attention {
     // Long tiles come first, so that the last ones to be taken are short.
     jobs.sort { ($0.work, $1.unit.firstKey, $1.kvHead) > ($1.work, $0.unit.firstKey, $0.kvHead) }
     let ordered = jobs
-    Parallel.forEach(ordered.count) { i in forwardTile(ordered[i], q, k, v, out, logSumExp) }
+    Parallel.forEach(ordered.count) { i in
+      forwardTile(ordered[i], q, k, v, out, logSumExp, arithmetic)
+    }
   }
 
   static func queryTile(_ shape: AttentionShape) -> Int {
@@ -37,7 +41,7 @@ public enum Attention {
 
   private static func forwardTile(
     _ tile: AttentionTile, _ q: Tensor, _ k: Tensor, _ v: Tensor, _ out: Tensor,
-    _ logSumExp: Tensor?
+    _ logSumExp: Tensor?, _ arithmetic: Arithmetic
   ) {
     let rows = tile.rows
     let dim = tile.shape.headDim
@@ -50,7 +54,7 @@ public enum Attention {
     let correction = Tensor(uninitialized: [rows])
     var first = true
     for block in tile.unit.keyBlocks(for: tile.queries, size: keyTile) {
-      tile.scores(queries, k, block, into: scores)
+      tile.scores(queries, k, block, into: scores, arithmetic)
       unsafe tile.forEachHead(block, scores) { view, row in
         unsafe ctk_online_softmax(
           view, highest.pointer + row, sum.pointer + row, correction.pointer + row, 1)
@@ -60,7 +64,7 @@ public enum Attention {
         m: rows, n: dim, k: block.count, a: scores.pointer, lda: keyTile,
         b: v.pointer + tile.place(ofKey: block.row), ldb: tile.keyWidth, c: output.pointer,
         ldc: dim, beta: first ? 0 : 1
-      ).run()
+      ).run(arithmetic)
       first = false
     }
     for row in 0..<rows { unsafe correction.pointer[row] = 1 / sum.pointer[row] }

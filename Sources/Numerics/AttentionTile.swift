@@ -53,14 +53,14 @@ struct AttentionTile: Sendable {
   /// `block.count` columns are written.
   func scores(
     _ rowsOfTile: Tensor, _ keys: Tensor, _ block: AttentionShape.Unit.KeyBlock,
-    into scores: Tensor
+    into scores: Tensor, _ arithmetic: Arithmetic = .float32
   ) {
     let dim = shape.headDim
     unsafe Gemm(
       m: rows, n: block.count, k: dim, a: rowsOfTile.pointer, lda: dim,
       b: keys.pointer + place(ofKey: block.row), ldb: keyWidth, transposeB: true,
       c: scores.pointer, ldc: scores.columns
-    ).run()
+    ).run(arithmetic)
   }
 
   /// Calls `body` with the kernels' view of each head's rows of scores, and the first row's number.

@@ -18,12 +18,18 @@ import CKernels
   var beta: Float = 0
 
   /// On the calling thread.
-  func run() {
+  ///
+  /// - Parameter arithmetic: bfloat16 rounds both operands on their way in; alpha is 1 then.
+  func run(_ arithmetic: Arithmetic = .float32) {
     if unsafe m == 0 || n == 0 { return }
     var job = unsafe ctk_gemm(
       m: m, n: n, k: k, a: a, a_row: transposeA ? 1 : lda, a_column: transposeA ? lda : 1, b: b,
       b_row: transposeB ? 1 : ldb, b_column: transposeB ? ldb : 1, c: c, c_row: ldc, alpha: alpha,
       beta: beta)
+    if arithmetic.available == .bfloat16, unsafe k > 0 {
+      precondition(unsafe alpha == 1)
+      return unsafe ctk_multiply_floats_bf16(&job)
+    }
     unsafe ctk_multiply(&job)
   }
 

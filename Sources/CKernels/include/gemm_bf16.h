@@ -1,6 +1,7 @@
 #pragma once
 #include <stdint.h>
 
+#include "gemm.h"
 #include "weight_rows.h"
 
 enum {
@@ -37,3 +38,10 @@ struct ctk_product_bf16 {
 void ctk_multiply_bf16(const struct ctk_product_bf16 *p);
 /// The same with sums in double.
 void ctk_multiply_bf16_ref(const struct ctk_product_bf16 *p);
+
+/// C = A·B + beta·C of float32 matrices that are rounded to bfloat16 first, with sums in float32, on the
+/// calling thread; alpha is 1, beta 0 or 1, k positive. Of a_row and a_column one is 1, of b_row and
+/// b_column too. Needs ctk_has_bf16_products().
+void ctk_multiply_floats_bf16(const struct ctk_gemm *g);
+/// The same with sums in double.
+void ctk_multiply_floats_bf16_ref(const struct ctk_gemm *g);

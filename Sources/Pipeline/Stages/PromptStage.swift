@@ -23,7 +23,7 @@ struct PromptStage: Stage {
   static let training = "training"
 
   var name: String { Self.name }
-  var algorithmVersion: Int { 3 }
+  var algorithmVersion: Int { 4 }
   var parameters: JSON { recipe.json }
   var inputs: [StageInput] {
     var inputs: [StageInput] = [

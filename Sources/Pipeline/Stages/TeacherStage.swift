@@ -15,7 +15,7 @@ struct TeacherStage: Stage {
   static let answers = "answers"
 
   var name: String { Self.name }
-  var algorithmVersion: Int { 2 }
+  var algorithmVersion: Int { 3 }
   var parameters: JSON {
     [
       "length": JSON(recipe.length), "seed": JSON(recipe.seed), "top": JSON(recipe.teacherTop),

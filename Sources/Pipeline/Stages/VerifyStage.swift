@@ -21,7 +21,7 @@ struct VerifyStage: Stage {
   static let evidence = "evidence"
 
   var name: String { Self.name }
-  var algorithmVersion: Int { 1 }
+  var algorithmVersion: Int { 2 }
   var parameters: JSON {
     .object([
       "evaluations": .array(
