@@ -11,87 +11,19 @@
 //  └─────┘ └──────┘ ↓                 side, and copied block by block otherwise.
 #include "gemm.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 
-#include "transpose.h"
-#include "vectors.h"
+#include "gemm_panels.h"
+#include "thread_space.h"
 
 enum {
-  longest_depth = 384,  // of a panel: 384 × 32 floats are 48 KB, the size of a first-level cache
   most_columns = 192,   // packed at a time
   most_rows = 120,      // of A between two passes over the packed columns: stays in the second level
   widest_block = 12,
   packed_b = longest_depth * most_columns,
   packed_a = longest_depth * most_rows,
+  space_floats = packed_b + packed_a + row_floats,
 };
-
-// ---- Space for packed panels, one per thread, freed with it ----
-
-static pthread_key_t space_key;
-static pthread_once_t space_once = PTHREAD_ONCE_INIT;
-static void make_space_key(void) { pthread_key_create(&space_key, free); }
-
-static float *packing_space(void) {
-  pthread_once(&space_once, make_space_key);
-  float *space = pthread_getspecific(space_key);
-  if (!space) {
-    void *fresh = 0;
-    if (posix_memalign(&fresh, 4096, (packed_a + packed_b) * sizeof(float)) != 0) abort();
-    space = fresh;
-    pthread_setspecific(space_key, space);
-  }
-  return space;
-}
-
-// ---- Packing ----
-
-/// `depth` rows of B as panels of `width` columns, each panel row after row; the last one is filled
-/// up with zeros.
-CTK_INLINE void pack_panels(
-    const float *b, intptr_t b_row, intptr_t b_column, intptr_t depth, intptr_t columns,
-    const intptr_t width, float *out) {
-  const intptr_t whole = columns / width * width;
-  if (b_column == 1) {
-    for (intptr_t p = 0; p < depth; p++)
-      for (intptr_t j = 0; j < whole; j += width)
-        for (intptr_t i = 0; i < width; i += 16)
-          v16_store(out + j * depth + p * width + i, v16_load(b + p * b_row + j + i));
-  } else {
-    for (intptr_t j = 0; j < whole; j += 16) {
-      float *panel = out + j / width * width * depth + j % width;
-      intptr_t p = 0;
-      for (; b_row == 1 && p + 16 <= depth; p += 16) {
-        v16 square[16];
-        for (int i = 0; i < 16; i++) square[i] = v16_load(b + (j + i) * b_column + p);
-        CTK_TRANSPOSE16(square)
-        for (int i = 0; i < 16; i++) v16_store(panel + (p + i) * width, square[i]);
-      }
-      for (; p < depth; p++)
-        for (intptr_t i = 0; i < 16; i++)
-          panel[p * width + i] = b[p * b_row + (j + i) * b_column];
-    }
-  }
-  if (whole == columns) return;
-  for (intptr_t p = 0; p < depth; p++)
-    for (intptr_t i = 0; i < width; i++)
-      out[whole * depth + p * width + i] =
-          whole + i < columns ? b[p * b_row + (whole + i) * b_column] : 0;
-}
-
-/// Rows 0..<rows (≤ height) of A, `height` values for each p, filled up with zeros.
-CTK_INLINE void pack_rows(
-    const float *a, intptr_t a_row, intptr_t a_column, intptr_t depth, intptr_t rows,
-    const intptr_t height, float *out) {
-  if (a_row == 1 && rows == height) {
-    for (intptr_t p = 0; p < depth; p++)
-      memcpy(out + p * height, a + p * a_column, (size_t)height * sizeof(float));
-    return;
-  }
-  for (intptr_t p = 0; p < depth; p++)
-    for (intptr_t i = 0; i < height; i++)
-      out[p * height + i] = i < rows ? a[i * a_row + p * a_column] : 0;
-}
 
 // ---- The block of C in registers ----
 
@@ -165,7 +97,8 @@ CTK_INLINE void block_in_place(
 CTK_INLINE intptr_t least(intptr_t a, intptr_t b) { return a < b ? a : b; }
 
 CTK_INLINE void loops(const struct ctk_gemm *g, const int height, const int vectors) {
-  float *space = packing_space(), *panels = space, *block_of_a = space + packed_b;
+  float *panels = ctk_thread_space(space_floats * sizeof(float));
+  float *block_of_a = panels + packed_b, *rows_of_weights = block_of_a + packed_a;
   const intptr_t width = 16 * vectors;
   // Panels of about the same length; only k decides, for the sake of the order of summation.
   const intptr_t pieces = (g->k + longest_depth - 1) / longest_depth;
@@ -175,9 +108,12 @@ CTK_INLINE void loops(const struct ctk_gemm *g, const int height, const int vect
     const float beta = p == 0 ? g->beta : 1;
     for (intptr_t left = 0; left < g->n; left += most_columns) {
       const intptr_t columns = least(most_columns, g->n - left);
-      pack_panels(
-          g->b + p * g->b_row + left * g->b_column, g->b_row, g->b_column, depth, columns, width,
-          panels);
+      if (g->weight)
+        pack_weights(g, p, left, depth, columns, width, rows_of_weights, panels);
+      else
+        pack_panels(
+            g->b + p * g->b_row + left * g->b_column, g->b_row, g->b_column, depth, columns, width,
+            panels);
       for (intptr_t top = 0; top < g->m; top += most_rows) {
         const intptr_t rows = least(most_rows, g->m - top);
         const float *a = g->a + top * g->a_row + p * g->a_column;
@@ -245,13 +181,28 @@ void ctk_multiply(const struct ctk_gemm *g) {
   gemm_plain(g);
 }
 
+/// B[p, j]; of stored weights, which are decoded whole, out of those.
+static float value_of_b(const struct ctk_gemm *g, const float *weights, intptr_t p, intptr_t j) {
+  if (!g->weight) return g->b[p * g->b_row + j * g->b_column];
+  const intptr_t row = g->transposed ? p : g->weight_first + j;
+  const intptr_t column = g->transposed ? g->weight_first + j : p;
+  return weights[row * g->weight->columns + column];
+}
+
 void ctk_multiply_ref(const struct ctk_gemm *g) {
+  float *weights = 0;
+  if (g->weight) {
+    weights = malloc((size_t)(g->weight->rows * g->weight->columns) * sizeof(float) + 1);
+    if (!weights) abort();
+    ctk_rows_floats_ref(g->weight, weights);
+  }
   for (intptr_t i = 0; i < g->m; i++)
     for (intptr_t j = 0; j < g->n; j++) {
       double sum = 0;
       for (intptr_t p = 0; p < g->k; p++)
-        sum += (double)g->a[i * g->a_row + p * g->a_column] * g->b[p * g->b_row + j * g->b_column];
+        sum += (double)g->a[i * g->a_row + p * g->a_column] * value_of_b(g, weights, p, j);
       float *place = g->c + i * g->c_row + j;
       *place = (float)(g->alpha * sum + (g->beta == 0 ? 0 : (double)g->beta * *place));
     }
+  free(weights);
 }

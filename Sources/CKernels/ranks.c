@@ -1,5 +1,7 @@
 #include "ranks.h"
 
+#include "spread_codes.h"
+
 uint8_t ctk_two_of_four[8], ctk_four_of_eight[128];
 
 enum { most = 32 };
@@ -16,6 +18,7 @@ __attribute__((constructor)) static void fill_tables(void) {
   }
   for (uint32_t r = 0; r < 8; r++) ctk_two_of_four[r] = (uint8_t)ctk_combination(r, 2, 4);
   for (uint32_t r = 0; r < 128; r++) ctk_four_of_eight[r] = (uint8_t)ctk_combination(r, 4, 8);
+  ctk_fill_spread_tables();
 }
 
 uint32_t ctk_combination(uint32_t rank, int kept, int width) {

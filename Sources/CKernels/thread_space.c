@@ -30,7 +30,7 @@ void *ctk_thread_space(size_t bytes) {
   if (space->size < bytes) {
     free(space->bytes);
     void *fresh = 0;
-    if (posix_memalign(&fresh, 64, bytes) != 0) abort();
+    if (posix_memalign(&fresh, 4096, bytes) != 0) abort();
     space->bytes = fresh;
     space->size = bytes;
   }

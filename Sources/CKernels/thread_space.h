@@ -2,5 +2,5 @@
 #pragma once
 #include <stddef.h>
 
-/// At least `bytes`, aligned to a cache line. The next call on the same thread may move it.
+/// At least `bytes`, aligned to a page. The next call on the same thread may move it.
 void *ctk_thread_space(size_t bytes);

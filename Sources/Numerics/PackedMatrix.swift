@@ -124,11 +124,8 @@ public struct PackedMatrix: Sendable {
     return starts
   }
 
-  /// Bytes of scratch that decoding needs.
-  var scratchSize: Int { 64 * (2 * ((columns + 63) / 64) + 3) }
-
   /// Calls `body` with the kernels' view of this matrix.
-  func withDescription(_ body: (UnsafePointer<ctk_packed>) -> Void) {
+  package func withDescription(_ body: (UnsafePointer<ctk_packed>) -> Void) {
     unsafe body(view.pointer)
     withExtendedLifetime(self) {}
   }

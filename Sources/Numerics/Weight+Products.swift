@@ -2,9 +2,6 @@ import CKernels
 
 /// Products with inputs, forwards and backwards.
 extension Weight {
-  /// Weights that must be decoded first are, this many floats at a time.
-  static let chunk = 1 << 22
-
   /// y = x·Wᵀ (added to y where `accumulate`), x [m, inputs], y [m, outputs].
   public func apply(
     _ x: Tensor, into y: Tensor, accumulate: Bool = false, arithmetic: Arithmetic = .float32
@@ -23,10 +20,10 @@ extension Weight {
     if let packed = input.packed {
       return multiply(packed, into: y, accumulate: accumulate, transposed: false)
     }
-    unsafe forEachChunk { range, weights in
+    unsafe withFloats { values, stored in
       unsafe Gemm(
-        m: m, n: range.count, k: columns, a: x.pointer, lda: columns, b: weights, ldb: columns,
-        transposeB: true, c: y.pointer + range.lowerBound, ldc: rows, beta: accumulate ? 1 : 0
+        m: m, n: rows, k: columns, a: x.pointer, lda: columns, b: values, ldb: columns,
+        transposeB: true, c: y.pointer, ldc: rows, beta: accumulate ? 1 : 0, weight: stored
       ).runTiled()
     }
   }
@@ -42,32 +39,22 @@ extension Weight {
     if arithmetic.available == .bfloat16 {
       return multiply(PackedRows(dy), into: dx, accumulate: accumulate, transposed: true)
     }
-    var beta: Float = accumulate ? 1 : 0
-    unsafe forEachChunk { range, weights in
+    unsafe withFloats { values, stored in
       unsafe Gemm(
-        m: m, n: columns, k: range.count, a: dy.pointer + range.lowerBound, lda: rows, b: weights,
-        ldb: columns, c: dx.pointer, ldc: columns, beta: beta
+        m: m, n: columns, k: rows, a: dy.pointer, lda: rows, b: values, ldb: columns,
+        c: dx.pointer, ldc: columns, beta: accumulate ? 1 : 0, weight: stored
       ).runTiled()
-      beta = 1
     }
   }
 
-  /// Calls `body` with all rows in float32, a chunk at a time.
-  private func forEachChunk(_ body: (Range<Int>, UnsafePointer<Float>) -> Void) {
+  /// Calls `body` with the values where they are in float32, else with what products decode.
+  private func withFloats(
+    _ body: (UnsafePointer<Float>?, UnsafePointer<ctk_weight>?) -> Void
+  ) {
     if case .dense(let tensor) = self {
-      return unsafe body(0..<rows, UnsafePointer(tensor.pointer))
+      return unsafe body(UnsafePointer(tensor.pointer), nil)
     }
-    let step = max(64, min(rows, Self.chunk / columns / 64 * 64))
-    let scratch = Tensor(uninitialized: [min(step, rows), columns])
-    for start in stride(from: 0, to: rows, by: step) {
-      let range = start..<min(rows, start + step)
-      Parallel.ranges(range.count, grain: 32) { part in
-        unsafe decode(
-          start + part.lowerBound..<start + part.upperBound,
-          into: scratch.pointer + part.lowerBound * columns)
-      }
-      unsafe body(range, UnsafePointer(scratch.pointer))
-    }
+    unsafe withStored { unsafe body(nil, $0) }
   }
 
   private func applyToFew(_ x: Tensor, _ y: Tensor, _ accumulate: Bool, _ arithmetic: Arithmetic) {

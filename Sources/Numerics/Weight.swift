@@ -75,13 +75,8 @@ public enum Weight: Sendable {
         }
       }
     case .packed(let matrix):
-      let size = matrix.scratchSize
-      unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: size) { scratch in
-        guard let scratch = scratch.baseAddress else { return }
-        unsafe matrix.withDescription { view in
-          unsafe ctk_unpack_planar(
-            view, range.lowerBound, range.upperBound, output, columns, scratch)
-        }
+      unsafe matrix.withDescription { view in
+        unsafe ctk_unpack_planar(view, range.lowerBound, range.upperBound, output, columns)
       }
     }
   }

@@ -25,7 +25,8 @@ extension NumericsTests {
                     m: m, n: n, k: k, a: a.baseAddress, a_row: transposeA ? 1 : lda,
                     a_column: transposeA ? lda : 1, b: b.baseAddress,
                     b_row: transposeB ? 1 : ldb, b_column: transposeB ? ldb : 1,
-                    c: c.baseAddress, c_row: ldc, alpha: 1, beta: beta)
+                    c: c.baseAddress, c_row: ldc, alpha: 1, beta: beta, weight: nil, transposed: 0,
+                    weight_first: 0)
                   unsafe kernel(&job)
                 }
               }

@@ -330,7 +330,8 @@ extension NumericsTests {
                         m: m, n: n, k: k, a: a.baseAddress, a_row: transposeA ? 1 : k + 1,
                         a_column: transposeA ? m + 1 : 1, b: b.baseAddress,
                         b_row: transposeB ? 1 : n + 1, b_column: transposeB ? k + 1 : 1,
-                        c: c.baseAddress, c_row: n + 2, alpha: alpha, beta: beta)
+                        c: c.baseAddress, c_row: n + 2, alpha: alpha, beta: beta,
+                        weight: nil, transposed: 0, weight_first: 0)
                       unsafe multiply(&job)
                     }
                   }

@@ -100,23 +100,34 @@ extension NumericsTests {
       }
     }
 
-    /// Weights that don't fit one chunk of decoded floats.
-    @Test func chunksOfAWideHead() throws {
-      var random = RandomValues()
-      let plain = PlainPacking(
-        rows: 70, columns: 65_000, bits: 4, groupSize: 64, withZeros: false, masked: false, &random)
-      let packed = Weight.packed(try plain.packed())
-      let dense = Weight.dense(packed.dense())
-      let x = random.tensor([9, 65_000])
-      let dy = random.tensor([9, 70])
-      let (y, expected) = (Tensor([9, 70]), Tensor([9, 70]))
-      packed.apply(x, into: y)
-      dense.apply(x, into: expected)
-      expectClose(y.values, expected.values, absolute: 2e-2, random.note)
-      let (dx, expectedBack) = (Tensor([9, 65_000]), Tensor([9, 65_000]))
-      packed.applyTransposed(dy, into: dx)
-      dense.applyTransposed(dy, into: expectedBack)
-      expectClose(dx.values, expectedBack.values, absolute: 1e-4, random.note)
+    /// Weights that are decoded inside the product give what those decoded before it give, to the bit.
+    @Test(arguments: [9, 40])
+    func decodingInsideChangesNothing(m: Int) throws {
+      for (outputs, inputs) in [(70, 130), (97, 1601), (9, 5000)] {
+        var random = RandomValues()
+        let (x, dy) = (random.tensor([m, inputs]), random.tensor([m, outputs]))
+        var weights = try Self.weights(outputs, inputs, &random)
+        for group in [32, 64, 128] {
+          let plain = PlainPacking(
+            rows: outputs, columns: inputs, bits: [2, 3, 4, 8][random.below(4)], groupSize: group,
+            withZeros: true, masked: true, &random)
+          weights.append(("groups of \(group), masked", .packed(try plain.packed())))
+        }
+        atEveryLevel { level in
+          for (name, weight) in weights {
+            let dense = Weight.dense(weight.dense())
+            let (y, expected) = (Tensor([m, outputs]), Tensor([m, outputs]))
+            weight.apply(x, into: y)
+            dense.apply(x, into: expected)
+            let note: Comment = "\(name) [\(outputs), \(inputs)], \(level), \(random.note)"
+            #expect(y.values == expected.values, note)
+            let (dx, expectedBack) = (Tensor([m, inputs]), Tensor([m, inputs]))
+            weight.applyTransposed(dy, into: dx)
+            dense.applyTransposed(dy, into: expectedBack)
+            #expect(dx.values == expectedBack.values, note)
+          }
+        }
+      }
     }
 
     @Test func threadsDoNotChangeABit() throws {

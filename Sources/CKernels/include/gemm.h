@@ -1,6 +1,8 @@
 #pragma once
 #include <stdint.h>
 
+#include "weight_rows.h"
+
 /// C = alpha·A·B + beta·C on the calling thread. Element (i, p) of A stands at
 /// a[i·a_row + p·a_column], and so on; C's rows are `c_row` apart. Where beta is 0, C isn't read.
 ///
@@ -15,6 +17,12 @@ struct ctk_gemm {
   float *c;
   intptr_t c_row;
   float alpha, beta;
+  // B out of stored weights W instead, decoded a panel at a time on its way into the product:
+  // columns weight_first… of W where `transposed`, of Wᵀ otherwise; p runs from 0 along W's rows or
+  // columns.
+  const struct ctk_weight *weight;  // null: b
+  int transposed;
+  intptr_t weight_first;
 };
 
 void ctk_multiply(const struct ctk_gemm *g);

@@ -24,14 +24,15 @@ struct ctk_packed {
   int kept, of, rank_bits;
 };
 
-/// Decodes rows first..<last into out, `stride` floats apart. `scratch` holds 64·(2·blocks + 3)
-/// bytes, where blocks = ceil(columns / 64).
+/// Decodes rows first..<last into out, `stride` floats apart.
 void ctk_unpack_planar(
-    const struct ctk_packed *w, intptr_t first, intptr_t last, float *out, intptr_t stride,
-    uint8_t *scratch);
+    const struct ctk_packed *w, intptr_t first, intptr_t last, float *out, intptr_t stride);
 void ctk_unpack_planar_ref(
-    const struct ctk_packed *w, intptr_t first, intptr_t last, float *out, intptr_t stride,
-    uint8_t *scratch);
+    const struct ctk_packed *w, intptr_t first, intptr_t last, float *out, intptr_t stride);
+
+/// Columns first..<last of one row, the same bits.
+void ctk_unpack_columns(
+    const struct ctk_packed *w, intptr_t row, intptr_t first, intptr_t last, float *out);
 
 /// float16 and bfloat16 (little-endian, any alignment) to float32, exact.
 void ctk_widen_f16(const uint8_t *in, float *out, intptr_t n);

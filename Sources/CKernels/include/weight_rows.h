@@ -18,6 +18,13 @@ struct ctk_weight {
   const struct ctk_packed *packed;  // null where not packed
 };
 
+/// Columns first..<last of `row` in float32.
+void ctk_row_floats(
+    const struct ctk_weight *w, intptr_t row, intptr_t first, intptr_t last, float *out);
+
+/// All of them, by the plain twins.
+void ctk_rows_floats_ref(const struct ctk_weight *w, float *out);
+
 /// Columns first..<last of `row`, rounded to bfloat16 (nearest, ties to even). `first` is a multiple
 /// of 64. `out` receives whole runs of 64, filled up with zeros. `scratch` holds
 /// 64·(ceil(columns / 64) + 3) bytes.

@@ -1,0 +1,91 @@
+// What gemm.c multiplies, side by side as it is read: panels of B, out of memory or decoded from
+// stored weights, and blocks of A's rows.
+#pragma once
+#include "gemm.h"
+#include "transpose.h"
+#include "vectors.h"
+
+enum {
+  longest_depth = 384,  // of a panel: 384 × 32 floats are 48 KB, the size of a first-level cache
+  // A decoded row: its successor isn't a power of two away, and whole vectors fit behind its end.
+  row_space = longest_depth + 16,
+  row_floats = 16 * row_space,
+};
+
+/// 16 columns of a panel of `width`.
+CTK_INLINE void pack_sixteen(
+    const float *b, intptr_t b_row, intptr_t b_column, intptr_t depth, const intptr_t width,
+    float *panel) {
+  intptr_t p = 0;
+  for (; b_row == 1 && p + 16 <= depth; p += 16) {
+    v16 square[16];
+    for (int i = 0; i < 16; i++) square[i] = v16_load(b + i * b_column + p);
+    CTK_TRANSPOSE16(square)
+    for (int i = 0; i < 16; i++) v16_store(panel + (p + i) * width, square[i]);
+  }
+  for (; p < depth; p++)
+    for (intptr_t i = 0; i < 16; i++) panel[p * width + i] = b[p * b_row + i * b_column];
+}
+
+/// `depth` rows of B as panels of `width` columns, each panel row after row; the last one is filled
+/// up with zeros.
+CTK_INLINE void pack_panels(
+    const float *b, intptr_t b_row, intptr_t b_column, intptr_t depth, intptr_t columns,
+    const intptr_t width, float *out) {
+  const intptr_t whole = columns / width * width;
+  if (b_column == 1) {
+    for (intptr_t p = 0; p < depth; p++)
+      for (intptr_t j = 0; j < whole; j += width)
+        for (intptr_t i = 0; i < width; i += 16)
+          v16_store(out + j * depth + p * width + i, v16_load(b + p * b_row + j + i));
+  } else {
+    for (intptr_t j = 0; j < whole; j += 16)
+      pack_sixteen(
+          b + j * b_column, b_row, b_column, depth, width,
+          out + j / width * width * depth + j % width);
+  }
+  if (whole == columns) return;
+  for (intptr_t p = 0; p < depth; p++)
+    for (intptr_t i = 0; i < width; i++)
+      out[whole * depth + p * width + i] =
+          whole + i < columns ? b[p * b_row + (whole + i) * b_column] : 0;
+}
+
+/// The same out of stored weights: rows p… and columns left… of B. `rows` holds row_floats.
+CTK_INLINE void pack_weights(
+    const struct ctk_gemm *g, intptr_t p, intptr_t left, intptr_t depth, intptr_t columns,
+    const intptr_t width, float *rows, float *out) {
+  const intptr_t whole = (columns + width - 1) / width * width, first = g->weight_first + left;
+  if (g->transposed) {
+    for (intptr_t q = 0; q < depth; q++) {
+      ctk_row_floats(g->weight, p + q, first, first + columns, rows);
+      for (intptr_t j = columns; j < whole; j++) rows[j] = 0;
+      for (intptr_t j = 0; j < whole; j += 16)
+        v16_store(out + j / width * width * depth + q * width + j % width, v16_load(rows + j));
+    }
+    return;
+  }
+  for (intptr_t j = 0; j < whole; j += 16) {
+    float *panel = out + j / width * width * depth + j % width;
+    for (intptr_t i = 0; i < 16; i++)
+      if (j + i < columns)
+        ctk_row_floats(g->weight, first + j + i, p, p + depth, rows + i * row_space);
+      else
+        memset(rows + i * row_space, 0, (size_t)depth * sizeof(float));
+    pack_sixteen(rows, 1, row_space, depth, width, panel);
+  }
+}
+
+/// Rows 0..<rows (≤ height) of A, `height` values for each p, filled up with zeros.
+CTK_INLINE void pack_rows(
+    const float *a, intptr_t a_row, intptr_t a_column, intptr_t depth, intptr_t rows,
+    const intptr_t height, float *out) {
+  if (a_row == 1 && rows == height) {
+    for (intptr_t p = 0; p < depth; p++)
+      memcpy(out + p * height, a + p * a_column, (size_t)height * sizeof(float));
+    return;
+  }
+  for (intptr_t p = 0; p < depth; p++)
+    for (intptr_t i = 0; i < height; i++)
+      out[p * height + i] = i < rows ? a[i * a_row + p * a_column] : 0;
+}
