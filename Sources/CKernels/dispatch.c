@@ -2,6 +2,10 @@
 
 #include <stdatomic.h>
 
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#endif
+
 static _Thread_local int limit = ctk_level_avx512;
 
 int ctk_highest_level(void) {
@@ -60,3 +64,36 @@ int ctk_has_bf16_products(void) {
   return 0;
 #endif
 }
+
+#if defined(__aarch64__)
+/// Whether the processor has dot products of bytes.
+static int has_dotprod(void) {
+#if defined(__ARM_FEATURE_DOTPROD)
+  return 1;
+#elif defined(__linux__)
+  return (getauxval(AT_HWCAP) >> 20 & 1) != 0;  // HWCAP_ASIMDDP
+#else
+  return 0;
+#endif
+}
+#endif
+
+int ctk_few_kernels(void) {
+#if defined(__x86_64__)
+  if (ctk_has_bf16_products()) return ctk_few_avx512;
+  // Every processor with AVX2 counts bits too.
+  return ctk_level() >= ctk_level_avx2 ? ctk_few_avx2 : ctk_few_plain;
+#elif defined(__aarch64__)
+  static atomic_int known = -1;
+  int found = atomic_load_explicit(&known, memory_order_relaxed);
+  if (found < 0) {
+    found = has_dotprod() ? ctk_few_dotprod : ctk_few_neon;
+    atomic_store_explicit(&known, found, memory_order_relaxed);
+  }
+  return found;
+#else
+  return ctk_few_plain;
+#endif
+}
+
+int ctk_has_few_products(void) { return ctk_few_kernels() != ctk_few_plain; }

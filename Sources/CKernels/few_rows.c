@@ -7,17 +7,22 @@
 // Inputs have 16 bits, in two bytes, because eight would be the largest error of the whole model.
 #include "few_rows.h"
 
+#include "dispatch.h"
 #include "few_rows_scales.h"
 #include "few_rows_sparse.h"
+#include "few_space.h"
 #include "planar_codes.h"
-#include "thread_space.h"
 
 intptr_t ctk_few_scratch(const struct ctk_packed *w) {
-  // Survivors' codes and masks of four rows; of a batch the combined scales, the corrections and the
-  // zeros; the scales of one row, and the zero of each run of two.
+  // Of a batch of rows, as they are taken with AVX-512: survivors' codes and masks of four rows; the
+  // combined scales, the corrections and the zeros; the scales of one row, and the zero of each run
+  // of two.
   const intptr_t runs = ctk_runs(w->columns), size = batch_size(w);
-  return 4 * (64 * (runs + 3) + 8 * (runs + 8)) + 4 * (ctk_few_rows + 1) * size +
-         64 * ctk_few_rows * (rows_at_once(ctk_groups(w)) + 1) + size + 2 * runs + 192;
+  const intptr_t batches = 4 * (64 * (runs + 3) + 8 * (runs + 8)) + 4 * (ctk_few_rows + 1) * size +
+                           64 * ctk_few_rows * (rows_at_once(ctk_groups(w)) + 1) + size + 2 * runs +
+                           192;
+  const intptr_t one_row = ctk_few_space_bytes(w);
+  return batches > one_row ? batches : one_row;
 }
 
 // ---- Plain twins ----
@@ -240,29 +245,19 @@ CTK_BF16 static void multiply_few(
     multiply_rows(&p, first, last);
 }
 
-#else
-#define multiply_few ctk_multiply_few_ref
 #endif
 
 void ctk_multiply_few(
     const struct ctk_packed *w, intptr_t first, intptr_t last, const struct ctk_few_inputs *x,
     float *y, intptr_t ldy, uint8_t *scratch) {
-  multiply_few(w, first, last, x, y, ldy, scratch);
-}
-
-void ctk_run_few(const struct ctk_few_job *jobs, intptr_t count, intptr_t first, intptr_t last) {
-  for (intptr_t i = 0; i < count; i++) {
-    const struct ctk_few_job *job = jobs + i;
-    const struct ctk_weight *w = job->weight;
-    const intptr_t top = first > 0 ? first : 0, end = last < w->rows ? last : w->rows;
-    first -= w->rows;
-    last -= w->rows;
-    if (top >= end) continue;
-    if (w->packed)
-      ctk_multiply_few(
-          w->packed, top, end, job->rounded, job->y, job->ldy,
-          ctk_thread_space((size_t)ctk_few_scratch(w->packed)));
-    else
-      ctk_multiply_few_half(w, top, end, job->x, job->ldx, job->rows, job->y, job->ldy);
+  switch (ctk_few_kernels()) {
+#if defined(__x86_64__)
+    case ctk_few_avx512: multiply_few(w, first, last, x, y, ldy, scratch); break;
+    case ctk_few_avx2: ctk_multiply_few_avx2(w, first, last, x, y, ldy, scratch); break;
+#elif defined(__aarch64__)
+    case ctk_few_dotprod: ctk_multiply_few_dotprod(w, first, last, x, y, ldy, scratch); break;
+    case ctk_few_neon: ctk_multiply_few_neon(w, first, last, x, y, ldy, scratch); break;
+#endif
+    default: ctk_multiply_few_ref(w, first, last, x, y, ldy, scratch);
   }
 }

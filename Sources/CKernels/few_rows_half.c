@@ -1,7 +1,9 @@
 // Products of a few rows of inputs with weights stored in half precision.
 #include "bf16.h"
+#include "dispatch.h"
 #include "few_rows.h"
 #include "half.h"
+#include "vectors.h"
 
 void ctk_multiply_few_half_ref(
     const struct ctk_weight *w, intptr_t first, intptr_t last, const float *x, intptr_t ldx,
@@ -78,12 +80,85 @@ CTK_BF16 static void multiply_few_half(
   }
 }
 
+#endif
+
+// ---- Sixteen lanes, of AVX2 or NEON ----
+
+#if defined(__x86_64__) || defined(__aarch64__)
+#if defined(__x86_64__)
+#define CTK_HALF_LANES static __attribute__((target("avx2,fma,f16c")))
 #else
-#define multiply_few_half ctk_multiply_few_half_ref
+#define CTK_HALF_LANES static
+#endif
+
+typedef uint16_t h16 __attribute__((vector_size(32)));
+typedef _Float16 f16 __attribute__((vector_size(32)));
+
+CTK_HALF_LANES inline __attribute__((always_inline)) v16 widened(h16 half, const int is_f16) {
+  return is_f16 ? __builtin_convertvector((f16)half, v16)
+                : (v16)(__builtin_convertvector(half, m16) << 16);
+}
+
+/// One row of weights; `count`, `is_f16` are constants.
+CTK_HALF_LANES inline __attribute__((always_inline)) void lanes_row(
+    const uint8_t *w, intptr_t columns, const float *x, intptr_t ldx, const int count,
+    const int is_f16, float *result) {
+  v16 sum[ctk_few_rows] = {0};
+  intptr_t c = 0;
+  for (; c + 16 <= columns; c += 16) {
+    h16 half;
+    memcpy(&half, w + 2 * c, sizeof half);
+    const v16 a = widened(half, is_f16);
+#pragma clang loop unroll(full)
+    for (int j = 0; j < count; j++) sum[j] += a * v16_load(x + j * ldx + c);
+  }
+  if (c < columns) {
+    h16 half = {0};
+    memcpy(&half, w + 2 * c, (size_t)(columns - c) * 2);
+    const v16 a = widened(half, is_f16);
+#pragma clang loop unroll(full)
+    for (int j = 0; j < count; j++) sum[j] += a * v16_load_part(x + j * ldx + c, columns - c, 0);
+  }
+#pragma clang loop unroll(full)
+  for (int j = 0; j < count; j++) result[j] = v16_sum(sum[j]);
+}
+
+CTK_HALF_LANES void lanes_rows(
+    const struct ctk_weight *w, intptr_t first, intptr_t last, const float *x, intptr_t ldx,
+    intptr_t rows, float *y, intptr_t ldy) {
+  const int is_f16 = w->kind == ctk_weight_f16;
+  for (intptr_t r = first; r < last; r++) {
+    const uint8_t *row = w->values + 2 * r * w->columns;
+    float result[ctk_few_rows];
+    switch (2 * rows + is_f16) {
+      case 2: lanes_row(row, w->columns, x, ldx, 1, 0, result); break;
+      case 3: lanes_row(row, w->columns, x, ldx, 1, 1, result); break;
+      case 4: lanes_row(row, w->columns, x, ldx, 2, 0, result); break;
+      case 5: lanes_row(row, w->columns, x, ldx, 2, 1, result); break;
+      case 6: lanes_row(row, w->columns, x, ldx, 3, 0, result); break;
+      case 7: lanes_row(row, w->columns, x, ldx, 3, 1, result); break;
+      case 8: lanes_row(row, w->columns, x, ldx, 4, 0, result); break;
+      default: lanes_row(row, w->columns, x, ldx, 4, 1, result); break;
+    }
+    for (intptr_t j = 0; j < rows; j++) y[j * ldy + r] = result[j];
+  }
+}
 #endif
 
 void ctk_multiply_few_half(
     const struct ctk_weight *w, intptr_t first, intptr_t last, const float *x, intptr_t ldx,
     intptr_t rows, float *y, intptr_t ldy) {
-  multiply_few_half(w, first, last, x, ldx, rows, y, ldy);
+#if defined(__x86_64__)
+  if (ctk_few_kernels() == ctk_few_avx512) {
+    multiply_few_half(w, first, last, x, ldx, rows, y, ldy);
+    return;
+  }
+#endif
+#if defined(__x86_64__) || defined(__aarch64__)
+  if (ctk_has_few_products()) {
+    lanes_rows(w, first, last, x, ldx, rows, y, ldy);
+    return;
+  }
+#endif
+  ctk_multiply_few_half_ref(w, first, last, x, ldx, rows, y, ldy);
 }

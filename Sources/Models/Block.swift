@@ -10,7 +10,7 @@ import Numerics
 public struct Block: Sendable {
   public let index: Int
   public let configuration: ModelConfiguration
-  /// Of the products with this block's weights.
+  /// Of the products with this block's weights, as it was asked for.
   public var arithmetic = Arithmetic.float32
   public let norms: BlockNorms
   /// [heads·headDim, d]

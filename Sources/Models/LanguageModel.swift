@@ -20,6 +20,8 @@ public final class LanguageModel: Sendable {
   public let configuration: ModelConfiguration
   /// Of the products with the weights; what was asked for, as far as this processor has it.
   public let arithmetic: Arithmetic
+  /// What was asked for: of a few rows' products more processors have something of bfloat16's kind.
+  let askedArithmetic: Arithmetic
   public let input: InputLayer
   public let output: OutputLayer
   private let load: @Sendable (Int) throws(Failure) -> Block
@@ -38,9 +40,9 @@ public final class LanguageModel: Sendable {
   init(
     store: any WeightStore, residency: Residency, arithmetic: Arithmetic
   ) throws(Failure) {
-    let arithmetic = arithmetic.available
     configuration = store.configuration
-    self.arithmetic = arithmetic
+    self.arithmetic = arithmetic.available
+    askedArithmetic = arithmetic
     input = try store.input()
     output = try store.output(tiedTo: input.embedding)
     load = { (index) throws(Failure) in
@@ -58,7 +60,8 @@ public final class LanguageModel: Sendable {
   ) {
     precondition(blocks.count == configuration.layers, "a block per layer")
     self.configuration = configuration
-    arithmetic = blocks.first?.arithmetic ?? .float32
+    askedArithmetic = blocks.first?.arithmetic ?? .float32
+    arithmetic = askedArithmetic.available
     self.input = input
     self.output = output
     load = { (index) throws(Failure) in blocks[index] }
@@ -70,6 +73,7 @@ public final class LanguageModel: Sendable {
   init(sharing other: LanguageModel, _ change: @escaping @Sendable (inout Block) -> Void) {
     configuration = other.configuration
     arithmetic = other.arithmetic
+    askedArithmetic = other.askedArithmetic
     input = other.input
     output = other.output
     load = { (index) throws(Failure) in

@@ -14,10 +14,17 @@ public enum BLAS {
   public static func prepare() { _ = kernelClass }
 
   /// Library, its kernels, and the level of this module's own kernels, for example
-  /// "openblas-0.3.21/Cooperlake+avx512+bf16" (bf16: bfloat16 products exist). Results are the same to the bit wherever this is the same.
+  /// "openblas-0.3.21/Cooperlake+avx512+bf16" (bf16: bfloat16 products exist; int8 or dotprod: only
+  /// those of a few rows, in integers). Results are the same to the bit wherever this is the same.
   public static let kernelClass: String = {
     let library = prepareLibrary()
-    let products = Arithmetic.bfloat16.isAvailable ? "+bf16" : ""
+    let products =
+      switch ctk_few_kernels() {
+      case Int32(ctk_few_avx512.rawValue): "+bf16"
+      case Int32(ctk_few_dotprod.rawValue): "+dotprod"
+      case Int32(ctk_few_plain.rawValue): ""
+      default: "+int8"
+      }
     return "\(library)+\(KernelLevel.current)\(products)"
   }()
 

@@ -9,9 +9,9 @@ public enum FewRows {
 
   /// output = x·Wᵀ for each pair, x [m, inputs] with m ≤ 8, outputs [m, outputs].
   ///
-  /// In bfloat16 arithmetic, codes are multiplied as they are with inputs rounded to 16 bits (to
-  /// 2⁻¹⁶ of the largest of 64 neighbours), which is finer than bfloat16; in float32 everything is
-  /// float32.
+  /// Where bfloat16 is asked for, codes are multiplied as they are with inputs rounded to 16 bits (to
+  /// 2⁻¹⁶ of the largest of 64 neighbours), which is finer than bfloat16 and which more processors
+  /// have: AVX2 and NEON are enough. In float32 everything is float32.
   public static func multiply(
     _ x: Tensor, _ products: [(weight: Weight, output: Tensor)], arithmetic: Arithmetic
   ) {
@@ -70,7 +70,7 @@ public enum FewRows {
     var rounded: RoundedRows?
     switch weight {
     case .dense: return false
-    case .half: if ctk_has_bf16_products() == 0 { return false }
+    case .half: if ctk_has_few_products() == 0 { return false }
     case .packed(let matrix):
       guard let group = matrix.groupOfCodes(arithmetic) else { return false }
       if inputs[group] == nil { inputs[group] = RoundedRows(x, group: group) }
@@ -112,7 +112,9 @@ extension PackedMatrix {
   /// The width of the groups where codes can be multiplied as they are; nil otherwise.
   fileprivate func groupOfCodes(_ arithmetic: Arithmetic) -> Int? {
     let group = min(groupSize, columns)
-    guard arithmetic.available == .bfloat16, ctk_few_group(group) != 0 else { return nil }
+    guard arithmetic == .bfloat16, ctk_has_few_products() != 0, ctk_few_group(group) != 0 else {
+      return nil
+    }
     return group
   }
 }

@@ -4,6 +4,7 @@ import CKernels
 /// Layers that read the same rows share one.
 public struct ProductInput: Sendable {
   public let rows: Tensor
+  /// As far as this processor has what was asked for.
   public let arithmetic: Arithmetic
   /// nil in float32, and for few rows.
   let packed: PackedRows?

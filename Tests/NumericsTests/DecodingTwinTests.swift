@@ -7,37 +7,44 @@ extension NumericsTests {
   @Suite struct DecodingTwins {
     @Test(arguments: [1, 17, 64, 200, 1000], [1, 2, 4])
     func inputsAreRoundedAlike(columns: Int, rows: Int) {
-      guard ctk_has_bf16_products() != 0 else { return }
-      for group in [4, 32, 64, 128] {
-        var random = RandomValues()
-        var x = random.floats(rows * columns)
-        x[0] = 300
-        if columns > 64 { for i in 64..<min(128, columns) { x[i] = 0 } }
-        let (runs, groups) = ((columns + 63) / 64, (columns + group - 1) / group)
-        var (fast, plain) = (
-          [Int8](repeating: 1, count: rows * runs * 128),
-          [Int8](repeating: 2, count: rows * runs * 128)
-        )
-        var (scales, plainScales) = (
-          [Float](repeating: 1, count: rows * runs), [Float](repeating: 2, count: rows * runs)
-        )
-        var (sums, plainSums) = (
-          [Float](repeating: 1, count: rows * groups), [Float](repeating: 2, count: rows * groups)
-        )
-        unsafe ctk_round_few(x, columns, rows, columns, group, &fast, &scales, &sums)
-        unsafe ctk_round_few_ref(
-          x, columns, rows, columns, group, &plain, &plainScales, &plainSums)
-        #expect(fast == plain, random.note)
-        #expect(scales == plainScales, random.note)
-        expectClose(sums, plainSums.map { Double($0) }, absolute: 1e-3, random.note)
-        // What is rounded is within 2⁻¹⁶ of the largest of its run.
-        for j in 0..<rows {
-          for c in 0..<columns {
-            let place = (j * runs + c / 64) * 128 + c % 64
-            let value = Float(256 * Int(fast[place]) + Int(fast[place + 64]))
-            let scale = scales[j * runs + c / 64]
-            #expect(abs(value * scale - x[j * columns + c]) <= 0.51 * scale)
-          }
+      atEveryLevel { level in
+        for group in [4, 32, 64, 128] {
+          inputsAreRoundedAlike(columns, rows, group: group, level)
+        }
+      }
+    }
+
+    private func inputsAreRoundedAlike(
+      _ columns: Int, _ rows: Int, group: Int, _ level: KernelLevel
+    ) {
+      var random = RandomValues()
+      var x = random.floats(rows * columns)
+      x[0] = 300
+      if columns > 64 { for i in 64..<min(128, columns) { x[i] = 0 } }
+      let (runs, groups) = ((columns + 63) / 64, (columns + group - 1) / group)
+      var (fast, plain) = (
+        [Int8](repeating: 1, count: rows * runs * 128),
+        [Int8](repeating: 2, count: rows * runs * 128)
+      )
+      var (scales, plainScales) = (
+        [Float](repeating: 1, count: rows * runs), [Float](repeating: 2, count: rows * runs)
+      )
+      var (sums, plainSums) = (
+        [Float](repeating: 1, count: rows * groups), [Float](repeating: 2, count: rows * groups)
+      )
+      unsafe ctk_round_few(x, columns, rows, columns, group, &fast, &scales, &sums)
+      unsafe ctk_round_few_ref(
+        x, columns, rows, columns, group, &plain, &plainScales, &plainSums)
+      #expect(fast == plain, "\(level), \(random.note)")
+      #expect(scales == plainScales, "\(level), \(random.note)")
+      expectClose(sums, plainSums.map { Double($0) }, absolute: 1e-3, "\(level), \(random.note)")
+      // What is rounded is within 2⁻¹⁶ of the largest of its run.
+      for j in 0..<rows {
+        for c in 0..<columns {
+          let place = (j * runs + c / 64) * 128 + c % 64
+          let value = Float(256 * Int(fast[place]) + Int(fast[place + 64]))
+          let scale = scales[j * runs + c / 64]
+          #expect(abs(value * scale - x[j * columns + c]) <= 0.51 * scale)
         }
       }
     }

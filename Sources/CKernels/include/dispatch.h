@@ -23,6 +23,19 @@ int ctk_level_limit(void);
 /// Whether the processor has bfloat16 products in AVX-512.
 int ctk_has_avx512_bf16(void);
 
-/// Whether the kernels for bfloat16 products and for one-token products can be used: AVX-512 with
-/// BF16, VNNI and VBMI2, at a level that isn't limited.
+/// Whether the kernels for bfloat16 products can be used: AVX-512 with BF16, VNNI and VBMI2, at a
+/// level that isn't limited.
 int ctk_has_bf16_products(void);
+
+/// What multiplies codes with a few rows of inputs in integers (few_rows.h).
+enum ctk_few_kernels {
+  ctk_few_plain = 0,    // nothing fast
+  ctk_few_neon = 1,     // NEON
+  ctk_few_dotprod = 2,  // NEON with dot products of bytes
+  ctk_few_avx2 = 3,     // AVX2
+  ctk_few_avx512 = 4,   // what bfloat16 products need
+};
+int ctk_few_kernels(void);
+
+/// Whether there are fast ones.
+int ctk_has_few_products(void);

@@ -32,7 +32,8 @@ void ctk_round_few_ref(
     int8_t *values, float *scales, float *group_sums);
 
 /// y[j·ldy + r] = Σ w[r, c]·x[j, c] for rows first..<last of packed weights, codes multiplied as they
-/// are. `scratch` holds ctk_few_scratch(w) bytes. Needs ctk_has_bf16_products() and ctk_few_group().
+/// are. `scratch` holds ctk_few_scratch(w) bytes. Needs ctk_few_group(), and is fast where
+/// ctk_has_few_products().
 void ctk_multiply_few(
     const struct ctk_packed *w, intptr_t first, intptr_t last, const struct ctk_few_inputs *x,
     float *y, intptr_t ldy, uint8_t *scratch);

@@ -72,7 +72,7 @@ public final class TextDecoder {
       })
     let logits = Tensor([1, c.vocabularySize])
     let last = pass.hidden(given.rows - 1..<given.rows)
-    FewRows.multiply(last, [(model.head, logits)], arithmetic: model.arithmetic)
+    FewRows.multiply(last, [(model.head, logits)], arithmetic: model.askedArithmetic)
     return logits.values
   }
 
@@ -96,7 +96,8 @@ public final class TextDecoder {
     for start in stride(from: 0, to: tokens.count, by: FewRows.most) {
       let some = start..<min(tokens.count, start + FewRows.most)
       FewRows.multiply(
-        b.hidden.rows(some), [(model.head, b.logits.rows(some))], arithmetic: model.arithmetic)
+        b.hidden.rows(some), [(model.head, b.logits.rows(some))],
+        arithmetic: model.askedArithmetic)
     }
     return b.logits
   }

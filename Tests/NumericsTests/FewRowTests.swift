@@ -1,0 +1,109 @@
+import CKernels
+import Numerics
+import Testing
+
+extension NumericsTests {
+  /// Products of a few rows in integers, at every level that this processor has.
+  @Suite struct FewRowProducts {
+    static let shapes = [(7, 5), (33, 65), (9, 130), (18, 256), (6, 449), (3, 1601)]
+
+    /// The fast kernel against the plain twin, on the same rounded inputs.
+    @Test(arguments: [1, 2, 3, 4])
+    func areTheTwins(m: Int) throws {
+      try forEachMatrix { matrix, name, random in
+        let (rows, columns) = (matrix.rows, matrix.columns)
+        let group = min(matrix.groupSize, columns)
+        let (runs, groups) = ((columns + 63) / 64, (columns + group - 1) / group)
+        let x = random.floats(m * columns)
+        atEveryLevel { level in
+          var values = [Int8](repeating: 0, count: m * runs * 128)
+          var scales = [Float](repeating: 0, count: m * runs)
+          var sums = [Float](repeating: 0, count: m * groups)
+          unsafe ctk_round_few(x, columns, m, columns, group, &values, &scales, &sums)
+          var (fast, plain) = (
+            [Float](repeating: 1, count: m * rows), [Float](repeating: 2, count: m * rows)
+          )
+          unsafe matrix.withDescription { view in
+            var scratch = unsafe [UInt8](repeating: 255, count: ctk_few_scratch(view))
+            unsafe values.withUnsafeBufferPointer { values in
+              unsafe scales.withUnsafeBufferPointer { scales in
+                unsafe sums.withUnsafeBufferPointer { sums in
+                  var inputs = unsafe ctk_few_inputs(
+                    rows: m, columns: columns, values: values.baseAddress,
+                    scales: scales.baseAddress, group_sums: sums.baseAddress)
+                  unsafe ctk_multiply_few(view, 0, rows, &inputs, &fast, rows, &scratch)
+                  unsafe ctk_multiply_few_ref(view, 0, rows, &inputs, &plain, rows, &scratch)
+                }
+              }
+            }
+          }
+          let largest = plain.reduce(1) { max($0, abs($1)) }
+          expectClose(
+            fast, plain.map { Double($0) }, absolute: 1e-5 * Double(largest),
+            "\(name), m \(m), \(level), \(random.note)")
+        }
+      }
+    }
+
+    /// What was asked for in bfloat16 is as close to float32 at every level.
+    @Test(arguments: [1, 3, 8])
+    func areCloseToFloat32(m: Int) throws {
+      for (outputs, inputs) in Self.shapes {
+        var random = RandomValues()
+        let x = random.tensor([m, inputs])
+        for (name, weight) in try Products.weights(outputs, inputs, &random) {
+          let product = plainProduct(
+            x.values, weight.dense().values, m: m, n: outputs, k: inputs, transposeB: true)
+          let largest = product.reduce(1) { max($0, abs($1)) }
+          atEveryLevel { level in
+            for arithmetic in Arithmetic.allCases {
+              let y = Tensor([m, outputs])
+              FewRows.multiply(x, [(weight, y)], arithmetic: arithmetic)
+              expectClose(
+                y.values, product, absolute: 1e-4 * largest,
+                "\(name) [\(outputs), \(inputs)], m \(m), \(level), \(arithmetic), \(random.note)")
+            }
+          }
+        }
+      }
+    }
+
+    /// What isn't a finite number stays visible.
+    @Test func nonFiniteInputsStayVisible() throws {
+      var random = RandomValues()
+      var values = random.floats(2 * 200)
+      values[277] = .infinity
+      let x = Tensor([2, 200], values)
+      for (name, weight) in try Products.weights(30, 200, &random) {
+        atEveryLevel { level in
+          let y = Tensor([2, 30])
+          FewRows.multiply(x, [(weight, y)], arithmetic: .bfloat16)
+          #expect(y.rows(1..<2).values.contains { !$0.isFinite }, "\(name), \(level)")
+          #expect(y.rows(0..<1).values.allSatisfy { $0.isFinite }, "\(name), \(level)")
+        }
+      }
+    }
+
+    private func forEachMatrix(
+      _ body: (PackedMatrix, String, inout RandomValues) throws -> Void
+    ) throws {
+      for (rows, columns) in Self.shapes {
+        for group in [4, 8, 16, 32, 64, 128] where group <= columns {
+          for (kept, of) in [(0, 0), (1, 1), (2, 4), (4, 8)] {
+            for bits in [2, 3, 4, 8] {
+              var random = RandomValues()
+              let plain = PlainPacking(
+                rows: rows, columns: columns, bits: bits, groupSize: group,
+                withZeros: random.below(2) == 0, masked: of == 1,
+                pattern: of > 1 ? (kept, of) : nil, &random)
+              try body(
+                try plain.packed(),
+                "[\(rows), \(columns)], \(bits) bits, groups of \(group), \(kept) of \(of)", &random
+              )
+            }
+          }
+        }
+      }
+    }
+  }
+}
