@@ -7,7 +7,7 @@ MODEL = .build/real-model/model.gguf
 WORK ?= .build/quickstart
 RECIPE ?= Recipes/quickstart.yaml
 
-.PHONY: help setup build quickstart test real-model benchmarks format lint clean
+.PHONY: help setup build quickstart test real-model benchmarks kernels arm64-kernels format lint clean
 
 help:
 	@echo 'make quickstart   build, fetch SmolLM2-135M-Instruct, compress it to 3 bits, learn a prompt, verify, pack, inspect'
@@ -15,6 +15,7 @@ help:
 	@echo 'make build        the program: $(BIN)'
 	@echo 'make real-model   fetch the model that the quick start and the real-model tests use'
 	@echo 'make benchmarks   speed against the peers (PEERS=folder of the Python environments; see Tests/Benchmarks)'
+	@echo 'make kernels      the C kernels against their plain twins; make arm64-kernels: those for NEON, in an emulator'
 	@echo 'make format lint  swift format, in place or as a check'
 
 setup:
@@ -39,6 +40,26 @@ $(MODEL):
 benchmarks: build real-model
 	swift build -c release --product ctpack-benchmarks
 	Tests/Benchmarks/run $(PEERS)
+
+TWINS = -std=gnu17 -O2 -Wall -D_GNU_SOURCE -ISources/CKernels/include Tests/Kernels/twins.c \
+	$(wildcard Sources/CKernels/*.c) -lm -lpthread
+
+# Both need clang (the toolchain's own will do). That for arm64 also needs a C library and linker for it, and qemu's
+# user-mode emulator: on Debian, apt-get install gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+kernels:
+	@mkdir -p .build
+	clang $(TWINS) -o .build/twins
+	.build/twins
+
+arm64-kernels:
+	@command -v clang >/dev/null || { echo 'arm64-kernels: no clang; install it, or put the Swift toolchain on the path' >&2; exit 1; }
+	@command -v aarch64-linux-gnu-gcc >/dev/null || { echo 'arm64-kernels: no C library and linker for arm64 (Debian: gcc-aarch64-linux-gnu, libc6-dev-arm64-cross)' >&2; exit 1; }
+	@command -v qemu-aarch64 >/dev/null || { echo 'arm64-kernels: no qemu-aarch64 (Debian: qemu-user)' >&2; exit 1; }
+	@mkdir -p .build
+	clang --target=aarch64-linux-gnu -static $(TWINS) -o .build/twins-arm64
+	@# Without dot products of bytes, and with them.
+	qemu-aarch64 -cpu cortex-a53 .build/twins-arm64
+	qemu-aarch64 -cpu neoverse-n1 .build/twins-arm64
 
 format:
 	swift format --in-place --recursive --parallel Sources Tests Package.swift
