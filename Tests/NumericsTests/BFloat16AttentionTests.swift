@@ -62,10 +62,10 @@ extension NumericsTests {
       for (name, found, wanted) in [
         ("q", dq, expected.dq), ("k", dk, expected.dk), ("v", dv, expected.dv),
       ] {
-        // Rounding errors of 2⁻⁹ each, summed over a row's keys: a share of the whole gradient.
+        // Rounding errors of 2⁻⁹ each: a share of the whole gradient, and of the parts that cancel in it.
         let error = zip(found.values, wanted).reduce(0.0) { $0 + pow2(Double($1.0) - $1.1) }
         let size = wanted.reduce(0.0) { $0 + pow2($1) }
-        #expect(error <= 4e-4 * size + 1e-6, "d\(name), \(i.note)")
+        #expect(error <= 1e-3 * size + 2e-4 * Double(wanted.count), "d\(name), \(i.note)")
       }
     }
 

@@ -30,9 +30,9 @@ extension PromptRecipe {
     let fields = own[.soft, .prefix, .lora]
     text = fields.existing("text", paths, default: calibration.text)
     steps = fields.integer("steps", default: 200, in: 1...100_000_000)
-    batch = fields.integer("batch", default: 4, in: 1...65_536)
+    batch = fields.integer("batch", default: 1, in: 1...65_536)
     accumulation = fields.integer("accumulate", default: 1, in: 1...65_536)
-    length = fields.integer("length", default: 256, in: 2...1_048_576)
+    length = fields.integer("length", default: 1024, in: 2...1_048_576)
     optimiser = fields.choice("optimiser", default: .adamw)
     learningRate = fields.number("learning_rate", default: kind.learningRate, in: 1e-12...1000)
     warmup = fields.integer("warmup", default: min(steps / 10, 500), in: 0...100_000_000)
