@@ -97,7 +97,9 @@ extension Attention {
     let outputs = tile.gather(out)
     // What the products see of it: otherwise a row that looks at one key alone, whose scores have no
     // slope, would get one from the rounding.
-    if arithmetic.available == .bfloat16 { round(gradients) }
+    if arithmetic.available == .bfloat16 {
+      gradients.roundToBFloat16(0..<gradients.count)
+    }
     for row in 0..<rows {
       unsafe logSum.pointer[row] = logSumExp.pointer[tile.statistic(ofRow: row)]
       // Σ p·dp over a row is what its output and its gradient have in common.
@@ -131,15 +133,5 @@ extension Attention {
       first = false
     }
     tile.scatter(queryGradients, to: dq)
-  }
-  /// To bfloat16, ties to even.
-  private static func round(_ tensor: Tensor) {
-    tensor.withMutableSpan { values in
-      for i in values.indices {
-        let bits = values[i].bitPattern
-        guard values[i].isFinite else { continue }
-        values[i] = Float(bitPattern: (bits &+ 0x7fff &+ (bits >> 16 & 1)) & 0xffff_0000)
-      }
-    }
   }
 }

@@ -130,7 +130,7 @@ public enum SoftCrossEntropy {
 
 extension Tensor {
   /// Rounds some elements to the nearest bfloat16, halves to even, as products in it do.
-  fileprivate func roundToBFloat16(_ range: Range<Int>) {
+  func roundToBFloat16(_ range: Range<Int>) {
     for i in range {
       let bits = unsafe pointer[i].bitPattern
       let rounded = (bits &+ 0x7fff &+ (bits >> 16 & 1)) & 0xffff_0000

@@ -9,7 +9,7 @@ struct FewRowsSpeed: ParsableCommand {
       "One token through weights that stay in a core's caches: dense, 50 % and 2:4 sparse, in weights per second.",
     discussion: """
       Decoding reads weights from memory. Sparse ones gain where this rate, times their bits per weight, is above the \
-      bandwidth that a core gets; the other runs of large-decode show that one.
+      bandwidth that a core gets, which large-decode shows.
       """)
 
   @Option(help: "Rows of weights.") var rows = 128

@@ -25,11 +25,17 @@ struct SparseGPT: ParsableCommand {
   /// As the peer's script has them.
   private static let (windows, length) = (64, 512)
 
+  func validate() throws {
+    guard sparsity.contains(":") || Double(sparsity) != nil else {
+      throw ValidationError("--sparsity \(sparsity) is neither a percentage nor a pattern like 2:4")
+    }
+  }
+
   func run() throws {
     let folder = NSTemporaryDirectory() + "/ctpack-benchmark-sparsegpt-\(getpid())"
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: folder) }
-    let share = sparsity.contains(":") ? "\"\(sparsity)\"" : "\((Double(sparsity) ?? 50) / 100)"
+    let share = sparsity.contains(":") ? "\"\(sparsity)\"" : "\((Double(sparsity) ?? .nan) / 100)"
     var (ours, theirs): ([Double], [Double]) = ([], [])
     var notes: [String] = []
     for run in 0..<common.runs {
