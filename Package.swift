@@ -22,7 +22,13 @@ let package = Package(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
-    .target(name: "CKernels", cSettings: [.define("_GNU_SOURCE")]),
+    .target(
+      name: "CKernels",
+      // The folders whose headers others include.
+      cSettings: [.define("_GNU_SOURCE")]
+        + ["machine", "weights", "products", "few_rows", "compression"].map {
+          .headerSearchPath($0)
+        }),
 
     .target(
       name: "Bytes",

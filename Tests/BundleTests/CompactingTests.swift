@@ -73,9 +73,11 @@ import Testing
     }
     #expect(try folder.read("a") == old)
     #expect(try Bundle(path: folder.file("a"), verify: .full).generation == 3)
-    // What the killed process left in the folder is in nobody's way.
+    // What the killed process left in the folder goes when the next one takes its place.
+    #expect(folder.names.count == 2)
     try BundleEditor.compact(folder.file("a"), to: folder.file("a"))
     #expect(try folder.read("a") == new)
+    #expect(folder.names == ["a"])
   }
 
   static func limitFiles(to bytes: Int) {

@@ -37,6 +37,7 @@ public enum BundleEditor {
     let lock = try EditableFile(path: path)
     let bundle = try Bundle(path: path)
     try checkMayWrite(bundle.opened, path)
+    AtomicFile.sweepTemporaries(of: target)
     var writer = BundleWriter(path: target)
     for section in bundle.sections { try writer.add(copying: section, from: bundle) }
     let digest = try writer.finish()
@@ -58,6 +59,7 @@ public enum BundleEditor {
     }
     let bundle = try Bundle(path: path)
     try checkMayWrite(bundle.opened, path)
+    AtomicFile.sweepTemporaries(of: target)
     var writer = BundleWriter(path: target, storage: storage)
     for section in bundle.sections { try writer.add(recoding: section, from: bundle) }
     return try writer.finish()

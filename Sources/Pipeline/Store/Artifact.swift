@@ -30,7 +30,7 @@ public enum Artifact {
   public static func publish(
     _ object: StoreObject, from store: Store, to path: String
   ) throws -> Outcome {
-    Store.sweepTemporaries(of: path)
+    AtomicFile.sweepTemporaries(of: path)
     let exists = FileManager.default.fileExists(atPath: path)
     if exists, try FileDigest.of(path) == object { return .unchanged }
     let file = try MappedFile(path: store.path(of: object))

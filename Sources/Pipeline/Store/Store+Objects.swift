@@ -67,19 +67,4 @@ extension Store {
       try? FileManager.default.removeItem(atPath: partialFolder + "/" + name)
     }
   }
-
-  /// Removes the temporary neighbours of `path` whose writers are gone.
-  static func sweepTemporaries(of path: String) {
-    let url = URL(fileURLWithPath: path)
-    let folder = url.deletingLastPathComponent().path
-    let prefix = url.lastPathComponent + "."
-    for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
-      guard name.hasPrefix(prefix), name.hasSuffix(".partial") else { continue }
-      let middle = name.dropFirst(prefix.count).dropLast(".partial".count).split(separator: "-")
-      guard middle.count == 2, let process = Int32(middle[0]), process > 0, Int(middle[1]) != nil,
-        !ProcessUsage.isRunning(process)
-      else { continue }
-      try? FileManager.default.removeItem(atPath: folder + "/" + name)
-    }
-  }
 }
