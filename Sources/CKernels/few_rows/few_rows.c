@@ -123,11 +123,6 @@ CTK_BF16 static struct few_product few_product(
   return p;
 }
 
-/// Scales of rows top..<top + rows.
-CTK_BF16 static void prepare_batch(const struct few_product *p, intptr_t top, intptr_t rows) {
-  prepare_scales(p->w, p->x, top, rows, p->all);
-}
-
 /// The sums of row `i` of a batch that starts at `top`, without the zeros' share.
 CTK_BF16 static inline void put_sums(
     const struct few_product *p, intptr_t top, intptr_t i, const __m512 sum[]) {
@@ -143,7 +138,7 @@ CTK_BF16 static void multiply_pairs(
   const __m512i sources = ctk_pair_sources();
   for (intptr_t top = first; top < last; top += batch) {
     const intptr_t rows = last - top < batch ? last - top : batch;
-    prepare_batch(p, top, rows);
+    prepare_scales(p->w, p->x, top, rows, p->all);
     for (intptr_t i = 0; i < rows; i++) {
       __m512 sum[ctk_few_rows];
       loop(
@@ -166,7 +161,7 @@ CTK_BF16 static void multiply_sparse(
   int set = 0;
   for (intptr_t top = first; top < last; top += batch) {
     const intptr_t count = last - top < batch ? last - top : batch;
-    prepare_batch(p, top, count);
+    prepare_scales(p->w, p->x, top, count, p->all);
     for (intptr_t i = 0; i < count; i += 2) {
       set = 2 - set;
       for (int r = 0; r < 2; r++) {
@@ -210,7 +205,7 @@ CTK_BF16 static void multiply_rows(const struct few_product *p, intptr_t first, 
   if (sparse && first < last) next = read_sparse_row(w, first, p->space[0]);
   for (intptr_t top = first; top < last; top += batch) {
     const intptr_t rows = last - top < batch ? last - top : batch;
-    prepare_batch(p, top, rows);
+    prepare_scales(p->w, p->x, top, rows, p->all);
     r.scales = p->all.combined;
     r.corrections = p->all.corrections;
     if (!sparse) {

@@ -22,6 +22,29 @@ void ctk_multiply_few_half_ref(
     }
 }
 
+/// Rows first..<last by `row_loop`, with the number of inputs and the kind of the weights as constants.
+#define CTK_HALF_ROWS(attributes, name, row_loop)                                            \
+  attributes void name(                                                                      \
+      const struct ctk_weight *w, intptr_t first, intptr_t last, const float *x, intptr_t ldx, \
+      intptr_t rows, float *y, intptr_t ldy) {                                               \
+    const int is_f16 = w->kind == ctk_weight_f16;                                            \
+    for (intptr_t r = first; r < last; r++) {                                                \
+      const uint8_t *row = w->values + 2 * r * w->columns;                                   \
+      float result[ctk_few_rows];                                                            \
+      switch (2 * rows + is_f16) {                                                           \
+        case 2: row_loop(row, w->columns, x, ldx, 1, 0, result); break;                      \
+        case 3: row_loop(row, w->columns, x, ldx, 1, 1, result); break;                      \
+        case 4: row_loop(row, w->columns, x, ldx, 2, 0, result); break;                      \
+        case 5: row_loop(row, w->columns, x, ldx, 2, 1, result); break;                      \
+        case 6: row_loop(row, w->columns, x, ldx, 3, 0, result); break;                      \
+        case 7: row_loop(row, w->columns, x, ldx, 3, 1, result); break;                      \
+        case 8: row_loop(row, w->columns, x, ldx, 4, 0, result); break;                      \
+        default: row_loop(row, w->columns, x, ldx, 4, 1, result); break;                     \
+      }                                                                                      \
+      for (intptr_t j = 0; j < rows; j++) y[j * ldy + r] = result[j];                        \
+    }                                                                                        \
+  }
+
 #if defined(__x86_64__)
 
 CTK_BF16 static inline __m512 sixteen_halves(const uint8_t *p, __mmask16 some, const int f16) {
@@ -59,26 +82,7 @@ CTK_BF16 static inline __attribute__((always_inline)) void half_row(
     result[j] = _mm512_reduce_add_ps(_mm512_add_ps(sum[j][0], sum[j][1]));
 }
 
-CTK_BF16 static void multiply_few_half(
-    const struct ctk_weight *w, intptr_t first, intptr_t last, const float *x, intptr_t ldx,
-    intptr_t rows, float *y, intptr_t ldy) {
-  const int f16 = w->kind == ctk_weight_f16;
-  for (intptr_t r = first; r < last; r++) {
-    const uint8_t *row = w->values + 2 * r * w->columns;
-    float result[ctk_few_rows];
-    switch (2 * rows + f16) {
-      case 2: half_row(row, w->columns, x, ldx, 1, 0, result); break;
-      case 3: half_row(row, w->columns, x, ldx, 1, 1, result); break;
-      case 4: half_row(row, w->columns, x, ldx, 2, 0, result); break;
-      case 5: half_row(row, w->columns, x, ldx, 2, 1, result); break;
-      case 6: half_row(row, w->columns, x, ldx, 3, 0, result); break;
-      case 7: half_row(row, w->columns, x, ldx, 3, 1, result); break;
-      case 8: half_row(row, w->columns, x, ldx, 4, 0, result); break;
-      default: half_row(row, w->columns, x, ldx, 4, 1, result); break;
-    }
-    for (intptr_t j = 0; j < rows; j++) y[j * ldy + r] = result[j];
-  }
-}
+CTK_HALF_ROWS(CTK_BF16 static, multiply_few_half, half_row)
 
 #endif
 
@@ -123,26 +127,7 @@ CTK_HALF_LANES inline __attribute__((always_inline)) void lanes_row(
   for (int j = 0; j < count; j++) result[j] = v16_sum(sum[j]);
 }
 
-CTK_HALF_LANES void lanes_rows(
-    const struct ctk_weight *w, intptr_t first, intptr_t last, const float *x, intptr_t ldx,
-    intptr_t rows, float *y, intptr_t ldy) {
-  const int is_f16 = w->kind == ctk_weight_f16;
-  for (intptr_t r = first; r < last; r++) {
-    const uint8_t *row = w->values + 2 * r * w->columns;
-    float result[ctk_few_rows];
-    switch (2 * rows + is_f16) {
-      case 2: lanes_row(row, w->columns, x, ldx, 1, 0, result); break;
-      case 3: lanes_row(row, w->columns, x, ldx, 1, 1, result); break;
-      case 4: lanes_row(row, w->columns, x, ldx, 2, 0, result); break;
-      case 5: lanes_row(row, w->columns, x, ldx, 2, 1, result); break;
-      case 6: lanes_row(row, w->columns, x, ldx, 3, 0, result); break;
-      case 7: lanes_row(row, w->columns, x, ldx, 3, 1, result); break;
-      case 8: lanes_row(row, w->columns, x, ldx, 4, 0, result); break;
-      default: lanes_row(row, w->columns, x, ldx, 4, 1, result); break;
-    }
-    for (intptr_t j = 0; j < rows; j++) y[j * ldy + r] = result[j];
-  }
-}
+CTK_HALF_ROWS(CTK_HALF_LANES, lanes_rows, lanes_row)
 #endif
 
 void ctk_multiply_few_half(
