@@ -6,16 +6,6 @@ import Testing
 extension NumericsTests {
   /// Every fast kernel against its plain twin, at odd sizes and at every level.
   @Suite struct KernelTwins {
-    private func forEachSize(_ body: (Int, inout RandomValues, Comment) -> Void) {
-      atEveryLevel { level in
-        for n in oddSizes {
-          var random = RandomValues()
-          let note: Comment = "n \(n), \(level), seed \(random.seed)"
-          body(n, &random, note)
-        }
-      }
-    }
-
     @Test func elementwise() {
       forEachSize { n, random, note in
         let a = random.floats(n)
@@ -193,100 +183,6 @@ extension NumericsTests {
       #expect(abs(h[0]) < 1e-35 && abs(h[1]) < 1e-35 && h[2] == 88 && h[3] == 200)
     }
 
-    /// Blocks with no, some and all columns visible, as the causal edge passes through.
-    @Test func softmaxOverBlocks() {
-      forEachSize { n, random, note in
-        let (rows, stride) = (19, n + 2)
-        var (m, l, c) = (SoftmaxState(rows), SoftmaxState(rows), SoftmaxState(rows))
-        for i in 0..<rows {
-          m.fast[i] = -.infinity
-          m.plain[i] = -.infinity
-        }
-        var all = [[Double]](repeating: [], count: rows)
-        for edge in [n, n - 7, -9] {
-          let scores = random.floats(rows * stride, scale: 10)
-          for row in 0..<rows {
-            let visible = max(0, min(n, edge + row))
-            all[row] += scores[row * stride..<row * stride + visible].map { 0.7 * Double($0) }
-          }
-          var (fast, plain) = (scores, scores)
-          unsafe Self.withScores(&fast, n, stride, rows, edge) {
-            unsafe ctk_online_softmax($0, &m.fast, &l.fast, &c.fast, 1)
-          }
-          unsafe Self.withScores(&plain, n, stride, rows, edge) {
-            unsafe ctk_online_softmax_ref($0, &m.plain, &l.plain, &c.plain, 1)
-          }
-          expectClose(fast, plain, relative: 2e-5, note)
-          expectClose(m.fast + l.fast + c.fast, m.plain + l.plain + c.plain, relative: 2e-5, note)
-        }
-        for row in 0..<rows {
-          let exact = log(all[row].reduce(0) { $0 + exp($1) })
-          expectClose([m.fast[row] + log(l.fast[row])], [exact], absolute: 1e-5, note)
-        }
-      }
-    }
-
-    @Test func softmaxWithoutKeepingLeavesTheScores() {
-      var random = RandomValues()
-      let scores = random.floats(3 * 40)
-      var (left, kept) = (scores, scores)
-      var (m, l, c) = (SoftmaxState(3), SoftmaxState(3), SoftmaxState(3))
-      unsafe Self.withScores(&left, 40, 40, 3, 40) {
-        unsafe ctk_online_softmax($0, &m.fast, &l.fast, &c.fast, 0)
-      }
-      unsafe Self.withScores(&kept, 40, 40, 3, 40) {
-        unsafe ctk_online_softmax($0, &m.plain, &l.plain, &c.plain, 1)
-      }
-      #expect(left == scores && kept != scores && l.fast == l.plain, random.note)
-    }
-
-    @Test func softmaxAgainAndBackward() {
-      forEachSize { n, random, note in
-        let (rows, stride) = (5, n + 1)
-        let scores = random.floats(rows * stride)
-        let logSum = random.floats(rows)
-        let dp = random.floats(rows * stride)
-        for edge in [n, n - 2, -1] {
-          var (p, plainP) = (scores, scores)
-          unsafe Self.withScores(&p, n, stride, rows, edge) {
-            unsafe ctk_softmax_again($0, logSum)
-          }
-          unsafe Self.withScores(&plainP, n, stride, rows, edge) {
-            unsafe ctk_softmax_again_ref($0, logSum)
-          }
-          expectClose(p, plainP, note)
-          var (fast, plain) = (dp, dp)
-          unsafe Self.withScores(&fast, n, stride, rows, edge) {
-            unsafe ctk_softmax_backward($0, p, logSum)
-          }
-          unsafe Self.withScores(&plain, n, stride, rows, edge) {
-            unsafe ctk_softmax_backward_ref($0, p, logSum)
-          }
-          expectClose(fast, plain, absolute: 1e-5, note)
-        }
-      }
-    }
-
-    private struct SoftmaxState {
-      var fast: [Float]
-      var plain: [Float]
-      init(_ rows: Int) {
-        fast = [Float](repeating: 0, count: rows)
-        plain = fast
-      }
-    }
-
-    private static func withScores(
-      _ scores: inout [Float], _ n: Int, _ stride: Int, _ rows: Int, _ edge: Int,
-      _ body: (UnsafePointer<ctk_scores>) -> Void
-    ) {
-      unsafe scores.withUnsafeMutableBufferPointer { scores in
-        var view = unsafe ctk_scores(
-          scores: scores.baseAddress, stride: stride, rows: rows, n: n, edge: edge, scale: 0.7)
-        unsafe body(&view)
-      }
-    }
-
     @Test func dotProducts() {
       forEachSize { k, random, note in
         let w = random.floats(k)
@@ -298,65 +194,6 @@ extension NumericsTests {
           unsafe ctk_dot_rows_ref(w, x, k + 1, 5, k, &plain, 2, accumulate)
           expectClose(y, plain, absolute: 1e-5, note)
         }
-      }
-    }
-
-    /// All orientations, with rows longer than the matrices, around every edge of blocks and panels.
-    @Test func products() {
-      let sizes = [
-        (1, 1, 1), (2, 3, 5), (5, 17, 7), (12, 32, 16), (13, 33, 17), (11, 31, 15), (25, 65, 3),
-      ]
-      atEveryLevel { level in
-        for (m, n, k) in sizes + [(121, 193, 2), (3, 5, 385), (14, 48, 800), (7, 2, 0)] {
-          for (transposeA, transposeB) in [
-            (false, false), (true, false), (false, true), (true, true),
-          ] {
-            var random = RandomValues()
-            let note: Comment =
-              "\(m)×\(n)×\(k), \(transposeA) \(transposeB), \(level), \(random.note)"
-            let a = random.floats((m + 1) * (k + 1))
-            let b = random.floats((n + 1) * (k + 1))
-            var c = random.floats(m * (n + 2))
-            var plain = c
-            let alpha: Float = 0.5
-            for beta: Float in [0, 1, -0.75] {
-              unsafe a.withUnsafeBufferPointer { a in
-                unsafe b.withUnsafeBufferPointer { b in
-                  func run(
-                    _ c: inout [Float], _ multiply: (UnsafePointer<ctk_gemm>?) -> Void
-                  ) {
-                    unsafe c.withUnsafeMutableBufferPointer { c in
-                      var job = unsafe ctk_gemm(
-                        m: m, n: n, k: k, a: a.baseAddress, a_row: transposeA ? 1 : k + 1,
-                        a_column: transposeA ? m + 1 : 1, b: b.baseAddress,
-                        b_row: transposeB ? 1 : n + 1, b_column: transposeB ? k + 1 : 1,
-                        c: c.baseAddress, c_row: n + 2, alpha: alpha, beta: beta,
-                        weight: nil, transposed: 0, weight_first: 0)
-                      unsafe multiply(&job)
-                    }
-                  }
-                  unsafe run(&c) { unsafe ctk_multiply($0) }
-                  unsafe run(&plain) { unsafe ctk_multiply_ref($0) }
-                }
-              }
-              // The gaps between rows are compared too.
-              expectClose(c, plain, absolute: 1e-5 + 2e-7 * Double(k), note)
-            }
-          }
-        }
-      }
-    }
-
-    /// A part of a product is the same to the bit as the same place in the whole.
-    @Test func cuttingProductsChangesNothing() {
-      atEveryLevel { level in
-        var random = RandomValues()
-        let (x, w) = (random.tensor([50, 500]), random.tensor([130, 500]))
-        let whole = Tensor([50, 130])
-        Weight.dense(w).apply(x, into: whole)
-        let part = Tensor([17, 130])
-        Weight.dense(w).apply(x.rows(20..<37), into: part)
-        #expect(part.values == whole.rows(20..<37).values, "\(level), \(random.note)")
       }
     }
 

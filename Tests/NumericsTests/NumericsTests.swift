@@ -80,3 +80,14 @@ func atEveryLevel(_ body: (KernelLevel) throws -> Void) rethrows {
     try body(level)
   }
 }
+
+/// Runs `body` with random values at every odd size and every level.
+func forEachSize(_ body: (Int, inout RandomValues, Comment) -> Void) {
+  atEveryLevel { level in
+    for n in oddSizes {
+      var random = RandomValues()
+      let note: Comment = "n \(n), \(level), seed \(random.seed)"
+      body(n, &random, note)
+    }
+  }
+}
