@@ -41,6 +41,12 @@ import Testing
 
   @Test func theFullModelTeaches() throws {
     let cached = try learned("cached", "objective: kl\nteacher_top: 8")
+    // Stages are listed in the order in which they run.
+    let status = try ctpack("status", "work", "--json").json["stages"]?.array ?? []
+    #expect(
+      status.map { $0["stage"]?.string } == [
+        "import", "calibrate", "compress", "teacher", "prompt", "verify", "gate", "package",
+      ])
     #expect(cached.objective == "kl")
     #expect(cached.training["settings"]?["teacher_top"]?.int == 8)
     // Another objective over the same windows finds the same answers.

@@ -20,9 +20,11 @@ public struct StoreStatus: Sendable {
   /// The process that builds right now; nil where none does.
   public let holder: String?
 
-  /// The order in which stages are listed; others follow by name.
+  /// The order in which stages are listed, which is that of a build.
   private static let order = [
-    "import", "calibrate", "compress", "prompt", "verify", "gate", "package",
+    ImportStage.name, CalibrateStage.name, AllocateStage.name, CompressStage.name,
+    PolicyStage.name, TeacherStage.name, PromptStage.name, VerifyStage.name, GateStage.name,
+    PackageStage.name,
   ]
 
   /// Throws `inputMissing` where `folder` is no work folder.
