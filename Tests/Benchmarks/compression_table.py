@@ -5,7 +5,8 @@ usage: compression_table.py measure --model MODEL.gguf --c4 VALIDATION.jsonl --w
 Each setting is a recipe, written to WORK/NAME.yaml; model, calibration windows and texts are those of peers/llmcompressor_table.py,
 the first 24 windows of each text by protocol ctp-1024. Settings that are in the table with the same recipe are left as they are, so a
 stopped run goes on where it was. `gptq, 2 to 8 bits mixed` has the size of gptq-3; `sparsegpt-50 plain` and `sparsegpt-50+gptq-4 one pass` leave out what ctpack does beyond the papers,
-as `gptq-3 without drift` leaves out the correction for drift and the three after it put another one in its place.
+as `gptq-3 without drift` leaves out the correction for drift; `qep`, `gptaq` and `first order` put another one in its place.
+`wanda-2:4 by block, float32` takes a block's statistics before any of its layers is pruned, as the peer does.
 """
 import argparse
 import json
@@ -30,6 +31,7 @@ OWN = {
     "sparsegpt-50+gptq-4 one pass": "{method: gptq, bits: 4, group_size: 64, sparsity: 0.5, repair_steps: 0, drift: none}",
     "gptq-3 without drift": "{method: gptq, bits: 3, group_size: 64, drift: none}",
     "gptq-3 qep": "{method: gptq, bits: 3, group_size: 64, drift: qep}",
+    "wanda-2:4 by block, float32": "{method: wanda, bits: none, sparsity: \"2:4\", true_sequential: false, arithmetic: float32}",
     "gptq-3 gptaq": "{method: gptq, bits: 3, group_size: 64, drift: gptaq}",
     "gptq-3 first order": "{method: gptq, bits: 3, group_size: 64, drift: none, first_order: 0.1}",
 }
