@@ -18,56 +18,82 @@ struct LargeDecode: ParsableCommand {
   @Option(help: "Threads.") var threads = 2
   @Option(help: "none, half or twoOfFour (several times for several; default: all).")
   var sparsity: [RandomCodes.Sparsity] = []
-  @Option(help: "A folder for the bundles (about 4 GB each, one at a time).")
+  @Option(help: "A folder for the bundles (about 10 GB together with all 32 blocks).")
   var scratch: String = NSTemporaryDirectory()
 
   func run() throws {
     Parallel.threads = threads
     let roofline = Roofline.measure()
     print(roofline.line)
-    var dense: Double?
-    for sparsity in sparsity.isEmpty ? RandomCodes.Sparsity.allCases : sparsity {
-      let path = scratch + "/ctpack-benchmark-decode.ctpack"
-      try SyntheticModel.write(to: path, layers: layers, bits: 4, sparsity: sparsity)
-      defer { try? FileManager.default.removeItem(atPath: path) }
-      let time = try measure(path, sparsity, roofline)
-      if let dense { print("  \(figure(dense / time)) times as fast as dense 4-bit; goal: 1.2") }
-      dense = dense ?? time
+    let kinds = sparsity.isEmpty ? RandomCodes.Sparsity.allCases : sparsity
+    var bundles: [Contender] = []
+    defer { for bundle in bundles { try? FileManager.default.removeItem(atPath: bundle.path) } }
+    for kind in kinds {
+      let path = scratch + "/ctpack-benchmark-decode-\(kind).ctpack"
+      try SyntheticModel.write(to: path, layers: layers, bits: 4, sparsity: kind)
+      bundles.append(try Contender(kind, path, capacity: (runs + 2) * count + 8))
+    }
+    // In turns, because what the memory gives changes within minutes.
+    for run in 0...runs {
+      for i in bundles.indices { try bundles[i].decode(count, counted: run > 0) }
+    }
+    for bundle in bundles {
+      print(bundle.measurement(roofline).line)
+      if let dense = bundles.first(where: { $0.sparsity == .none }), bundle.sparsity != .none {
+        let ratios = zip(dense.times, bundle.times).map { $0 / $1 }
+        print(
+          "  \(figure(median(ratios))) times as fast as dense 4-bit in the same turn "
+            + "(\(figure(ratios.min() ?? .nan)) to \(figure(ratios.max() ?? .nan))); goal: 1.2")
+      }
     }
   }
 
-  /// Seconds per token, the median.
-  private func measure(
-    _ path: String, _ sparsity: RandomCodes.Sparsity, _ roofline: Roofline
-  ) throws -> Double {
-    var opened: TextDecoder?
-    let opening = try seconds {
-      let model = try LanguageModel(bundle: Bundle(path: path), arithmetic: .bfloat16)
-      opened = try TextDecoder(model, capacity: (runs + 2) * count + 8)
-    }
-    guard let decoder = opened else { return .nan }
-    let first = try seconds { _ = try decoder.begin([1, 2, 3, 4]) }
-    let size = Double(try MappedFile(path: path).bytes.count)
-    // Every byte but the embedding's is read for each token.
-    let bytes = size - Double(2 * 32000 * 4096)
+  /// One of the bundles, open.
+  private struct Contender {
+    let sparsity: RandomCodes.Sparsity
+    let path: String
+    let decoder: TextDecoder
+    let opening: Double
+    let first: Double
+    var position: Int32 = 0
+    /// Seconds per token, by turn.
     var times: [Double] = []
-    for run in 0...runs {
-      let time = try seconds {
-        for i in 0..<count { _ = try decoder.step([Int32(run * count + i)], texts: [0]) }
+
+    init(_ sparsity: RandomCodes.Sparsity, _ path: String, capacity: Int) throws {
+      (self.sparsity, self.path) = (sparsity, path)
+      var opened: TextDecoder?
+      opening = try seconds {
+        let model = try LanguageModel(bundle: Bundle(path: path), arithmetic: .bfloat16)
+        opened = try TextDecoder(model, capacity: capacity)
       }
-      if run > 0 { times.append(time / Double(count)) }
+      guard let opened else { throw Failure(.internalError, "no decoder") }
+      decoder = opened
+      first = try seconds { _ = try opened.begin([1, 2, 3, 4]) }
     }
-    let share = times.map { 100 * bytes / $0 / roofline.bandwidth }
-    print(
-      Measurement(
+
+    mutating func decode(_ count: Int, counted: Bool) throws {
+      let time = try seconds {
+        for _ in 0..<count {
+          _ = try decoder.step([position], texts: [0])
+          position += 1
+        }
+      }
+      if counted { times.append(time / Double(count)) }
+    }
+
+    func measurement(_ roofline: Roofline) -> Measurement {
+      let size = Double((try? MappedFile(path: path).bytes.count) ?? 0)
+      // Every byte but the embedding's is read for each token.
+      let bytes = size - Double(2 * 32000 * 4096)
+      return Measurement(
         name: "decode, 7B-shaped, 4-bit \(sparsity), \(figure(size / 1e9)) GB",
-        unit: "% of the bandwidth", ours: share, peer: nil, goal: "80 % (dense)",
+        unit: "% of the bandwidth", ours: times.map { 100 * bytes / $0 / roofline.bandwidth },
+        peer: nil, goal: "80 % (dense)",
         notes: [
           "\(figure(1 / median(times))) tokens/s", "opened in \(figure(opening * 1000)) ms",
           "first token after another \(figure(first)) s",
-        ]
-      ).line)
-    return median(times)
+        ])
+    }
   }
 }
 

@@ -131,21 +131,36 @@ CTK_BF16 static inline void put_sums(
         sum[j], _mm512_loadu_ps(p->all.corrections + 16 * (i * p->x->rows + j))));
 }
 
+/// The zeros of the runs of `rows` rows (at most two) of a batch, from its row `i` on.
+static inline const uint8_t *zeros_of_rows(const struct few_product *p, intptr_t i, intptr_t rows) {
+  const uint8_t *zeros = p->all.zero + i * p->groups;
+  if (p->groups == p->runs) return zeros;
+  for (intptr_t r = 0; r < rows; r++)
+    zeros_of_runs(p->w, zeros + r * p->groups, p->zeros + r * p->runs);
+  return p->zeros;
+}
+
 /// 2:4 sparsity.
 CTK_BF16 static void multiply_pairs(
     const struct few_product *p, intptr_t first, intptr_t last, ctk_pairs_loop loop) {
-  const intptr_t batch = rows_at_once(p->groups), pairs = p->runs / 2;
-  const __m512i sources = ctk_pair_sources();
+  const intptr_t batch = (rows_at_once(p->groups) + 1) & ~(intptr_t)1, pairs = p->runs / 2;
+  struct ctk_pair_rows r = {
+      .pairs = pairs, .scale_stride = p->size, .values = p->x->values,
+      .sources = ctk_pair_sources()};
+  const intptr_t at_once = p->x->rows == 1 ? 2 : 1;
   for (intptr_t top = first; top < last; top += batch) {
-    const intptr_t rows = last - top < batch ? last - top : batch;
-    prepare_scales(p->w, p->x, top, rows, p->all);
-    for (intptr_t i = 0; i < rows; i++) {
-      __m512 sum[ctk_few_rows];
-      loop(
-          p->w->codes + (top + i) * pairs * 8 * p->w->bits, p->w->ranks + (top + i) * pairs * 12,
-          pairs, zeros_of_runs(p->w, p->all.zero + i * p->groups, p->zeros),
-          p->all.combined + i * p->runs, p->size, p->x->values, sources, p->x->rows, sum);
-      put_sums(p, top, i, sum);
+    const intptr_t count = last - top < batch ? last - top : batch;
+    prepare_scales(p->w, p->x, top, count, p->all);
+    for (intptr_t i = 0; i < count; i += at_once) {
+      const intptr_t rows = count - i < at_once ? count - i : at_once;
+      __m512 sums[ctk_few_rows];
+      r.codes = p->w->codes + (top + i) * pairs * 8 * p->w->bits;
+      r.ranks = p->w->ranks + (top + i) * pairs * 12;
+      r.zeros = zeros_of_rows(p, i, rows);
+      r.scales = p->all.combined + i * p->runs;
+      loop(&r, rows, p->x->rows, sums);
+      // Either the rows of weights are several or those of inputs.
+      for (intptr_t k = 0; k < rows; k++) put_sums(p, top, i + k, sums + k);
     }
   }
 }
@@ -171,12 +186,7 @@ CTK_BF16 static void multiply_sparse(
       }
       const int both = i + 1 < count;
       if (!both) rows[1] = rows[0];
-      const uint8_t *zeros = p->all.zero + i * p->groups;
-      if (p->groups != p->runs) {
-        for (int r = 0; r <= both; r++)
-          zeros_of_runs(p->w, p->all.zero + (i + r) * p->groups, p->zeros + r * p->runs);
-        zeros = p->zeros;
-      }
+      const uint8_t *zeros = zeros_of_rows(p, i, 1 + both);
       __m512 sums[2];
       ctk_two_sparse_rows(rows, p->runs, zeros, p->all.combined + i * p->runs, p->x->values, sums);
       put_sums(p, top, i, sums);

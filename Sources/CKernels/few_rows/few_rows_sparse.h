@@ -76,76 +76,96 @@ CTK_BF16 static inline __m512i ctk_pair_sources(void) {
   return _mm512_loadu_si512(bytes);
 }
 
-/// A row of 2:4 sparsity over whole pairs of runs: a pair's codes are one block and its ranks twelve
-/// bytes. `bits`, `count` are constants.
-CTK_BF16 static inline __attribute__((always_inline)) void ctk_pairs_row(
-    const uint8_t *codes, const uint8_t *ranks, intptr_t pairs, const uint8_t *zeros,
-    const float *scales, intptr_t scale_stride, const int8_t *values, __m512i sources,
-    const int bits, const int count, __m512 sum[]) {
+/// Rows of 2:4 sparsity over whole pairs of runs: where they lie, and how far it is from a row to the
+/// next.
+struct ctk_pair_rows {
+  const uint8_t *codes, *ranks;  // a pair's codes are one block, its ranks twelve bytes
+  const uint8_t *zeros;          // per run
+  const float *scales;           // weights' times inputs', per run
+  intptr_t pairs, scale_stride;  // the stride from one row of inputs to the next
+  const int8_t *values;
+  __m512i sources;
+};
+
+/// The weights of a pair of runs: codes, and the zero where nothing survived.
+CTK_BF16 static inline __attribute__((always_inline)) void ctk_spread_pair(
+    const struct ctk_pair_rows *r, intptr_t p, const int bits, __m512i w[2]) {
   const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
   // Lane i: the bit at which the rank of its group starts, and the first of the group's two codes.
   const __m512i place = _mm512_mullo_epi32(lane, _mm512_set1_epi32(0x03030303));
   const __m512i code = _mm512_mullo_epi32(lane, _mm512_set1_epi32(0x02020202));
-  __m512 odd[ctk_few_rows];
+  const uint8_t *codes = r->codes + p * 8 * bits, *ranks = r->ranks + 12 * p;
+  _mm_prefetch((const char *)codes + ctk_codes_ahead, _MM_HINT_T0);
+  _mm_prefetch((const char *)ranks + ctk_codes_ahead / 2, _MM_HINT_T0);
+  const __m512i block = ctk_codes64(codes, bits);
+  uint64_t half[2];
+  memcpy(&half[0], ranks, 8);
+  memcpy(&half[1], ranks + 4, 8);  // Its ranks start 16 bits later.
 #pragma clang loop unroll(full)
-  for (int j = 0; j < count; j++) sum[j] = odd[j] = _mm512_setzero_ps();
-  for (intptr_t p = 0; p < pairs; p++) {
-    _mm_prefetch((const char *)codes + ctk_codes_ahead, _MM_HINT_T0);
-    const __m512i block = ctk_codes64(codes, bits);
-    uint64_t first, second;
-    memcpy(&first, ranks, 8);
-    memcpy(&second, ranks + 4, 8);  // Its ranks start 16 bits later.
-    const __m512i left = _mm512_add_epi8(
-        code, _mm512_permutexvar_epi32(
-                  _mm512_multishift_epi64_epi8(place, _mm512_set1_epi64((long long)first)),
-                  sources));
-    const __m512i right = _mm512_add_epi8(
-        _mm512_add_epi8(code, _mm512_set1_epi8(32)),
-        _mm512_permutexvar_epi32(
-            _mm512_multishift_epi64_epi8(
-                _mm512_add_epi8(place, _mm512_set1_epi8(16)), _mm512_set1_epi64((long long)second)),
-            sources));
-    const __m512i w0 =
-        _mm512_permutex2var_epi8(block, left, _mm512_set1_epi8((char)zeros[2 * p]));
-    const __m512i w1 =
-        _mm512_permutex2var_epi8(block, right, _mm512_set1_epi8((char)zeros[2 * p + 1]));
+  for (int i = 0; i < 2; i++) {
+    const __m512i start = _mm512_add_epi8(place, _mm512_set1_epi8((char)(16 * i)));
+    const __m512i rank = _mm512_multishift_epi64_epi8(start, _mm512_set1_epi64((long long)half[i]));
+    const __m512i from = _mm512_add_epi8(
+        _mm512_add_epi8(code, _mm512_set1_epi8((char)(32 * i))),
+        _mm512_permutexvar_epi32(rank, r->sources));
+    w[i] = _mm512_permutex2var_epi8(
+        block, from, _mm512_set1_epi8((char)r->zeros[2 * p + i]));
+  }
+}
+
+/// One row of weights and `count` of inputs, or two of weights and one of inputs, which is then loaded
+/// once for both: sums[inputs + weights]. `bits`, `rows`, `count` are constants.
+CTK_BF16 static inline __attribute__((always_inline)) void ctk_pairs_row(
+    const struct ctk_pair_rows *in, const int bits, const int rows, const int count,
+    __m512 sums[]) {
+  struct ctk_pair_rows r[2] = {*in, *in};
+  r[1].codes += in->pairs * 8 * bits;
+  r[1].ranks += in->pairs * 12;
+  r[1].zeros += 2 * in->pairs;
+  r[1].scales += 2 * in->pairs;
+  // Of their own, so that they stay in registers.
+  __m512 even[ctk_few_rows], odd[ctk_few_rows];
+#pragma clang loop unroll(full)
+  for (int j = 0; j < rows + count - 1; j++) even[j] = odd[j] = _mm512_setzero_ps();
+  for (intptr_t p = 0; p < in->pairs; p++) {
+    __m512i w[2][2];
+#pragma clang loop unroll(full)
+    for (int i = 0; i < rows; i++) ctk_spread_pair(&r[i], p, bits, w[i]);
 #pragma clang loop unroll(full)
     for (int j = 0; j < count; j++) {
-      const int8_t *x = values + 256 * (j * pairs + p);
-      const float *s = scales + j * scale_stride + 2 * p;
-      sum[j] = ctk_add_run(
-          sum[j], w0, _mm512_loadu_si512(x), _mm512_loadu_si512(x + 64), s[0]);
-      odd[j] = ctk_add_run(
-          odd[j], w1, _mm512_loadu_si512(x + 128), _mm512_loadu_si512(x + 192), s[1]);
+      const int8_t *values = in->values + 256 * (j * in->pairs + p);
+      __m512i x[4];
+#pragma clang loop unroll(full)
+      for (int k = 0; k < 4; k++) x[k] = _mm512_loadu_si512(values + 64 * k);
+#pragma clang loop unroll(full)
+      for (int i = 0; i < rows; i++) {
+        const float *s = r[i].scales + j * in->scale_stride + 2 * p;
+        even[i + j] = ctk_add_run(even[i + j], w[i][0], x[0], x[1], s[0]);
+        odd[i + j] = ctk_add_run(odd[i + j], w[i][1], x[2], x[3], s[1]);
+      }
     }
-    codes += 8 * bits;
-    _mm_prefetch((const char *)ranks + ctk_codes_ahead / 2, _MM_HINT_T0);
-    ranks += 12;
   }
 #pragma clang loop unroll(full)
-  for (int j = 0; j < count; j++) sum[j] = _mm512_add_ps(sum[j], odd[j]);
+  for (int j = 0; j < rows + count - 1; j++) sums[j] = _mm512_add_ps(even[j], odd[j]);
 }
 
 typedef void (*ctk_pairs_loop)(
-    const uint8_t *codes, const uint8_t *ranks, intptr_t pairs, const uint8_t *zeros,
-    const float *scales, intptr_t scale_stride, const int8_t *values, __m512i sources,
-    intptr_t count, __m512 sum[]);
+    const struct ctk_pair_rows *r, intptr_t rows, intptr_t count, __m512 sums[]);
 
-#define CTK_PAIRS_CASES(name, bits)                                                              \
-  CTK_BF16 static void name(                                                                     \
-      const uint8_t *codes, const uint8_t *ranks, intptr_t pairs, const uint8_t *zeros,          \
-      const float *scales, intptr_t stride, const int8_t *x, __m512i sources, intptr_t count,    \
-      __m512 sum[]) {                                                                            \
-    switch (count) {                                                                             \
-      case 1: ctk_pairs_row(codes, ranks, pairs, zeros, scales, stride, x, sources, bits, 1, sum); \
-        break;                                                                                   \
-      case 2: ctk_pairs_row(codes, ranks, pairs, zeros, scales, stride, x, sources, bits, 2, sum); \
-        break;                                                                                   \
-      case 3: ctk_pairs_row(codes, ranks, pairs, zeros, scales, stride, x, sources, bits, 3, sum); \
-        break;                                                                                   \
-      default:                                                                                   \
-        ctk_pairs_row(codes, ranks, pairs, zeros, scales, stride, x, sources, bits, 4, sum);     \
-    }                                                                                            \
+#define CTK_PAIRS_CASES(name, bits)                                                   \
+  CTK_BF16 static void name(                                                          \
+      const struct ctk_pair_rows *r, intptr_t rows, intptr_t count, __m512 sums[]) {  \
+    switch (count) {                                                                  \
+      case 1:                                                                         \
+        if (rows == 2)                                                                \
+          ctk_pairs_row(r, bits, 2, 1, sums);                                         \
+        else                                                                          \
+          ctk_pairs_row(r, bits, 1, 1, sums);                                         \
+        break;                                                                        \
+      case 2: ctk_pairs_row(r, bits, 1, 2, sums); break;                              \
+      case 3: ctk_pairs_row(r, bits, 1, 3, sums); break;                              \
+      default: ctk_pairs_row(r, bits, 1, 4, sums);                                    \
+    }                                                                                 \
   }
 CTK_PAIRS_CASES(ctk_pairs_2, 2)
 CTK_PAIRS_CASES(ctk_pairs_3, 3)
