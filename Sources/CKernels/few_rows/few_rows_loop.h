@@ -36,7 +36,7 @@ CTK_BF16 static inline __attribute__((always_inline)) void ctk_few_block(
     block = _mm512_mask_expand_epi8(nothing, kept, next);
     *codes += __builtin_popcountll(kept);
   } else {
-    _mm_prefetch((const char *)*codes + ctk_codes_ahead, _MM_HINT_T0);
+    _mm_prefetch((const char *)*codes + ctk_codes_ahead, _MM_HINT_T1);
     block = ctk_codes64(*codes, bits);
     *codes += 8 * bits;
   }

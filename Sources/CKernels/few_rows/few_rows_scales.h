@@ -41,7 +41,7 @@ CTK_BF16 static inline void read_zeros(
   const intptr_t size = 8 * w->bits, block = start / 64, before = start - 64 * block;
   for (intptr_t b = 0; 64 * b < before + count; b++) {
     const uint8_t *codes = w->zeros + (block + b) * size;
-    _mm_prefetch((const char *)codes + 1024, _MM_HINT_T0);
+    _mm_prefetch((const char *)codes + 1024, _MM_HINT_T1);
     _mm512_storeu_si512(zero + 64 * b, ctk_codes64(codes, w->bits));
   }
   if (before > 0) memmove(zero, zero + before, (size_t)count);
@@ -99,7 +99,7 @@ CTK_BF16 static inline __attribute__((always_inline)) void prepare_scales_of(
     for (intptr_t g = 0; g < groups; g += 16) {
       const __mmask16 some = first_lanes(groups - g);
       // The next batch's.
-      _mm_prefetch((const char *)halves + 2 * (rows * groups + g), _MM_HINT_T0);
+      _mm_prefetch((const char *)halves + 2 * (rows * groups + g), _MM_HINT_T1);
       const __m512 scale = _mm512_mul_ps(
           _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(some, halves + 2 * g)), factor);
       const __m512 scaled_zero = _mm512_mul_ps(

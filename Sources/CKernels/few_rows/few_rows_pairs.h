@@ -1,70 +1,8 @@
-// The innermost loops of few_rows.c for sparse weights, where most of the time goes.
+// The innermost loop of few_rows.c for 2:4 sparse weights.
 #pragma once
-#include "few_rows_loop.h"
+#include "few_rows_run.h"
 
 #if defined(__x86_64__)
-
-/// A sparse row as its loop takes it: its survivors' codes, one byte each, and which columns they
-/// are of.
-struct ctk_sparse_row {
-  const uint8_t *codes;
-  const uint64_t *words;
-};
-
-/// One run of a row: its next codes where `kept` has ones, the zero elsewhere.
-CTK_BF16 static inline __attribute__((always_inline)) __m512i ctk_spread(
-    const uint8_t **codes, uint64_t kept, uint8_t zero) {
-  __m512i next = _mm512_loadu_si512(*codes);
-  // Out of a register; some processors are slow at expanding from memory.
-  __asm__("" : "+v"(next));
-  *codes += __builtin_popcountll(kept);
-  return _mm512_mask_expand_epi8(_mm512_set1_epi8((char)zero), kept, next);
-}
-
-/// Adds scale·(Σ w·x) of one run; x as high and low bytes.
-CTK_BF16 static inline __attribute__((always_inline)) __m512 ctk_add_run(
-    __m512 sum, __m512i w, __m512i high, __m512i low, float scale) {
-  const __m512i upper = _mm512_dpbusd_epi32(_mm512_setzero_si512(), w, high);
-  const __m512i both = _mm512_dpbusd_epi32(_mm512_slli_epi32(upper, 8), w, low);
-  return _mm512_fmadd_ps(_mm512_cvtepi32_ps(both), _mm512_set1_ps(scale), sum);
-}
-
-/// Two rows of weights and one of inputs, so that the inputs are loaded once for both. `zeros`,
-/// `scales`: per run, the second row's `runs` further on.
-CTK_BF16 static inline void ctk_two_sparse_rows(
-    const struct ctk_sparse_row rows[2], intptr_t runs, const uint8_t *zeros,
-    const float *scales, const int8_t *values, __m512 sums[2]) {
-  const uint8_t *codes[2] = {rows[0].codes, rows[1].codes};
-  __m512 even[2], odd[2];
-#pragma clang loop unroll(full)
-  for (int r = 0; r < 2; r++) even[r] = odd[r] = _mm512_setzero_ps();
-  intptr_t b = 0;
-  for (; b + 2 <= runs; b += 2, values += 256) {
-    __m512i x[4];
-#pragma clang loop unroll(full)
-    for (int i = 0; i < 4; i++) {
-      x[i] = _mm512_loadu_si512(values + 64 * i);
-      // Into a register once, not twice as an operand from memory.
-      __asm__("" : "+v"(x[i]));
-    }
-#pragma clang loop unroll(full)
-    for (int r = 0; r < 2; r++) {
-      const uint64_t *words = rows[r].words + b;
-      const __m512i first = ctk_spread(codes + r, words[0], zeros[r * runs + b]);
-      const __m512i second = ctk_spread(codes + r, words[1], zeros[r * runs + b + 1]);
-      even[r] = ctk_add_run(even[r], first, x[0], x[1], scales[r * runs + b]);
-      odd[r] = ctk_add_run(odd[r], second, x[2], x[3], scales[r * runs + b + 1]);
-    }
-  }
-#pragma clang loop unroll(full)
-  for (int r = 0; r < 2; r++) {
-    if (b < runs)
-      even[r] = ctk_add_run(
-          even[r], ctk_spread(codes + r, rows[r].words[b], zeros[r * runs + b]),
-          _mm512_loadu_si512(values), _mm512_loadu_si512(values + 64), scales[r * runs + b]);
-    sums[r] = _mm512_add_ps(even[r], odd[r]);
-  }
-}
 
 /// For each rank of 2 of 4: where each of the four bytes comes from, the first code, the second, or
 /// (from 64 on) the zero.
@@ -95,8 +33,8 @@ CTK_BF16 static inline __attribute__((always_inline)) void ctk_spread_pair(
   const __m512i place = _mm512_mullo_epi32(lane, _mm512_set1_epi32(0x03030303));
   const __m512i code = _mm512_mullo_epi32(lane, _mm512_set1_epi32(0x02020202));
   const uint8_t *codes = r->codes + p * 8 * bits, *ranks = r->ranks + 12 * p;
-  _mm_prefetch((const char *)codes + ctk_codes_ahead, _MM_HINT_T0);
-  _mm_prefetch((const char *)ranks + ctk_codes_ahead / 2, _MM_HINT_T0);
+  _mm_prefetch((const char *)codes + ctk_codes_ahead, _MM_HINT_T1);
+  _mm_prefetch((const char *)ranks + ctk_codes_ahead / 2, _MM_HINT_T1);
   const __m512i block = ctk_codes64(codes, bits);
   uint64_t half[2];
   memcpy(&half[0], ranks, 8);
@@ -134,14 +72,14 @@ CTK_BF16 static inline __attribute__((always_inline)) void ctk_pairs_row(
 #pragma clang loop unroll(full)
     for (int j = 0; j < count; j++) {
       const int8_t *values = in->values + 256 * (j * in->pairs + p);
-      __m512i x[4];
-#pragma clang loop unroll(full)
-      for (int k = 0; k < 4; k++) x[k] = _mm512_loadu_si512(values + 64 * k);
+      __m512i x[2][2];
+      ctk_load_run(values, x[0]);
+      ctk_load_run(values + 128, x[1]);
 #pragma clang loop unroll(full)
       for (int i = 0; i < rows; i++) {
         const float *s = r[i].scales + j * in->scale_stride + 2 * p;
-        even[i + j] = ctk_add_run(even[i + j], w[i][0], x[0], x[1], s[0]);
-        odd[i + j] = ctk_add_run(odd[i + j], w[i][1], x[2], x[3], s[1]);
+        even[i + j] = ctk_add_run(even[i + j], w[i][0], x[0], _mm512_set1_ps(s[0]));
+        odd[i + j] = ctk_add_run(odd[i + j], w[i][1], x[1], _mm512_set1_ps(s[1]));
       }
     }
   }
@@ -155,13 +93,9 @@ typedef void (*ctk_pairs_loop)(
 #define CTK_PAIRS_CASES(name, bits)                                                   \
   CTK_BF16 static void name(                                                          \
       const struct ctk_pair_rows *r, intptr_t rows, intptr_t count, __m512 sums[]) {  \
-    switch (count) {                                                                  \
-      case 1:                                                                         \
-        if (rows == 2)                                                                \
-          ctk_pairs_row(r, bits, 2, 1, sums);                                         \
-        else                                                                          \
-          ctk_pairs_row(r, bits, 1, 1, sums);                                         \
-        break;                                                                        \
+    switch (rows == 2 ? 0 : count) {                                                  \
+      case 0: ctk_pairs_row(r, bits, 2, 1, sums); break;                              \
+      case 1: ctk_pairs_row(r, bits, 1, 1, sums); break;                              \
       case 2: ctk_pairs_row(r, bits, 1, 2, sums); break;                              \
       case 3: ctk_pairs_row(r, bits, 1, 3, sums); break;                              \
       default: ctk_pairs_row(r, bits, 1, 4, sums);                                    \

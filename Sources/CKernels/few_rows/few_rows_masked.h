@@ -1,0 +1,139 @@
+// The innermost loop of few_rows.c for weights under a bitmask, or any n:m pattern turned into one.
+#pragma once
+#include "few_rows_run.h"
+
+#if defined(__x86_64__)
+
+/// What a run of a row is multiplied with.
+struct ctk_run_factor {
+  float scale;    // the weights' times the inputs'
+  uint32_t zero;  // as four equal bytes
+};
+
+/// Scales and zeros of a row side by side, so that one pointer leads to both. Reads and writes whole
+/// vectors of runs.
+CTK_BF16 static inline void ctk_run_factors(
+    const float *scales, const uint8_t *zeros, intptr_t runs, struct ctk_run_factor *out) {
+  const __m512i first =
+      _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  const __m512i four = _mm512_set4_epi32(0x0c0c0c0c, 0x08080808, 0x04040404, 0);
+  for (intptr_t b = 0; b < runs; b += 16) {
+    const __m512i s = _mm512_castps_si512(_mm512_loadu_ps(scales + b));
+    const __m512i z = _mm512_shuffle_epi8(
+        _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)(zeros + b))), four);
+    _mm512_storeu_si512(out + b, _mm512_permutex2var_epi32(s, first, z));
+    _mm512_storeu_si512(
+        out + b + 8, _mm512_permutex2var_epi32(
+                         s, _mm512_add_epi32(first, _mm512_set1_epi32(8)), z));
+  }
+}
+
+/// Two rows of weights: survivors' codes, one byte each, the columns that they are of, and the
+/// factors per run.
+struct ctk_masked_rows {
+  const uint8_t *codes[2];
+  const uint64_t *words[2];
+  const struct ctk_run_factor *factors[2];
+};
+
+/// Blocks of codes that are still to be turned into bytes.
+struct ctk_waiting {
+  const uint8_t *codes;
+  uint8_t *out;
+  intptr_t blocks;
+};
+
+CTK_BF16 static inline __attribute__((always_inline)) void ctk_decode_waiting(
+    struct ctk_waiting *next, intptr_t blocks, const int bits) {
+  for (intptr_t i = 0; i < blocks; i++) {
+    _mm_prefetch((const char *)next->codes + ctk_codes_ahead, _MM_HINT_T1);
+    _mm512_storeu_si512(next->out, ctk_codes64(next->codes, bits));
+    next->codes += 8 * bits;
+    next->out += 64;
+  }
+  next->blocks -= blocks;
+}
+
+/// One run of a row: its next codes where the mask has ones, the zero elsewhere.
+CTK_BF16 static inline __attribute__((always_inline)) __m512i ctk_spread(
+    const uint8_t **codes, uint64_t kept, uint32_t zero) {
+  __m512i next = _mm512_loadu_si512(*codes);
+  // Out of a register; some processors are slow at expanding from memory.
+  __asm__("" : "+v"(next));
+  *codes += __builtin_popcountll(kept);
+  return _mm512_mask_expand_epi8(_mm512_set1_epi32((int)zero), kept, next);
+}
+
+/// Adds a run of both rows.
+CTK_BF16 static inline __attribute__((always_inline)) void ctk_add_masked(
+    struct ctk_masked_rows *rows, intptr_t b, const int8_t *values,
+    __m512 sums[2]) {
+  __m512i x[2];
+  ctk_load_run(values, x);
+#pragma clang loop unroll(full)
+  for (int r = 0; r < 2; r++) {
+    const struct ctk_run_factor *f = rows->factors[r] + b;
+    const __m512i w = ctk_spread(&rows->codes[r], rows->words[r][b], f->zero);
+    sums[r] = ctk_add_run(sums[r], w, x, _mm512_set1_ps(f->scale));
+  }
+}
+
+/// Adds pairs of runs from..<to, and decodes two blocks a pair where `decode` says so: a constant, as
+/// `bits` is.
+CTK_BF16 static inline __attribute__((always_inline)) void ctk_add_masked_pairs(
+    struct ctk_masked_rows *rows, intptr_t from, intptr_t to, const int8_t *values,
+    struct ctk_waiting *next, const int decode, const int bits, __m512 even[2], __m512 odd[2]) {
+  for (intptr_t p = from; p < to; p++) {
+    // Both rows' masks are one stretch of memory, as those of the rows further on are.
+    _mm_prefetch((const char *)(rows->words[0] + 4 * p) + ctk_codes_ahead, _MM_HINT_T1);
+    if (decode) ctk_decode_waiting(next, 2, bits);
+    ctk_add_masked(rows, 2 * p, values + 256 * p, even);
+    ctk_add_masked(rows, 2 * p + 1, values + 256 * p + 128, odd);
+  }
+}
+
+/// Two rows of weights and one of inputs, which is then loaded once for both. The codes of the next two
+/// rows are decoded on the way: stores go on beside the products, what comes from memory is spread
+/// evenly, and bytes that were just written would be slow to read at another alignment.
+CTK_BF16 static inline __attribute__((always_inline)) void ctk_masked_sums(
+    const struct ctk_masked_rows *in, intptr_t runs, const int8_t *values,
+    struct ctk_waiting waiting, const int bits, __m512 sums[2]) {
+  struct ctk_masked_rows rows = *in;
+  // Of their own, so that they stay in registers.
+  __m512 even[2], odd[2];
+#pragma clang loop unroll(full)
+  for (int r = 0; r < 2; r++) even[r] = odd[r] = _mm512_setzero_ps();
+  const intptr_t pairs = runs / 2;
+  const intptr_t decoding = waiting.blocks / 2 < pairs ? waiting.blocks / 2 : pairs;
+  ctk_add_masked_pairs(&rows, 0, decoding, values, &waiting, 1, bits, even, odd);
+  ctk_add_masked_pairs(&rows, decoding, pairs, values, &waiting, 0, bits, even, odd);
+  ctk_decode_waiting(&waiting, waiting.blocks, bits);
+  if (runs % 2 != 0) ctk_add_masked(&rows, runs - 1, values + 128 * (runs - 1), even);
+#pragma clang loop unroll(full)
+  for (int r = 0; r < 2; r++) sums[r] = _mm512_add_ps(even[r], odd[r]);
+}
+
+typedef void (*ctk_masked_loop)(
+    const struct ctk_masked_rows *rows, intptr_t runs, const int8_t *values,
+    struct ctk_waiting waiting, __m512 sums[2]);
+
+#define CTK_MASKED_CASE(name, bits)                                             \
+  CTK_BF16 static void name(                                                    \
+      const struct ctk_masked_rows *rows, intptr_t runs, const int8_t *values,  \
+      struct ctk_waiting waiting, __m512 sums[2]) {                             \
+    ctk_masked_sums(rows, runs, values, waiting, bits, sums);                   \
+  }
+CTK_MASKED_CASE(ctk_masked_2, 2)
+CTK_MASKED_CASE(ctk_masked_3, 3)
+CTK_MASKED_CASE(ctk_masked_4, 4)
+CTK_MASKED_CASE(ctk_masked_8, 8)
+
+static inline ctk_masked_loop ctk_masked_loop_for(const struct ctk_packed *w) {
+  switch (w->bits) {
+    case 2: return ctk_masked_2;
+    case 3: return ctk_masked_3;
+    case 4: return ctk_masked_4;
+    default: return ctk_masked_8;
+  }
+}
+#endif
