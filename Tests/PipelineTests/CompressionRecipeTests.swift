@@ -62,4 +62,23 @@ import Testing
     #expect(rounded.compression.settings.linear.drift == nil)
     #expect(rounded.compression.settings.rules[0].settings.drift == DriftCorrection(.block))
   }
+
+  /// The range search goes by method and bits, also of a rule's, unless the recipe says otherwise.
+  @Test func rangeSearchesGoByMethodAndBits() throws {
+    func searches(_ compression: String) throws -> [RangeSearch] {
+      let settings = try read(least + "compression: \(compression)").compression.settings
+      return ([settings.linear] + settings.rules.map(\.settings)).map(\.grid.rangeSearch)
+    }
+    #expect(try searches("{method: gptq, bits: 2}") == [.weighted])
+    #expect(
+      try searches(
+        "{method: rtn, bits: 3, rules: [{match: 'a', bits: 2}, {match: 'b', method: gptq}]}")
+        == [.full, .clipped, .weighted])
+    #expect(
+      try searches("{method: rtn, bits: 2, rules: [{match: 'a', bits: 4}]}") == [.clipped, .full])
+    #expect(
+      try searches("{method: rtn, bits: 4, range: clip, rules: [{match: 'a', bits: 3}]}")
+        == [.clipped, .clipped])
+    #expect(try searches("{method: rtn, bits: 2, range: min-max}") == [.full])
+  }
 }

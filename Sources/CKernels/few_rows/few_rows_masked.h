@@ -1,14 +1,8 @@
-// The innermost loop of few_rows.c for weights under a bitmask, or any n:m pattern turned into one.
+// The loops of few_rows.c for weights under a bitmask, or any n:m pattern turned into one.
 #pragma once
-#include "few_rows_run.h"
+#include "few_product.h"
 
 #if defined(__x86_64__)
-
-/// What a run of a row is multiplied with.
-struct ctk_run_factor {
-  float scale;    // the weights' times the inputs'
-  uint32_t zero;  // as four equal bytes
-};
 
 /// Scales and zeros of a row side by side, so that one pointer leads to both. Reads and writes whole
 /// vectors of runs.
@@ -134,6 +128,69 @@ static inline ctk_masked_loop ctk_masked_loop_for(const struct ctk_packed *w) {
     case 3: return ctk_masked_3;
     case 4: return ctk_masked_4;
     default: return ctk_masked_8;
+  }
+}
+
+/// Which of a row's columns survive.
+CTK_BF16 static const uint64_t *mask_words(
+    const struct ctk_packed *w, intptr_t row, uint64_t *space) {
+  const intptr_t runs = ctk_runs(w->columns);
+  const uint8_t *mask = w->mask ? w->mask + row * runs * 8 : 0;
+  if (mask && (uintptr_t)mask % 8 == 0) return (const uint64_t *)(const void *)mask;
+  if (mask)
+    memcpy(space, mask, (size_t)runs * 8);
+  else
+    for (intptr_t b = 0; b < runs; b++) space[b] = ctk_mask_word_fast(w, row, b);
+  return space;
+}
+
+/// Rows `row` and, where `count` is 2, the one behind it, as their loop takes them, and the codes that
+/// are to be decoded before. A single row stands there twice.
+CTK_BF16 static struct ctk_waiting masked_rows(
+    const struct ctk_packed *w, intptr_t row, intptr_t count, struct sparse_space space,
+    struct ctk_masked_rows *out) {
+  const int64_t start = ctk_row_start(w, row), block = start / 64;
+  const int64_t end = w->mask ? w->row_starts[row + count] : start + count * ctk_kept_per_row(w);
+  for (intptr_t r = 0; r < 2; r++) {
+    const intptr_t one = r < count ? row + r : row;
+    out->codes[r] = space.codes + (ctk_row_start(w, one) - 64 * block);
+    out->words[r] = mask_words(w, one, space.words + r * ctk_runs(w->columns));
+  }
+  return (struct ctk_waiting){
+      w->codes + block * 8 * w->bits, space.codes, (end + 63) / 64 - block};
+}
+
+/// Sparse rows, two at a time, and one row of inputs; groups of whole runs.
+CTK_BF16 static void multiply_masked(
+    const struct few_product *p, intptr_t first, intptr_t last) {
+  const intptr_t batch = (rows_at_once(p->groups) + 1) & ~(intptr_t)1;
+  const ctk_masked_loop loop = ctk_masked_loop_for(p->w);
+  struct ctk_masked_rows next = {0};
+  const struct ctk_waiting start =
+      masked_rows(p->w, first, last - first < 2 ? 1 : 2, p->space[0], &next);
+  ctk_decode_blocks(start.codes, start.blocks, p->w->bits, start.out);
+  int set = 0;
+  for (intptr_t top = first; top < last; top += batch) {
+    const intptr_t count = last - top < batch ? last - top : batch;
+    prepare_scales(p->w, p->x, top, count, p->all);
+    for (intptr_t i = 0; i < count; i += 2) {
+      struct ctk_masked_rows rows = next;
+      struct ctk_waiting waiting = {0};
+      const intptr_t ahead = top + i + 2, these = count - i < 2 ? 1 : 2;
+      set = 1 - set;
+      if (ahead < last)
+        waiting = masked_rows(p->w, ahead, last - ahead < 2 ? 1 : 2, p->space[set], &next);
+      const uint8_t *zeros = zeros_of_rows(p, i, these);
+      for (intptr_t r = 0; r < these; r++)
+        ctk_run_factors(
+            p->all.combined + (i + r) * p->runs, zeros + r * p->runs, p->runs,
+            p->factors + r * p->runs);
+      rows.factors[0] = p->factors;
+      rows.factors[1] = p->factors + (these - 1) * p->runs;
+      __m512 sums[2];
+      loop(&rows, p->runs, p->x->values, waiting, sums);
+      for (intptr_t r = 0; r < these; r++) put_sums(p, top, i + r, sums + r);
+    }
   }
 }
 #endif

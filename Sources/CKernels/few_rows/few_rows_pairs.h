@@ -1,6 +1,6 @@
-// The innermost loop of few_rows.c for 2:4 sparse weights.
+// The loops of few_rows.c for 2:4 sparse weights.
 #pragma once
-#include "few_rows_run.h"
+#include "few_product.h"
 
 #if defined(__x86_64__)
 
@@ -115,6 +115,31 @@ static inline ctk_pairs_loop ctk_pairs_loop_for(const struct ctk_packed *w) {
     case 3: return ctk_pairs_3;
     case 4: return ctk_pairs_4;
     default: return ctk_pairs_8;
+  }
+}
+
+/// 2:4 sparsity.
+CTK_BF16 static void multiply_pairs(
+    const struct few_product *p, intptr_t first, intptr_t last, ctk_pairs_loop loop) {
+  const intptr_t batch = (rows_at_once(p->groups) + 1) & ~(intptr_t)1, pairs = p->runs / 2;
+  struct ctk_pair_rows r = {
+      .pairs = pairs, .scale_stride = p->size, .values = p->x->values,
+      .sources = ctk_pair_sources()};
+  const intptr_t at_once = p->x->rows == 1 ? 2 : 1;
+  for (intptr_t top = first; top < last; top += batch) {
+    const intptr_t count = last - top < batch ? last - top : batch;
+    prepare_scales(p->w, p->x, top, count, p->all);
+    for (intptr_t i = 0; i < count; i += at_once) {
+      const intptr_t rows = count - i < at_once ? count - i : at_once;
+      __m512 sums[ctk_few_rows];
+      r.codes = p->w->codes + (top + i) * pairs * 8 * p->w->bits;
+      r.ranks = p->w->ranks + (top + i) * pairs * 12;
+      r.zeros = zeros_of_rows(p, i, rows);
+      r.scales = p->all.combined + i * p->runs;
+      loop(&r, rows, p->x->rows, sums);
+      // Either the rows of weights are several or those of inputs.
+      for (intptr_t k = 0; k < rows; k++) put_sums(p, top, i + k, sums + k);
+    }
   }
 }
 #endif

@@ -19,6 +19,14 @@ public enum RangeSearch: String, Sendable, Hashable, CaseIterable {
   case clipped = "clip"
   /// The same by Σ H_cc·error², which spends precision on the columns that carry large inputs.
   case weighted = "clip-weighted"
+
+  /// What measured best. Rounding to the nearest point at 2 bits leaves no language model with the full
+  /// range (C4 perplexity 625,000; 11,000 when clipped); at 3 bits clipping is as good on C4 and worse on
+  /// WikiText-2 (90.9 instead of 79.1), at 4 bits worse on all (50.7 instead of 48.7 on C4).
+  public static func measuredBest(for method: CompressionMethod, bits: Int) -> RangeSearch {
+    if method.needsStatistics { return .weighted }
+    return bits == 2 ? .clipped : .full
+  }
 }
 
 /// The grid that a weight matrix is quantized to: w = (code − zero) · scale, per row and group.

@@ -68,7 +68,7 @@ public struct TensorSettings: Sendable, Hashable {
     values: DenseStorage? = nil
   ) {
     self.method = method
-    self.grid = grid ?? GridSettings(rangeSearch: method.needsStatistics ? .weighted : .clipped)
+    self.grid = grid ?? GridSettings(rangeSearch: .measuredBest(for: method, bits: 4))
     self.actOrder = actOrder ?? (sparsity == .none || values == nil)
     self.staticGroups = staticGroups
     self.damping = damping

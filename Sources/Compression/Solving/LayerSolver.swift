@@ -41,12 +41,15 @@ public enum LayerSolver {
   /// - Parameters:
   ///   - hessian: [in, in] of that input; needed by the methods that look at inputs.
   ///   - drift: [in, in] of that input; needed where it is to be corrected for.
+  ///   - arithmetic: of the products for that correction and for the errors in the ledger. What solves
+  ///     the columns is float32.
   /// - Throws: `Failure(.usage)` for impossible settings, `Failure(.invalidData)` naming the tensor
   ///   for values that aren't finite.
   public static func solve(
-    _ matrices: [WeightMatrix], hessian: Hessian?, drift: InputDrift? = nil
+    _ matrices: [WeightMatrix], hessian: Hessian?, drift: InputDrift? = nil,
+    arithmetic: Arithmetic = .float32
   ) throws(Failure) -> [SolvedTensor] {
-    var factors = FactorCache()
+    var factors = FactorCache(arithmetic: arithmetic)
     var drift = drift
     return try solve(matrices, hessian: hessian, drift: &drift, &factors)
   }
@@ -87,7 +90,8 @@ public enum LayerSolver {
     let solutions = solve(prepared, hessian: hessian)
     var solved: [SolvedTensor] = []
     for (matrix, solution) in zip(prepared, solutions) {
-      solved.append(try matrix.finish(solution, hessian: hessian))
+      solved.append(
+        try matrix.finish(solution, hessian: hessian, arithmetic: factors.arithmetic))
     }
     return solved
   }
@@ -115,7 +119,8 @@ public enum LayerSolver {
     guard stream.map({ $0.rows == matrix.weight.rows }) ?? true else {
       throw Failure(.internalError, at: matrix.name, "doesn't write the rows that have drifted")
     }
-    return map.corrected(matrix.weight, stream: stream, strength: correction.strength)
+    return map.corrected(
+      matrix.weight, stream: stream, strength: correction.strength, arithmetic: factors.arithmetic)
   }
 
   /// Masks first, then the kept weights moved to where they repair best, then codes: each matrix goes as

@@ -69,7 +69,10 @@ struct PreparedMatrix {
     return diagonal.map { Float(Double($0) * scale) }
   }
 
-  func finish(_ solution: GPTQKernel.Solution, hessian: Hessian?) throws(Failure) -> SolvedTensor {
+  /// - Parameter arithmetic: of the products that the ledger's errors take.
+  func finish(
+    _ solution: GPTQKernel.Solution, hessian: Hessian?, arithmetic: Arithmetic
+  ) throws(Failure) -> SolvedTensor {
     let name = matrix.name
     guard solution.error.isFinite else {
       throw Failure(
@@ -84,18 +87,19 @@ struct PreparedMatrix {
         groupWidth: groupWidth, symmetric: grid.symmetric, scaleExponent: scaleExponent,
         codes: solution.codes, scales: solution.scales, zeros: solution.zeros)
     }
+    let errors = hessian.map {
+      OutputErrors(
+        of: solution.restored, target: target, original: matrix.weight, hessian: $0,
+        arithmetic: arithmetic)
+    }
     let ledger = LayerLedger(
       tensor: name, settings: matrix.settings, groupWidth: groupWidth,
       sparsity: solution.kept.map { kept in
         1 - Double(kept.reduce(into: 0) { $0 += Int($1) }) / Double(kept.count)
       },
       solverError: solution.error,
-      relativeOutputError: hessian.flatMap {
-        Self.relativeError(of: solution.restored, to: target, hessian: $0)
-      },
-      driftShift: matrix.settings.drift == nil
-        ? nil
-        : hessian.flatMap { Self.relativeError(of: target, to: matrix.weight, hessian: $0) },
+      relativeOutputError: errors?.relative,
+      driftShift: matrix.settings.drift == nil ? nil : errors?.shift,
       damping: factor?.dampingShare ?? 0, dampingRetries: factor?.retries ?? 0,
       deadColumns: factor?.deadColumns.count ?? 0,
       clippedShare: Double(solution.clipped) / Double(matrix.weight.count))
@@ -115,39 +119,5 @@ struct PreparedMatrix {
     }
     if scaleExponent != 0 { events.append(.scaleExponent(name, scaleExponent)) }
     return events
-  }
-
-  /// tr(ΔW H ΔWᵀ) / tr(W H Wᵀ), some rows at a time; nil where the layer's output is 0 anyway.
-  private static func relativeError(
-    of restored: Tensor, to weight: Tensor, hessian: Hessian
-  ) -> Double? {
-    let step = min(weight.rows, rowsAtOnce)
-    let (difference, product) = (
-      Tensor(uninitialized: [step, weight.columns]), Tensor(uninitialized: [step, weight.columns])
-    )
-    var (whole, error) = (0.0, 0.0)
-    for start in stride(from: 0, to: weight.rows, by: step) {
-      let range = start..<min(weight.rows, start + step)
-      let (rows, part) = (weight.rows(range), product.rows(0..<range.count))
-      MatMul.multiply(rows, hessian.matrix, into: part)
-      add(part, rows, to: &whole)
-      let missing = difference.rows(0..<range.count)
-      missing.copy(from: rows)
-      Vector.add(restored.rows(range), scaledBy: -1, into: missing)
-      MatMul.multiply(missing, hessian.matrix, into: part)
-      add(part, missing, to: &error)
-    }
-    return whole > 0 ? max(0, error) / whole : nil
-  }
-
-  private static let rowsAtOnce = 1024
-
-  /// Adds Σ a·b in float64, in the order of the values.
-  private static func add(_ a: Tensor, _ b: Tensor, to sum: inout Double) {
-    a.withSpan { a in
-      b.withSpan { b in
-        for i in 0..<a.count { sum += Double(a[i]) * Double(b[i]) }
-      }
-    }
   }
 }

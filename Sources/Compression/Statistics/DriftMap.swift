@@ -35,10 +35,15 @@ struct DriftMap {
 
   /// W + strength·(W·D + E)·H⁻¹ for weights [n, k]; GPTAQ's W + strength·W·triu(D Uᵀ, 1)·U.
   ///
-  /// - Parameter stream: E [n, k], columns as they stand; nil is 0. Not for GPTAQ.
-  func corrected(_ weight: Tensor, stream: Tensor? = nil, strength: Double) -> Tensor {
+  /// - Parameters:
+  ///   - stream: E [n, k], columns as they stand; nil is 0. Not for GPTAQ.
+  ///   - arithmetic: of the products; what is added to W is rounded in it, not W.
+  func corrected(
+    _ weight: Tensor, stream: Tensor? = nil, strength: Double, arithmetic: Arithmetic = .float32
+  ) -> Tensor {
     let k = weight.columns
     let result = weight.copy()
+    let factor = Weight.dense(factored.factor)
     let step = min(Self.rowsAtOnce, weight.rows)
     let (first, second) = (Tensor(uninitialized: [step, k]), Tensor(uninitialized: [step, k]))
     for start in stride(from: 0, to: weight.rows, by: step) {
@@ -47,12 +52,13 @@ struct DriftMap {
       if let triangle {
         MatMul.multiply(weight.rows(range), triangle, into: middle)
       } else {
-        MatMul.multiply(weight.rows(range), drift.matrix, into: shift)
+        Weight.dense(drift.matrix).applyTransposed(
+          weight.rows(range), into: shift, arithmetic: arithmetic)
         if let stream { Vector.add(stream.rows(range), into: shift) }
         let drifted = Self.columns(of: shift, inOrder: factored.order)
-        MatMul.multiply(drifted, factored.factor, into: middle, transposeB: true)
+        factor.apply(drifted, into: middle, arithmetic: arithmetic)
       }
-      MatMul.multiply(middle, factored.factor, into: shift)
+      factor.applyTransposed(middle, into: shift, arithmetic: arithmetic)
       result.rows(range).withMutableSpan { values in
         shift.withSpan { shift in
           for row in 0..<range.count {
