@@ -81,4 +81,20 @@ import Testing
         == [.clipped, .clipped])
     #expect(try searches("{method: rtn, bits: 2, range: min-max}") == [.full])
   }
+
+  /// Wanda's statistics are taken as its authors do, unless the recipe says otherwise.
+  @Test func wandaGoesByBlockInFloat32() throws {
+    let wanda = try read(least + "compression: {method: wanda, bits: none, sparsity: 0.5}")
+    #expect(!wanda.compression.settings.trueSequential)
+    #expect(wanda.compression.arithmetic == .float32)
+    let asked = try read(
+      least
+        + "compression: {method: wanda, bits: none, sparsity: 0.5, true_sequential: true, arithmetic: bfloat16}"
+    )
+    #expect(asked.compression.settings.trueSequential)
+    #expect(asked.compression.arithmetic == .bfloat16)
+    let other = try read(least + "compression: {method: sparsegpt, bits: none, sparsity: 0.5}")
+    #expect(other.compression.settings.trueSequential)
+    #expect(other.compression.arithmetic == .bfloat16)
+  }
 }

@@ -43,6 +43,29 @@ import Testing
     #expect(!world.written.contains("\u{1B}"))
   }
 
+  /// A stage with hardly any work, which is bound by the disk, says nothing about the others.
+  @Test func slowSmallStagesLeaveThePaceAlone() {
+    let world = World()
+    let progress = progress(.plain, world)
+    progress.start([("import", "tensor", 1), ("compress", "block", 99), ("verify", "window", 100)])
+    progress.begin("import")
+    for tensor in 0...5 {
+      world.time = 10 * Double(tensor)
+      progress.report(tensor, of: 10, "")
+    }
+    progress.end("import", seconds: 100)
+    progress.begin("compress")
+    for block in 0...10 {
+      world.time = 50 + Double(block)
+      progress.report(block, of: 20, "")
+    }
+    let lines = world.written.split(separator: "\n").map(String.init)
+    #expect(lines.contains { $0.hasPrefix("import") && $0.contains("left") })
+    #expect(!lines.contains { $0.hasPrefix("import") && $0.contains("in all") })
+    // 10 s for the other half, and 100 of work at 49.5 in 10 s.
+    #expect(lines.last == "compress   block 10 of 20 (50 %); 10 s left, 30 s in all", "\(lines)")
+  }
+
   @Test(arguments: [true, false])
   func detailsAreForThoseWhoAskForThem(isVerbose: Bool) {
     let world = World()

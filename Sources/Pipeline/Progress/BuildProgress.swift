@@ -109,8 +109,10 @@ public final class BuildProgress: Sendable {
     state.withLock { state in
       if let index = state.current {
         state.stages[index].isOver = true
-        state.finishedWork += state.stages[index].work
-        state.finishedSeconds += seconds
+        if state.setsThePace(index) {
+          state.finishedWork += state.stages[index].work
+          state.finishedSeconds += seconds
+        }
       }
       let note = state.note.isEmpty ? "" : "  " + state.note
       line("\(padded(name)) done in \(TimeText.short(seconds))\(note)", &state)
@@ -159,13 +161,20 @@ public final class BuildProgress: Sendable {
 }
 
 extension BuildProgress.State {
+  /// Whether a stage's time says how long others take: one with hardly any work (import, calibrate) is
+  /// bound by the disk.
+  func setsThePace(_ index: Int) -> Bool {
+    stages[index].work >= 0.02 * stages.reduce(0) { $0 + $1.work }
+  }
+
   /// Seconds until the last stage ends: the rest of this stage, and the stages to come at the pace
   /// (seconds per unit of work) that was seen so far. nil before there is a pace.
   func secondsLeftInAll(stageLeft: Double?, now: Double) -> Double? {
     guard let current, let stageLeft, total > 0 else { return nil }
+    let counts = setsThePace(current)
     let share = Double(done) / Double(total)
-    let work = finishedWork + stages[current].work * share
-    let seconds = finishedSeconds + (now - beganAt)
+    let work = finishedWork + (counts ? stages[current].work * share : 0)
+    let seconds = finishedSeconds + (counts ? now - beganAt : 0)
     let coming = stages.indices.filter { $0 > current && !stages[$0].isOver }
       .reduce(0) { $0 + stages[$1].work }
     if coming == 0 { return stageLeft }
