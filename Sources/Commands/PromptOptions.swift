@@ -9,7 +9,7 @@ import Pipeline
 enum PromptSelection {
   case none
   case one(Prompt)
-  /// Two or more of one length, of which each text takes the one that it attends to most.
+  /// Two or more of one length, of which each text takes one.
   case several([Prompt])
 }
 
@@ -19,22 +19,31 @@ struct PromptOptions: ParsableArguments {
     help: ArgumentHelp(
       "The prompt to use: its name, `none`, or `auto`.",
       discussion: """
-        auto: the bundle's own where it has one; of several, each text takes the one that it attends \
-        to most in the first block. Prompts that were never measured on these weights are left out.
+        auto: the bundle's own where it has one; of several, each text takes one (--route). Prompts \
+        that were never measured on these weights are left out.
         """, valueName: "name"))
   var prompt = "auto"
   @Option(
     help: ArgumentHelp(
-      "With `auto`: only so many tokens at the start of each text decide (default: all).",
+      "With `auto` and several prompts: by what a text chooses, loss or attention.",
       discussion: """
-        All tokens of a window that is scored are known to a choice by all of them; with this, those \
-        behind the first N are not.
+        loss: behind which prompt its first tokens are likeliest; costs a pass over those per prompt. \
+        attention: on which prompt most of the first block's attention falls, as inference-time dynamic \
+        prompting has it; costs next to nothing, but a prompt may draw more of it whatever the text.
+        """, valueName: "rule"))
+  var route = PromptRouting.Rule.loss
+  @Option(
+    help: ArgumentHelp(
+      "With `auto`: only so many tokens at the start of each text decide (default: \(PromptRouting.usualForLoss) by loss, all by attention).",
+      discussion: """
+        Tokens that decide are known to the choice before they are scored; those behind them are not.
         """, valueName: "n"))
   var routeTokens: Int?
 
   func validate() throws {
-    if let routeTokens, routeTokens < 1 {
-      throw ValidationError("--route-tokens takes 1 or more")
+    let least = route == .loss ? 2 : 1
+    if let routeTokens, routeTokens < least {
+      throw ValidationError("--route-tokens takes \(least) or more with --route \(route)")
     }
     if routeTokens != nil && prompt != "auto" {
       throw ValidationError("--route-tokens goes with --prompt auto")
@@ -83,3 +92,5 @@ struct PromptOptions: ParsableArguments {
       advice: "name one, or `none`")
   }
 }
+
+extension PromptRouting.Rule: ExpressibleByArgument {}

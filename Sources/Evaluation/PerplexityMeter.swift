@@ -30,7 +30,7 @@ public struct PerplexityMeter {
   private let bos: Int32?
   private let promptName: String?
   /// The prompts that a window chooses from, and by how many tokens.
-  private let routed: (names: [String], deciding: Int?)?
+  private let routed: (names: [String], by: PromptRouting)?
   private let scorer: Scorer
 
   /// - Parameters:
@@ -64,12 +64,12 @@ public struct PerplexityMeter {
     precondition(names.count == routing.prefixes.count, "a name per prompt")
     try self.init(
       scorer: Scorer(model, routing: routing), ids: ids, rule: rule, limit: limit, bos: bos,
-      promptName: "auto", routed: (names, routing.deciding), state: state)
+      promptName: "auto", routed: (names, routing), state: state)
   }
 
   private init(
     scorer: Scorer, ids: [Int32], rule: PerplexityProtocol, limit: Int?, bos: Int32?,
-    promptName: String?, routed: (names: [String], deciding: Int?)?, state: State
+    promptName: String?, routed: (names: [String], by: PromptRouting)?, state: State
   ) throws(Failure) {
     let available = rule.windowCount(tokens: ids.count)
     guard available > 0, limit ?? 1 > 0 else {
@@ -127,7 +127,8 @@ public struct PerplexityMeter {
     routed.map { routed in
       let counts = state.routed ?? [Int](repeating: 0, count: routed.names.count)
       return ChoiceRecord(
-        rule: "auto", deciding: routed.deciding,
+        rule: (routed.by.rule == .loss ? PromptRule.lowestNLL : .auto).rawValue,
+        deciding: routed.by.deciding,
         shares: zip(routed.names, counts).map { ChoiceRecord.Share(prompt: $0, windows: $1) })
     }
   }

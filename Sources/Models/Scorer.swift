@@ -93,13 +93,13 @@ public final class Scorer {
     return logits
   }
 
-  /// Which prompt one sequence chooses; runs the first block alone. nil where there is no choice.
+  /// Which prompt one sequence chooses; nil where there is no choice.
   public func choice(for ids: [Int32]) throws(Failure) -> PromptChoice? {
     guard let routing, let cache else { return nil }
     try model.check(ids)
     let pass = try pass(sequences: 1, length: ids.count)
     pass.enter(ids)
-    return try pass.run(cache: cache, choosing: routing, blocks: 1)
+    return try pass.run(ids, cache: cache, choosing: routing, onlyToChoose: true)
   }
 
   /// What the head multiplies for every token of the batch [B·T, e].
@@ -109,7 +109,7 @@ public final class Scorer {
     let pass = try pass(sequences: batch.count, length: length)
     pass.enter(ids)
     if let routing, let cache {
-      choices.append(try pass.run(cache: cache, choosing: routing))
+      choices.append(try pass.run(ids, cache: cache, choosing: routing))
     } else {
       try pass.run(cache: cache)
     }

@@ -19,6 +19,7 @@ struct AutoPrompt: ParsableCommand {
   @Option(help: "Tokens of the text.") var length = 1024
   @Option(help: "Prompts to choose among.") var prompts = 4
   @Option(help: "Soft tokens of each.") var promptTokens = 32
+  @Option(help: "attention or loss.") var route = PromptRouting.Rule.attention
 
   func run() throws {
     BLAS.prepare()
@@ -30,7 +31,8 @@ struct AutoPrompt: ParsableCommand {
       let ids = (0..<promptTokens).map { Int32((index * 1013 + $0 * 31) % 49000) }
       return try PromptKeyValues(of: model.embed(ids), in: model)
     }
-    let routing = try PromptRouting(PromptPrefixes(known.map { .keyValues($0) }, in: model))
+    let routing = try PromptRouting(
+      PromptPrefixes(known.map { .keyValues($0) }, in: model), rule: route)
     let capacity = promptTokens + length + 1
     var kept = 0
     func single() throws -> Cost {
@@ -61,8 +63,8 @@ struct AutoPrompt: ParsableCommand {
     }
     var result = Measurement(
       name:
-        "prefill of \(length), the prompt chosen of \(prompts) × \(promptTokens), \(arithmetic)",
-      unit: "s", ours: chosen.map(\.seconds), peer: nil, goal: "within 3 % of one prompt")
+        "prefill of \(length), the prompt chosen of \(prompts) × \(promptTokens) by \(route), \(arithmetic)",
+      unit: "s", ours: chosen.map(\.seconds), peer: nil, goal: "within 3 % of one prompt (attention)")
     result.notes = [
       "one prompt \(figure(median(one.map(\.seconds)))) s", "ratio \(ratio(\.seconds))",
       "of processor time \(ratio(\.processorSeconds))",
@@ -92,3 +94,5 @@ private struct Cost {
       + Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6
   }
 }
+
+extension PromptRouting.Rule: ExpressibleByArgument {}

@@ -72,14 +72,21 @@ import Testing
 
   @Test func textsChooseAmongPrompts() throws {
     try gather()
-    let auto = try ctpack.run(["eval", "four.ctpack"] + Self.eval)
+    let attention = ["eval", "four.ctpack", "--route", "attention"]
+    let auto = try ctpack.run(attention + Self.eval)
     #expect(auto.status == 0, "\(auto.errors)")
     #expect(auto.json["prompt"]?.string == "auto")
     let shares = try #require(auto.json["choice"]?["windows"]?.object)
     #expect(shares.keys.sorted() == ["four", "other", "three"])
     #expect(shares.keys.reduce(0) { $0 + (shares[$1]?.int ?? 0) } == 6)
-    let first = try ctpack.run(["eval", "four.ctpack", "--route-tokens", "8"] + Self.eval)
+    let first = try ctpack.run(attention + ["--route-tokens", "8"] + Self.eval)
     #expect(first.json["choice"]?["deciding"]?.int == 8)
+    // Without --route the loss of the first tokens chooses.
+    let loss = try ctpack.run(["eval", "four.ctpack", "--route-tokens", "8"] + Self.eval)
+    #expect(loss.json["choice"]?["rule"]?.string == "lowest-nll")
+    #expect(loss.json["choice"]?["deciding"]?.int == 8)
+    let few = try ctpack.run(["eval", "four.ctpack", "--route-tokens", "1"] + Self.eval)
+    #expect(few.status == 64 && few.errors.contains("2 or more"), "\(few.errors)")
     let wrong = try ctpack.run(
       ["eval", "four.ctpack", "--prompt", "four", "--route-tokens", "8"] + Self.eval)
     #expect(wrong.status == 64)
@@ -98,6 +105,8 @@ import Testing
     #expect(row("test.txt", rule: "auto")?["ppl"] == auto.json["ppl"])
     #expect(row("test.txt", rule: "auto")?["choice"] == auto.json["choice"])
     #expect(row("test.txt", rule: "auto-part")?["ppl"] == first.json["ppl"])
+    #expect(row("test.txt", rule: "lowest-nll")?["ppl"] == loss.json["ppl"])
+    #expect(row("test.txt", rule: "lowest-nll")?["choice"] == loss.json["choice"])
     let one = try ctpack.run(["eval", "four.ctpack", "--prompt", "other"] + Self.eval)
     #expect(row("test.txt", prompt: "other")?["ppl"] == one.json["ppl"])
     let oracle = try #require(row(nil, rule: "oracle")?["ppl"]?.double)
@@ -117,7 +126,8 @@ import Testing
     for text in texts {
       let name = try #require(text["prompt"]?.string)
       let scores = try #require(text["scores"]?.object)
-      #expect(scores.keys.allSatisfy { scores[$0]?.double ?? 2 <= scores[name]?.double ?? -1 })
+      let best = try #require(scores[name]?.double)
+      #expect(scores.keys.allSatisfy { scores[$0]?.double ?? 2 <= best })
     }
     let named = try ctpack(
       "generate", "four.ctpack", "--prompt-text", "the rain", "--max-tokens", "5", "--json",

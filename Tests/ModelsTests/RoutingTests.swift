@@ -173,6 +173,35 @@ import Testing
     #expect(learned.choices == vectors.choices)
   }
 
+  /// By loss: the prompt behind which the first tokens are likeliest, and it stands alone to the bit.
+  @Test(arguments: TinyModel.designs)
+  func theLossChoosesTheLikeliest(_ c: ModelConfiguration) throws {
+    let model = try TinyModel.make(seed: 61, bits: 4, configuration: c)
+    let prompts = prompts(3, tokens: 4, seed: 130)
+    let prefixes = try PromptPrefixes(prompts.map { .vectors($0) }, in: model)
+    let scorer = Scorer(model, routing: try PromptRouting(prefixes, rule: .loss, deciding: 5))
+    let texts = (0..<12).map { TinyModel.sequences(1, length: 9, seed: 140 + UInt64($0))[0] }
+    let losses = try scorer.nll(texts)
+    var kept: Set<Int> = []
+    for (index, text) in texts.enumerated() {
+      let choice = try #require(scorer.choices[index])
+      let alone = try prompts.map { try model.nll(sequences: [text], prompt: $0)[0] }
+      let first = alone.map { -$0[0..<4].reduce(0.0) { $0 + Double($1) } / 4 }
+      for (score, expected) in zip(choice.scores, first) { #expect(abs(score - expected) <= 1e-5) }
+      #expect(choice.index == first.indices.max { first[$0] < first[$1] })
+      #expect(losses[index] == alone[choice.index], "text \(index)")
+      #expect(try scorer.choice(for: text) == choice)
+      #expect(
+        try scorer.choice(for: Array(text[0..<5]) + [1, 2]) == choice, "later tokens have no say")
+      kept.insert(choice.index)
+    }
+    #expect(kept.count > 1, "all texts chose one prompt: the test shows little")
+    // A single token has no loss: all are equal, and the first is taken.
+    let single = try model.continuing(
+      [[7]], prompt: .routed(PromptRouting(prefixes, rule: .loss)), settings: GenerationSettings())
+    #expect(single.choices == [PromptChoice(scores: [0, 0, 0])])
+  }
+
   @Test func equalScoresKeepTheFirst() {
     #expect(PromptChoice(scores: [0.1, 0.3, 0.3]).index == 1)
     #expect(PromptChoice(scores: [0.2]).index == 0)
@@ -191,5 +220,7 @@ import Testing
       finding { _ = try PromptPrefixes([.vectors(Tensor([2, 25]))], in: model) }.contains("25"))
     let prefixes = try PromptPrefixes([.vectors(Tensor([2, 24]))], in: model)
     #expect(finding { _ = try PromptRouting(prefixes, deciding: 0) }.contains("1 or more"))
+    #expect(
+      finding { _ = try PromptRouting(prefixes, rule: .loss, deciding: 1) }.contains("2 or more"))
   }
 }

@@ -18,11 +18,12 @@ struct PromptCompareCommand: ParsableCommand {
 
       random        each prompt equally likely (--seed)
       best-single   the one prompt with the lowest perplexity over all texts
-      auto          the most attended prompt (inference-time dynamic prompting): all prompts' keys \
+      auto          the most attended prompt (inference-time dynamic prompting, `--route attention`): all prompts' keys \
       are visible to the first block, and the one on which most of the attention falls stays. All \
       tokens of the window decide, so the choice knows the text that it is scored on
       auto-part     the same, with the first half of the window deciding (--part)
-      lowest-nll    the lowest loss over the same first half, at the price of a pass per prompt
+      lowest-nll    the lowest loss over the same first half, at the price of a pass per prompt: what \
+      `--prompt auto` does by default, with fewer tokens
       oracle        the lowest loss over all scored tokens of the window: what no choice can beat
 
       best-single and oracle are known only afterwards. `rest` is the perplexity of the tokens behind \

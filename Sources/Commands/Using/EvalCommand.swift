@@ -15,8 +15,7 @@ struct EvalCommand: ParsableCommand {
       compared only where their protocol, text and windows are the same.
 
       A bundle with several prompts is measured with a choice among them, anew for every window \
-      (`--prompt auto`): the choice sees the window's tokens before they are scored, unless \
-      --route-tokens lets only the first ones decide. `ctpack prompt compare` puts it beside each \
+      (`--prompt auto`, --route, --route-tokens). `ctpack prompt compare` puts choices beside each \
       prompt alone.
       """)
 
@@ -64,7 +63,7 @@ struct EvalCommand: ParsableCommand {
         corpus.text, rule: rule, windows: windows, prompt: (prompt.name, adapter), label: "eval")
     case .several(let prompts):
       let routing = try file.routing(
-        among: prompts, of: model, exact: true, deciding: prompt.routeTokens)
+        among: prompts, of: model, exact: true, by: prompt.route, deciding: prompt.routeTokens)
       result = try measurement.perplexity(
         corpus.text, rule: rule, windows: windows, choosing: prompts.map(\.name), by: routing,
         label: "eval")

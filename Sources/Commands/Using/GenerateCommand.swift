@@ -13,8 +13,8 @@ struct GenerateCommand: ParsableCommand {
       drawn: the same seed and options give the same text. A prompt whose keys and values are \
       stored in the bundle costs no time before the first token.
 
-      Where the bundle has several prompts, each text takes the one that its own tokens attend to \
-      most (`--prompt auto`); --json says which, and how they scored.
+      Where the bundle has several prompts, each text takes the one that suits it (`--prompt auto`, \
+      --route); --json says which, and how they scored.
       """)
 
   @Argument(help: "A bundle, a Hugging Face folder or a GGUF file.") var model: String
@@ -96,7 +96,8 @@ struct GenerateCommand: ParsableCommand {
       return (adapted, start, [prompt.name])
     case .several(let prompts):
       let routing = try file.routing(
-        among: prompts, of: model, exact: exact, deciding: prompt.routeTokens)
+        among: prompts, of: model, exact: exact, by: prompt.route,
+        deciding: prompt.routeTokens)
       return (model, .routed(routing), prompts.map(\.name))
     }
   }

@@ -10,7 +10,7 @@ public enum PromptStart: Sendable {
   case keyValues(PromptKeyValues)
   /// Keys and values that were learned themselves.
   case prefix(Prefix)
-  /// Of several prompts the one that the text attends to most.
+  /// Of several prompts the one that the text chooses.
   case routed(PromptRouting)
 
   /// The rows that must go through the model: the prompt's where they aren't known yet, then the

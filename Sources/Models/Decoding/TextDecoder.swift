@@ -57,7 +57,7 @@ public final class TextDecoder {
     let pass = ForwardPass(model, plan: plan, cache: cache)
     pass.enter(given)
     if case .routed(let routing) = prompt {
-      choices.append(try pass.run(cache: cache, choosing: routing))
+      choices.append(try pass.run(ids, cache: cache, choosing: routing))
     } else {
       try pass.run(cache: cache)
       choices.append(nil)

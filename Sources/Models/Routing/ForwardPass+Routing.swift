@@ -3,18 +3,36 @@ import Checkpoints
 import Numerics
 
 extension ForwardPass {
-  /// All blocks, as `run` does. The first one's attention waits until its queries have chosen among
-  /// the prompts of `routing`; from there on the input stands behind the winner alone, to the same
-  /// bits as if it had been the only one.
+  /// All blocks, as `run` does, once `ids`, the rows that were entered, have chosen among the prompts of
+  /// `routing`. The input stands behind the winner alone, to the same bits as if it had been the only one.
   ///
   /// - Parameters:
   ///   - cache: its first n rows are the winner's afterwards.
-  ///   - blocks: how many to run; 1 is enough to know the choice.
+  ///   - onlyToChoose: whether the choice is all that is wanted.
   func run(
-    cache: KeyValueCache, choosing routing: PromptRouting, blocks: Int? = nil
+    _ ids: [Int32], cache: KeyValueCache, choosing routing: PromptRouting,
+    onlyToChoose: Bool = false
   ) throws(Failure) -> PromptChoice {
     precondition(plan.shape.sequences == 1, "each input chooses for itself")
     precondition(plan.shape.prefix == routing.prefixes.tokens, "\(plan.shape)")
+    switch routing.rule {
+    case .attention:
+      return try chooseByAttention(cache, routing, blocks: onlyToChoose ? 1 : nil)
+    case .loss:
+      let deciding = Array(ids.prefix(routing.deciding ?? ids.count))
+      let choice = try routing.prefixes.choose(byLossOf: deciding, in: model)
+      if !onlyToChoose {
+        routing.prefixes.enter(choice.index, into: cache)
+        try run(cache: cache)
+      }
+      return choice
+    }
+  }
+
+  /// The first block's attention waits until its queries have chosen.
+  private func chooseByAttention(
+    _ cache: KeyValueCache, _ routing: PromptRouting, blocks: Int?
+  ) throws(Failure) -> PromptChoice {
     var choice: PromptChoice?
     try run(cache: cache, blocks: blocks) { a in
       let own = a.k.rows(plan.newKeyRows)

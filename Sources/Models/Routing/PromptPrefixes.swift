@@ -2,8 +2,7 @@ import Bytes
 import Checkpoints
 import Numerics
 
-/// Several soft prompts (or learned prefixes) of one length beside one model, of which each input keeps the one that it
-/// attends to most (inference-time dynamic prompting, arXiv 2310.00867).
+/// Several soft prompts (or learned prefixes) of one length beside one model, of which each input keeps one.
 ///
 /// Each prompt's keys and values are computed alone, at positions 0 ..< n: prompts never see each
 /// other, and where an input stands doesn't depend on which of them it keeps.
@@ -53,7 +52,7 @@ public struct PromptPrefixes: Sendable {
     self.blocks = blocks
   }
 
-  /// Chooses by the first block's attention.
+  /// Chooses by the first block's attention (inference-time dynamic prompting, arXiv 2310.00867).
   ///
   /// - Parameters:
   ///   - q: the first block's queries of the input [T, heads·headDim].
@@ -76,37 +75,5 @@ public struct PromptPrefixes: Sendable {
       k.copy(from: block.k)
       v.copy(from: block.v)
     }
-  }
-}
-
-/// Which prompt an input keeps.
-public struct PromptChoice: Sendable, Equatable {
-  /// Per prompt: the mean over heads and deciding tokens of the attention that falls on it where all
-  /// prompts are seen at once, divided by its number of rows.
-  public let scores: [Double]
-  /// The number of the prompt with the highest score, the first among equals.
-  public let index: Int
-
-  /// - Parameter scores: at least one.
-  public init(scores: [Double]) {
-    self.scores = scores
-    index = scores.indices.reduce(0) { scores[$1] > scores[$0] ? $1 : $0 }
-  }
-}
-
-/// A choice among prompts for every input.
-public struct PromptRouting: Sendable {
-  public let prefixes: PromptPrefixes
-  /// How many tokens of an input decide, counted from its first; nil for all. The tokens behind
-  /// them are then no part of the choice.
-  public let deciding: Int?
-
-  /// - Throws: `usage` where no token would decide.
-  public init(_ prefixes: PromptPrefixes, deciding: Int? = nil) throws(Failure) {
-    guard deciding ?? 1 > 0 else {
-      throw Failure(.usage, "a choice by \(deciding ?? 0) tokens", advice: "use 1 or more")
-    }
-    self.prefixes = prefixes
-    self.deciding = deciding
   }
 }

@@ -60,15 +60,16 @@ public enum ModelFile: Sendable {
   }
 
   /// A choice among `prompts`, each of which begins as `start` says.
-  /// - Parameter deciding: tokens of a text that decide, counted from its first; nil for all.
+  /// - Parameter deciding: tokens of a text that decide, counted from its first; nil for the rule's own.
   public func routing(
-    among prompts: [Prompt], of model: LanguageModel, exact: Bool, deciding: Int?
+    among prompts: [Prompt], of model: LanguageModel, exact: Bool, by rule: PromptRouting.Rule,
+    deciding: Int?
   ) throws(Failure) -> PromptRouting {
     var starts: [PromptStart] = []
     for prompt in prompts {
       starts.append(try start(with: prompt, of: model, exact: exact).start)
     }
-    return try PromptRouting(PromptPrefixes(starts, in: model), deciding: deciding)
+    return try PromptRouting(PromptPrefixes(starts, in: model), rule: rule, deciding: deciding)
   }
 
   public func tokenizer() throws(Failure) -> Tokenizer {
