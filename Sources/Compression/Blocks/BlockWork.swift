@@ -78,7 +78,7 @@ struct BlockWork {
     statistics = nil
     let linears = block.configuration.linears(of: stage).filter { settings(of: $0).compresses }
     var weights: [LinearName: Weight] = [:]
-    var factors = FactorCache(arithmetic: block.arithmetic)
+    var factors = FactorCache()
     let batches = batches(of: linears)
     for (index, together) in batches.enumerated() {
       let matrices = together.map { name in

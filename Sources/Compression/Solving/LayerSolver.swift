@@ -41,15 +41,12 @@ public enum LayerSolver {
   /// - Parameters:
   ///   - hessian: [in, in] of that input; needed by the methods that look at inputs.
   ///   - drift: [in, in] of that input; needed where it is to be corrected for.
-  ///   - arithmetic: of the products for that correction and for the errors in the ledger. What solves
-  ///     the columns is float32.
   /// - Throws: `Failure(.usage)` for impossible settings, `Failure(.invalidData)` naming the tensor
   ///   for values that aren't finite.
   public static func solve(
-    _ matrices: [WeightMatrix], hessian: Hessian?, drift: InputDrift? = nil,
-    arithmetic: Arithmetic = .float32
+    _ matrices: [WeightMatrix], hessian: Hessian?, drift: InputDrift? = nil
   ) throws(Failure) -> [SolvedTensor] {
-    var factors = FactorCache(arithmetic: arithmetic)
+    var factors = FactorCache()
     var drift = drift
     return try solve(matrices, hessian: hessian, drift: &drift, &factors)
   }
@@ -90,8 +87,7 @@ public enum LayerSolver {
     let solutions = solve(prepared, hessian: hessian)
     var solved: [SolvedTensor] = []
     for (matrix, solution) in zip(prepared, solutions) {
-      solved.append(
-        try matrix.finish(solution, hessian: hessian, arithmetic: factors.arithmetic))
+      solved.append(try matrix.finish(solution, hessian: hessian))
     }
     return solved
   }
@@ -119,8 +115,7 @@ public enum LayerSolver {
     guard stream.map({ $0.rows == matrix.weight.rows }) ?? true else {
       throw Failure(.internalError, at: matrix.name, "doesn't write the rows that have drifted")
     }
-    return map.corrected(
-      matrix.weight, stream: stream, strength: correction.strength, arithmetic: factors.arithmetic)
+    return map.corrected(matrix.weight, stream: stream, strength: correction.strength)
   }
 
   /// Masks first, then the kept weights moved to where they repair best, then codes: each matrix goes as

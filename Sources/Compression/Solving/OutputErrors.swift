@@ -14,11 +14,8 @@ struct OutputErrors {
   /// - Parameters:
   ///   - target: the same object as `original` where nothing was corrected for; each difference costs a
   ///     product with H.
-  ///   - arithmetic: of those products. What is summed up are float64 numbers either way.
-  init(
-    of restored: Tensor, target: Tensor, original: Tensor, hessian: Hessian, arithmetic: Arithmetic
-  ) {
-    let h = Weight.dense(hessian.matrix)
+  init(of restored: Tensor, target: Tensor, original: Tensor, hessian: Hessian) {
+    let h = hessian.matrix
     let step = min(original.rows, Self.rowsAtOnce)
     let product = Tensor(uninitialized: [step, original.columns])
     let difference = Tensor(uninitialized: product.shape)
@@ -28,19 +25,18 @@ struct OutputErrors {
       let range = start..<min(original.rows, start + step)
       let (part, delta) = (product.rows(0..<range.count), difference.rows(0..<range.count))
       let rows = original.rows(range)
-      // H is symmetric: a product with its transpose is one with itself.
-      h.apply(rows, into: part, arithmetic: arithmetic)
+      MatMul.multiply(rows, h, into: part)
       Self.add(part, rows, to: &whole)
       if target !== original {
         delta.copy(from: target.rows(range))
         Vector.add(rows, scaledBy: -1, into: delta)
         Self.add(part, delta, to: &cross)
-        h.apply(delta, into: part, arithmetic: arithmetic)
+        MatMul.multiply(delta, h, into: part)
         Self.add(part, delta, to: &shifted)
       }
       delta.copy(from: restored.rows(range))
       Vector.add(target.rows(range), scaledBy: -1, into: delta)
-      h.apply(delta, into: part, arithmetic: arithmetic)
+      MatMul.multiply(delta, h, into: part)
       Self.add(part, delta, to: &missing)
     }
     let meant = whole + 2 * cross + shifted

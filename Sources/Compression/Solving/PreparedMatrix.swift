@@ -69,10 +69,7 @@ struct PreparedMatrix {
     return diagonal.map { Float(Double($0) * scale) }
   }
 
-  /// - Parameter arithmetic: of the products that the ledger's errors take.
-  func finish(
-    _ solution: GPTQKernel.Solution, hessian: Hessian?, arithmetic: Arithmetic
-  ) throws(Failure) -> SolvedTensor {
+  func finish(_ solution: GPTQKernel.Solution, hessian: Hessian?) throws(Failure) -> SolvedTensor {
     let name = matrix.name
     guard solution.error.isFinite else {
       throw Failure(
@@ -89,8 +86,7 @@ struct PreparedMatrix {
     }
     let errors = hessian.map {
       OutputErrors(
-        of: solution.restored, target: target, original: matrix.weight, hessian: $0,
-        arithmetic: arithmetic)
+        of: solution.restored, target: target, original: matrix.weight, hessian: $0)
     }
     let ledger = LayerLedger(
       tensor: name, settings: matrix.settings, groupWidth: groupWidth,

@@ -1,14 +1,9 @@
 import Bytes
-import Numerics
 
 /// The factors of one H, each made once: layers that read the same input mostly ask for the same.
 struct FactorCache {
-  /// Of the products that aren't part of solving columns.
-  let arithmetic: Arithmetic
   private var factors: [Key: FactoredHessian] = [:]
   private var maps: [MapKey: DriftMap] = [:]
-
-  init(arithmetic: Arithmetic = .float32) { self.arithmetic = arithmetic }
 
   private struct MapKey: Hashable {
     let key: Key
