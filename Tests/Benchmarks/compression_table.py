@@ -6,7 +6,8 @@ Each setting is a recipe, written to WORK/NAME.yaml; model, calibration windows 
 the first 24 windows of each text by protocol ctp-1024. Settings that are in the table with the same recipe are left as they are, so a
 stopped run goes on where it was. `gptq, 2 to 8 bits mixed` has the size of gptq-3; `sparsegpt-50 plain` and `sparsegpt-50+gptq-4 one pass` leave out what ctpack does beyond the papers,
 as `gptq-3 without drift` leaves out the correction for drift; `qep`, `gptaq` and `first order` put another one in its place.
-`wanda-2:4 by block, float32` takes a block's statistics before any of its layers is pruned, as the peer does.
+`wanda-2:4 layer by layer, bfloat16` takes a layer's statistics when those before it in the block are pruned, as other methods do by default;
+`rtn-2 whole range` clips nothing, as the peer does.
 """
 import argparse
 import json
@@ -31,7 +32,8 @@ OWN = {
     "sparsegpt-50+gptq-4 one pass": "{method: gptq, bits: 4, group_size: 64, sparsity: 0.5, repair_steps: 0, drift: none}",
     "gptq-3 without drift": "{method: gptq, bits: 3, group_size: 64, drift: none}",
     "gptq-3 qep": "{method: gptq, bits: 3, group_size: 64, drift: qep}",
-    "wanda-2:4 by block, float32": "{method: wanda, bits: none, sparsity: \"2:4\", true_sequential: false, arithmetic: float32}",
+    "wanda-2:4 layer by layer, bfloat16": "{method: wanda, bits: none, sparsity: \"2:4\", true_sequential: true, arithmetic: bfloat16}",
+    "rtn-2 whole range": "{method: rtn, bits: 2, group_size: 64, range: min-max}",
     "gptq-3 gptaq": "{method: gptq, bits: 3, group_size: 64, drift: gptaq}",
     "gptq-3 first order": "{method: gptq, bits: 3, group_size: 64, drift: none, first_order: 0.1}",
 }
