@@ -63,8 +63,10 @@ struct AutoPrompt: ParsableCommand {
     }
     var result = Measurement(
       name:
-        "prefill of \(length), the prompt chosen of \(prompts) × \(promptTokens) by \(route), \(arithmetic)",
-      unit: "s", ours: chosen.map(\.seconds), peer: nil, goal: "within 3 % of one prompt (attention)")
+        "prefill of \(length), the prompt chosen of \(prompts) × \(promptTokens) by \(route)"
+        + ", \(arithmetic)",
+      unit: "s", ours: chosen.map(\.seconds), peer: nil,
+      goal: "within 3 % of one prompt (attention)")
     result.notes = [
       "one prompt \(figure(median(one.map(\.seconds)))) s", "ratio \(ratio(\.seconds))",
       "of processor time \(ratio(\.processorSeconds))",

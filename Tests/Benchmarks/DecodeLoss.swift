@@ -14,7 +14,8 @@ struct DecodeLoss: ParsableCommand {
     abstract:
       "Perplexity of a bundle decoded token by token, beside whole windows in float32 and bfloat16.",
     discussion:
-      "Decoding rounds inputs to 16 bits and multiplies codes as they are; this says what that costs.")
+      "Decoding rounds inputs to 16 bits and multiplies codes as they are; this says what that costs."
+  )
 
   @Option(help: "The bundle.") var model: String
   @Option(help: "The text.") var text = "Recipes/data/wikitext-2-test.raw"

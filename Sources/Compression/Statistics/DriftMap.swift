@@ -35,8 +35,9 @@ struct DriftMap {
 
   /// W + strength·(W·D + E)·H⁻¹ for weights [n, k]; GPTAQ's W + strength·W·triu(D Uᵀ, 1)·U.
   ///
-  /// All in float32: H⁻¹ magnifies what bfloat16 leaves out of W·D (SmolLM2 at 3 bits, C4 perplexity 50.6
-  /// instead of 49.1, PTB 76.0 instead of 71.7).
+  /// All in float32: H⁻¹ magnifies what bfloat16 leaves out of W·D (SmolLM2 at 3 bits on one machine: C4
+  /// perplexity 50.6 instead of 49.4, PTB 76.0 instead of 73.1).
+  ///
   /// - Parameter stream: E [n, k], columns as they stand; nil is 0. Not for GPTAQ.
   func corrected(_ weight: Tensor, stream: Tensor? = nil, strength: Double) -> Tensor {
     let k = weight.columns
