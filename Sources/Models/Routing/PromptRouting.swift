@@ -18,8 +18,8 @@ public struct PromptRouting: Sendable {
   public let deciding: Int?
 
   /// As many tokens as it takes to tell kinds of text apart by their loss: of three prompts, learned from
-  /// one kind of text each, 72 windows of those kinds took the best one with 32 and with 64 tokens, and 70
-  /// of them with 16 (README, "Several prompts").
+  /// one kind of text each, 71 of 72 windows of those kinds took the best one; all did with 64 tokens, and
+  /// 70 with 16 (README, "Several prompts").
   public static let usualForLoss = 32
 
   /// - Parameter deciding: nil for all tokens where attention chooses, and for `usualForLoss` where the
