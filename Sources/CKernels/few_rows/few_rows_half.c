@@ -5,6 +5,10 @@
 #include "half.h"
 #include "vectors.h"
 
+// How far ahead of their use, in bytes, weights are asked for, into the second-level cache: a page ends
+// the processor's own look-ahead, and rows are short (49,152 × 576 from memory: 2.0 ms instead of 2.4).
+enum { weights_ahead = 8192 };
+
 void ctk_multiply_few_half_ref(
     const struct ctk_weight *w, intptr_t first, intptr_t last, const float *x, intptr_t ldx,
     intptr_t rows, float *y, intptr_t ldy) {
@@ -61,6 +65,7 @@ CTK_BF16 static inline __attribute__((always_inline)) void half_row(
   for (int j = 0; j < count; j++) sum[j][0] = sum[j][1] = _mm512_setzero_ps();
   intptr_t c = 0;
   for (; c + 32 <= columns; c += 32) {
+    __builtin_prefetch(w + 2 * c + weights_ahead, 0, 2);
     const __m512 a = sixteen_halves(w + 2 * c, 0xffff, f16);
     const __m512 b = sixteen_halves(w + 2 * c + 32, 0xffff, f16);
 #pragma clang loop unroll(full)
@@ -110,6 +115,7 @@ CTK_HALF_LANES inline __attribute__((always_inline)) void lanes_row(
   v16 sum[ctk_few_rows] = {0};
   intptr_t c = 0;
   for (; c + 16 <= columns; c += 16) {
+    __builtin_prefetch(w + 2 * c + weights_ahead, 0, 2);
     h16 half;
     memcpy(&half, w + 2 * c, sizeof half);
     const v16 a = widened(half, is_f16);
