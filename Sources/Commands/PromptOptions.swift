@@ -25,13 +25,13 @@ struct PromptOptions: ParsableArguments {
   var prompt = "auto"
   @Option(
     help: ArgumentHelp(
-      "With `auto` and several prompts: by what a text chooses, loss or attention.",
+      "With `auto` and several prompts: by what a text chooses, loss (default) or attention.",
       discussion: """
         loss: behind which prompt its first tokens are likeliest; costs a pass over those per prompt. \
         attention: on which prompt most of the first block's attention falls, as inference-time dynamic \
         prompting has it; costs next to nothing, but a prompt may draw more of it whatever the text.
         """, valueName: "rule"))
-  var route = PromptRouting.Rule.loss
+  private var route: PromptRouting.Rule?
   @Option(
     help: ArgumentHelp(
       "With `auto`: only so many tokens at the start of each text decide (default: \(PromptRouting.usualForLoss) by loss, all by attention).",
@@ -40,10 +40,16 @@ struct PromptOptions: ParsableArguments {
         """, valueName: "n"))
   var routeTokens: Int?
 
+  /// By what a text chooses among several.
+  var rule: PromptRouting.Rule { route ?? .loss }
+
   func validate() throws {
-    let least = route == .loss ? 2 : 1
+    let least = rule == .loss ? 2 : 1
     if let routeTokens, routeTokens < least {
-      throw ValidationError("--route-tokens takes \(least) or more with --route \(route)")
+      throw ValidationError("--route-tokens takes \(least) or more with --route \(rule)")
+    }
+    if route != nil && prompt != "auto" {
+      throw ValidationError("--route goes with --prompt auto")
     }
     if routeTokens != nil && prompt != "auto" {
       throw ValidationError("--route-tokens goes with --prompt auto")

@@ -90,6 +90,8 @@ import Testing
     let wrong = try ctpack.run(
       ["eval", "four.ctpack", "--prompt", "four", "--route-tokens", "8"] + Self.eval)
     #expect(wrong.status == 64)
+    let named = try ctpack.run(attention + ["--prompt", "four"] + Self.eval)
+    #expect(named.status == 64 && named.errors.contains("--route goes with"), "\(named.errors)")
 
     let compared = try ctpack.run(
       ["prompt", "compare", "four.ctpack", "--text", "dev.txt", "--part", "8"] + Self.eval)
@@ -129,10 +131,10 @@ import Testing
       let best = try #require(scores[name]?.double)
       #expect(scores.keys.allSatisfy { scores[$0]?.double ?? 2 <= best })
     }
-    let named = try ctpack(
+    let alone = try ctpack(
       "generate", "four.ctpack", "--prompt-text", "the rain", "--max-tokens", "5", "--json",
       "--prompt", try #require(texts[0]["prompt"]?.string))
-    #expect(named.json["ids"] == texts[0]["ids"])
+    #expect(alone.json["ids"] == texts[0]["ids"])
   }
 
   @Test func whatWasComparedIsKept() throws {

@@ -96,7 +96,7 @@ struct GenerateCommand: ParsableCommand {
       return (adapted, start, [prompt.name])
     case .several(let prompts):
       let routing = try file.routing(
-        among: prompts, of: model, exact: exact, by: prompt.route,
+        among: prompts, of: model, exact: exact, by: prompt.rule,
         deciding: prompt.routeTokens)
       return (model, .routed(routing), prompts.map(\.name))
     }
