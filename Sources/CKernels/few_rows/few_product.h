@@ -24,7 +24,7 @@ struct few_product {
   intptr_t runs, groups, size;
   struct batch_scales all;
   uint8_t *zeros;                  // of the runs of two rows
-  struct ctk_run_factor *factors;  // the same
+  struct ctk_run_factor *factors;  // of factor_rows() rows
   struct sparse_space space[2];
   float *y;
   intptr_t ldy;
@@ -51,7 +51,7 @@ CTK_BF16 static inline struct few_product few_product(
     p.space[i].words = take(&scratch, 16 * runs);
     p.space[i].codes = take(&scratch, 64 * (2 * runs + 3));
   }
-  p.factors = take(&scratch, (intptr_t)sizeof *p.factors * (2 * runs + 16));
+  p.factors = take(&scratch, (intptr_t)sizeof *p.factors * (factor_rows(w) * runs + 16));
   p.zeros = take(&scratch, 2 * runs + 64);
   p.all.zero = take(&scratch, p.size + 64);
   return p;

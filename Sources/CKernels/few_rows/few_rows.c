@@ -20,8 +20,8 @@ intptr_t ctk_few_scratch(const struct ctk_packed *w) {
   const intptr_t runs = ctk_runs(w->columns), size = batch_size(w);
   const intptr_t batches = 4 * (ctk_few_rows + 1) * size +
                            64 * ctk_few_rows * (rows_at_once(ctk_groups(w)) + 1) +
-                           2 * (16 * runs + 64 * (2 * runs + 3)) + 8 * (2 * runs + 16) + 2 * runs +
-                           size + 128 + 64 * 10;
+                           2 * (16 * runs + 64 * (2 * runs + 3)) +
+                           8 * (factor_rows(w) * runs + 16) + 2 * runs + size + 128 + 64 * 10;
   const intptr_t one_row = ctk_few_space_bytes(w);
   return batches > one_row ? batches : one_row;
 }

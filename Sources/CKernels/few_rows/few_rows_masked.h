@@ -132,7 +132,7 @@ static inline ctk_masked_loop ctk_masked_loop_for(const struct ctk_packed *w) {
 }
 
 /// Which of a row's columns survive.
-CTK_BF16 static const uint64_t *mask_words(
+CTK_BF16 static inline __attribute__((always_inline)) const uint64_t *mask_words(
     const struct ctk_packed *w, intptr_t row, uint64_t *space) {
   const intptr_t runs = ctk_runs(w->columns);
   const uint8_t *mask = w->mask ? w->mask + row * runs * 8 : 0;
@@ -146,7 +146,7 @@ CTK_BF16 static const uint64_t *mask_words(
 
 /// Rows `row` and, where `count` is 2, the one behind it, as their loop takes them, and the codes that
 /// are to be decoded before. A single row stands there twice.
-CTK_BF16 static struct ctk_waiting masked_rows(
+CTK_BF16 static inline __attribute__((always_inline)) struct ctk_waiting masked_rows(
     const struct ctk_packed *w, intptr_t row, intptr_t count, struct sparse_space space,
     struct ctk_masked_rows *out) {
   const int64_t start = ctk_row_start(w, row), block = start / 64;
@@ -160,10 +160,20 @@ CTK_BF16 static struct ctk_waiting masked_rows(
       w->codes + block * 8 * w->bits, space.codes, (end + 63) / 64 - block};
 }
 
+/// Rows of fewer runs are over before decoding on the way pays.
+enum { short_row = 32 };
+
+/// The factors of `rows` rows of a batch from its row `i` on, all runs in one go where they are groups.
+CTK_BF16 static void put_factors(const struct few_product *p, intptr_t i, intptr_t rows) {
+  const uint8_t *zeros = zeros_of_rows(p, i, rows);
+  ctk_run_factors(p->all.combined + i * p->runs, zeros, rows * p->runs, p->factors);
+}
+
 /// Sparse rows, two at a time, and one row of inputs; groups of whole runs.
 CTK_BF16 static void multiply_masked(
     const struct few_product *p, intptr_t first, intptr_t last) {
   const intptr_t batch = (rows_at_once(p->groups) + 1) & ~(intptr_t)1;
+  const intptr_t at_once = factor_rows(p->w);
   const ctk_masked_loop loop = ctk_masked_loop_for(p->w);
   struct ctk_masked_rows next = {0};
   const struct ctk_waiting start =
@@ -180,13 +190,13 @@ CTK_BF16 static void multiply_masked(
       set = 1 - set;
       if (ahead < last)
         waiting = masked_rows(p->w, ahead, last - ahead < 2 ? 1 : 2, p->space[set], &next);
-      const uint8_t *zeros = zeros_of_rows(p, i, these);
-      for (intptr_t r = 0; r < these; r++)
-        ctk_run_factors(
-            p->all.combined + (i + r) * p->runs, zeros + r * p->runs, p->runs,
-            p->factors + r * p->runs);
-      rows.factors[0] = p->factors;
-      rows.factors[1] = p->factors + (these - 1) * p->runs;
+      if (p->runs < short_row) {
+        ctk_decode_blocks(waiting.codes, waiting.blocks, p->w->bits, waiting.out);
+        waiting.blocks = 0;
+      }
+      if (i % at_once == 0) put_factors(p, i, count - i < at_once ? count - i : at_once);
+      rows.factors[0] = p->factors + i % at_once * p->runs;
+      rows.factors[1] = rows.factors[0] + (these - 1) * p->runs;
       __m512 sums[2];
       loop(&rows, p->runs, p->x->values, waiting, sums);
       for (intptr_t r = 0; r < these; r++) put_sums(p, top, i + r, sums + r);
