@@ -66,7 +66,8 @@ static inline const uint8_t *zeros_of_runs(
   return space;
 }
 
-/// The zeros of the runs of `rows` rows (at most two) of a batch, from its row `i` on.
+/// The zeros of the runs of `rows` rows of a batch, from its row `i` on; at most two where runs aren't
+/// groups.
 static inline const uint8_t *zeros_of_rows(const struct few_product *p, intptr_t i, intptr_t rows) {
   const uint8_t *zeros = p->all.zero + i * p->groups;
   if (p->groups == p->runs) return zeros;
