@@ -57,6 +57,34 @@ extension NumericsTests {
       }
     }
 
+    @Test func quadraticFormsTakeHalfOfTheSymmetricMatrix() {
+      for (n, k) in [(1, 1), (3, 95), (40, 97), (1201, 40), (70, 300)] {
+        var random = RandomValues()
+        let (a, h) = (random.tensor([n, k]), random.tensor([k, k]))
+        for i in 0..<k { for j in 0..<i { h[i, j] = h[j, i] } }
+        let product = plainProduct(a.values, h.values, m: n, n: k, k: k)
+        let expected = zip(product, a.values).reduce(0) { $0 + $1.0 * Double($1.1) }
+        let size = zip(product, a.values).reduce(0) { $0 + abs($1.0 * Double($1.1)) }
+        let found = MatMul.quadraticForm(a, h)
+        #expect(abs(found - expected) <= 1e-6 * size, "\(n)×\(k): \(found), \(random.note)")
+      }
+    }
+
+    @Test func trianglesMultiplyAsWholeMatrices() {
+      for (m, k) in [(1, 1), (3, 95), (40, 97), (1201, 40), (70, 300)] {
+        var random = RandomValues()
+        let (a, u) = (random.tensor([m, k]), random.tensor([k, k]))
+        for i in 0..<k { for j in 0..<i { u[i, j] = 0 } }
+        for transposed in [false, true] {
+          let c = random.tensor([m, k])
+          MatMul.multiply(a, upper: u, into: c, transposed: transposed)
+          let expected = plainProduct(
+            a.values, u.values, m: m, n: k, k: k, transposeB: transposed)
+          expectClose(c.values, expected, absolute: 2e-5, "\(m)×\(k) \(transposed), \(random.note)")
+        }
+      }
+    }
+
     /// Dense, half and packed weights, a few rows (dot products) and many (tiles), both directions.
     @Test(arguments: [1, 3, 8, 9, 33, 65])
     func weightsOfEveryKind(m: Int) throws {

@@ -8,48 +8,36 @@ struct OutputErrors {
   /// Of the target from the original weights; nil where the original output is 0 anyway.
   let shift: Double?
 
-  /// Rows that go through a product together.
-  private static let rowsAtOnce = 1024
-
   /// - Parameters:
-  ///   - target: the same object as `original` where nothing was corrected for; each difference costs a
-  ///     product with H.
+  ///   - target: the same object as `original` where nothing was corrected for.
   init(of restored: Tensor, target: Tensor, original: Tensor, hessian: Hessian) {
     let h = hessian.matrix
-    let step = min(original.rows, Self.rowsAtOnce)
-    let product = Tensor(uninitialized: [step, original.columns])
-    let difference = Tensor(uninitialized: product.shape)
-    // With T = W + S: tr(T H Tᵀ) = tr(W H Wᵀ) + 2 tr(W H Sᵀ) + tr(S H Sᵀ).
-    var (whole, cross, shifted, missing) = (0.0, 0.0, 0.0, 0.0)
-    for start in stride(from: 0, to: original.rows, by: step) {
-      let range = start..<min(original.rows, start + step)
-      let (part, delta) = (product.rows(0..<range.count), difference.rows(0..<range.count))
-      let rows = original.rows(range)
-      MatMul.multiply(rows, h, into: part)
-      Self.add(part, rows, to: &whole)
-      if target !== original {
-        delta.copy(from: target.rows(range))
-        Vector.add(rows, scaledBy: -1, into: delta)
-        Self.add(part, delta, to: &cross)
-        MatMul.multiply(delta, h, into: part)
-        Self.add(part, delta, to: &shifted)
-      }
-      delta.copy(from: restored.rows(range))
-      Vector.add(target.rows(range), scaledBy: -1, into: delta)
-      MatMul.multiply(delta, h, into: part)
-      Self.add(part, delta, to: &missing)
-    }
-    let meant = whole + 2 * cross + shifted
+    let meant = MatMul.quadraticForm(target, h)
+    let missing = Self.quadraticForm(restored, minus: target, h)
     relative = meant > 0 ? max(0, missing) / meant : nil
-    shift = whole > 0 ? max(0, shifted) / whole : nil
+    if target === original {
+      shift = meant > 0 ? 0 : nil
+    } else {
+      let whole = MatMul.quadraticForm(original, h)
+      let shifted = Self.quadraticForm(target, minus: original, h)
+      shift = whole > 0 ? max(0, shifted) / whole : nil
+    }
   }
 
-  /// Adds Σ a·b in float64, in the order of the values.
-  private static func add(_ a: Tensor, _ b: Tensor, to sum: inout Double) {
-    a.withSpan { a in
-      b.withSpan { b in
-        for i in 0..<a.count { sum += Double(a[i]) * Double(b[i]) }
-      }
+  /// Rows whose differences are in memory together.
+  private static let rowsAtOnce = 1200
+
+  private static func quadraticForm(_ a: Tensor, minus b: Tensor, _ h: Tensor) -> Double {
+    let step = min(a.rows, rowsAtOnce)
+    let difference = Tensor(uninitialized: [step, a.columns])
+    var sum = 0.0
+    for start in stride(from: 0, to: a.rows, by: step) {
+      let range = start..<min(a.rows, start + step)
+      let part = difference.rows(0..<range.count)
+      part.copy(from: a.rows(range))
+      Vector.add(b.rows(range), scaledBy: -1, into: part)
+      sum += MatMul.quadraticForm(part, h)
     }
+    return sum
   }
 }

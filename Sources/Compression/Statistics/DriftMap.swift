@@ -11,7 +11,7 @@ struct DriftMap {
   private let triangle: Tensor?
 
   /// Rows of weights that go through a product together.
-  private static let rowsAtOnce = 1024
+  private static let rowsAtOnce = 1200
 
   init(_ drift: InputDrift, method: DriftCorrection.Method, factor: FactoredHessian) {
     self.drift = drift
@@ -23,7 +23,8 @@ struct DriftMap {
     let k = drift.columns
     let lifted = Tensor(uninitialized: [k, k])
     MatMul.multiply(
-      columns(of: drift, inOrder: factored.order), factored.factor, into: lifted, transposeB: true)
+      columns(of: drift, inOrder: factored.order), upper: factored.factor, into: lifted,
+      transposed: true)
     lifted.withMutableSpan { values in
       // The diagonal itself too: a column's own drift is for later ones to make up for.
       for (position, column) in factored.order.enumerated() {
@@ -53,9 +54,9 @@ struct DriftMap {
         MatMul.multiply(weight.rows(range), drift.matrix, into: shift)
         if let stream { Vector.add(stream.rows(range), into: shift) }
         let drifted = Self.columns(of: shift, inOrder: factored.order)
-        MatMul.multiply(drifted, factored.factor, into: middle, transposeB: true)
+        MatMul.multiply(drifted, upper: factored.factor, into: middle, transposed: true)
       }
-      MatMul.multiply(middle, factored.factor, into: shift)
+      MatMul.multiply(middle, upper: factored.factor, into: shift)
       result.rows(range).withMutableSpan { values in
         shift.withSpan { shift in
           for row in 0..<range.count {
