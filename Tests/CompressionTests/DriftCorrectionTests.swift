@@ -69,8 +69,12 @@ import Testing
     let twin = ReferenceSolver(
       bits: 3, groupWidth: quantized.groupWidth, symmetric: false, staticGroups: true, order: order)
     var parted = 0
+    var (moved, whole) = (0.0, 0.0)
     for row in 0..<test.rows {
       let target = corrected(layer, row: row, test.correction, order: order)
+      let weights = Twin.row(layer.weight, row)
+      moved += layer.outputSize(zip(target, weights).map { $0 - $1 })
+      whole += layer.outputSize(weights)
       let grids = (0..<quantized.groups).map { group in
         ReferenceSolver.Grid(
           scale: Double(Float16(bitPattern: quantized.scales[row * quantized.groups + group])),
@@ -95,6 +99,8 @@ import Testing
       }
     }
     #expect(parted <= 1 + test.rows / 8, "seed \(seed): \(parted) rows parted at ties")
+    let shift = try #require(solved.ledger.driftShift)
+    #expect(abs(shift - moved / whole) <= 1e-4 * moved / whole, "seed \(seed)")
   }
 
   /// At full strength each column's turn leaves later columns where they make up best, in the sense of

@@ -71,6 +71,14 @@ struct DriftedLayer {
     return sum
   }
 
+  /// v H vᵀ of a row [in] of weights, in float64.
+  func outputSize(_ row: [Double]) -> Double {
+    let n = row.count
+    var sum = 0.0
+    for i in 0..<n { for j in 0..<n { sum += row[i] * Double(hessian.matrix[i, j]) * row[j] } }
+    return sum
+  }
+
   /// H with its diagonal damped, [in, in], by original column.
   func damped(_ share: Double = 0.01) -> [Double] {
     let n = inputs.columns

@@ -96,7 +96,7 @@ public enum LayerSolver {
   private static func target(
     of matrix: WeightMatrix, _ hessian: Hessian?, _ drift: InputDrift?,
     _ factors: inout FactorCache, name: String
-  ) throws(Failure) -> Tensor? {
+  ) throws(Failure) -> DriftMap.Corrected? {
     guard let correction = matrix.settings.drift, let hessian else { return nil }
     guard let drift, drift.columns == hessian.columns, drift.samples == hessian.samples else {
       throw Failure(

@@ -10,18 +10,24 @@ struct OutputErrors {
 
   /// - Parameters:
   ///   - target: the same object as `original` where nothing was corrected for.
-  init(of restored: Tensor, target: Tensor, original: Tensor, hessian: Hessian) {
+  ///   - moved: how far it lies from `original`; nil where that has yet to be computed.
+  init(
+    of restored: Tensor, target: Tensor, original: Tensor, moved: DriftMap.Moved?, hessian: Hessian
+  ) {
     let h = hessian.matrix
-    let meant = MatMul.quadraticForm(target, h)
+    let whole = MatMul.quadraticForm(original, h)
+    var (meant, shifted) = (whole, 0.0)
+    if let moved {
+      // tr((W + S) H (W + S)ᵀ)
+      meant = whole + 2 * moved.cross + moved.own
+      shifted = moved.own
+    } else if target !== original {
+      meant = MatMul.quadraticForm(target, h)
+      shifted = Self.quadraticForm(target, minus: original, h)
+    }
     let missing = Self.quadraticForm(restored, minus: target, h)
     relative = meant > 0 ? max(0, missing) / meant : nil
-    if target === original {
-      shift = meant > 0 ? 0 : nil
-    } else {
-      let whole = MatMul.quadraticForm(original, h)
-      let shifted = Self.quadraticForm(target, minus: original, h)
-      shift = whole > 0 ? max(0, shifted) / whole : nil
-    }
+    shift = whole > 0 ? max(0, shifted) / whole : nil
   }
 
   /// Rows whose differences are in memory together.

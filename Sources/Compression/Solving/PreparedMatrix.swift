@@ -12,6 +12,7 @@ struct PreparedMatrix {
   /// For a second pass that quantizes; nil where there is none.
   let quantizing: FactoredHessian?
   let job: GPTQKernel.Job
+  private let moved: DriftMap.Moved?
   private let groupWidth: Int
   private let scaleExponent: Int
 
@@ -19,7 +20,7 @@ struct PreparedMatrix {
   ///   - target: nil for the matrix' own weights.
   ///   - diagonal: H's, for a weighted range search.
   init(
-    _ matrix: WeightMatrix, target: Tensor? = nil, factor: FactoredHessian?,
+    _ matrix: WeightMatrix, target: DriftMap.Corrected? = nil, factor: FactoredHessian?,
     quantizing: FactoredHessian? = nil,
     diagonal: [Float]?
   ) throws(Failure) {
@@ -31,7 +32,8 @@ struct PreparedMatrix {
     self.quantizing = quantizing
     self.groupWidth = settings.quantizes ? grid.groupWidth(columns: columns) : columns
 
-    self.target = target ?? matrix.weight
+    self.target = target?.weights ?? matrix.weight
+    moved = target?.moved
     var weight = self.target
     if let dead = factor?.deadColumns, !dead.isEmpty {
       weight = weight.copy()
@@ -86,7 +88,7 @@ struct PreparedMatrix {
     }
     let errors = hessian.map {
       OutputErrors(
-        of: solution.restored, target: target, original: matrix.weight, hessian: $0)
+        of: solution.restored, target: target, original: matrix.weight, moved: moved, hessian: $0)
     }
     let ledger = LayerLedger(
       tensor: name, settings: matrix.settings, groupWidth: groupWidth,

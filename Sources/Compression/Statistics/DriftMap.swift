@@ -10,6 +10,19 @@ struct DriftMap {
   /// GPTAQ's [k, k] triu(D Uᵀ, 1), rows by original column, columns in solving order; nil for the others.
   private let triangle: Tensor?
 
+  /// Weights that make up for drift.
+  struct Corrected {
+    let weights: Tensor
+    /// How far they were moved; nil where that takes a product with H (GPTAQ).
+    let moved: Moved?
+  }
+
+  /// For W moved by S: tr(S H Sᵀ) and tr(W H Sᵀ).
+  struct Moved {
+    var own = 0.0
+    var cross = 0.0
+  }
+
   /// Rows of weights that go through a product together.
   private static let rowsAtOnce = 1200
 
@@ -39,24 +52,33 @@ struct DriftMap {
   /// All in float32: H⁻¹ magnifies what bfloat16 leaves out of W·D (SmolLM2 at 3 bits on one machine: C4
   /// perplexity 50.6 instead of 49.4, PTB 76.0 instead of 73.1).
   ///
+  /// S (H + λI) is strength·(W·D + E), which is there on the way: S·H costs no product. (In a dead column
+  /// both are 0, whatever stands on the diagonal there.)
+  ///
   /// - Parameter stream: E [n, k], columns as they stand; nil is 0. Not for GPTAQ.
-  func corrected(_ weight: Tensor, stream: Tensor? = nil, strength: Double) -> Tensor {
+  func corrected(_ weight: Tensor, stream: Tensor? = nil, strength: Double) -> Corrected {
     let k = weight.columns
     let result = weight.copy()
     let step = min(Self.rowsAtOnce, weight.rows)
     let (first, second) = (Tensor(uninitialized: [step, k]), Tensor(uninitialized: [step, k]))
+    var moved = Moved()
     for start in stride(from: 0, to: weight.rows, by: step) {
       let range = start..<min(weight.rows, start + step)
       let (middle, shift) = (first.rows(0..<range.count), second.rows(0..<range.count))
+      var drifted: Tensor?
       if let triangle {
         MatMul.multiply(weight.rows(range), triangle, into: middle)
       } else {
         MatMul.multiply(weight.rows(range), drift.matrix, into: shift)
         if let stream { Vector.add(stream.rows(range), into: shift) }
-        let drifted = Self.columns(of: shift, inOrder: factored.order)
-        MatMul.multiply(drifted, upper: factored.factor, into: middle, transposed: true)
+        let inOrder = Self.columns(of: shift, inOrder: factored.order)
+        MatMul.multiply(inOrder, upper: factored.factor, into: middle, transposed: true)
+        drifted = inOrder
       }
       MatMul.multiply(middle, upper: factored.factor, into: shift)
+      if let drifted {
+        add(weight.rows(range), movedBy: shift, drifted, strength: strength, to: &moved)
+      }
       result.rows(range).withMutableSpan { values in
         shift.withSpan { shift in
           for row in 0..<range.count {
@@ -67,7 +89,31 @@ struct DriftMap {
         }
       }
     }
-    return result
+    return Corrected(weights: result, moved: triangle == nil ? moved : nil)
+  }
+
+  /// - Parameters:
+  ///   - shift: S / strength, columns in solving order.
+  ///   - drifted: W·D + E, in the same order.
+  private func add(
+    _ weight: Tensor, movedBy shift: Tensor, _ drifted: Tensor, strength: Double,
+    to moved: inout Moved
+  ) {
+    let k = weight.columns
+    weight.withSpan { weight in
+      shift.withSpan { shift in
+        drifted.withSpan { drifted in
+          for row in 0..<weight.count / k {
+            for (position, column) in factored.order.enumerated() {
+              let s = Double(shift[row * k + position])
+              let product = Double(drifted[row * k + position]) - factored.damping * s
+              moved.own += strength * strength * s * product
+              moved.cross += strength * Double(weight[row * k + Int(column)]) * product
+            }
+          }
+        }
+      }
+    }
   }
 
   private static func columns(of matrix: Tensor, inOrder order: [Int32]) -> Tensor {

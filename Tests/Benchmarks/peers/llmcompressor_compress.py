@@ -64,12 +64,14 @@ def block_layers(model):
     return [module for module in model.model.layers.modules() if isinstance(module, torch.nn.Linear)]
 
 
-def magnitude(model, sparsity):
-    """The smallest weights of every matrix to zero: llm-compressor's own modifier masks only while a model is trained."""
+def magnitude(model, sparsity, pattern):
+    """The smallest weights of every matrix, or of every group of a pattern, to zero: llm-compressor's own modifier masks only
+    while a model is trained."""
     for layer in block_layers(model):
         weight = layer.weight.data
-        smallest = weight.abs().flatten().topk(int(weight.numel() * sparsity), largest=False).indices
-        weight.view(-1)[smallest] = 0
+        rows = weight.view(-1, int(pattern.split(":")[1]) if pattern else weight.numel())
+        smallest = rows.abs().topk(int(rows.shape[1] * sparsity), largest=False, dim=1).indices
+        rows.scatter_(1, smallest, 0)
 
 
 def compress(model, setting, windows):
@@ -87,7 +89,7 @@ def compress(model, setting, windows):
     keeping = keep_zeros() if setting.get("quantize", {}).get("keep_zeros") else contextlib.nullcontext()
     start, processor = time.perf_counter(), time.process_time()
     if recipe is None:
-        magnitude(model, setting["prune"]["sparsity"])
+        magnitude(model, setting["prune"]["sparsity"], setting["prune"]["pattern"])
     else:
         with keeping:
             oneshot(

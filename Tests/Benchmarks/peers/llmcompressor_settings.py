@@ -44,6 +44,8 @@ SETTINGS = {
     "wanda-62.5": prune("wanda", 0.625),
     "wanda-4:8": prune("wanda", 0.5, "4:8"),
     "magnitude-62.5": prune("magnitude", 0.625),
+    "magnitude-2:4": prune("magnitude", 0.5, "2:4"),
+    "magnitude-4:8": prune("magnitude", 0.5, "4:8"),
     "gptq-8": quantize("gptq", 8),
     "rtn-8": quantize("rtn", 8),
     "sparsegpt-50+gptq-4, as released": joint(prune("sparsegpt", 0.5), 4, keep_zeros=False),
