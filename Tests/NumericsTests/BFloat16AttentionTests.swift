@@ -26,7 +26,7 @@ extension NumericsTests {
                     a_column: transposeA ? lda : 1, b: b.baseAddress,
                     b_row: transposeB ? 1 : ldb, b_column: transposeB ? ldb : 1,
                     c: c.baseAddress, c_row: ldc, alpha: 1, beta: beta, weight: nil, transposed: 0,
-                    weight_first: 0)
+                    weight_first: 0, k_from: 0, k_to: 0)
                   unsafe kernel(&job)
                 }
               }

@@ -70,17 +70,16 @@ extension NumericsTests {
       }
     }
 
-    @Test func trianglesMultiplyAsWholeMatrices() {
-      for (m, k) in [(1, 1), (3, 95), (40, 97), (1201, 40), (70, 300)] {
+    @Test func trianglesMultiplyAsWholeMatricesToTheBit() {
+      for (m, k) in [(1, 1), (3, 95), (40, 97), (1201, 40), (70, 300), (130, 1000)] {
         var random = RandomValues()
         let (a, u) = (random.tensor([m, k]), random.tensor([k, k]))
         for i in 0..<k { for j in 0..<i { u[i, j] = 0 } }
         for transposed in [false, true] {
-          let c = random.tensor([m, k])
+          let (whole, c) = (Tensor([m, k]), random.tensor([m, k]))
+          MatMul.multiply(a, u, into: whole, transposeB: transposed)
           MatMul.multiply(a, upper: u, into: c, transposed: transposed)
-          let expected = plainProduct(
-            a.values, u.values, m: m, n: k, k: k, transposeB: transposed)
-          expectClose(c.values, expected, absolute: 2e-5, "\(m)×\(k) \(transposed), \(random.note)")
+          #expect(c.values == whole.values, "\(m)×\(k) \(transposed), \(random.note)")
         }
       }
     }

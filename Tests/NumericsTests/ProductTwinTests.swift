@@ -36,7 +36,7 @@ extension NumericsTests {
                         a_column: transposeA ? m + 1 : 1, b: b.baseAddress,
                         b_row: transposeB ? 1 : n + 1, b_column: transposeB ? k + 1 : 1,
                         c: c.baseAddress, c_row: n + 2, alpha: alpha, beta: beta,
-                        weight: nil, transposed: 0, weight_first: 0)
+                        weight: nil, transposed: 0, weight_first: 0, k_from: 0, k_to: 0)
                       unsafe multiply(&job)
                     }
                   }

@@ -23,6 +23,9 @@ struct ctk_gemm {
   const struct ctk_weight *weight;  // null: b
   int transposed;
   intptr_t weight_first;
+  // Where k_to isn't 0: B's rows outside of k_from..<k_to are 0. Panels of nothing else are left out, with the
+  // same bits as if they weren't; a kernel may look at them all the same.
+  intptr_t k_from, k_to;
 };
 
 void ctk_multiply(const struct ctk_gemm *g);

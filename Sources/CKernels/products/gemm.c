@@ -103,9 +103,12 @@ CTK_INLINE void loops(const struct ctk_gemm *g, const int height, const int vect
   // Panels of about the same length; only k decides, for the sake of the order of summation.
   const intptr_t pieces = (g->k + longest_depth - 1) / longest_depth;
   const intptr_t step = pieces > 0 ? (g->k + pieces - 1) / pieces : 1;
+  int begun = 0;
   for (intptr_t p = 0; p < g->k; p += step) {
     const intptr_t depth = least(step, g->k - p);
-    const float beta = p == 0 ? g->beta : 1;
+    if (g->k_to && (p + depth <= g->k_from || p >= g->k_to)) continue;
+    const float beta = begun ? 1 : g->beta;
+    begun = 1;
     for (intptr_t left = 0; left < g->n; left += most_columns) {
       const intptr_t columns = least(most_columns, g->n - left);
       if (g->weight)

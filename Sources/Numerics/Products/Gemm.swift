@@ -20,6 +20,9 @@ import CKernels
   /// their rows (where B is transposed) or columns from `firstOfWeight` on.
   var weight: UnsafePointer<ctk_weight>?
   var firstOfWeight = 0
+  /// Where op(B)'s rows outside of these are 0: products with them are left out, the bits are the same. Not
+  /// empty.
+  var innerRows: Range<Int>?
 
   /// On the calling thread.
   ///
@@ -29,7 +32,8 @@ import CKernels
     var job = unsafe ctk_gemm(
       m: m, n: n, k: k, a: a, a_row: transposeA ? 1 : lda, a_column: transposeA ? lda : 1, b: b,
       b_row: transposeB ? 1 : ldb, b_column: transposeB ? ldb : 1, c: c, c_row: ldc, alpha: alpha,
-      beta: beta, weight: weight, transposed: transposeB ? 0 : 1, weight_first: firstOfWeight)
+      beta: beta, weight: weight, transposed: transposeB ? 0 : 1, weight_first: firstOfWeight,
+      k_from: innerRows?.lowerBound ?? 0, k_to: innerRows?.upperBound ?? 0)
     if arithmetic.available == .bfloat16, unsafe k > 0 {
       precondition(unsafe alpha == 1 && weight == nil)
       return unsafe ctk_multiply_floats_bf16(&job)
@@ -49,21 +53,30 @@ import CKernels
     return unsafe piece
   }
 
-  /// On all threads, in tiles as wide as three of the kernel's panels. Each tile packs its part of
-  /// B for itself, so tiles are high.
+  /// On all threads. Each tile packs its part of B for itself.
   func runTiled() {
     // Codes decode in blocks of 64 columns.
-    let width = unsafe weight != nil && !transposeB ? 128 : 96
-    let across = unsafe (n + width - 1) / width
-    let down = unsafe max(1, (m + 1199) / 1200)
-    let height = unsafe (m + down - 1) / down
+    let width = unsafe weight != nil && !transposeB ? 128 : Self.tileWidth
+    let tiles = unsafe Self.tiles(rows: m, columns: n, width: width)
     nonisolated(unsafe) let whole = unsafe self
-    Parallel.forEach(across * down) { i in
-      let top = i / across * height
-      let left = i % across * width
-      unsafe whole.part(
-        top..<min(whole.m, top + height), left..<min(whole.n, left + width)
-      ).run()
+    Parallel.forEach(tiles.count) { i in
+      unsafe whole.part(tiles[i].rows, tiles[i].columns).run()
+    }
+  }
+
+  /// Three of the kernel's panels.
+  private static let tileWidth = 96
+
+  /// C cut into tiles, row of tiles by row of tiles. They are high, so that little is packed twice.
+  static func tiles(
+    rows m: Int, columns n: Int, width: Int = tileWidth
+  ) -> [(rows: Range<Int>, columns: Range<Int>)] {
+    let down = max(1, (m + 1199) / 1200)
+    let height = (m + down - 1) / down
+    return (0..<down).flatMap { row in
+      stride(from: 0, to: n, by: width).map { left in
+        (rows: row * height..<min(m, (row + 1) * height), columns: left..<min(n, left + width))
+      }
     }
   }
 }

@@ -42,7 +42,7 @@ struct AllocateStage: Stage {
   static let probedTokens = 2048
 
   var name: String { Self.name }
-  var algorithmVersion: Int { 5 }
+  var algorithmVersion: Int { 6 }
   var parameters: JSON {
     var object = settings.canonical.object ?? [:]
     object["arithmetic"] = .string(arithmetic.available.rawValue)

@@ -11,19 +11,16 @@ import importlib.metadata
 import json
 import math
 import pathlib
-import shutil
 import struct
 import sys
 import time
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from dense_models import LENGTH, WINDOWS, calibration_ids, save
 from llmcompressor_settings import BLOCK, DAMPENING, SETTINGS
 
-WINDOWS, LENGTH = 64, 512
 THREADS = 2
 
 
@@ -111,16 +108,6 @@ def dense(model):
     return state
 
 
-def save(state, source, out):
-    out.mkdir(parents=True, exist_ok=True)
-    for path in source.iterdir():
-        if path.is_file() and path.suffix != ".safetensors":
-            shutil.copy(path, out)
-    with safe_open(source / "model.safetensors", "pt") as file:
-        names = list(file.keys())
-    save_file({name: state[name].contiguous().clone() for name in names}, out / "model.safetensors", metadata={"format": "pt"})
-
-
 @torch.inference_mode()
 def perplexity(model, ids, windows):
     total = 0.0
@@ -136,9 +123,7 @@ def main():
     torch.manual_seed(0)
     tokenizer = AutoTokenizer.from_pretrained(source)
     model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32).eval()
-    with open(calibration, encoding="utf-8") as lines:
-        text = " ".join(json.loads(line)["text"] for line in lines if line.strip())
-    ids = tokenizer(text, add_special_tokens=False)["input_ids"][:WINDOWS * LENGTH]
+    ids = calibration_ids(tokenizer, calibration)
     windows = [ids[i * LENGTH:(i + 1) * LENGTH] for i in range(WINDOWS)]
     setting = SETTINGS[name]
     result = compress(model, setting, windows) if setting else {"seconds": None, "cpu_seconds": None}
