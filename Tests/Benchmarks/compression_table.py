@@ -6,7 +6,8 @@ Each setting is a recipe, written to WORK/NAME.yaml; model, calibration windows 
 the first 24 windows of each text by protocol ctp-1024. Settings that are in the table with the same recipe are left as they are, so a
 stopped run goes on where it was. `gptq, 2 to 8 bits mixed` has the size of gptq-3; `sparsegpt-50 plain` and `sparsegpt-50+gptq-4 one pass` leave out what ctpack does beyond the papers,
 as `gptq-3 without drift` leaves out the correction for drift; `qep`, `gptaq` and `first order` put another one in its place.
-`wanda-2:4 layer by layer, bfloat16` takes a layer's statistics when those before it in the block are pruned, as other methods do by default;
+Wanda's `plain` settings move no kept weights, as its authors and the peer don't: they stand beside the peer's figures too.
+`wanda-2:4 plain, layer by layer, bfloat16` takes a layer's statistics when those before it in the block are pruned, as other methods do by default;
 `rtn-2 whole range` clips nothing, as the peer does.
 """
 import argparse
@@ -32,17 +33,22 @@ OWN = {
     "sparsegpt-50+gptq-4 one pass": "{method: gptq, bits: 4, group_size: 64, sparsity: 0.5, repair_steps: 0, drift: none}",
     "gptq-3 without drift": "{method: gptq, bits: 3, group_size: 64, drift: none}",
     "gptq-3 qep": "{method: gptq, bits: 3, group_size: 64, drift: qep}",
-    "wanda-2:4 layer by layer, bfloat16": "{method: wanda, bits: none, sparsity: \"2:4\", true_sequential: true, arithmetic: bfloat16}",
+    "wanda-2:4 plain, layer by layer, bfloat16":
+        "{method: wanda, bits: none, sparsity: \"2:4\", repair_steps: 0, true_sequential: true, arithmetic: bfloat16}",
     "rtn-2 whole range": "{method: rtn, bits: 2, group_size: 64, range: min-max}",
     "gptq-3 gptaq": "{method: gptq, bits: 3, group_size: 64, drift: gptaq}",
     "gptq-3 first order": "{method: gptq, bits: 3, group_size: 64, drift: none, first_order: 0.1}",
 }
+PLAIN = " plain"
+PLAIN_METHODS = ("wanda",)
 
 
 def compression(name):
-    """The recipe's section for a setting of the peer's."""
+    """The recipe's section for a setting."""
     if name in OWN:
         return OWN[name]
+    if name.endswith(PLAIN):
+        return compression(name.removesuffix(PLAIN))[:-1] + ", repair_steps: 0}"
     prune, quantize = SETTINGS[name].get("prune"), SETTINGS[name].get("quantize")
     fields = {"method": (quantize or prune)["method"], "bits": quantize["bits"] if quantize else "none"}
     if quantize:
@@ -53,7 +59,13 @@ def compression(name):
 
 
 def names():
-    return [name for name in SETTINGS if name != "full" and "as released" not in name] + list(OWN)
+    """Each plain setting behind the one with repair, then ctpack's own."""
+    found = []
+    for name in SETTINGS:
+        if name != "full" and "as released" not in name:
+            plain = SETTINGS[name].get("prune", {}).get("method") in PLAIN_METHODS
+            found += [name] + ([name + PLAIN] if plain else [])
+    return found + list(OWN)
 
 
 def answer(command):
@@ -106,7 +118,7 @@ def markdown():
         bits = own[name]["compressed_layers"]["mapped_bits_per_weight"]["total"]
         row = []
         for text in texts:
-            peer = peers.get(name, {}).get("ppl", {}).get(text)
+            peer = peers.get(name.removesuffix(PLAIN), {}).get("ppl", {}).get(text)
             row += [f"{own[name]['ppl'][text]:.2f}", f"{peer:.2f}" if peer else "–"]
         print(f"| {name} | {bits:.2f} | " + " | ".join(row) + " |")
 

@@ -22,7 +22,10 @@ import protocol_texts  # noqa: E402
 
 ROOT = HERE.parents[1]
 TABLE = HERE / "transfer-matrix.json"
+UNCOMPRESSED = "uncompressed"
 COMPRESSIONS = {
+    # The control: what a prompt that never saw a compressed model does for one.
+    UNCOMPRESSED: '{method: rtn, rules: [{match: "*", leave: true}]}',
     "3-bit": "{method: gptq, bits: 3, group_size: 64}",
     "4-bit": "{method: gptq, bits: 4, group_size: 64}",
     "2-bit": "{method: gptq, bits: 2, group_size: 64}",
@@ -31,7 +34,6 @@ COMPRESSIONS = {
     "50 % + 4-bit": "{method: gptq, bits: 4, group_size: 64, sparsity: 0.5}",
 }
 NAMES = list(COMPRESSIONS)
-UNCOMPRESSED = "uncompressed"
 
 
 def plain(name):
@@ -124,8 +126,6 @@ def measure(options):
     texts = protocol_texts.write(options.c4, options.wikitext, options.ptb, options.work / "texts")
     sources, targets = options.source or NAMES, options.target or NAMES
     missing = [(s, t) for t in targets for s in [None] + sources if cell(table, s, t) is None]
-    if cell(table, None, UNCOMPRESSED) is None:
-        keep(table, None, UNCOMPRESSED, evaluate(options.model, "none", texts, options))
     bundles = {name: build(name, options, table)
                for name in NAMES if any(name in pair for pair in missing)}
     for target in targets:

@@ -111,14 +111,16 @@ import Testing
   }
 
   /// The least-squares answer, row by row, by elimination in float64.
-  @Test func repairFindsTheBestKeptWeights() throws {
+  @Test(arguments: [CompressionMethod.sparseGPT, .wanda, .magnitude])
+  func repairFindsTheBestKeptWeights(_ method: CompressionMethod) throws {
     let layer = layer(6, 24, seed: 11)
     let plain = TensorSettings(
-      method: .sparseGPT, sparsity: .share(0.5), repairSteps: 0, values: .f32)
+      method: method, sparsity: .share(0.5), repairSteps: 0, values: .f32)
     var repaired = plain
     repaired.repairSteps = 60
     let (first, second) = (try solve(layer, plain), try solve(layer, repaired))
     #expect(first.kept == second.kept)
+    #expect(second.ledger.damping == 0.01)
     let kept = try #require(second.kept)
     let h = layer.hessian.matrix.values.map(Double.init)
     let damping = 0.01 * (0..<24).reduce(0) { $0 + h[$1 * 25] } / 24
@@ -159,12 +161,16 @@ import Testing
     }
     let magnitude = try error(
       TensorSettings(method: .magnitude, sparsity: .share(0.5), values: .f32))
-    let wanda = try error(TensorSettings(method: .wanda, sparsity: .share(0.5), values: .f32))
+    let wanda = try error(
+      TensorSettings(method: .wanda, sparsity: .share(0.5), repairSteps: 0, values: .f32))
+    let repairedWanda = try error(
+      TensorSettings(method: .wanda, sparsity: .share(0.5), values: .f32))
     let sparseGPT = try error(
       TensorSettings(method: .sparseGPT, sparsity: .share(0.5), repairSteps: 0, values: .f32))
     let repaired = try error(
       TensorSettings(method: .sparseGPT, sparsity: .share(0.5), values: .f32))
     #expect(wanda < magnitude && sparseGPT < wanda && repaired < sparseGPT)
+    #expect(repairedWanda < wanda)
   }
 
   /// Stored in the smallest form, and read back to the very weights; the dropped ones exactly 0.

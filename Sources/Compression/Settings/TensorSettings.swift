@@ -7,9 +7,9 @@ public enum CompressionMethod: String, Sendable, Hashable, CaseIterable {
   case gptq
   /// The same with a sparsity (arXiv 2301.00774).
   case sparseGPT = "sparsegpt"
-  /// Drops by |w|·‖x‖₂ within each row and repairs nothing (arXiv 2306.11695).
+  /// Drops by |w|·‖x‖₂ within each row (arXiv 2306.11695).
   case wanda
-  /// Drops by |w| within the matrix and repairs nothing: the baseline of pruning.
+  /// Drops by |w| within the matrix: the baseline of pruning.
   case magnitude
   /// Each weight to the nearest point of the same grid: the baseline of quantizing.
   case roundToNearest = "rtn"
@@ -18,6 +18,9 @@ public enum CompressionMethod: String, Sendable, Hashable, CaseIterable {
   public var feedsErrorsForward: Bool { self == .gptq || self == .sparseGPT }
   /// Whether it asks what the layer's inputs look like.
   public var needsStatistics: Bool { feedsErrorsForward || self == .wanda }
+  /// Of `TensorSettings.repairSteps`, with a sparsity: as many as measured best where statistics are
+  /// there anyway. Magnitude needs none.
+  var measuredBestRepairSteps: Int { needsStatistics ? 20 : 0 }
 }
 
 /// Everything that a recipe decides about one weight matrix.
@@ -33,7 +36,7 @@ public struct TensorSettings: Sendable, Hashable {
   public var damping: Double
   public var sparsity: Sparsity
   /// Steps of conjugate gradients that move all kept weights to where they make up best for the dropped
-  /// ones, once the mask is known; before quantizing. 0...1000, with error feedback and a sparsity only.
+  /// ones, once the mask is known; before quantizing. 0...1000, above 0 with a sparsity only.
   public var repairSteps: Int
   /// How the layer makes up for the drift of its input; nil: not at all.
   public var drift: DriftCorrection?
@@ -55,7 +58,8 @@ public struct TensorSettings: Sendable, Hashable {
   public var compresses: Bool { quantizes || sparsity != .none }
   public var needsStatistics: Bool {
     compresses
-      && (method.needsStatistics || (quantizes && grid.rangeSearch == .weighted) || drift != nil)
+      && (method.needsStatistics || (quantizes && grid.rangeSearch == .weighted) || drift != nil
+        || repairSteps > 0)
   }
 
   /// - Parameters:
@@ -73,8 +77,7 @@ public struct TensorSettings: Sendable, Hashable {
     self.staticGroups = staticGroups
     self.damping = damping
     self.sparsity = sparsity
-    self.repairSteps =
-      repairSteps ?? (method.feedsErrorsForward && sparsity != .none ? 20 : 0)
+    self.repairSteps = repairSteps ?? (sparsity == .none ? 0 : method.measuredBestRepairSteps)
     self.drift = drift
     self.firstOrder = firstOrder
     self.values = values
@@ -99,12 +102,10 @@ public struct TensorSettings: Sendable, Hashable {
         advice: "prune with sparsegpt, wanda or magnitude")
     default: break
     }
-    if repairSteps > 0, !method.feedsErrorsForward || sparsity == .none {
+    if repairSteps > 0, sparsity == .none {
       throw Failure(
-        .usage, at: tensor,
-        "\(repairSteps) repair steps, but \(method.rawValue) without "
-          + "error feedback and a sparsity leaves nothing to repair",
-        advice: "use sparsegpt, or leave `repair_steps` out")
+        .usage, at: tensor, "\(repairSteps) repair steps, but nothing is dropped",
+        advice: "add a sparsity, or leave `repair_steps` out")
     }
     try validateGrid(columns: columns, tensor: tensor)
     guard damping >= 0, damping <= 1 else {

@@ -65,6 +65,11 @@ public enum LayerSolver {
     var prepared: [PreparedMatrix] = []
     for matrix in matrices {
       try check(matrix, hessian: hessian)
+      // Wanda's masks would come out of broken statistics too.
+      var live: LiveInputs?
+      if matrix.settings.needsStatistics, let hessian {
+        live = try factors.inputs(of: hessian, name: inputs)
+      }
       var factor: FactoredHessian?
       var quantizing: FactoredHessian?
       if matrix.settings.method.feedsErrorsForward, let hessian {
@@ -78,7 +83,7 @@ public enum LayerSolver {
       prepared.append(
         try PreparedMatrix(
           matrix, target: try target(of: matrix, hessian, drift, &factors, name: inputs),
-          factor: factor, quantizing: quantizing, diagonal: hessian?.diagonal))
+          factor: factor, quantizing: quantizing, inputs: live, diagonal: hessian?.diagonal))
     }
     if areLast {
       drift = nil
@@ -135,7 +140,7 @@ public enum LayerSolver {
       guard let kept = solutions[index].kept else { continue }
       SupportSolver.improve(
         solutions[index].restored, towards: matrix.job.weight, kept: kept,
-        hessian: hessian.matrix, damping: Float(matrix.factor?.damping ?? 0),
+        hessian: hessian.matrix, damping: Float(matrix.damping.value),
         steps: matrix.matrix.settings.repairSteps)
       var job = matrix.job
       guard job.bits != nil else { continue }

@@ -12,16 +12,21 @@ struct PreparedMatrix {
   /// For a second pass that quantizes; nil where there is none.
   let quantizing: FactoredHessian?
   let job: GPTQKernel.Job
+  /// As a share of the mean of H's diagonal, and as what is added to it; 0 where nothing is solved for.
+  let damping: (share: Double, value: Double)
+  /// Inputs that never were anything but 0, where that matters: their weights become 0.
+  private let deadColumns: [Int]
   private let moved: DriftMap.Moved?
   private let groupWidth: Int
   private let scaleExponent: Int
 
   /// - Parameters:
   ///   - target: nil for the matrix' own weights.
+  ///   - inputs: of H, for repairs without a factor.
   ///   - diagonal: H's, for a weighted range search.
   init(
     _ matrix: WeightMatrix, target: DriftMap.Corrected? = nil, factor: FactoredHessian?,
-    quantizing: FactoredHessian? = nil,
+    quantizing: FactoredHessian? = nil, inputs: LiveInputs? = nil,
     diagonal: [Float]?
   ) throws(Failure) {
     let settings = matrix.settings
@@ -32,12 +37,22 @@ struct PreparedMatrix {
     self.quantizing = quantizing
     self.groupWidth = settings.quantizes ? grid.groupWidth(columns: columns) : columns
 
+    if let factor {
+      damping = (factor.dampingShare, factor.damping)
+      deadColumns = factor.deadColumns
+    } else if settings.repairSteps > 0, let inputs {
+      damping = (settings.damping, settings.damping * inputs.mean)
+      deadColumns = inputs.dead
+    } else {
+      damping = (0, 0)
+      deadColumns = []
+    }
     self.target = target?.weights ?? matrix.weight
     moved = target?.moved
     var weight = self.target
-    if let dead = factor?.deadColumns, !dead.isEmpty {
+    if !deadColumns.isEmpty {
       weight = weight.copy()
-      for row in 0..<weight.rows { for column in dead { weight[row, column] = 0 } }
+      for row in 0..<weight.rows { for column in deadColumns { weight[row, column] = 0 } }
     }
     guard
       let exponent = settings.quantizes
@@ -98,8 +113,8 @@ struct PreparedMatrix {
       solverError: solution.error,
       relativeOutputError: errors?.relative,
       driftShift: matrix.settings.drift == nil ? nil : errors?.shift,
-      damping: factor?.dampingShare ?? 0, dampingRetries: factor?.retries ?? 0,
-      deadColumns: factor?.deadColumns.count ?? 0,
+      damping: damping.share, dampingRetries: factor?.retries ?? 0,
+      deadColumns: deadColumns.count,
       clippedShare: Double(solution.clipped) / Double(matrix.weight.count))
     return SolvedTensor(
       quantized: quantized, kept: solution.kept, restored: solution.restored, ledger: ledger,
@@ -112,9 +127,7 @@ struct PreparedMatrix {
     if let factor, factor.retries > 0 {
       events.append(.dampingRaised(name, share: factor.dampingShare, retries: factor.retries))
     }
-    if let dead = factor?.deadColumns.count, dead > 0 {
-      events.append(.deadColumns(name, count: dead))
-    }
+    if !deadColumns.isEmpty { events.append(.deadColumns(name, count: deadColumns.count)) }
     if scaleExponent != 0 { events.append(.scaleExponent(name, scaleExponent)) }
     return events
   }

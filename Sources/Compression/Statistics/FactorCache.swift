@@ -4,6 +4,7 @@ import Bytes
 struct FactorCache {
   private var factors: [Key: FactoredHessian] = [:]
   private var maps: [MapKey: DriftMap] = [:]
+  private var inputs: LiveInputs?
 
   private struct MapKey: Hashable {
     let key: Key
@@ -30,13 +31,21 @@ struct FactorCache {
     }
   }
 
+  /// As `LiveInputs`' initializer; `hessian` must be the same in all calls.
+  mutating func inputs(of hessian: Hessian, name: String) throws(Failure) -> LiveInputs {
+    if let inputs { return inputs }
+    let found = try LiveInputs(hessian, name: name)
+    inputs = found
+    return found
+  }
+
   /// As `FactoredHessian`'s initializer; `hessian` must be the same in all calls.
   mutating func factor(
     of hessian: Hessian, _ key: Key, name: String
   ) throws(Failure) -> FactoredHessian {
     if let known = factors[key] { return known }
     let made = try FactoredHessian(
-      hessian, actOrder: key.actOrder, together: key.together, damping: key.damping, name: name)
+      hessian, try inputs(of: hessian, name: name), actOrder: key.actOrder, together: key.together, damping: key.damping, name: name)
     factors[key] = made
     return made
   }

@@ -20,37 +20,16 @@ struct FactoredHessian: Sendable {
   private static let largestShare = 100.0
 
   /// - Parameters:
+  ///   - inputs: of the same H.
   ///   - together: columns that stay side by side in the solving order (those of an n:m pattern).
   ///   - share: λ / mean of the live diagonal, at first; multiplied by 10 until the factor exists.
   ///   - name: the tensor(s) concerned, for the sentence of a failure.
-  /// - Throws: `Failure(.invalidData)` for values that aren't finite, for a diagonal that no sum of
-  ///   squares has, and where no damping helps.
+  /// - Throws: `Failure(.invalidData)` where no damping helps.
   init(
-    _ hessian: Hessian, actOrder: Bool, together: Int = 1, damping share: Double, name: String
+    _ hessian: Hessian, _ inputs: LiveInputs, actOrder: Bool, together: Int = 1, damping share: Double, name: String
   ) throws(Failure) {
-    let k = hessian.columns
     let diagonal = hessian.diagonal
-    if let index = hessian.matrix.firstNonFinite {
-      throw Failure(
-        .invalidData, at: name,
-        "the calibration statistics hold \(hessian.matrix[index]) at [\(index / k), \(index % k)]",
-        advice: "look for overflow in the layers before it")
-    }
-    if let column = diagonal.firstIndex(where: { $0 < 0 }) {
-      throw Failure(
-        .invalidData, at: name,
-        "column \(column) of the calibration statistics has the mean square \(diagonal[column])")
-    }
-    let dead = diagonal.indices.filter { diagonal[$0] == 0 }
-    guard dead.count < k else {
-      throw Failure(
-        .invalidData, at: name, "all \(k) inputs are 0 in the whole calibration text",
-        advice: "the model or the text is broken before this layer")
-    }
-    var sum = 0.0
-    for value in diagonal { sum += Double(value) }
-    let mean = sum / Double(k - dead.count)
-
+    let mean = inputs.mean
     let order = Self.order(diagonal: diagonal, descending: actOrder, together: together)
     // A dead input is tied to no other, so any positive value does; the mean keeps the condition
     // number.
@@ -66,7 +45,7 @@ struct FactoredHessian: Sendable {
       {
         self.factor = factor
         self.order = order
-        self.deadColumns = dead
+        self.deadColumns = inputs.dead
         self.dampingShare = tried
         self.damping = lambda
         self.retries = retries

@@ -11,7 +11,7 @@ public struct PromptPrefixes: Sendable {
   public let tokens: Int
   /// Keys (rotated where the model does that) and values of each prompt in every block,
   /// [n, kvHeads·headDim].
-  private let blocks: [[(k: Tensor, v: Tensor)]]
+  let blocks: [[(k: Tensor, v: Tensor)]]
   /// The first block's keys of all prompts, one after the other, [m·n, kvHeads·headDim].
   private let firstKeys: Tensor
 
