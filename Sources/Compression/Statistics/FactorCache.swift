@@ -45,7 +45,8 @@ struct FactorCache {
   ) throws(Failure) -> FactoredHessian {
     if let known = factors[key] { return known }
     let made = try FactoredHessian(
-      hessian, try inputs(of: hessian, name: name), actOrder: key.actOrder, together: key.together, damping: key.damping, name: name)
+      hessian, try inputs(of: hessian, name: name), actOrder: key.actOrder, together: key.together,
+      damping: key.damping, name: name)
     factors[key] = made
     return made
   }

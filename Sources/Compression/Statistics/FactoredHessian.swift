@@ -26,7 +26,8 @@ struct FactoredHessian: Sendable {
   ///   - name: the tensor(s) concerned, for the sentence of a failure.
   /// - Throws: `Failure(.invalidData)` where no damping helps.
   init(
-    _ hessian: Hessian, _ inputs: LiveInputs, actOrder: Bool, together: Int = 1, damping share: Double, name: String
+    _ hessian: Hessian, _ inputs: LiveInputs, actOrder: Bool, together: Int = 1,
+    damping share: Double, name: String
   ) throws(Failure) {
     let diagonal = hessian.diagonal
     let mean = inputs.mean
