@@ -13,39 +13,51 @@ enum Pruning {
     case (.gptq, .share(let share)), (.sparseGPT, .share(let share)): return .share(share)
     case (.gptq, .pattern(let kept, let of)), (.sparseGPT, .pattern(let kept, let of)):
       return .pattern(kept: kept, of: of)
-    default:
+    case (.wanda, _):
       // Of |w|·‖x‖ only the order counts, and that of the squares is the same.
-      let importance = settings.method == .wanda ? diagonal : nil
-      var costs = weight.values
-      for i in costs.indices {
-        costs[i] = costs[i] * costs[i] * (importance?[i % weight.columns] ?? 1)
+      var costs = squares(of: weight)
+      if let diagonal {
+        for i in costs.indices { costs[i] *= diagonal[i % weight.columns] }
       }
       return .fixed(mask(costs, columns: weight.columns, settings))
+    default:
+      let importance = RelativeImportance(weight)
+      return .fixed(
+        mask(squares(of: weight), columns: weight.columns, settings, ties: importance.ofEqual))
     }
   }
 
+  private static func squares(of weight: Tensor) -> [Float] { weight.values.map { $0 * $0 } }
+
   /// 1 where the cost is among the lowest: of the matrix (magnitude), of its row (Wanda), or of its
   /// group of a pattern.
+  ///
+  /// - Parameter ties: which of equal costs goes first, by the number of the weight.
   private static func mask(
-    _ costs: [Float], columns: Int, _ settings: TensorSettings
+    _ costs: [Float], columns: Int, _ settings: TensorSettings, ties: ((Int) -> Float)? = nil
   ) -> [UInt8] {
+    func lowest(_ range: Range<Int>, count: Int) -> [UInt8] {
+      LowestCosts.marks(
+        range.count == costs.count ? costs : Array(costs[range]), count: count,
+        ties: ties.map { ties in { ties(range.lowerBound + $0) } })
+    }
     switch settings.sparsity {
     case .none: return []
     case .share(let share) where settings.method == .wanda:
       let count = Int((Double(columns) * share).rounded(.toNearestOrEven))
       return stride(from: 0, to: costs.count, by: columns).flatMap { start in
-        LowestCosts.marks(Array(costs[start..<start + columns]), count: count)
+        lowest(start..<start + columns, count: count)
       }
     case .share(let share):
-      return LowestCosts.marks(
-        costs, count: Int((Double(costs.count) * share).rounded(.toNearestOrEven)))
+      return lowest(
+        0..<costs.count, count: Int((Double(costs.count) * share).rounded(.toNearestOrEven)))
     case .pattern(let kept, let of):
       var mask: [UInt8] = []
       mask.reserveCapacity(costs.count)
       for row in stride(from: 0, to: costs.count, by: columns) {
         for start in stride(from: row, to: row + columns, by: of) {
-          let group = Array(costs[start..<min(start + of, row + columns)])
-          mask += LowestCosts.marks(group, count: max(0, group.count - kept))
+          let group = start..<min(start + of, row + columns)
+          mask += lowest(group, count: max(0, group.count - kept))
         }
       }
       return mask

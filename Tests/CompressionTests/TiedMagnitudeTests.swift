@@ -1,0 +1,74 @@
+import Compression
+import Numerics
+import Testing
+
+/// Weights of few different sizes, as a checkpoint has that was quantized before.
+@Suite struct TiedMagnitudeTests {
+  /// [12, 24] of the sizes 0 to 3, most of them in some columns.
+  private let weight: Tensor = {
+    var random = SeededGenerator(seed: 41)
+    return Tensor(
+      [12, 24],
+      (0..<12 * 24).map { i in
+        let size = Int.random(in: 0...3, using: &random) * (i % 24 % 5 == 0 ? 0 : 1)
+        return Float(i % 3 == 0 ? -size : size)
+      })
+  }()
+
+  /// |w| / Σ|row| + |w| / Σ|column|, the 1st of equal ones first.
+  private func order(_ range: Range<Int>) -> [Int] {
+    func size(_ i: Int) -> Double { Double(abs(weight[i / 24, i % 24])) }
+    func relative(_ i: Int) -> Double {
+      let row = (0..<24).reduce(0) { $0 + size(i / 24 * 24 + $1) }
+      let column = (0..<12).reduce(0) { $0 + size($1 * 24 + i % 24) }
+      return size(i) == 0 ? 0 : size(i) / row + size(i) / column
+    }
+    return range.sorted { a, b in
+      if size(a) != size(b) { return size(a) < size(b) }
+      // Sums are rounded to float32 before they are compared.
+      let (first, second) = (relative(a), relative(b))
+      return abs(first - second) > 1e-6 * first ? first < second : a < b
+    }
+  }
+
+  private func dropped(_ sparsity: Sparsity) throws -> Set<Int> {
+    let solved = try #require(
+      try LayerSolver.solve(
+        [
+          WeightMatrix(
+            name: "w", weight: weight,
+            settings: TensorSettings(method: .magnitude, sparsity: sparsity, values: .f32))
+        ], hessian: nil
+      ).first)
+    let kept = try #require(solved.kept)
+    return Set(kept.indices.filter { kept[$0] == 0 })
+  }
+
+  @Test(arguments: [0.25, 0.5, 0.625, 0.75]) func ofAMatrix(_ share: Double) throws {
+    let wanted = order(0..<12 * 24).prefix(Int(Double(12 * 24) * share))
+    let found = try dropped(.share(share))
+    // Of zeros it makes no difference which are dropped.
+    func nonzero(_ indices: some Sequence<Int>) -> Set<Int> {
+      Set(indices.filter { weight[$0 / 24, $0 % 24] != 0 })
+    }
+    #expect(found.count == wanted.count)
+    #expect(nonzero(found) == nonzero(wanted))
+    // The first of them, as they stand, would be others.
+    let byPlace = (0..<12 * 24).sorted {
+      (abs(weight[$0 / 24, $0 % 24]), $0) < (abs(weight[$1 / 24, $1 % 24]), $1)
+    }
+    if share >= 0.5 { #expect(nonzero(found) != nonzero(byPlace.prefix(wanted.count))) }
+  }
+
+  @Test func ofGroups() throws {
+    let found = try dropped(.pattern(kept: 4, of: 8))
+    for start in stride(from: 0, to: 12 * 24, by: 8) {
+      let wanted = order(start..<start + 8).prefix(4)
+      let here = found.filter { (start..<start + 8).contains($0) }
+      #expect(here.count == 4)
+      #expect(
+        here.filter { weight[$0 / 24, $0 % 24] != 0 }
+          == Set(wanted.filter { weight[$0 / 24, $0 % 24] != 0 }), "group at \(start)")
+    }
+  }
+}
