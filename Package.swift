@@ -94,7 +94,7 @@ let package = Package(
       exclude: [
         "peers", "run", "CRoofline", "smollm2-4bit.yaml", "adapter_table.py", "adapter-table.json",
         "compression_table.py", "compression-table.json", "prompt_study.py", "prompt-study.json",
-        "transfer_matrix.py",
+        "transfer_matrix.py", "transfer-matrix.json",
       ]),
   ]
 )

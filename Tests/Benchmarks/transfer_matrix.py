@@ -2,9 +2,9 @@
 
 usage: transfer_matrix.py measure --model MODEL.gguf --c4 VALIDATION.jsonl --wikitext TEST.raw --ptb TEST.txt [options]
        transfer_matrix.py markdown
-Each source is a recipe, written to WORK/NAME.yaml: compress, then learn one prompt on the compressed model. Its prompt is put onto a copy
-of every target (`ctpack transfer`) and measured there on the first 24 windows of each text by protocol ctp-1024, with the perplexity without a
-prompt beside it. What is in the table is left as it is, so a stopped run goes on where it was; a table of other settings is refused.
+Each compression is a recipe, written to WORK/NAME.yaml; where it is a source too, one more learns a prompt on the compressed model. That prompt is
+put onto a copy of every target (`ctpack transfer`) and measured there on the first windows of each text by protocol ctp-1024, with the perplexity
+without a prompt beside it. Sources are gone through one after the other. What is in the table is left as it is, so a stopped run goes on where it was; a table of other settings is refused.
 """
 import argparse
 import json
@@ -40,16 +40,19 @@ def plain(name):
     return re.sub(r"[^a-z0-9]+", "-", name.replace("%", "percent")).strip("-")
 
 
-def recipe(name, options):
-    """The text of a source's recipe."""
-    prompt = {"name": plain(name), "tokens": options.tokens, "text": options.train, "steps": options.steps}
-    prompt.update(setting.split("=", 1) for setting in options.prompt)
-    lines = [f"  {key}: {value}" for key, value in prompt.items()]
-    validation = f"  validation: {{text: {options.validation}, windows: 16, every: {max(1, options.steps // 6)}}}"
-    return "\n".join([
+def recipe(name, options, learns):
+    """The text of a recipe; the compression is the same to the byte with and without a prompt."""
+    lines = [
         f"name: {plain(name)}", f"model: {{path: {options.model}, name: SmolLM2-135M-Instruct}}",
         f"calibration: {{text: {options.calibration}, windows: {options.calibration_windows}, length: 512, selection: consecutive}}",
-        f"compression: {COMPRESSIONS[name]}", "prompt:", *lines, validation]) + "\n"
+        f"compression: {COMPRESSIONS[name]}"]
+    if not learns:
+        return "\n".join(lines) + "\n"
+    prompt = {"name": plain(name), "tokens": options.tokens, "text": options.train, "steps": options.steps}
+    prompt.update(setting.split("=", 1) for setting in options.prompt)
+    lines += ["prompt:"] + [f"  {key}: {value}" for key, value in prompt.items()]
+    lines.append(f"  validation: {{text: {options.validation}, windows: 16, every: {max(1, options.steps // 6)}}}")
+    return "\n".join(lines) + "\n"
 
 
 def settings(options):
@@ -62,15 +65,13 @@ def settings(options):
 # ---------------------------------------------------------------- the table
 
 def read():
-    return json.loads(TABLE.read_text(encoding="utf-8")) if TABLE.exists() else {"settings": None, "sources": [], "cells": []}
+    return json.loads(TABLE.read_text(encoding="utf-8")) if TABLE.exists() else {"settings": None, "cells": []}
 
 
 def write(table):
-    """A line per source and per cell, so that a change shows as one."""
-    def lines(records):
-        return ",\n".join(json.dumps(record, ensure_ascii=False) for record in records)
-    text = (f'{{"settings": {json.dumps(table["settings"])},\n"sources": [\n{lines(table["sources"])}\n],\n'
-            f'"cells": [\n{lines(table["cells"])}\n]}}\n')
+    """A line per cell, so that a change shows as one."""
+    cells = ",\n".join(json.dumps(record, ensure_ascii=False) for record in table["cells"])
+    text = f'{{"settings": {json.dumps(table["settings"])},\n"cells": [\n{cells}\n]}}\n'
     part = TABLE.with_name(TABLE.name + ".part")
     part.write_text(text, encoding="utf-8")
     os.replace(part, TABLE)
@@ -87,17 +88,14 @@ def call(*command):
     subprocess.run([str(part) for part in command], stdout=subprocess.DEVNULL, check=True)
 
 
-def build(name, options, table):
-    """The bundle of a source with its prompt; `ctpack run` takes up what it has."""
-    path = options.work / f"{plain(name)}.yaml"
-    bundle = options.work / f"{plain(name)}.ctpack"
-    path.write_text(recipe(name, options), encoding="utf-8")
+def build(name, options, learns):
+    """The bundle of a compression, with its prompt where it learns one; `ctpack run` takes up what it has."""
+    stem = plain(name) + ("-prompt" if learns else "")
+    path, bundle = options.work / f"{stem}.yaml", options.work / f"{stem}.ctpack"
+    path.write_text(recipe(name, options, learns), encoding="utf-8")
     start = time.monotonic()
     call(options.ctpack, "run", path, "--work", options.work / "store", "--out", bundle, "--quiet")
-    if not any(source["name"] == name for source in table["sources"]):
-        table["sources"].append({"name": name, "compression": COMPRESSIONS[name], "seconds": time.monotonic() - start})
-        write(table)
-        print(f"{name}: built, {table['sources'][-1]['seconds']:.0f} s", flush=True)
+    print(f"{stem}: built, {time.monotonic() - start:.0f} s", flush=True)
     return bundle
 
 
@@ -125,24 +123,23 @@ def measure(options):
     table["settings"] = wanted
     texts = protocol_texts.write(options.c4, options.wikitext, options.ptb, options.work / "texts")
     sources, targets = options.source or NAMES, options.target or NAMES
-    missing = [(s, t) for t in targets for s in [None] + sources if cell(table, s, t) is None]
-    bundles = {name: build(name, options, table)
-               for name in NAMES if any(name in pair for pair in missing)}
+    bundles = {target: build(target, options, learns=False) for target in targets}
     for target in targets:
-        own = [source for source, other in missing if other == target]
-        if not own:
+        if cell(table, None, target) is None:
+            keep(table, None, target, evaluate(bundles[target], "none", texts, options))
+    for source in sources:
+        missing = [target for target in targets if cell(table, source, target) is None]
+        if not missing:
             continue
-        # On a copy: each target's own bundle stays as its recipe made it.
-        copy = options.work / f"{plain(target)}-with-others.ctpack"
-        shutil.copyfile(bundles[target], copy)
-        for source in own:
-            if source is None:
-                keep(table, None, target, evaluate(copy, "none", texts, options))
-                continue
+        learned = build(source, options, learns=True)
+        for target in missing:
+            # On a copy: each target's own bundle stays as its recipe made it.
+            copy = options.work / f"{plain(target)}-with-another.ctpack"
+            shutil.copyfile(bundles[target], copy)
             name = f"from-{plain(source)}"
-            call(options.ctpack, "transfer", bundles[source], copy, "--as", name, "--allow-unvalidated")
+            call(options.ctpack, "transfer", learned, copy, "--as", name, "--allow-unvalidated")
             keep(table, source, target, evaluate(copy, name, texts, options))
-        copy.unlink()
+            copy.unlink()
 
 
 # ---------------------------------------------------------------- printing
@@ -179,7 +176,7 @@ def main():
     run.add_argument("--steps", type=int, default=300, help="steps of learning, per source")
     run.add_argument("--tokens", type=int, default=32, help="soft tokens of a prompt")
     run.add_argument("--prompt", action="append", default=[], metavar="KEY=VALUE", help="another setting of the recipe's section `prompt`")
-    run.add_argument("--windows", type=int, default=24, help="windows of 1024 tokens of each text")
+    run.add_argument("--windows", type=int, default=16, help="windows of 1024 tokens of each text")
     run.add_argument("--arithmetic", choices=("float32", "bfloat16"), default="float32", help="of the perplexities")
     run.add_argument("--source", action="append", choices=NAMES, help="learn on this one (several times for several)")
     run.add_argument("--target", action="append", choices=NAMES, help="use on this one (several times for several)")

@@ -92,6 +92,27 @@ import Testing
     #expect(refused.errors.contains("no allocation fits 1.5"))
   }
 
+  /// With the same mask, moving the kept weights leaves less of the first block's error; the damping that it
+  /// took is in the ledger.
+  @Test(arguments: ["wanda", "magnitude"]) func keptWeightsAreMoved(_ method: String) throws {
+    var errors: [Double] = []
+    for steps in [0, 10] {
+      let name = "\(method)-\(steps)"
+      try recipe(
+        name, "method: \(method)\nbits: none\nsparsity: 0.5\nrepair_steps: \(steps)\nvalues: f32")
+      let run = try ctpack("run", "\(name).yaml")
+      #expect(run.status == 0, "\(run.errors)")
+      let ledger = try ctpack("inspect", "\(name).ctpack", "--json").json["ledger"]
+      let layer = try #require(
+        ledger?["layers"]?.array?.first { $0["tensor"]?.string?.contains("layers.0.") == true })
+      #expect(layer["damping"]?.double == (steps > 0 ? 0.01 : nil))
+      if steps == 0, method == "magnitude" { continue }
+      errors.append(try #require(layer["relativeOutputError"]?.double))
+    }
+    // Magnitude by itself gathers no statistics to measure with.
+    if errors.count == 2 { #expect(errors[1] < errors[0]) } else { #expect(method == "magnitude") }
+  }
+
   /// An input that is 0 everywhere is an event, and a recipe may refuse it.
   @Test func refusedEventsEndTheBuild() throws {
     let weights = try folder.read("model/model.safetensors")

@@ -202,6 +202,21 @@ import Testing
     #expect(single.choices == [PromptChoice(scores: [0, 0, 0])])
   }
 
+  /// Where all prompts side by side would be too many rows, they go in turns.
+  @Test func longTextsAreScoredInTurns() throws {
+    let model = try TinyModel.make(seed: 62)
+    let prompts = prompts(3, tokens: 4, seed: 150)
+    let prefixes = try PromptPrefixes(prompts.map { .vectors($0) }, in: model)
+    let scorer = Scorer(model, routing: try PromptRouting(prefixes, rule: .loss, deciding: 400))
+    let text = TinyModel.sequences(1, length: 400, seed: 151)[0]
+    let choice = try #require(try scorer.choice(for: text))
+    #expect(choice.scores.count == 3)
+    for (score, prompt) in zip(choice.scores, prompts) {
+      let alone = try model.nll(sequences: [text], prompt: prompt)[0]
+      #expect(abs(score + alone.reduce(0.0) { $0 + Double($1) } / 399) <= 1e-5)
+    }
+  }
+
   @Test func equalScoresKeepTheFirst() {
     #expect(PromptChoice(scores: [0.1, 0.3, 0.3]).index == 1)
     #expect(PromptChoice(scores: [0.2]).index == 0)

@@ -1,7 +1,8 @@
 """Magnitude and Wanda as plain loops in torch, float32: what llm-compressor's figures are without llm-compressor.
 
-usage: plain_baselines.py HF_DIR CALIBRATION.jsonl {magnitude|wanda} {SHARE|ZEROS:OF} OUT
-Of weights of the same cost the first ones are dropped. Magnitude prints how often that decided: at a matrix' threshold, the
+usage: plain_baselines.py HF_DIR CALIBRATION.jsonl {magnitude|magnitude-first|wanda} {SHARE|ZEROS:OF} OUT
+Of weights of the same cost the first ones are dropped; by `magnitude` those that are less of their row and column,
+|w| / Σ|row| + |w| / Σ|column|, as ctpack does. Magnitude prints how often that decided: at a matrix' threshold, the
 weights that lie on it; in groups of a pattern, the groups that are cut between two equal weights. Wanda takes its statistics by
 block, behind pruned blocks, from the windows that llmcompressor_compress.py uses. OUT is measured by `ctpack eval`.
 """
@@ -25,10 +26,19 @@ def groups(costs, sparsity, by_row):
     return rows, int(rows.shape[1] * float(sparsity))
 
 
-def prune(weight, costs, sparsity, by_row=False):
-    """Zeros for the lowest costs; returns the ties."""
+def relative_importance(weight):
+    size = weight.abs()
+    return 1 / size.sum(1, keepdim=True) + 1 / size.sum(0, keepdim=True)
+
+
+def prune(weight, costs, sparsity, by_row=False, ties=None):
+    """Zeros for the lowest costs, and of equal ones for the lowest `ties`; returns how many are equal."""
     rows, count = groups(costs, sparsity, by_row)
-    order = rows.argsort(dim=1, descending=False, stable=True)
+    if ties is None:
+        order = rows.argsort(dim=1, descending=False, stable=True)
+    else:
+        by_ties = groups(ties, sparsity, by_row)[0].argsort(dim=1, descending=False, stable=True)
+        order = by_ties.gather(1, rows.gather(1, by_ties).argsort(dim=1, descending=False, stable=True))
     weight.view(rows.shape).scatter_(1, order[:, :count], 0)
     last = rows.gather(1, order[:, count - 1:count])
     next_one = rows.gather(1, order[:, count:count + 1])
@@ -78,7 +88,9 @@ def main():
         wanda(model, AutoTokenizer.from_pretrained(source), calibration, sparsity)
     else:
         weights = [part.weight.data for _, part in linears(model.model.layers)]
-        print("ties:", sum(prune(weight, weight.abs(), sparsity) for weight in weights))
+        print("ties:", sum(
+            prune(weight, weight.abs(), sparsity, ties=None if method == "magnitude-first" else relative_importance(weight))
+            for weight in weights))
     save(model.state_dict(), source, out)
 
 
