@@ -6,7 +6,7 @@ Each setting is a recipe, written to WORK/NAME.yaml; model, calibration windows 
 the first 24 windows of each text by protocol ctp-1024. Settings that are in the table with the same recipe are left as they are, so a
 stopped run goes on where it was. `gptq, 2 to 8 bits mixed` has the size of gptq-3; `sparsegpt-50 plain` and `sparsegpt-50+gptq-4 one pass` leave out what ctpack does beyond the papers,
 as `gptq-3 without drift` leaves out the correction for drift; `qep`, `gptaq` and `first order` put another one in its place.
-Wanda's `plain` settings move no kept weights, as its authors and the peer don't: they stand beside the peer's figures too.
+The `plain` settings of Wanda and magnitude move no kept weights, as the papers and the peer don't: they stand beside the peer's figures too.
 `wanda-2:4 plain, layer by layer, bfloat16` takes a layer's statistics when those before it in the block are pruned, as other methods do by default;
 `rtn-2 whole range` clips nothing, as the peer does.
 """
@@ -40,7 +40,7 @@ OWN = {
     "gptq-3 first order": "{method: gptq, bits: 3, group_size: 64, drift: none, first_order: 0.1}",
 }
 PLAIN = " plain"
-PLAIN_METHODS = ("wanda",)
+PLAIN_METHODS = ("wanda", "magnitude")
 
 
 def compression(name):

@@ -160,7 +160,7 @@ import Testing
         layer.weight, try solve(layer, settings).restored, layer.inputs)
     }
     let magnitude = try error(
-      TensorSettings(method: .magnitude, sparsity: .share(0.5), values: .f32))
+      TensorSettings(method: .magnitude, sparsity: .share(0.5), repairSteps: 0, values: .f32))
     let wanda = try error(
       TensorSettings(method: .wanda, sparsity: .share(0.5), repairSteps: 0, values: .f32))
     let repairedWanda = try error(

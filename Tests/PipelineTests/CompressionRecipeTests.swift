@@ -98,15 +98,15 @@ import Testing
     #expect(other.compression.arithmetic == .bfloat16)
   }
 
-  /// Kept weights are moved where statistics are there anyway; the recipe can say otherwise.
-  @Test func repairGoesByMethod() throws {
+  /// Kept weights are moved whatever chose them, unless the recipe says otherwise.
+  @Test func keptWeightsAreMovedByDefault() throws {
     func steps(_ fields: String) throws -> Int {
       try read(least + "compression: {bits: none, sparsity: 0.5, \(fields)}")
         .compression.settings.linear.repairSteps
     }
     #expect(try steps("method: sparsegpt") == 20)
     #expect(try steps("method: wanda") == 20)
-    #expect(try steps("method: magnitude") == 0)
+    #expect(try steps("method: magnitude") == 20)
     #expect(try steps("method: wanda, repair_steps: 0") == 0)
     #expect(try steps("method: magnitude, repair_steps: 7") == 7)
   }

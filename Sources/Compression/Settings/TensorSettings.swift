@@ -16,11 +16,8 @@ public enum CompressionMethod: String, Sendable, Hashable, CaseIterable {
 
   /// Whether errors are fed forward to the columns that are still to come.
   public var feedsErrorsForward: Bool { self == .gptq || self == .sparseGPT }
-  /// Whether it asks what the layer's inputs look like.
+  /// Whether its choices ask what the layer's inputs look like.
   public var needsStatistics: Bool { feedsErrorsForward || self == .wanda }
-  /// Of `TensorSettings.repairSteps`, with a sparsity: as many as measured best where statistics are
-  /// there anyway. Magnitude needs none.
-  var measuredBestRepairSteps: Int { needsStatistics ? 20 : 0 }
 }
 
 /// Everything that a recipe decides about one weight matrix.
@@ -46,6 +43,10 @@ public struct TensorSettings: Sendable, Hashable {
   public var firstOrder: Double
   /// How weights are stored that keep their values; nil where they are quantized.
   public var values: DenseStorage?
+
+  /// Never worse than none, whatever chose the mask: SmolLM2 at 50 % has a perplexity of 67 on C4 instead of
+  /// 82 with Wanda's.
+  private static let measuredBestRepairSteps = 20
 
   /// The matrix stays what it was.
   public static let untouched = TensorSettings(values: .asSource)
@@ -77,7 +78,7 @@ public struct TensorSettings: Sendable, Hashable {
     self.staticGroups = staticGroups
     self.damping = damping
     self.sparsity = sparsity
-    self.repairSteps = repairSteps ?? (sparsity == .none ? 0 : method.measuredBestRepairSteps)
+    self.repairSteps = repairSteps ?? (sparsity == .none ? 0 : Self.measuredBestRepairSteps)
     self.drift = drift
     self.firstOrder = firstOrder
     self.values = values
