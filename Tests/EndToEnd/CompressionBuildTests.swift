@@ -106,6 +106,7 @@ import Testing
       let layer = try #require(
         ledger?["layers"]?.array?.first { $0["tensor"]?.string?.contains("layers.0.") == true })
       #expect(layer["damping"]?.double == (steps > 0 ? 0.01 : nil))
+      #expect(layer["repairSteps"]?.int == (steps > 0 ? steps : nil))
       if steps == 0, method == "magnitude" { continue }
       errors.append(try #require(layer["relativeOutputError"]?.double))
     }

@@ -177,6 +177,10 @@ struct InspectionPage {
     let methods = Dictionary(grouping: layers) { $0["method"]?.string ?? "unknown" }
     for (method, list) in methods.sorted(by: { $0.key < $1.key }) {
       var facts = ["\(list.count) by \(method)"]
+      let moved = list.count { $0["repairSteps"] != nil }
+      if moved > 0 {
+        facts.append("kept weights moved" + (moved < list.count ? " in \(moved)" : ""))
+      }
       let rated = list.compactMap { layer in
         layer["relativeOutputError"]?.double.map { ($0, layer["tensor"]?.string ?? "") }
       }

@@ -44,6 +44,7 @@ public struct LayerLedger: Sendable, Equatable {
       if let driftShift { entry["driftShift"] = .number(driftShift) }
     }
     if settings.firstOrder > 0 { entry["firstOrder"] = .number(settings.firstOrder) }
+    if settings.repairSteps > 0 { entry["repairSteps"] = JSON(settings.repairSteps) }
     if settings.method.feedsErrorsForward || settings.repairSteps > 0 {
       entry["damping"] = .number(damping)
       entry["dampingRetries"] = JSON(dampingRetries)
