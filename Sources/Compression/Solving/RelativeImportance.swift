@@ -4,8 +4,8 @@ import Numerics
 ///
 /// A checkpoint that was quantized before has very many weights of the same size, and magnitude alone says
 /// nothing about which of them to drop. The one that is more of what its output adds up, or of what is
-/// made of its input, is the one to keep; that needs no calibration. Dropping the first instead costs
-/// SmolLM2 40 % of its perplexity at 4:8.
+/// made of its input, is the one to keep; that needs no calibration. Dropping the first instead gives
+/// SmolLM2 at 4:8 a perplexity of 1,062 on C4 instead of 756.
 struct RelativeImportance {
   private let rows: [Float]
   private let columns: [Float]
