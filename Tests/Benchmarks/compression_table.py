@@ -148,7 +148,8 @@ def main():
         if any(record["name"] == name and record["compression"] == compression(name) for record in records):
             continue
         record = measure(name, options, texts)
-        write(TABLE, [old for old in records if old["name"] != name] + [record])
+        # Read again: another run may have added its own meanwhile.
+        write(TABLE, [old for old in read(TABLE) if old["name"] != name] + [record])
         print(name, {text: round(value, 2) for text, value in record["ppl"].items()}, f"{record['seconds']:.0f} s", flush=True)
 
 

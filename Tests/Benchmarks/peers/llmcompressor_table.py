@@ -74,7 +74,8 @@ def measure_all(options):
             print(f"{name}: {error}", file=sys.stderr)
             failed.append(name)
             continue
-        write(options.table, records + [record])
+        # Read again: another run may have added its own meanwhile.
+        write(options.table, read(options.table) + [record])
         print(json.dumps(record), flush=True)
     if failed:
         sys.exit(f"not measured: {', '.join(failed)}")
