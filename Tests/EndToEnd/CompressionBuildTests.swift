@@ -156,5 +156,8 @@ import Testing
     try expect("bits: none", "nothing is compressed")
     try expect("group_size: 1000", "wider than a row")
     try expect("fail_on: [dead_cats]", "dead_cats", "dead_columns")
+    try folder.write("train.txt", "too short")
+    try expect(
+      "bits: 4\ngroup_size: 8", "train.txt", "0 windows of 32, the recipe asks for 6", "line 2")
   }
 }

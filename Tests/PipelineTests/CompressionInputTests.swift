@@ -64,15 +64,27 @@ import Testing
     #expect(failure?.finding.contains("compression.sparsity") == true)
   }
 
-  /// The tokenizer says how much a text holds, so the import runs; no window goes through the model.
-  @Test(arguments: [1, 8]) func tooShortATextEndsBeforeCalibration(windows: Int) throws {
+  @Test(arguments: [1, 8]) func tooShortATextIsRefusedByThePlan(windows: Int) throws {
     let recipe = try recipe("group_size: 8", text: "short.txt", windows: windows)
+    let failure = #expect(throws: Failure.self) { try BuildPlan(recipe) }
+    #expect(failure?.kind == .invalidData)
+    #expect(failure?.file == folder.file("small.yaml") && failure?.place == "line 2")
+    let finding = failure?.finding ?? ""
+    #expect(finding.contains("short.txt: has 13 tokens: 0 windows of 32"), "\(finding)")
+    #expect(finding.contains("longer text"), "\(finding)")
+  }
+
+  /// Long files aren't tokenized for the plan; no window goes through the model then either.
+  @Test func aLongFileWithLittleTextEndsBeforeCompression() throws {
+    let padding = String(repeating: "x", count: 1 << 14)
+    try folder.write("padded.jsonl", "{\"text\": \"the cat in the rain\", \"url\": \"\(padding)\"}")
+    let recipe = try recipe("group_size: 8", text: "padded.jsonl")
     let store = try Store(folder: folder.file("work"), create: true)
     let build = Build(
       stages: try BuildPlan(recipe).stages, store: store, kernels: "plain",
       progress: BuildProgress(style: .quiet))
     let failure = #expect(throws: Failure.self) { try build.run(until: "compress") }
-    #expect(failure?.kind == .invalidData && failure?.file == folder.file("short.txt"))
+    #expect(failure?.kind == .invalidData && failure?.file == folder.file("padded.jsonl"))
     #expect(failure?.finding.contains("0 windows of 32") == true, "\(failure?.finding ?? "")")
     #expect(failure?.advice?.contains("longer text") == true)
     let ledger = try String(contentsOfFile: folder.file("work/ledger.jsonl"), encoding: .utf8)

@@ -23,7 +23,7 @@ public struct BuildPlan: Sendable {
       do throws(Failure) {
         return try body()
       } catch {
-        let subject = error.place.map { $0 + ": " } ?? ""
+        let subject = (error.place ?? error.file).map { $0 + ": " } ?? ""
         let advice = error.advice.map { "; " + $0 } ?? ""
         problems.add(
           recipe.lines[place] ?? recipe.lines[Self.section(place)],
@@ -38,6 +38,13 @@ public struct BuildPlan: Sendable {
     let rules = recipe.evaluations.enumerated().compactMap { index, evaluation in
       check("evaluation \(index + 1).protocol") { () throws(Failure) in
         try PerplexityProtocol(id: evaluation.protocolID, length: evaluation.length)
+      }
+    }
+    if recipe.missing.isEmpty {
+      check("calibration.text") { () throws(Failure) in
+        try recipe.calibration.checkLength(bytes: Self.size(recipe.calibration.text)) {
+          () throws(Failure) in try ModelFile.tokenizer(of: source, path: recipe.model)
+        }
       }
     }
     if let prompt = recipe.prompt {

@@ -32,21 +32,7 @@ struct CalibrateStage: Stage {
     let corpus = try Corpus.load(path: context.path("text"))
     let ids = tokenizer.encode(corpus.text)
     try context.checkStop()
-    let windows =
-      switch recipe.selection {
-      case .random:
-        Windows.random(
-          ids, length: recipe.length, count: recipe.windows, seed: UInt64(recipe.seed))
-      case .consecutive:
-        Windows.consecutive(ids, length: recipe.length, limit: recipe.windows)
-      }
-    guard windows.count == recipe.windows else {
-      throw Failure(
-        .invalidData, file: recipe.text,
-        "has \(ids.count) tokens: \(windows.count) windows of \(recipe.length), "
-          + "the recipe asks for \(recipe.windows)",
-        advice: "use a longer text, or fewer or shorter windows")
-    }
+    let windows = try recipe.windows(of: ids)
     var seen: Set<Int32> = []
     for window in windows { seen.formUnion(window) }
     context.report(windows.count, of: windows.count, "\(seen.count) distinct tokens")
