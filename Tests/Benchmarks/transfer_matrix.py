@@ -145,15 +145,16 @@ def measure(options):
 # ---------------------------------------------------------------- printing
 
 def markdown():
+    """A table per text; sources and targets that nothing was measured of are left out."""
     table = read()
+    measured = {c["source"] for c in table["cells"]}
+    sources = [name for name in NAMES if name in measured]
     for text in protocol_texts.NAMES:
-        full = cell(table, None, UNCOMPRESSED)
-        print(f"**{text}**" + (f" (uncompressed {full[text]:.2f})" if full else "") + "\n")
-        print("| used on | no prompt | " + " | ".join(f"from {name}" for name in NAMES) + " |")
-        print("|---|--:|" + "--:|" * len(NAMES))
-        for target in NAMES:
+        print("| " + " | ".join([f"{text}: used on", "no prompt"] + [f"from {name}" for name in sources]) + " |")
+        print("|---|--:|" + "--:|" * len(sources))
+        for target in [name for name in NAMES if cell(table, None, name)]:
             row = []
-            for source in [None] + NAMES:
+            for source in [None] + sources:
                 ppl = cell(table, source, target)
                 figure = f"{ppl[text]:.2f}" if ppl else "–"
                 row.append(f"*{figure}*" if source == target and ppl else figure)
