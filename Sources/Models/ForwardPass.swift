@@ -37,21 +37,19 @@ final class ForwardPass {
   ///
   /// - Parameters:
   ///   - blocks: how many to run; nil for all.
-  ///   - beforeFirstAttention: called once the first block has its queries, keys and values.
-  ///   - attention: what fills `attended` from them in each block, by its number, in the plan's place.
+  ///   - attention: called with each block's number once its queries, keys and values are there; true where
+  ///     it has filled `attended` from them in the plan's place.
   func run(
     cache: KeyValueCache? = nil, blocks: Int? = nil,
-    beforeFirstAttention: (BlockActivations) -> Void = { _ in },
-    attention: ((BlockActivations, Int) -> Void)? = nil
+    attention: (BlockActivations, Int) -> Bool = { _, _ in false }
   ) throws(Failure) {
     for layer in 0..<(blocks ?? model.configuration.layers) {
       if let cache {
         (activations.k, activations.v) = cache.rows(plan.keyRows, layer: layer)
       }
-      try model.block(layer).forward(
-        activations, plan: plan, scratch: scratch, into: x,
-        beforeAttention: { if layer == 0 { beforeFirstAttention(activations) } },
-        attention: attention.map { attention in { attention(self.activations, layer) } })
+      try model.block(layer).forward(activations, plan: plan, scratch: scratch, into: x) {
+        attention(activations, layer)
+      }
     }
   }
 

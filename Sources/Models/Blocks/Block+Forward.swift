@@ -4,15 +4,13 @@ extension Block {
   /// The block on `activations.input`; the residual stream after it goes to `output` [R, d], which
   /// may be the input itself where nobody needs the input any more.
   ///
-  /// - Parameters:
-  ///   - beforeAttention: called once the pass's queries, keys and values are there.
-  ///   - attention: what fills `a.attended` in the plan's place.
+  /// - Parameter attention: called once the pass's queries, keys and values are there; true where it has
+  ///   filled `a.attended` in the plan's place.
   func forward(
     _ a: BlockActivations, plan: RowPlan, scratch: ForwardScratch, into output: Tensor,
-    beforeAttention: () -> Void = {}, attention: (() -> Void)? = nil
+    attention: () -> Bool = { false }
   ) {
-    forwardToWide(
-      a, plan: plan, scratch: scratch, beforeAttention: beforeAttention, attention: attention)
+    forwardToWide(a, plan: plan, scratch: scratch, attention: attention)
     feedForward.activate(a.wide, into: scratch.hidden)
     // A norm in front leaves the residual stream as it was, one behind has just replaced it.
     let sum = a.ending?.sum ?? output
@@ -36,13 +34,12 @@ extension Block {
   /// `scratch.norm`.
   private func forwardToWide(
     _ a: BlockActivations, plan: RowPlan, scratch: ForwardScratch,
-    beforeAttention: () -> Void = {}, attention: (() -> Void)? = nil
+    attention: () -> Bool = { false }
   ) {
     norms.beforeAttention?.forward(a.input, into: scratch.norm, statistics: a.inputStatistics)
     attend(
       norms.beforeAttention == nil ? a.input : scratch.norm, q: a.q, k: a.k, v: a.v, plan: plan,
-      into: a.attended, a.logSumExp, beforeAttention: beforeAttention,
-      attention: attention)
+      into: a.attended, a.logSumExp, attention: attention)
     a.middle.copy(from: a.input)
     o.apply(a.attended, into: a.middle, accumulate: true, arithmetic: arithmetic)
     norms.middle.forward(a.middle, into: scratch.norm, statistics: a.middleStatistics)
@@ -52,8 +49,7 @@ extension Block {
   /// Projections, rotation and attention on rows [R, d] → [R, heads·headDim].
   func attend(
     _ rows: Tensor, q queries: Tensor, k keys: Tensor, v values: Tensor, plan: RowPlan,
-    into attended: Tensor, _ logSumExp: Tensor?, beforeAttention: () -> Void = {},
-    attention: (() -> Void)? = nil
+    into attended: Tensor, _ logSumExp: Tensor?, attention: () -> Bool = { false }
   ) {
     let newKeys = keys.rows(plan.newKeyRows)
     let input = ProductInput(rows, arithmetic)
@@ -62,8 +58,7 @@ extension Block {
     v.apply(input, into: values.rows(plan.newKeyRows))
     plan.rotary?.apply(to: queries, heads: configuration.heads, positions: plan.positions)
     plan.rotary?.apply(to: newKeys, heads: configuration.kvHeads, positions: plan.positions)
-    beforeAttention()
-    if let attention { return attention() }
+    if attention() { return }
     Attention.forward(
       q: queries, k: keys, v: values, shape: plan.shape, into: attended, logSumExp: logSumExp,
       arithmetic: arithmetic)

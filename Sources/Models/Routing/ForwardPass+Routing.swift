@@ -34,12 +34,14 @@ extension ForwardPass {
     _ cache: KeyValueCache, _ routing: PromptRouting, blocks: Int?
   ) throws(Failure) -> PromptChoice {
     var choice: PromptChoice?
-    try run(cache: cache, blocks: blocks) { a in
+    try run(cache: cache, blocks: blocks) { a, layer in
+      guard layer == 0 else { return false }
       let own = a.k.rows(plan.newKeyRows)
       let found = routing.prefixes.choose(
         q: a.q, keys: own, deciding: routing.deciding, model.configuration)
       routing.prefixes.enter(found.index, into: cache)
       choice = found
+      return false
     }
     guard let choice else { throw Failure(.internalError, "a model without blocks") }
     return choice

@@ -38,7 +38,7 @@ extension PromptPrefixes {
       length: ids.count, queriesFromPrefix: false)
     let keys = Tensor([behindOne.keyRows, c.kvHeads * c.headDim])
     let values = Tensor(keys.shape)
-    try pass.run(attention: { a, layer in
+    try pass.run { a, layer in
       let (newKeys, newValues) = (a.k.rows(plan.newKeyRows), a.v.rows(plan.newKeyRows))
       for (sequence, prompt) in prompts.enumerated() {
         let (rows, known) = (own(sequence), blocks[prompt][layer])
@@ -50,7 +50,8 @@ extension PromptPrefixes {
           q: a.q.rows(rows), k: keys, v: values, shape: behindOne, into: a.attended.rows(rows),
           arithmetic: model.arithmetic)
       }
-    })
+      return true
+    }
     let losses = CrossEntropy.loss(
       hidden: pass.hidden(plan.sequenceRows), head: model.head, targets: Scorer.targets(copies),
       arithmetic: model.arithmetic)

@@ -26,17 +26,9 @@ extension CalibrationRecipe {
     return found
   }
 
-  /// Tokenizes a text that may be too short, so that the build needn't import a checkpoint to find out.
-  ///
-  /// - Parameters:
-  ///   - bytes: of the file.
-  ///   - tokenizer: asked for where it is needed.
-  /// - Throws: as `windows(of:)`, and what is wrong with the text or the tokenizer.
-  func checkLength(
-    bytes: Int, tokenizer: () throws(Failure) -> Tokenizer
-  ) throws(Failure) {
-    let tokens = selection == .random ? length : windows * length
-    guard bytes / Self.ampleBytesPerToken < tokens else { return }
-    _ = try windows(of: try tokenizer().encode(try Corpus.load(path: text).text))
+  /// Whether a file of `bytes` may hold too little: then it is tokenized before a checkpoint is imported
+  /// for it.
+  func mayBeTooShort(bytes: Int) -> Bool {
+    bytes / Self.ampleBytesPerToken < (selection == .random ? length : windows * length)
   }
 }

@@ -5,6 +5,7 @@ import Evaluation
 import FoundationEssentials
 import Models
 import Numerics
+import Text
 
 /// A recipe and the model that it names, checked against each other, as stages.
 public struct BuildPlan: Sendable {
@@ -40,11 +41,12 @@ public struct BuildPlan: Sendable {
         try PerplexityProtocol(id: evaluation.protocolID, length: evaluation.length)
       }
     }
-    if recipe.missing.isEmpty {
-      check("calibration.text") { () throws(Failure) in
-        try recipe.calibration.checkLength(bytes: Self.size(recipe.calibration.text)) {
-          () throws(Failure) in try ModelFile.tokenizer(of: source, path: recipe.model)
-        }
+    let calibration = recipe.calibration
+    if recipe.missing.isEmpty, calibration.mayBeTooShort(bytes: Self.size(calibration.text)) {
+      // No mistake of the text's where it fails.
+      let tokenizer = try ModelFile.tokenizer(of: source, path: recipe.model)
+      _ = check("calibration.text") { () throws(Failure) in
+        try calibration.windows(of: tokenizer.encode(try Corpus.load(path: calibration.text).text))
       }
     }
     if let prompt = recipe.prompt {
