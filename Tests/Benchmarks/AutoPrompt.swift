@@ -20,6 +20,8 @@ struct AutoPrompt: ParsableCommand {
   @Option(help: "Prompts to choose among.") var prompts = 4
   @Option(help: "Soft tokens of each.") var promptTokens = 32
   @Option(help: "attention or loss.") var route = PromptRouting.Rule.attention
+  @Option(help: "Tokens that decide (default: as in `ctpack eval --route-tokens`).")
+  var routeTokens: Int?
 
   func run() throws {
     BLAS.prepare()
@@ -32,7 +34,7 @@ struct AutoPrompt: ParsableCommand {
       return try PromptKeyValues(of: model.embed(ids), in: model)
     }
     let routing = try PromptRouting(
-      PromptPrefixes(known.map { .keyValues($0) }, in: model), rule: route)
+      PromptPrefixes(known.map { .keyValues($0) }, in: model), rule: route, deciding: routeTokens)
     let capacity = promptTokens + length + 1
     var kept = 0
     func single() throws -> Cost {

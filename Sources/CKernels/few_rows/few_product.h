@@ -11,23 +11,15 @@ struct sparse_space {
   uint64_t *words;
 };
 
-/// What a run of a row is multiplied with.
-struct ctk_run_factor {
-  float scale;    // the weights' times the inputs'
-  uint32_t zero;  // as four equal bytes
-};
-
 /// Everything that the rows of one product have in common.
 struct few_product {
   const struct ctk_packed *w;
   const struct ctk_few_inputs *x;
   intptr_t runs, groups, size;
   struct batch_scales all;
-  uint8_t *zeros;                  // of the runs of two rows
-  struct ctk_run_factor *factors;  // of factor_rows() rows
+  uint8_t *zeros;  // of the runs of two rows
   struct sparse_space space[2];
-  float *y;
-  intptr_t ldy;
+  struct ctk_row_sums *out;
 };
 
 /// The next `bytes` of the scratch memory, at the start of a line of the caches.
@@ -38,11 +30,11 @@ static inline void *take(uint8_t **scratch, intptr_t bytes) {
 }
 
 CTK_BF16 static inline struct few_product few_product(
-    const struct ctk_packed *w, const struct ctk_few_inputs *x, float *y, intptr_t ldy,
+    const struct ctk_packed *w, const struct ctk_few_inputs *x, struct ctk_row_sums *out,
     uint8_t *scratch) {
   struct few_product p = {
       .w = w, .x = x, .runs = ctk_runs(w->columns), .groups = ctk_groups(w),
-      .size = batch_size(w), .y = y, .ldy = ldy};
+      .size = batch_size(w), .out = out};
   const intptr_t runs = p.runs;
   p.all.combined = take(&scratch, 4 * ctk_few_rows * p.size);
   p.all.scale = take(&scratch, 4 * p.size);
@@ -51,7 +43,6 @@ CTK_BF16 static inline struct few_product few_product(
     p.space[i].words = take(&scratch, 16 * runs);
     p.space[i].codes = take(&scratch, 64 * (2 * runs + 3));
   }
-  p.factors = take(&scratch, (intptr_t)sizeof *p.factors * (factor_rows(w) * runs + 16));
   p.zeros = take(&scratch, 2 * runs + 64);
   p.all.zero = take(&scratch, p.size + 64);
   return p;
@@ -76,11 +67,10 @@ static inline const uint8_t *zeros_of_rows(const struct few_product *p, intptr_t
   return p->zeros;
 }
 
-/// The sums of row `i` of a batch that starts at `top`, without the zeros' share.
+/// The sums of row `i` of a batch, which come in order.
 CTK_BF16 static inline void put_sums(
-    const struct few_product *p, intptr_t top, intptr_t i, const __m512 sum[]) {
-  for (intptr_t j = 0; j < p->x->rows; j++)
-    p->y[j * p->ldy + top + i] = _mm512_reduce_add_ps(_mm512_sub_ps(
-        sum[j], _mm512_loadu_ps(p->all.corrections + 16 * (i * p->x->rows + j))));
+    const struct few_product *p, intptr_t i, const __m512 sums[]) {
+  const intptr_t inputs = p->x->rows;
+  ctk_put_row(p->out, sums, p->all.corrections + 16 * i * inputs, inputs);
 }
 #endif

@@ -10,7 +10,7 @@
 
 #include "dispatch.h"
 #include "few_rows_masked.h"
-#include "few_rows_pairs.h"
+#include "few_rows_odd_pairs.h"
 #include "few_space.h"
 #include "planar_codes.h"
 
@@ -21,7 +21,7 @@ intptr_t ctk_few_scratch(const struct ctk_packed *w) {
   const intptr_t batches = 4 * (ctk_few_rows + 1) * size +
                            64 * ctk_few_rows * (rows_at_once(ctk_groups(w)) + 1) +
                            2 * (16 * runs + 64 * (2 * runs + 3)) +
-                           8 * (factor_rows(w) * runs + 16) + 2 * runs + size + 128 + 64 * 10;
+                           2 * runs + size + 128 + 64 * 9;
   const intptr_t one_row = ctk_few_space_bytes(w);
   return batches > one_row ? batches : one_row;
 }
@@ -70,7 +70,8 @@ CTK_BF16 static struct sparse_row read_sparse_row(
   return (struct sparse_row){one.codes[0], one.words[0]};
 }
 
-/// Everything else: dense rows, and sparse ones with several rows of inputs or narrow groups.
+/// Everything else: dense rows, and sparse ones with several rows of inputs or narrow groups; none where
+/// `first` is `last`.
 CTK_BF16 static void multiply_rows(const struct few_product *p, intptr_t first, intptr_t last) {
   const struct ctk_packed *w = p->w;
   const intptr_t batch = rows_at_once(p->groups);
@@ -95,7 +96,7 @@ CTK_BF16 static void multiply_rows(const struct few_product *p, intptr_t first, 
     r.corrections = p->all.corrections;
     if (!sparse) {
       r.codes = w->codes + top * p->runs * 8 * w->bits;
-      loop(&r, rows, p->x->rows, p->y + top, p->ldy);
+      loop(&r, rows, p->x->rows, p->out);
       continue;
     }
     for (intptr_t row = top; row < top + rows; row++) {
@@ -104,25 +105,40 @@ CTK_BF16 static void multiply_rows(const struct few_product *p, intptr_t first, 
       r.group_zeros = p->all.zero + (row - top) * p->groups;
       if (!fine) r.run_zeros = zeros_of_runs(w, r.group_zeros, p->zeros);
       if (row + 1 < last) next = read_sparse_row(w, row + 1, p->space[(row + 1 - first) % 2]);
-      loop(&r, 1, p->x->rows, p->y + row, p->ldy);
+      loop(&r, 1, p->x->rows, p->out);
       r.scales += row_scales(w);
       r.corrections += 16 * p->x->rows;
     }
   }
 }
 
+/// Two rows at a time, and what is left over row by row.
+CTK_BF16 static void multiply_odd(
+    const struct few_product *p, intptr_t first, intptr_t last, ctk_odd_pairs_loop loop) {
+  intptr_t start = first + first % 2, end = last - last % 2;
+  if (start >= end) start = end = last;
+  multiply_rows(p, first, start);
+  multiply_odd_pairs(p, start, end, loop);
+  multiply_rows(p, end, last);
+}
+
 CTK_BF16 static void multiply_few(
     const struct ctk_packed *w, intptr_t first, intptr_t last, const struct ctk_few_inputs *x,
     float *y, intptr_t ldy, uint8_t *scratch) {
   if (first >= last) return;
-  const struct few_product p = few_product(w, x, y, ldy, scratch);
+  struct ctk_row_sums out = {.inputs = x->rows, .y = y + first, .ldy = ldy};
+  const struct few_product p = few_product(w, x, &out, scratch);
   const ctk_pairs_loop pairs = ctk_pairs_loop_for(w);
+  const ctk_odd_pairs_loop odd_pairs = ctk_odd_pairs_loop_for(w);
   if (pairs)
     multiply_pairs(&p, first, last, pairs);
+  else if (odd_pairs)
+    multiply_odd(&p, first, last, odd_pairs);
   else if (ctk_is_sparse(w) && x->rows == 1 && w->group_size % 64 == 0)
     multiply_masked(&p, first, last);
   else
     multiply_rows(&p, first, last);
+  ctk_end_rows(&out);
 }
 
 #endif

@@ -1,5 +1,6 @@
 // The innermost loop of few_rows.c: one row of weights, a block of 64 columns at a time.
 #pragma once
+#include "few_row_sums.h"
 #include "few_rows.h"
 #include "planar_codes.h"
 
@@ -112,10 +113,10 @@ CTK_BF16 static inline __attribute__((always_inline)) void ctk_few_sums_of_nibbl
     sum[j] = _mm512_zextps256_ps512(_mm256_add_ps(all[0][j], all[1][j]));
 }
 
-/// The results of `rows` rows that lie side by side (one where sparse), y[j·ldy + row].
+/// The results of `rows` rows that lie side by side (one where sparse).
 CTK_BF16 static inline __attribute__((always_inline)) void ctk_few_results(
     const struct ctk_few_row *first, intptr_t rows, const int bits, const int count,
-    const int sparse, const int fine, float *y, intptr_t ldy) {
+    const int sparse, const int fine, struct ctk_row_sums *out) {
   struct ctk_few_row r = *first;
   const intptr_t code_bytes = r.runs * 8 * bits;
   const intptr_t row_scales = fine ? r.runs * r.per_run : r.runs;
@@ -125,25 +126,22 @@ CTK_BF16 static inline __attribute__((always_inline)) void ctk_few_results(
       ctk_few_sums_of_nibbles(&r, count, sum);
     else
       ctk_few_sums(&r, bits, count, sparse, fine, sum);
-#pragma clang loop unroll(full)
-    for (int j = 0; j < count; j++)
-      y[j * ldy + row] = _mm512_reduce_add_ps(
-          _mm512_sub_ps(sum[j], _mm512_loadu_ps(r.corrections + 16 * j)));
+    ctk_put_row(out, sum, r.corrections, count);
     r.codes += code_bytes;
     r.scales += row_scales;
     r.corrections += 16 * count;
   }
 }
 
-#define CTK_FEW_CASES(name, bits, sparse, fine)                                                 \
-  CTK_BF16 static void name(                                                                   \
-      const struct ctk_few_row *r, intptr_t rows, intptr_t count, float *y, intptr_t ldy) {    \
-    switch (count) {                                                                           \
-      case 1: ctk_few_results(r, rows, bits, 1, sparse, fine, y, ldy); break;                        \
-      case 2: ctk_few_results(r, rows, bits, 2, sparse, fine, y, ldy); break;                        \
-      case 3: ctk_few_results(r, rows, bits, 3, sparse, fine, y, ldy); break;                        \
-      default: ctk_few_results(r, rows, bits, 4, sparse, fine, y, ldy); break;                       \
-    }                                                                                          \
+#define CTK_FEW_CASES(name, bits, sparse, fine)                                                  \
+  CTK_BF16 static void name(                                                                    \
+      const struct ctk_few_row *r, intptr_t rows, intptr_t count, struct ctk_row_sums *out) {   \
+    switch (count) {                                                                            \
+      case 1: ctk_few_results(r, rows, bits, 1, sparse, fine, out); break;                      \
+      case 2: ctk_few_results(r, rows, bits, 2, sparse, fine, out); break;                      \
+      case 3: ctk_few_results(r, rows, bits, 3, sparse, fine, out); break;                      \
+      default: ctk_few_results(r, rows, bits, 4, sparse, fine, out); break;                     \
+    }                                                                                           \
   }
 CTK_FEW_CASES(ctk_few_2, 2, 0, 0)
 CTK_FEW_CASES(ctk_few_3, 3, 0, 0)
@@ -157,7 +155,7 @@ CTK_FEW_CASES(ctk_few_sparse, 8, 1, 0)
 CTK_FEW_CASES(ctk_few_sparse_fine, 8, 1, 1)
 
 typedef void (*ctk_few_loop)(
-    const struct ctk_few_row *, intptr_t rows, intptr_t count, float *y, intptr_t ldy);
+    const struct ctk_few_row *, intptr_t rows, intptr_t count, struct ctk_row_sums *out);
 
 /// The loop for a matrix.
 static inline ctk_few_loop ctk_few_loop_for(const struct ctk_packed *w) {

@@ -4,30 +4,13 @@
 
 #if defined(__x86_64__)
 
-/// Scales and zeros of a row side by side, so that one pointer leads to both. Reads and writes whole
-/// vectors of runs.
-CTK_BF16 static inline void ctk_run_factors(
-    const float *scales, const uint8_t *zeros, intptr_t runs, struct ctk_run_factor *out) {
-  const __m512i first =
-      _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-  const __m512i four = _mm512_set4_epi32(0x0c0c0c0c, 0x08080808, 0x04040404, 0);
-  for (intptr_t b = 0; b < runs; b += 16) {
-    const __m512i s = _mm512_castps_si512(_mm512_loadu_ps(scales + b));
-    const __m512i z = _mm512_shuffle_epi8(
-        _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)(zeros + b))), four);
-    _mm512_storeu_si512(out + b, _mm512_permutex2var_epi32(s, first, z));
-    _mm512_storeu_si512(
-        out + b + 8, _mm512_permutex2var_epi32(
-                         s, _mm512_add_epi32(first, _mm512_set1_epi32(8)), z));
-  }
-}
-
-/// Two rows of weights: survivors' codes, one byte each, the columns that they are of, and the
-/// factors per run.
+/// Two rows of weights: survivors' codes, one byte each, the columns that they are of, and per run the
+/// scale (the weights' times the inputs') and the zero.
 struct ctk_masked_rows {
   const uint8_t *codes[2];
   const uint64_t *words[2];
-  const struct ctk_run_factor *factors[2];
+  const float *scales[2];
+  const uint8_t *zeros[2];
 };
 
 /// Blocks of codes that are still to be turned into bytes.
@@ -50,12 +33,12 @@ CTK_BF16 static inline __attribute__((always_inline)) void ctk_decode_waiting(
 
 /// One run of a row: its next codes where the mask has ones, the zero elsewhere.
 CTK_BF16 static inline __attribute__((always_inline)) __m512i ctk_spread(
-    const uint8_t **codes, uint64_t kept, uint32_t zero) {
+    const uint8_t **codes, uint64_t kept, uint8_t zero) {
   __m512i next = _mm512_loadu_si512(*codes);
   // Out of a register; some processors are slow at expanding from memory.
   __asm__("" : "+v"(next));
   *codes += __builtin_popcountll(kept);
-  return _mm512_mask_expand_epi8(_mm512_set1_epi32((int)zero), kept, next);
+  return _mm512_mask_expand_epi8(_mm512_set1_epi8((char)zero), kept, next);
 }
 
 /// Adds a run of both rows.
@@ -66,9 +49,8 @@ CTK_BF16 static inline __attribute__((always_inline)) void ctk_add_masked(
   ctk_load_run(values, x);
 #pragma clang loop unroll(full)
   for (int r = 0; r < 2; r++) {
-    const struct ctk_run_factor *f = rows->factors[r] + b;
-    const __m512i w = ctk_spread(&rows->codes[r], rows->words[r][b], f->zero);
-    sums[r] = ctk_add_run(sums[r], w, x, _mm512_set1_ps(f->scale));
+    const __m512i w = ctk_spread(&rows->codes[r], rows->words[r][b], rows->zeros[r][b]);
+    sums[r] = ctk_add_run(sums[r], w, x, _mm512_set1_ps(rows->scales[r][b]));
   }
 }
 
@@ -163,17 +145,10 @@ CTK_BF16 static inline __attribute__((always_inline)) struct ctk_waiting masked_
 /// Rows of fewer runs are over before decoding on the way pays.
 enum { short_row = 32 };
 
-/// The factors of `rows` rows of a batch from its row `i` on, all runs in one go where they are groups.
-CTK_BF16 static void put_factors(const struct few_product *p, intptr_t i, intptr_t rows) {
-  const uint8_t *zeros = zeros_of_rows(p, i, rows);
-  ctk_run_factors(p->all.combined + i * p->runs, zeros, rows * p->runs, p->factors);
-}
-
 /// Sparse rows, two at a time, and one row of inputs; groups of whole runs.
 CTK_BF16 static void multiply_masked(
     const struct few_product *p, intptr_t first, intptr_t last) {
   const intptr_t batch = (rows_at_once(p->groups) + 1) & ~(intptr_t)1;
-  const intptr_t at_once = factor_rows(p->w);
   const ctk_masked_loop loop = ctk_masked_loop_for(p->w);
   struct ctk_masked_rows next = {0};
   const struct ctk_waiting start =
@@ -194,12 +169,13 @@ CTK_BF16 static void multiply_masked(
         ctk_decode_blocks(waiting.codes, waiting.blocks, p->w->bits, waiting.out);
         waiting.blocks = 0;
       }
-      if (i % at_once == 0) put_factors(p, i, count - i < at_once ? count - i : at_once);
-      rows.factors[0] = p->factors + i % at_once * p->runs;
-      rows.factors[1] = rows.factors[0] + (these - 1) * p->runs;
+      rows.scales[0] = p->all.combined + i * p->runs;
+      rows.zeros[0] = zeros_of_rows(p, i, these);
+      rows.scales[1] = rows.scales[0] + (these - 1) * p->runs;
+      rows.zeros[1] = rows.zeros[0] + (these - 1) * p->runs;
       __m512 sums[2];
       loop(&rows, p->runs, p->x->values, waiting, sums);
-      for (intptr_t r = 0; r < these; r++) put_sums(p, top, i + r, sums + r);
+      for (intptr_t r = 0; r < these; r++) put_sums(p, i + r, sums + r);
     }
   }
 }

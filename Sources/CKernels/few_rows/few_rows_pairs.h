@@ -106,10 +106,14 @@ CTK_PAIRS_CASES(ctk_pairs_3, 3)
 CTK_PAIRS_CASES(ctk_pairs_4, 4)
 CTK_PAIRS_CASES(ctk_pairs_8, 8)
 
+/// 2:4 sparsity in groups of whole runs.
+static inline int ctk_has_pairs(const struct ctk_packed *w) {
+  return w->ranks && w->kept == 2 && w->of == 4 && w->group_size % 64 == 0;
+}
+
 /// The loop for 2:4 sparsity over whole pairs of runs in groups of whole runs; null for others.
 static inline ctk_pairs_loop ctk_pairs_loop_for(const struct ctk_packed *w) {
-  if (!w->ranks || w->kept != 2 || w->of != 4 || w->columns % 128 != 0 || w->group_size % 64 != 0)
-    return 0;
+  if (!ctk_has_pairs(w) || w->columns % 128 != 0) return 0;
   switch (w->bits) {
     case 2: return ctk_pairs_2;
     case 3: return ctk_pairs_3;
@@ -138,7 +142,7 @@ CTK_BF16 static void multiply_pairs(
       r.scales = p->all.combined + i * p->runs;
       loop(&r, rows, p->x->rows, sums);
       // Either the rows of weights are several or those of inputs.
-      for (intptr_t k = 0; k < rows; k++) put_sums(p, top, i + k, sums + k);
+      for (intptr_t k = 0; k < rows; k++) put_sums(p, i + k, sums + k);
     }
   }
 }

@@ -21,12 +21,6 @@ static inline intptr_t batch_size(const struct ctk_packed *w) {
   return (rows_at_once(groups) + 1) * (scales > groups ? scales : groups) + 128;
 }
 
-/// Sparse rows whose factors are combined at once: two, or more where they are short and runs are groups.
-static inline intptr_t factor_rows(const struct ctk_packed *w) {
-  const intptr_t runs = ctk_runs(w->columns), rows = 128 / runs & ~(intptr_t)1;
-  return w->group_size == 64 && rows > 2 ? rows : 2;
-}
-
 #if defined(__x86_64__)
 
 /// What a batch of rows needs beside its codes.
