@@ -89,7 +89,8 @@ CTK_BF16 static inline __attribute__((always_inline)) void ctk_few_sums_of_nibbl
 #pragma clang loop unroll(full)
     for (int odd = 0; odd < 2; odd++) {
       if (b + odd >= r->runs) break;
-      _mm_prefetch((const char *)codes + ctk_codes_ahead, _MM_HINT_T1);
+      // A line of the caches holds two blocks.
+      if (!odd) _mm_prefetch((const char *)codes + ctk_codes_ahead, _MM_HINT_T1);
       const __m256i both = _mm256_loadu_si256((const __m256i *)(const void *)codes);
       const __m256i low = _mm256_and_si256(both, nibble);
       const __m256i high = _mm256_and_si256(_mm256_srli_epi16(both, 4), nibble);

@@ -23,7 +23,8 @@ struct ctk_waiting {
 CTK_BF16 static inline __attribute__((always_inline)) void ctk_decode_waiting(
     struct ctk_waiting *next, intptr_t blocks, const int bits) {
   for (intptr_t i = 0; i < blocks; i++) {
-    _mm_prefetch((const char *)next->codes + ctk_codes_ahead, _MM_HINT_T1);
+    if (bits == 8 || i % 2 == 0)
+      _mm_prefetch((const char *)next->codes + ctk_codes_ahead, _MM_HINT_T1);
     _mm512_storeu_si512(next->out, ctk_codes64(next->codes, bits));
     next->codes += 8 * bits;
     next->out += 64;

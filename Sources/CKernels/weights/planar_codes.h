@@ -117,7 +117,8 @@ CTK_BF16 static inline uint64_t ctk_mask_word_fast(
 CTK_BF16 static inline __attribute__((always_inline)) void ctk_decode_blocks_of(
     const uint8_t *codes, intptr_t blocks, const int bits, uint8_t *out) {
   for (intptr_t b = 0; b < blocks; b++, codes += 8 * bits, out += 64) {
-    _mm_prefetch((const char *)codes + ctk_codes_ahead, _MM_HINT_T1);
+    if (bits == 8 || b % 2 == 0)
+      _mm_prefetch((const char *)codes + ctk_codes_ahead, _MM_HINT_T1);
     _mm512_storeu_si512(out, ctk_codes64(codes, bits));
   }
 }

@@ -1,4 +1,5 @@
 import CKernels
+
 /// Single values and whole copies. Hot loops belong in a kernel instead.
 extension Tensor {
   /// The value at a flat row-major index.
