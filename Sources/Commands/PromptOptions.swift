@@ -25,26 +25,28 @@ struct PromptOptions: ParsableArguments {
   var prompt = "auto"
   @Option(
     help: ArgumentHelp(
-      "With `auto` and several prompts: by what a text chooses, loss (default) or attention.",
+      "With `auto` and several prompts: by what a text chooses, words (default), loss or attention.",
       discussion: """
-        loss: behind which prompt its first tokens are likeliest; costs a pass over those per prompt. \
+        words: behind which prompt its tokens are likeliest, whatever stands before each; one short pass when \
+        the bundle is opened, and nothing per text. loss: behind which its first tokens are likeliest, each \
+        with those before it; a pass over those per prompt. \
         attention: on which prompt most of the first block's attention falls, as inference-time dynamic \
         prompting has it; costs next to nothing, but a prompt may draw more of it whatever the text.
         """, valueName: "rule"))
   private var route: PromptRouting.Rule?
   @Option(
     help: ArgumentHelp(
-      "With `auto`: only so many tokens at the start of each text decide (default: \(PromptRouting.usualForLoss) by loss, all by attention).",
+      "With `auto`: only so many tokens at the start of each text decide (default: 256 by words, 32 by loss, all by attention).",
       discussion: """
         Tokens that decide are known to the choice before they are scored; those behind them are not.
         """, valueName: "n"))
   var routeTokens: Int?
 
   /// By what a text chooses among several.
-  var rule: PromptRouting.Rule { route ?? .loss }
+  var rule: PromptRouting.Rule { route ?? .words }
 
   func validate() throws {
-    let least = rule == .loss ? 2 : 1
+    let least = rule.least
     if let routeTokens, routeTokens < least {
       throw ValidationError("--route-tokens takes \(least) or more with --route \(rule)")
     }

@@ -127,7 +127,7 @@ public struct PerplexityMeter {
     routed.map { routed in
       let counts = state.routed ?? [Int](repeating: 0, count: routed.names.count)
       return ChoiceRecord(
-        rule: (routed.by.rule == .loss ? PromptRule.lowestNLL : .auto).rawValue,
+        rule: PromptRule(routed.by.rule).rawValue,
         deciding: routed.by.deciding,
         shares: zip(routed.names, counts).map { ChoiceRecord.Share(prompt: $0, windows: $1) })
     }

@@ -81,11 +81,15 @@ import Testing
     #expect(shares.keys.reduce(0) { $0 + (shares[$1]?.int ?? 0) } == 6)
     let first = try ctpack.run(attention + ["--route-tokens", "8"] + Self.eval)
     #expect(first.json["choice"]?["deciding"]?.int == 8)
-    // Without --route the loss of the first tokens chooses.
-    let loss = try ctpack.run(["eval", "four.ctpack", "--route-tokens", "8"] + Self.eval)
+    let byLoss = ["eval", "four.ctpack", "--route", "loss", "--route-tokens", "8"]
+    let loss = try ctpack.run(byLoss + Self.eval)
     #expect(loss.json["choice"]?["rule"]?.string == "lowest-nll")
     #expect(loss.json["choice"]?["deciding"]?.int == 8)
-    let few = try ctpack.run(["eval", "four.ctpack", "--route-tokens", "1"] + Self.eval)
+    // Without --route words choose.
+    let words = try ctpack.run(["eval", "four.ctpack", "--route-tokens", "8"] + Self.eval)
+    #expect(words.json["choice"]?["rule"]?.string == "words")
+    #expect(words.json["choice"]?["deciding"]?.int == 8)
+    let few = try ctpack.run(byLoss.dropLast() + ["1"] + Self.eval)
     #expect(few.status == 64 && few.errors.contains("2 or more"), "\(few.errors)")
     let wrong = try ctpack.run(
       ["eval", "four.ctpack", "--prompt", "four", "--route-tokens", "8"] + Self.eval)
@@ -103,16 +107,18 @@ import Testing
           && (rule != nil || $0["prompt"]?.string == prompt)
       }
     }
-    #expect(rows.count == 3 * (1 + 3 + 6))
+    #expect(rows.count == 3 * (1 + 3 + 7))
     #expect(row("test.txt", rule: "auto")?["ppl"] == auto.json["ppl"])
     #expect(row("test.txt", rule: "auto")?["choice"] == auto.json["choice"])
     #expect(row("test.txt", rule: "auto-part")?["ppl"] == first.json["ppl"])
     #expect(row("test.txt", rule: "lowest-nll")?["ppl"] == loss.json["ppl"])
     #expect(row("test.txt", rule: "lowest-nll")?["choice"] == loss.json["choice"])
+    #expect(row("test.txt", rule: "words")?["ppl"] == words.json["ppl"])
+    #expect(row("test.txt", rule: "words")?["choice"] == words.json["choice"])
     let one = try ctpack.run(["eval", "four.ctpack", "--prompt", "other"] + Self.eval)
     #expect(row("test.txt", prompt: "other")?["ppl"] == one.json["ppl"])
     let oracle = try #require(row(nil, rule: "oracle")?["ppl"]?.double)
-    for rule in ["random", "best-single", "auto", "auto-part", "lowest-nll"] {
+    for rule in ["random", "best-single", "auto", "auto-part", "lowest-nll", "words"] {
       #expect(try #require(row(nil, rule: rule)?["ppl"]?.double) >= oracle, "\(rule)")
     }
     let again = try ctpack.run(
@@ -154,7 +160,7 @@ import Testing
     #expect(inspected.status == 0, "\(inspected.output)")
     let evidence = try #require(inspected.json["evidence"]?.array)
     let chosen = evidence.filter { $0["choice"] != nil }
-    #expect(chosen.count == 6)
+    #expect(chosen.count == 7)
     #expect(chosen.allSatisfy { $0["choice"]?["windows"]?.object?.keys.count == 4 })
     let prompts = try #require(inspected.json["prompts"]?.array)
     #expect(prompts.allSatisfy { $0["unvalidated"]?.bool == false }, "measured is validated")

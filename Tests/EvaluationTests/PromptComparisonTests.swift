@@ -52,10 +52,14 @@ import Testing
         #expect(try meter.run() == comparison.perplexity(.prompt(number), text: index))
       }
       let prefixes = try PromptPrefixes(prompts.map { .vectors($0.adapter.parameters) }, in: model)
-      for (pick, deciding) in [(PromptRule.auto, nil), (.autoPart, 6)] {
+      let ways: [(PromptRule, PromptRouting.Rule, Int?)] = [
+        (.auto, .attention, nil), (.autoPart, .attention, 6), (.lowestNLL, .loss, 6),
+        (.words, .words, 6),
+      ]
+      for (pick, way, deciding) in ways {
         var meter = try PerplexityMeter(
           model, ids: ids, rule: rule, choosing: prompts.map(\.name),
-          by: PromptRouting(prefixes, deciding: deciding))
+          by: PromptRouting(prefixes, in: model, rule: way, deciding: deciding))
         #expect(try meter.run() == comparison.perplexity(.chosen(pick), text: index))
       }
     }
@@ -98,7 +102,7 @@ import Testing
       #expect(comparison.perplexity(.chosen(.oracle)).value <= value, "\(rule)")
       let record = try #require(comparison.perplexity(.chosen(rule), text: 1).choice)
       #expect(record.windows == 8)
-      #expect(record.deciding == (rule == .autoPart || rule == .lowestNLL ? 6 : nil))
+      #expect(record.deciding == (rule.goesByPart ? 6 : nil))
       #expect(record.seed == (rule == .random ? 5 : nil))
     }
     let singles = prompts.indices.map { comparison.perplexity(.prompt($0)).value }
@@ -128,12 +132,12 @@ import Testing
     #expect(comparison.part == 8, "half of a window")
     let weights = SHA256Digest(hashing: [1])
     let records = comparison.evidence(model: ("compressed", weights), arithmetic: .float32)
-    #expect(records.count == 2 * (1 + 3 + 6))
+    #expect(records.count == 2 * (1 + 3 + 7))
     for record in records {
       #expect(try EvidenceRecord(json: JSON(parsing: record.json.canonicalBytes)) == record)
       #expect(record.modelDigest == weights && record.rest?.from == 8)
     }
-    #expect(records.count { $0.choice != nil } == 12)
+    #expect(records.count { $0.choice != nil } == 14)
     #expect(EvidenceRecord.merged(records, with: records) == records, "no two are the same")
     let validations = try comparison.validations(on: weights)
     #expect(validations.map(\.prompt) == ["p0", "p0", "p1", "p1", "p2", "p2"])
@@ -168,7 +172,7 @@ import Testing
 
   @Test func aStoppedChoiceGoesOnWithTheSameBits() throws {
     let routing = try PromptRouting(
-      PromptPrefixes(prompts.map { .vectors($0.adapter.parameters) }, in: model))
+      PromptPrefixes(prompts.map { .vectors($0.adapter.parameters) }, in: model), in: model)
     func meter(_ state: PerplexityMeter.State = .init()) throws -> PerplexityMeter {
       try PerplexityMeter(
         model, ids: texts[0], rule: rule, choosing: prompts.map(\.name), by: routing, state: state)

@@ -22,12 +22,14 @@ struct PromptCompareCommand: ParsableCommand {
       are visible to the first block, and the one on which most of the attention falls stays. All \
       tokens of the window decide, so the choice knows the text that it is scored on
       auto-part     the same, with the first half of the window deciding (--part)
-      lowest-nll    the lowest loss over the same first half, at the price of a pass per prompt: what \
-      `--prompt auto` does by default, with fewer tokens
+      lowest-nll    the lowest loss over the same first half, at the price of a pass per prompt \
+      (`--route loss`)
+      words         how likely the tokens of the same first half are, whatever stands before each: what \
+      `--prompt auto` does by default, with 256 tokens
       oracle        the lowest loss over all scored tokens of the window: what no choice can beat
 
       best-single and oracle are known only afterwards. `rest` is the perplexity of the tokens behind \
-      --part alone, which auto-part and lowest-nll have not seen. Give texts of several kinds to see \
+      --part alone, which auto-part, lowest-nll and words have not seen. Give texts of several kinds to see \
       who goes where. --store keeps it all as evidence in the bundle, and each prompt's measurement \
       with the prompt; what was put there with --allow-unvalidated counts as measured then.
       """)
@@ -45,7 +47,8 @@ struct PromptCompareCommand: ParsableCommand {
   @Option(name: .customLong("protocol"), help: "The perplexity protocol.") var protocolID =
     "ctp-1024"
   @Option(
-    help: "Tokens at the start of a window that auto-part and lowest-nll go by (default: half).")
+    help:
+      "Tokens at the start of a window that auto-part, lowest-nll and words go by (default: half).")
   var part: Int?
   @Option(help: "Of the random choice.") var seed: UInt32 = 0
   @Option(help: "Of the products with the weights: float32 or bfloat16.")

@@ -19,7 +19,7 @@ public struct PromptComparison {
     public let windows: [Window]
   }
 
-  /// One window's losses, and what its attention chose.
+  /// One window's losses, and what its attention and its words chose.
   public struct Window: Sendable {
     /// Negative log-likelihoods of targets 1 ..< T in nats: without a prompt, then with each.
     let losses: [[Float]]
@@ -27,6 +27,8 @@ public struct PromptComparison {
     let whole: Int
     /// By that of the first `part` tokens.
     let part: Int
+    /// By the words of the first `part` tokens.
+    let words: Int
   }
 
   public let names: [String]
@@ -109,8 +111,12 @@ public struct PromptComparison {
       }
     }
     var chosen: [[Int]] = []
-    for deciding in [nil, part] {
-      let scorer = Scorer(model, routing: try PromptRouting(prefixes, deciding: deciding))
+    let ways: [(PromptRouting.Rule, Int?)] = [
+      (.attention, nil), (.attention, part), (.words, part),
+    ]
+    for (rule, deciding) in ways {
+      let scorer = Scorer(
+        model, routing: try PromptRouting(prefixes, in: model, rule: rule, deciding: deciding))
       var choices: [Int] = []
       for window in windows { choices.append(try scorer.choice(for: window)?.index ?? 0) }
       chosen.append(choices)
@@ -121,7 +127,8 @@ public struct PromptComparison {
       Text(
         name: name, digest: digest, tokens: ids.count,
         windows: (0..<count).map {
-          Window(losses: losses[$0], whole: chosen[0][$0], part: chosen[1][$0])
+          Window(
+            losses: losses[$0], whole: chosen[0][$0], part: chosen[1][$0], words: chosen[2][$0])
         }))
   }
 }

@@ -1,3 +1,4 @@
+import Models
 import Numerics
 
 /// What stands before the windows of a comparison.
@@ -23,12 +24,24 @@ public enum PromptRule: String, Sendable, CaseIterable {
   case autoPart = "auto-part"
   /// The lowest NLL over the targets among the window's first tokens, in one pass per prompt.
   case lowestNLL = "lowest-nll"
+  /// How likely the window's first tokens are behind each prompt, whatever stands before them.
+  case words
   /// The lowest NLL over all scored tokens of the window: the bound that no choice can pass, known
   /// only afterwards.
   case oracle
 
   /// Whether the choice goes by the first tokens of a window alone.
-  public var goesByPart: Bool { self == .autoPart || self == .lowestNLL }
+  public var goesByPart: Bool { self == .autoPart || self == .lowestNLL || self == .words }
+
+  /// What a measurement with `--prompt auto` is called.
+  init(_ rule: PromptRouting.Rule) {
+    self =
+      switch rule {
+      case .loss: .lowestNLL
+      case .words: .words
+      case .attention: .auto
+      }
+  }
 }
 
 extension PromptComparison {
@@ -48,6 +61,7 @@ extension PromptComparison {
       return texts.map { text in text.windows.map { _ in best } }
     case .auto: return texts.map { text in text.windows.map(\.whole) }
     case .autoPart: return texts.map { text in text.windows.map(\.part) }
+    case .words: return texts.map { text in text.windows.map(\.words) }
     case .lowestNLL: return lowestPerWindow(1..<part)
     case .oracle: return lowestPerWindow(self.rule.firstTarget..<self.rule.length)
     }

@@ -18,9 +18,14 @@ extension ForwardPass {
     switch routing.rule {
     case .attention:
       return try chooseByAttention(cache, routing, blocks: onlyToChoose ? 1 : nil)
-    case .loss:
+    case .loss, .words:
       let deciding = Array(ids.prefix(routing.deciding ?? ids.count))
-      let choice = try routing.prefixes.choose(byLossOf: deciding, in: model)
+      let choice: PromptChoice
+      if let expectations = routing.expectations {
+        choice = expectations.choose(deciding)
+      } else {
+        choice = try routing.prefixes.choose(byLossOf: deciding, in: model)
+      }
       if !onlyToChoose {
         routing.prefixes.enter(choice.index, into: cache)
         try run(cache: cache)

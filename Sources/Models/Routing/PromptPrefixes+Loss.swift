@@ -6,42 +6,59 @@ extension PromptPrefixes {
   /// Rows that go through the model together; more would only take memory.
   private static let rowsAtOnce = 1024
 
-  /// Chooses by the loss of `ids` behind each prompt alone. Prompts go side by side, so that the weights
-  /// are decoded once for all of them.
+  /// Chooses by the loss of `ids` behind each prompt alone.
   func choose(byLossOf ids: [Int32], in model: LanguageModel) throws(Failure) -> PromptChoice {
     guard ids.count > 1 else { return PromptChoice(scores: [Double](repeating: 0, count: count)) }
-    let together = max(1, Self.rowsAtOnce / ids.count)
     var scores: [Double] = []
-    for first in stride(from: 0, to: count, by: together) {
-      scores += try losses(of: ids, behind: first..<min(count, first + together), in: model).map {
-        -$0.reduce(0.0) { $0 + Double($1) } / Double(ids.count - 1)
+    try forEachBehind(ids, in: model) { hidden, prompts in
+      let copies = [[Int32]](repeating: ids, count: prompts)
+      let losses = CrossEntropy.loss(
+        hidden: hidden, head: model.head, targets: Scorer.targets(copies),
+        arithmetic: model.arithmetic)
+      for own in Self.parts(prompts, of: ids.count) {
+        scores.append(-losses[own].reduce(0.0) { $0 + Double($1) } / Double(ids.count - 1))
       }
     }
     return PromptChoice(scores: scores)
   }
 
-  /// The losses [T] of `ids` behind each of some prompts, the last of them 0.
-  private func losses(
-    of ids: [Int32], behind prompts: Range<Int>, in model: LanguageModel
-  ) throws(Failure) -> [ArraySlice<Float>] {
-    let c = model.configuration
-    let plan = try RowPlan(
-      c, prefix: tokens, sequences: prompts.count, length: ids.count, cachedPrefix: true)
-    func own(_ sequence: Int) -> Range<Int> {
-      sequence * ids.count..<(sequence + 1) * ids.count
+  /// The rows of each of some prompts' copies of a text.
+  static func parts(_ prompts: Int, of length: Int) -> [Range<Int>] {
+    (0..<prompts).map { $0 * length..<($0 + 1) * length }
+  }
+
+  /// What the output head sees of `ids` behind each prompt: [prompts·T, d] of some prompts at a time and
+  /// their number. They go side by side, so that the weights are decoded once for all of them.
+  /// - Parameter apart: whether each of `ids` stands behind the prompt alone, not behind the others too.
+  func forEachBehind(
+    _ ids: [Int32], apart: Bool = false, in model: LanguageModel, _ body: (Tensor, Int) -> Void
+  ) throws(Failure) {
+    let together = max(1, Self.rowsAtOnce / ids.count)
+    for first in stride(from: 0, to: count, by: together) {
+      let prompts = first..<min(count, first + together)
+      body(try hidden(ids, apart: apart, behind: prompts, in: model), prompts.count)
     }
+  }
+
+  private func hidden(
+    _ ids: [Int32], apart: Bool, behind prompts: Range<Int>, in model: LanguageModel
+  ) throws(Failure) -> Tensor {
+    let c = model.configuration
+    let (sequences, length) = apart ? (ids.count, 1) : (1, ids.count)
+    let plan = try RowPlan(
+      c, prefix: tokens, sequences: prompts.count * sequences, length: length, cachedPrefix: true)
+    let own = Self.parts(prompts.count, of: ids.count)
     let pass = ForwardPass(model, plan: plan)
-    let copies = [[Int32]](repeating: ids, count: prompts.count)
-    pass.enter(copies.flatMap(\.self))
+    pass.enter([[Int32]](repeating: ids, count: prompts.count).flatMap(\.self))
     let behindOne = AttentionShape(
-      heads: c.heads, kvHeads: c.kvHeads, headDim: c.headDim, prefix: tokens, sequences: 1,
-      length: ids.count, queriesFromPrefix: false)
+      heads: c.heads, kvHeads: c.kvHeads, headDim: c.headDim, prefix: tokens,
+      sequences: sequences, length: length, queriesFromPrefix: false)
     let keys = Tensor([behindOne.keyRows, c.kvHeads * c.headDim])
     let values = Tensor(keys.shape)
     try pass.run { a, layer in
       let (newKeys, newValues) = (a.k.rows(plan.newKeyRows), a.v.rows(plan.newKeyRows))
       for (sequence, prompt) in prompts.enumerated() {
-        let (rows, known) = (own(sequence), blocks[prompt][layer])
+        let (rows, known) = (own[sequence], blocks[prompt][layer])
         keys.rows(0..<tokens).copy(from: known.k)
         values.rows(0..<tokens).copy(from: known.v)
         keys.rows(tokens..<keys.rows).copy(from: newKeys.rows(rows))
@@ -52,9 +69,6 @@ extension PromptPrefixes {
       }
       return true
     }
-    let losses = CrossEntropy.loss(
-      hidden: pass.hidden(plan.sequenceRows), head: model.head, targets: Scorer.targets(copies),
-      arithmetic: model.arithmetic)
-    return prompts.indices.map { losses[own($0 - prompts.lowerBound)] }
+    return pass.hidden(plan.sequenceRows)
   }
 }

@@ -7,8 +7,14 @@ public struct PromptRouting: Sendable {
     /// The lowest loss over the input's first tokens behind each prompt, at the price of a pass over those
     /// tokens per prompt.
     case loss
+    /// How likely the input's words are behind each prompt, whatever stands before them; at no price per
+    /// input, after one pass per bundle.
+    case words
     /// The attention that falls on each prompt in the first block, at the price of that block's scores.
     case attention
+
+    /// The fewest tokens that can decide; the first has no loss.
+    public var least: Int { self == .loss ? 2 : 1 }
   }
 
   public let prefixes: PromptPrefixes
@@ -16,19 +22,25 @@ public struct PromptRouting: Sendable {
   /// How many tokens of an input decide, counted from its first; nil for all. The tokens behind
   /// them are then no part of the choice.
   public let deciding: Int?
+  /// Where words decide.
+  let expectations: WordExpectations?
 
-  /// As many tokens as it takes to tell kinds of text apart by their loss: of three prompts, learned from
-  /// one kind of text each, 71 of 72 windows of those kinds took the best one; all did with 64 tokens, and
-  /// 70 with 16 (README, "Several prompts").
-  public static let usualForLoss = 32
+  /// As many tokens as it takes to tell kinds of text apart (README, "Several prompts"); nil for all.
+  public static func usual(_ rule: Rule) -> Int? {
+    switch rule {
+    case .loss: 32
+    case .words: 256
+    case .attention: nil
+    }
+  }
 
-  /// - Parameter deciding: nil for all tokens where attention chooses, and for `usualForLoss` where the
-  ///   loss does.
+  /// - Parameter deciding: nil for `usual`.
   /// - Throws: `usage` where nothing would decide: no token, or only the first, which has no loss.
   public init(
-    _ prefixes: PromptPrefixes, rule: Rule = .attention, deciding: Int? = nil
+    _ prefixes: PromptPrefixes, in model: LanguageModel, rule: Rule = .attention,
+    deciding: Int? = nil
   ) throws(Failure) {
-    let least = rule == .loss ? 2 : 1
+    let least = rule.least
     guard deciding ?? least >= least else {
       throw Failure(
         .usage, "a choice by the \(rule.rawValue) of \(deciding ?? 0) tokens",
@@ -36,7 +48,8 @@ public struct PromptRouting: Sendable {
     }
     self.prefixes = prefixes
     self.rule = rule
-    self.deciding = deciding ?? (rule == .loss ? Self.usualForLoss : nil)
+    self.deciding = deciding ?? Self.usual(rule)
+    expectations = rule == .words ? try WordExpectations(prefixes, in: model) : nil
   }
 }
 
@@ -44,7 +57,8 @@ public struct PromptRouting: Sendable {
 public struct PromptChoice: Sendable, Equatable {
   /// Per prompt. By attention: the mean over heads and deciding tokens of what falls on it where all
   /// prompts are seen at once, divided by its number of rows. By loss: minus the mean loss in nats of the
-  /// deciding tokens but the first; all 0 where there is only that one.
+  /// deciding tokens but the first; all 0 where there is only that one. By words: the mean over the deciding
+  /// tokens of the logarithm of how likely each is.
   public let scores: [Double]
   /// The number of the prompt with the highest score, the first among equals.
   public let index: Int

@@ -69,7 +69,8 @@ public enum ModelFile: Sendable {
     for prompt in prompts {
       starts.append(try start(with: prompt, of: model, exact: exact).start)
     }
-    return try PromptRouting(PromptPrefixes(starts, in: model), rule: rule, deciding: deciding)
+    return try PromptRouting(
+      PromptPrefixes(starts, in: model), in: model, rule: rule, deciding: deciding)
   }
 
   public func tokenizer() throws(Failure) -> Tokenizer {
