@@ -126,7 +126,7 @@ static void halves(intptr_t rows, intptr_t columns, const float *x) {
 
 int main(void) {
   static const intptr_t shapes[][2] = {
-      {1, 1}, {5, 63}, {7, 64}, {33, 65}, {9, 130}, {18, 256}, {6, 449}, {2, 1601}};
+      {1, 1}, {5, 63}, {7, 64}, {13, 192}, {33, 65}, {9, 130}, {18, 256}, {6, 449}, {2, 1601}};
   static const int bits[] = {2, 3, 4, 8};
   static const intptr_t groups[] = {4, 8, 16, 32, 48, 64, 128, 192, 0};
   static const struct pattern patterns[] = {{0, 0}, {1, 1}, {2, 4}, {4, 8}, {3, 7}};

@@ -5,7 +5,9 @@ import Testing
 extension NumericsTests {
   /// Products of a few rows in integers, at every level that this processor has.
   @Suite struct FewRowProducts {
-    static let shapes = [(7, 5), (33, 65), (9, 130), (18, 256), (6, 449), (3, 1601)]
+    static let shapes = [
+      (7, 5), (33, 65), (9, 130), (18, 256), (21, 192), (35, 64), (6, 449), (3, 1601),
+    ]
 
     /// The fast kernel against the plain twin, on the same rounded inputs.
     @Test(arguments: [1, 2, 3, 4])
@@ -23,6 +25,7 @@ extension NumericsTests {
           var (fast, plain) = (
             [Float](repeating: 1, count: m * rows), [Float](repeating: 2, count: m * rows)
           )
+          var pieces = [Float](repeating: 3, count: m * rows)
           unsafe matrix.withDescription { view in
             var scratch = unsafe [UInt8](repeating: 255, count: ctk_few_scratch(view))
             unsafe values.withUnsafeBufferPointer { values in
@@ -33,10 +36,18 @@ extension NumericsTests {
                     scales: scales.baseAddress, group_sums: sums.baseAddress)
                   unsafe ctk_multiply_few(view, 0, rows, &inputs, &fast, rows, &scratch)
                   unsafe ctk_multiply_few_ref(view, 0, rows, &inputs, &plain, rows, &scratch)
+                  // However rows are cut into pieces, at odd places too.
+                  var start = 0
+                  for length in [1, 2, 5, rows] where start < rows {
+                    let end = min(rows, start + length)
+                    unsafe ctk_multiply_few(view, start, end, &inputs, &pieces, rows, &scratch)
+                    start = end
+                  }
                 }
               }
             }
           }
+          #expect(pieces == fast, "\(name), m \(m), \(level), \(random.note)")
           let largest = plain.reduce(1) { max($0, abs($1)) }
           expectClose(
             fast, plain.map { Double($0) }, absolute: 1e-5 * Double(largest),
