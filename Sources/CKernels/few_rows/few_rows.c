@@ -16,8 +16,8 @@
 #include "planar_codes.h"
 
 intptr_t ctk_few_scratch(const struct ctk_packed *w) {
-  // As few_product() takes it with AVX-512: scales, corrections and zeros of a batch of rows, masks,
-  // codes and factors of two rows and the next two; each part starts a line.
+  // As few_product() takes it with AVX-512: scales, corrections and zeros of a batch of rows, masks and
+  // codes of two rows and the next two; each part starts a line.
   const intptr_t runs = ctk_runs(w->columns), size = batch_size(w);
   const intptr_t batches = 4 * (ctk_few_rows + 1) * size +
                            64 * ctk_few_rows * (rows_at_once(ctk_groups(w)) + 1) +
