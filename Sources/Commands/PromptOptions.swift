@@ -36,11 +36,15 @@ struct PromptOptions: ParsableArguments {
   private var route: PromptRouting.Rule?
   @Option(
     help: ArgumentHelp(
-      "With `auto`: only so many tokens at the start of each text decide (default: 256 by words, 32 by loss, all by attention).",
+      "With `auto`: only so many tokens at the start of each text decide (default: \(usual(.words)) by words, \(usual(.loss)) by loss, \(usual(.attention)) by attention).",
       discussion: """
         Tokens that decide are known to the choice before they are scored; those behind them are not.
         """, valueName: "n"))
   var routeTokens: Int?
+
+  private static func usual(_ rule: PromptRouting.Rule) -> String {
+    PromptRouting.usual(rule).map { String($0) } ?? "all"
+  }
 
   /// By what a text chooses among several.
   var rule: PromptRouting.Rule { route ?? .words }

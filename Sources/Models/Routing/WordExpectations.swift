@@ -7,7 +7,7 @@ import Numerics
 ///
 /// Spread tokens, and not the first ones of a text: those are few and of one kind, and one of them weighs
 /// more than what a prompt is for.
-public struct WordExpectations: Sendable {
+struct WordExpectations: Sendable {
   /// Tokens that the mean is over. Half as many need more words of a text for the same choice.
   static let probes = 16
 
