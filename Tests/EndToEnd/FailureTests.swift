@@ -31,6 +31,8 @@ import Testing
     try expect(64, "no stage `fly`", from: ["run", "small.yaml", "--until", "fly"])
     try expect(64, "--threads", from: ["run", "small.yaml", "--threads", "0"])
     try expect(64, from: ["fly"])
+    try expect(
+      64, "--explain", from: ["status", "small.yaml", "--variant", "v", "--work", "store"])
     try expect(64, "ctp", from: ["eval", "model", "--text", "test.txt", "--protocol", "mine-3"])
     try expect(64, "only bundles", from: ["eval", "model", "--text", "test.txt", "--prompt", "p"])
   }

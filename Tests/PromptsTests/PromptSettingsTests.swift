@@ -14,6 +14,9 @@ import Testing
     #expect(abs(settings.learningRate(at: 10) - 0.5) < 1e-12)
     #expect(abs(settings.learningRate(at: 55) - 0.25) < 1e-12)
     #expect(settings.learningRate(at: 99) < 0.001)
+    settings.schedule = .constant
+    #expect(abs(settings.learningRate(at: 4) - 0.25) < 1e-12)
+    for step in [10, 55, 99] { #expect(settings.learningRate(at: step) == 0.5) }
     settings.warmupSteps = 0
     #expect(settings.learningRate(at: 0) == 0.5)
   }

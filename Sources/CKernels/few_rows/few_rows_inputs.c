@@ -1,7 +1,6 @@
 // Rows of inputs as 16-bit integers, a scale for each run of 64.
 #include <math.h>
 
-#include "bf16.h"
 #include "few_rows.h"
 #include "vectors.h"
 
@@ -36,75 +35,12 @@ void ctk_round_few_ref(
   }
 }
 
-#if defined(__x86_64__)
-
-CTK_BF16 static void round_run(
-    const float *in, intptr_t n, int8_t *values, float *scale, float *rounded) {
-  __m512 v[4];
-  __m512 top = _mm512_setzero_ps(), poison = _mm512_setzero_ps();
-#pragma clang loop unroll(full)
-  for (int i = 0; i < 4; i++) {
-    const intptr_t rest = n - 16 * i;
-    const __mmask16 some =
-        rest >= 16 ? (__mmask16)0xffff : rest > 0 ? (__mmask16)((1u << rest) - 1) : 0;
-    v[i] = _mm512_maskz_loadu_ps(some, in + 16 * i);
-    top = _mm512_max_ps(top, _mm512_abs_ps(v[i]));
-    poison = _mm512_fmadd_ps(v[i], _mm512_setzero_ps(), poison);
-  }
-  // 0, or NaN where a value is NaN or infinite: then so is all that comes of this run.
-  const float wrong = _mm512_reduce_add_ps(poison);
-  const float highest = wrong != 0 ? 0 : _mm512_reduce_max_ps(top);
-  const float inverse = highest > 0 ? 32639.0f / highest : 0;
-  *scale = highest / 32639.0f + wrong;
-#pragma clang loop unroll(full)
-  for (int i = 0; i < 4; i++) {
-    const __m512i q = _mm512_maskz_cvtps_epi32(
-        highest > 0 ? 0xffff : 0, _mm512_mul_ps(v[i], _mm512_set1_ps(inverse)));
-    const __m512i bottom = _mm512_srai_epi32(_mm512_slli_epi32(q, 24), 24);
-    const __m512i top_byte = _mm512_srai_epi32(_mm512_sub_epi32(q, bottom), 8);
-    _mm_storeu_si128((__m128i *)(values + 64 + 16 * i), _mm512_cvtepi32_epi8(bottom));
-    _mm_storeu_si128((__m128i *)(values + 16 * i), _mm512_cvtepi32_epi8(top_byte));
-    _mm512_storeu_ps(
-        rounded + 16 * i, _mm512_mul_ps(_mm512_cvtepi32_ps(q), _mm512_set1_ps(*scale)));
-  }
-}
-
-CTK_BF16 static void round_few(
-    const float *x, intptr_t ldx, intptr_t rows, intptr_t columns, intptr_t group_size,
-    int8_t *values, float *scales, float *group_sums) {
-  const intptr_t runs = ctk_runs(columns), groups = (columns + group_size - 1) / group_size;
-  for (intptr_t j = 0; j < rows; j++) {
-    for (intptr_t g = 0; g < groups; g++) group_sums[j * groups + g] = 0;
-    for (intptr_t run = 0; run < runs; run++) {
-      const intptr_t n = columns - 64 * run < 64 ? columns - 64 * run : 64;
-      float rounded[64];
-      round_run(
-          x + j * ldx + 64 * run, n, values + (j * runs + run) * 128, scales + j * runs + run,
-          rounded);
-      float *sums = group_sums + j * groups;
-      if (group_size % 64 == 0) {
-        __m512 sum = _mm512_setzero_ps();
-        for (int i = 0; i < 64; i += 16) sum = _mm512_add_ps(sum, _mm512_loadu_ps(rounded + i));
-        sums[64 * run / group_size] += _mm512_reduce_add_ps(sum);
-      } else {
-        for (intptr_t i = 0; i < n; i++) sums[(64 * run + i) / group_size] += rounded[i];
-      }
-    }
-  }
-}
-
-#endif
-
 // ---- Sixteen lanes, whatever the processor ----
-
-void ctk_round_lanes(
-    const float *x, intptr_t ldx, intptr_t rows, intptr_t columns, intptr_t group_size,
-    int8_t *values, float *scales, float *group_sums);
 
 typedef int8_t signed_bytes __attribute__((vector_size(16)));
 
 /// As the plain twin, to the bit: nothing may be fused.
-CTK_INLINE void lanes_run(
+CTK_INLINE void round_run(
     const float *in, intptr_t n, int8_t *values, float *scale, float *rounded) {
 #pragma clang fp contract(off)
   v16 v[4], top = {0}, poison = {0};
@@ -132,7 +68,7 @@ CTK_INLINE void lanes_run(
   }
 }
 
-CTK_INLINE void body_of_ctk_round_lanes(
+CTK_INLINE void body_of_ctk_round_few(
     const float *x, intptr_t ldx, intptr_t rows, intptr_t columns, intptr_t group_size,
     int8_t *values, float *scales, float *group_sums) {
   const intptr_t runs = ctk_runs(columns), groups = (columns + group_size - 1) / group_size;
@@ -142,7 +78,7 @@ CTK_INLINE void body_of_ctk_round_lanes(
     for (intptr_t run = 0; run < runs; run++) {
       const intptr_t n = columns - 64 * run < 64 ? columns - 64 * run : 64;
       float rounded[64];
-      lanes_run(
+      round_run(
           x + j * ldx + 64 * run, n, values + (j * runs + run) * 128, scales + j * runs + run,
           rounded);
       if (group_size % 64 == 0)
@@ -155,19 +91,7 @@ CTK_INLINE void body_of_ctk_round_lanes(
   }
 }
 CTK_KERNEL(
-    ctk_round_lanes,
+    ctk_round_few,
     (const float *x, intptr_t ldx, intptr_t rows, intptr_t columns, intptr_t group_size,
      int8_t *values, float *scales, float *group_sums),
     (x, ldx, rows, columns, group_size, values, scales, group_sums))
-
-void ctk_round_few(
-    const float *x, intptr_t ldx, intptr_t rows, intptr_t columns, intptr_t group_size,
-    int8_t *values, float *scales, float *group_sums) {
-#if defined(__x86_64__)
-  if (ctk_has_bf16_products()) {
-    round_few(x, ldx, rows, columns, group_size, values, scales, group_sums);
-    return;
-  }
-#endif
-  ctk_round_lanes(x, ldx, rows, columns, group_size, values, scales, group_sums);
-}

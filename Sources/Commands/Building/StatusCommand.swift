@@ -11,8 +11,19 @@ struct StatusCommand: ParsableCommand {
   @Option(
     help: ArgumentHelp("The recipe's work folder, as given to `run`.", valueName: "dir"))
   var work: String?
-  @Option(help: "Which of the recipe's variants.") var variant: String?
+  @Option(help: "Which of the recipe's variants, whose work folder is looked into.")
+  var variant: String?
   @Flag(help: "The result as JSON.") var json = false
+
+  func validate() throws {
+    if work != nil, let variant {
+      throw ValidationError(
+        """
+        with --work, --variant says nothing: a work folder shows what was built in it last; \
+        `ctpack run \(recipeOrFolder) --variant \(variant) --work … --explain` shows what it holds for a variant
+        """)
+    }
+  }
 
   func run() throws {
     let status = try StoreStatus(folder: try folder())

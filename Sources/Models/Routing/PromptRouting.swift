@@ -4,12 +4,12 @@ import Bytes
 public struct PromptRouting: Sendable {
   /// By what an input chooses.
   public enum Rule: String, Sendable, CaseIterable {
-    /// The lowest loss over the input's first tokens behind each prompt, at the price of a pass over those
-    /// tokens per prompt.
-    case loss
     /// How likely the input's words are behind each prompt, whatever stands before them; at no price per
     /// input, after one pass per bundle.
     case words
+    /// The lowest loss over the input's first tokens behind each prompt, at the price of a pass over those
+    /// tokens per prompt.
+    case loss
     /// The attention that falls on each prompt in the first block, at the price of that block's scores.
     case attention
 

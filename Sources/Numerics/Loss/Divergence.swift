@@ -1,5 +1,4 @@
 import CKernels
-import Glibc
 
 /// KL(teacher ‖ student) between two models' distributions over the vocabulary, and its gradient to
 /// the student's hidden rows. Both models' logits pass by in tiles, twice: once for the softmax
@@ -7,8 +6,6 @@ import Glibc
 public enum Divergence {
   private static let tile = 256
   private static let rowsAtOnce = 300
-  /// As in `CrossEntropy`: fixed, so that the number of threads doesn't show.
-  private static let parts = 8
 
   /// Nats per row of `student` [m, d] through `head` [V, d], against `teacher` [m, e] through
   /// `teacherHead` [V, e]. Where `dHidden` [m, d] is given it receives scale·∂(Σ KL)/∂student.
@@ -39,14 +36,13 @@ public enum Divergence {
     let studentSums = logSums(student)
     let teacherSums = logSums(teacher)
     let (m, d) = (student.hidden.rows, student.head.columns)
+    let parts = VocabularyTiles.parts
     let divergences = (0..<parts).map { _ in Tensor([m]) }
     let gradients = (0..<parts).map { _ in Tensor([dHidden == nil ? 0 : m, d]) }
     Parallel.forEach(parts) { part in
-      let (own, other) = (student.scratch(tile), teacher.scratch(tile))
-      let ours = Tensor(uninitialized: [m, tile])
+      let other = teacher.scratch(tile)
       let theirs = Tensor(uninitialized: [m, tile])
-      forEachTile(of: student.head.rows, part) { range in
-        student.logits(range, into: ours, stride: tile, own)
+      student.forEachTile(tile, part: part) { range, ours, own in
         teacher.logits(range, into: theirs, stride: tile, other)
         var view = unsafe tileView(ours, theirs, m, range, studentSums, teacherSums)
         unsafe ctk_divergence(&view, divergences[part].pointer)
@@ -74,37 +70,12 @@ public enum Divergence {
   /// log Σ exp over the vocabulary, per row [m].
   private static func logSums(_ tiles: VocabularyTiles) -> Tensor {
     let m = tiles.hidden.rows
-    let highest = (0..<parts).map { _ in Tensor([m]) }
-    let sums = (0..<parts).map { _ in Tensor([m]) }
-    Parallel.forEach(parts) { part in
-      highest[part].fill(-.infinity)
-      let scratch = tiles.scratch(tile)
-      let logits = Tensor(uninitialized: [m, tile])
-      let correction = Tensor(uninitialized: [m])
-      forEachTile(of: tiles.head.rows, part) { range in
-        tiles.logits(range, into: logits, stride: tile, scratch)
-        var view = unsafe ctk_scores(
-          scores: logits.pointer, stride: tile, rows: m, n: range.count, edge: range.count,
-          scale: 1)
-        unsafe ctk_online_softmax(
-          &view, highest[part].pointer, sums[part].pointer, correction.pointer, 0)
+    let parts = (0..<VocabularyTiles.parts).map { _ in RunningSoftmax(rows: m) }
+    Parallel.forEach(parts.count) { part in
+      tiles.forEachTile(tile, part: part) { tokens, logits, _ in
+        parts[part].add(logits, count: tokens.count)
       }
     }
-    return Tensor(
-      [m],
-      (0..<m).map { row in
-        let top = highest.reduce(-Float.infinity) { max($0, $1[row]) }
-        let total = (0..<parts).reduce(Float(0)) {
-          $0 + sums[$1][row] * exp(highest[$1][row] - top)
-        }
-        return top + log(total)
-      })
-  }
-
-  private static func forEachTile(of vocabulary: Int, _ part: Int, _ body: (Range<Int>) -> Void) {
-    let end = vocabulary * (part + 1) / parts
-    for start in stride(from: vocabulary * part / parts, to: end, by: tile) {
-      body(start..<min(end, start + tile))
-    }
+    return Tensor([m], (0..<m).map { RunningSoftmax.logSum(of: $0, parts) })
   }
 }

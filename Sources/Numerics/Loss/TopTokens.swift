@@ -36,42 +36,29 @@ public enum TopTokens {
     let k: Int
     var values: [Tensor] = []
     var ids: [[Int32]] = []
-    var highest: [Tensor] = []
-    var sums: [Tensor] = []
+    var softmaxes: [RunningSoftmax] = []
 
     init(_ hidden: Tensor, _ head: Weight, _ k: Int, _ arithmetic: Arithmetic) {
       self.k = k
-      let (m, parts) = (hidden.rows, VocabularySoftmax.parts)
+      let (m, parts) = (hidden.rows, VocabularyTiles.parts)
       let tiles = VocabularyTiles(hidden, head, arithmetic)
       // Ids as the bits of floats, so that threads can fill them side by side.
       let names = (0..<parts).map { _ in Tensor([m, k]) }
       for _ in 0..<parts {
         values.append(Tensor([m, k]))
-        highest.append(Tensor([m]))
-        sums.append(Tensor([m]))
+        softmaxes.append(RunningSoftmax(rows: m))
       }
-      let (values, highest, sums) = (values, highest, sums)
+      let (values, softmaxes) = (values, softmaxes)
       Parallel.forEach(parts) { part in
         values[part].fill(-.infinity)
-        highest[part].fill(-.infinity)
-        let vocabulary = head.rows * part / parts..<head.rows * (part + 1) / parts
-        let logits = Tensor(uninitialized: [m, tile])
-        let correction = Tensor(uninitialized: [m])
-        let scratch = tiles.scratch(tile)
-        for start in stride(from: vocabulary.lowerBound, to: vocabulary.upperBound, by: tile) {
-          let range = start..<min(vocabulary.upperBound, start + tile)
-          tiles.logits(range, into: logits, stride: tile, scratch)
+        tiles.forEachTile(tile, part: part) { range, logits, _ in
           var top = unsafe ctk_top_tokens(
             logits: logits.pointer, stride: tile, rows: m, n: range.count,
             first: Int32(range.lowerBound), k: k)
           unsafe names[part].pointer.withMemoryRebound(to: Int32.self, capacity: m * k) {
             unsafe ctk_top_tokens(&top, values[part].pointer, $0)
           }
-          var view = unsafe ctk_scores(
-            scores: logits.pointer, stride: tile, rows: m, n: range.count, edge: range.count,
-            scale: 1)
-          unsafe ctk_online_softmax(
-            &view, highest[part].pointer, sums[part].pointer, correction.pointer, 0)
+          softmaxes[part].add(logits, count: range.count)
         }
       }
       ids = names.map { $0.values.map { Int32(bitPattern: $0.bitPattern) } }
@@ -79,9 +66,7 @@ public enum TopTokens {
 
     /// The best of all parts, in the vocabulary's order where equal.
     func best(of row: Int) -> [(Int32, Float)] {
-      let top = highest.reduce(-Float.infinity) { max($0, $1[row]) }
-      let total = zip(sums, highest).reduce(Float(0)) { $0 + $1.0[row] * exp($1.1[row] - top) }
-      let logSum = top + log(total)
+      let logSum = RunningSoftmax.logSum(of: row, softmaxes)
       var places = [Int](repeating: 0, count: values.count)
       return (0..<k).map { _ in
         var winner = 0

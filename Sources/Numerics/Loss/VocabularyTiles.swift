@@ -15,6 +15,32 @@ struct VocabularyTiles: Sendable {
     packed = arithmetic.available == .bfloat16 ? PackedRows(hidden) : nil
   }
 
+  /// The vocabulary is cut into this many parts that proceed independently; their results are
+  /// combined in order, so the number of threads doesn't show.
+  static let parts = 8
+
+  /// Walks through one of the vocabulary's parts on the calling thread, `tile` tokens at a time: hands `body`
+  /// the tokens, their logits [m, tile], and the space that `addBack` takes.
+  func forEachTile(
+    _ tile: Int, part: Int,
+    _ body: (_ tokens: Range<Int>, _ logits: Tensor, _ scratch: Tensor) -> Void
+  ) {
+    let scratch = scratch(tile)
+    let logits = Tensor(uninitialized: [hidden.rows, tile])
+    for tokens in Self.tiles(tile, part: part, of: head.rows) {
+      self.logits(tokens, into: logits, stride: tile, scratch)
+      body(tokens, logits, scratch)
+    }
+  }
+
+  /// The tokens of one of the parts of a vocabulary, `tile` at a time.
+  static func tiles(_ tile: Int, part: Int, of vocabulary: Int) -> [Range<Int>] {
+    let end = vocabulary * (part + 1) / parts
+    return stride(from: vocabulary * part / parts, to: end, by: tile).map {
+      $0..<min(end, $0 + tile)
+    }
+  }
+
   /// Space that one thread needs for decoded weights: [tile, d], nothing where they aren't decoded.
   func scratch(_ tile: Int) -> Tensor {
     Tensor(uninitialized: [head.isDense || packed != nil ? 0 : tile, head.columns])

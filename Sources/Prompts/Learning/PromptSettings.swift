@@ -7,7 +7,15 @@ import Models
 /// (100 tokens, 30,000 steps at 1e-3 after 500 of warm-up, arXiv 2305.11186 §4) is a longer walk on
 /// the same path.
 public struct PromptSettings: Sendable, Equatable, Codable {
-  public enum Schedule: String, Sendable, Codable, CaseIterable { case linear, cosine }
+  /// How the learning rate goes on behind the warm-up.
+  public enum Schedule: String, Sendable, Codable, CaseIterable {
+    /// In a line to 0 behind the last step.
+    case linear
+    /// Along half a cosine to 0 behind the last step.
+    case cosine
+    /// As it is, for learning that `patience` ends rather than the number of steps.
+    case constant
+  }
 
   public enum Initialisation: String, Sendable, Codable, CaseIterable {
     /// The embeddings of consecutive tokens of the training text.
@@ -56,7 +64,7 @@ public struct PromptSettings: Sendable, Equatable, Codable {
   public var teacherTop = 0
   /// Steps over which the learning rate rises linearly from 0.
   public var warmupSteps = 20
-  /// How it falls from there to 0 at the last step.
+  /// How it goes on from there.
   public var schedule = Schedule.linear
   public var weightDecay = 0.0
   /// The gradient is scaled down to this Euclidean norm.
@@ -156,14 +164,15 @@ public struct PromptSettings: Sendable, Equatable, Codable {
       advice: "use \(range.lowerBound) to \(range.upperBound)")
   }
 
-  /// The learning rate of step `step` (0 ..< steps): it rises over the warm-up, and falls to 0
-  /// behind the last.
+  /// The learning rate of step `step` (0 ..< steps): it rises over the warm-up, and goes on as the
+  /// schedule says.
   public func learningRate(at step: Int) -> Double {
     if step < warmupSteps { return learningRate * Double(step + 1) / Double(warmupSteps) }
     let progress = Double(step - warmupSteps) / Double(max(1, steps - warmupSteps))
     switch schedule {
     case .linear: return learningRate * (1 - progress)
     case .cosine: return learningRate * 0.5 * (1 + cos(.pi * progress))
+    case .constant: return learningRate
     }
   }
 }
