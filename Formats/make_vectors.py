@@ -221,7 +221,7 @@ def evidence(name="auto", **members):
 
 
 def choice(a=5, b=7, **members):
-    return {"rule": "auto", "windows": {"a": a, "b": b}, **members}
+    return {"rule": "attention", "windows": {"a": a, "b": b}, **members}
 
 
 def zstd_run(byte, count, stated=None):
@@ -497,7 +497,7 @@ def vectors():
     yield "adapter-shape", "low-rank parts for a tensor of another shape", build(lora(values=(0.5,) * 16, outputs=4))
     yield "adapter-twice", "a tensor with two low-rank parts", build(lora(values=(0.5,) * 28, targets=[{"tensor": "w", "outputs": 3, "inputs": 4}] * 2))
     yield "evidence-choice-windows", "a choice for 13 windows of 12", evidence(choice=choice(b=8))
-    yield "evidence-choice-prompts", "a choice among no prompts", evidence(choice={"rule": "auto", "windows": {}}, windows=0)
+    yield "evidence-choice-prompts", "a choice among no prompts", evidence(choice={"rule": "attention", "windows": {}}, windows=0)
     yield "evidence-choice-negative", "a prompt chosen for a negative number of windows", evidence(choice=choice(a=-1, b=13))
     yield "evidence-choice-rule", "a choice that nobody made", evidence(choice={"windows": {"a": 12}})
     yield "evidence-choice-without", "a choice beside a measurement without a prompt", evidence(None, choice=choice())

@@ -19,7 +19,7 @@ import Testing
       var chosen = Samples.evidence
       chosen.prompt = "auto"
       chosen.choice = ChoiceRecord(
-        rule: "auto", deciding: 8,
+        rule: "attention", deciding: 8,
         shares: [.init(prompt: "demo", windows: 1), .init(prompt: "second", windows: 0)])
       switch self {
       case .transfer:

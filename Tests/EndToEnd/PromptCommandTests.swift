@@ -108,9 +108,9 @@ import Testing
       }
     }
     #expect(rows.count == 3 * (1 + 3 + 7))
-    #expect(row("test.txt", rule: "auto")?["ppl"] == auto.json["ppl"])
-    #expect(row("test.txt", rule: "auto")?["choice"] == auto.json["choice"])
-    #expect(row("test.txt", rule: "auto-part")?["ppl"] == first.json["ppl"])
+    #expect(row("test.txt", rule: "attention")?["ppl"] == auto.json["ppl"])
+    #expect(row("test.txt", rule: "attention")?["choice"] == auto.json["choice"])
+    #expect(row("test.txt", rule: "attention-part")?["ppl"] == first.json["ppl"])
     #expect(row("test.txt", rule: "lowest-nll")?["ppl"] == loss.json["ppl"])
     #expect(row("test.txt", rule: "lowest-nll")?["choice"] == loss.json["choice"])
     #expect(row("test.txt", rule: "words")?["ppl"] == words.json["ppl"])
@@ -118,7 +118,7 @@ import Testing
     let one = try ctpack.run(["eval", "four.ctpack", "--prompt", "other"] + Self.eval)
     #expect(row("test.txt", prompt: "other")?["ppl"] == one.json["ppl"])
     let oracle = try #require(row(nil, rule: "oracle")?["ppl"]?.double)
-    for rule in ["random", "best-single", "auto", "auto-part", "lowest-nll", "words"] {
+    for rule in ["random", "best-single", "attention", "attention-part", "lowest-nll", "words"] {
       #expect(try #require(row(nil, rule: rule)?["ppl"]?.double) >= oracle, "\(rule)")
     }
     let again = try ctpack.run(

@@ -221,7 +221,7 @@ import Testing
       choice: choice.isEmpty
         ? nil
         : ChoiceRecord(
-          rule: "auto",
+          rule: "attention",
           shares: choice.enumerated().map { .init(prompt: $1, windows: $0 == 0 ? 2 : 0) }))
   }
 

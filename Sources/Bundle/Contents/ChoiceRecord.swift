@@ -2,7 +2,7 @@ import Bytes
 
 /// How a prompt was chosen anew for every window of a measurement, and how often each one was.
 public struct ChoiceRecord: Sendable, Equatable {
-  /// What chose: "auto" (the attention of the first block), "random", "best-single" (one for all
+  /// What chose: "attention" (that of the first block), "random", "best-single" (one for all
   /// windows), "lowest-nll" (the first tokens' likelihood), "words" (the same, each
   /// whatever stands before it), "oracle" (the window's own result).
   public var rule: String

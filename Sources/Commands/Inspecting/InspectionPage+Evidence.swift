@@ -59,8 +59,8 @@ struct ChoicesSection {
       }
     return [
       Output.table(rows, right: [3, 4]),
-      "  auto without a number of tokens has seen the window that it is scored on; best-single and "
-        + "oracle are known only afterwards.",
+      "  attention without a number of tokens has seen the window that it is scored on; best-single and "
+        + "oracle are known only afterwards. `--prompt auto` goes by words where nothing else is asked for.",
     ]
   }
 }

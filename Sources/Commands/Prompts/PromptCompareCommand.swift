@@ -16,20 +16,20 @@ struct PromptCompareCommand: ParsableCommand {
       Every window of every text is scored without a prompt and with each prompt; from that follows \
       what a choice made anew for each window gives:
 
-      random        each prompt equally likely (--seed)
-      best-single   the one prompt with the lowest perplexity over all texts
-      auto          the most attended prompt (inference-time dynamic prompting, `--route attention`): all prompts' keys \
+      random          each prompt equally likely (--seed)
+      best-single     the one prompt with the lowest perplexity over all texts
+      attention       the most attended prompt (inference-time dynamic prompting, `--route attention`): all prompts' keys \
       are visible to the first block, and the one on which most of the attention falls stays. All \
       tokens of the window decide, so the choice knows the text that it is scored on
-      auto-part     the same, with the first half of the window deciding (--part)
-      lowest-nll    the lowest loss over the same first half, at the price of a pass per prompt \
+      attention-part  the same, with the first half of the window deciding (--part)
+      lowest-nll      the lowest loss over the same first half, at the price of a pass per prompt \
       (`--route loss`)
-      words         how likely the tokens of the same first half are, whatever stands before each: what \
-      `--prompt auto` does by default, with 256 tokens
-      oracle        the lowest loss over all scored tokens of the window: what no choice can beat
+      words           how likely the tokens of the same first half are, whatever stands before each: what \
+      `--prompt auto` does, with 256 tokens
+      oracle          the lowest loss over all scored tokens of the window: what no choice can beat
 
       best-single and oracle are known only afterwards. `rest` is the perplexity of the tokens behind \
-      --part alone, which auto-part, lowest-nll and words have not seen. Give texts of several kinds to see \
+      --part alone, which attention-part, lowest-nll and words have not seen. Give texts of several kinds to see \
       who goes where. --store keeps it all as evidence in the bundle, and each prompt's measurement \
       with the prompt; what was put there with --allow-unvalidated counts as measured then.
       """)
@@ -48,7 +48,8 @@ struct PromptCompareCommand: ParsableCommand {
     "ctp-1024"
   @Option(
     help:
-      "Tokens at the start of a window that auto-part, lowest-nll and words go by (default: half).")
+      "Tokens at the start of a window that attention-part, lowest-nll and words go by (default: half)."
+  )
   var part: Int?
   @Option(help: "Of the random choice.") var seed: UInt32 = 0
   @Option(help: "Of the products with the weights: float32 or bfloat16.")

@@ -31,7 +31,7 @@ extension PromptComparison {
   private func choice(_ pick: PromptPick, text: Int?) -> ChoiceRecord? {
     guard case .chosen(let rule) = pick else { return nil }
     return ChoiceRecord(
-      rule: rule == .autoPart ? PromptRule.auto.rawValue : rule.rawValue,
+      rule: rule == .attentionPart ? PromptRule.attention.rawValue : rule.rawValue,
       deciding: rule.goesByPart ? part : nil,
       seed: rule == .random ? Int(truncatingIfNeeded: seed) : nil,
       shares: zip(names, shares(rule, text: text)).map {

@@ -19,9 +19,9 @@ public enum PromptRule: String, Sendable, CaseIterable {
   /// only afterwards.
   case bestSingle = "best-single"
   /// The most attended one, all tokens of the window deciding: a choice made with the text at hand.
-  case auto
+  case attention
   /// The most attended one, the window's first tokens deciding.
-  case autoPart = "auto-part"
+  case attentionPart = "attention-part"
   /// The lowest NLL over the targets among the window's first tokens, in one pass per prompt.
   case lowestNLL = "lowest-nll"
   /// How likely the window's first tokens are behind each prompt, whatever stands before them.
@@ -31,7 +31,7 @@ public enum PromptRule: String, Sendable, CaseIterable {
   case oracle
 
   /// Whether the choice goes by the first tokens of a window alone.
-  public var goesByPart: Bool { self == .autoPart || self == .lowestNLL || self == .words }
+  public var goesByPart: Bool { self == .attentionPart || self == .lowestNLL || self == .words }
 
   /// What a measurement with `--prompt auto` is called.
   init(_ rule: PromptRouting.Rule) {
@@ -39,7 +39,7 @@ public enum PromptRule: String, Sendable, CaseIterable {
       switch rule {
       case .loss: .lowestNLL
       case .words: .words
-      case .attention: .auto
+      case .attention: .attention
       }
   }
 }
@@ -59,8 +59,8 @@ extension PromptComparison {
     case .bestSingle:
       let best = lowest { prompt in sums(.prompt(prompt)).sum }
       return texts.map { text in text.windows.map { _ in best } }
-    case .auto: return texts.map { text in text.windows.map(\.whole) }
-    case .autoPart: return texts.map { text in text.windows.map(\.part) }
+    case .attention: return texts.map { text in text.windows.map(\.whole) }
+    case .attentionPart: return texts.map { text in text.windows.map(\.part) }
     case .words: return texts.map { text in text.windows.map(\.words) }
     case .lowestNLL: return lowestPerWindow(1..<part)
     case .oracle: return lowestPerWindow(self.rule.firstTarget..<self.rule.length)
