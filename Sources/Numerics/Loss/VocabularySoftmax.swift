@@ -10,6 +10,7 @@ struct VocabularySoftmax: Sendable {
   private static func tile(_ arithmetic: Arithmetic) -> (columns: Int, rows: Int) {
     arithmetic == .bfloat16 ? (256, 300) : (192, 1024)
   }
+
   /// log Σ exp of each row's logits.
   let logSums: [Float]
   private let sums: [Partial]
@@ -38,7 +39,8 @@ struct VocabularySoftmax: Sendable {
       }
     }
     self.sums = sums
-    logSums = (0..<m).map { RunningSoftmax.logSum(of: $0, sums.map(\.softmax)) }
+    let softmaxes = sums.map(\.softmax)
+    logSums = (0..<m).map { RunningSoftmax.logSum(of: $0, softmaxes) }
   }
 
   /// place [d] += factor·Σ p·w over the vocabulary, for row `i`.

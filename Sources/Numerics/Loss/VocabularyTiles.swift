@@ -34,7 +34,7 @@ struct VocabularyTiles: Sendable {
   }
 
   /// The tokens of one of the parts of a vocabulary, `tile` at a time.
-  static func tiles(_ tile: Int, part: Int, of vocabulary: Int) -> [Range<Int>] {
+  private static func tiles(_ tile: Int, part: Int, of vocabulary: Int) -> [Range<Int>] {
     let end = vocabulary * (part + 1) / parts
     return stride(from: vocabulary * part / parts, to: end, by: tile).map {
       $0..<min(end, $0 + tile)
