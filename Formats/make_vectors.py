@@ -328,6 +328,34 @@ def sorted_survivors(kind):
             Section(4, 17, "w", pack(zeros, 3)), part]
 
 
+def interleaved(of=None, rows=16, columns=64, group=64, bits=4, read=3, by=16, coded=False, **attributes):
+    """Rows in tiles of sixteen: weight [r, c] has the code (r + c + 3) mod 2^bits, group g of row r the scale
+    (r mod 8 + g + 1) / 16. Row r's group q of four columns has the rank (r + q + 2) mod 6 (2 of 4), or kept is where 3
+    doesn't divide r + c (bitmask)."""
+    pairs = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
+    groups = -(-columns // group)
+    order = [(16 * t + i, 4 * q + c) for t in range(rows // 16) for q in range(columns // 4) for i in range(16) for c in range(4)]
+    keep = lambda r, c: c % 4 in pairs[(r + c // 4 + 2) % 6] if of else (r + c) % 3 != 0
+    kept = [at for at in order if keep(*at)]
+    per_group = [(16 * t + i, g) for t in range(rows // 16) for g in range(groups) for i in range(16)]
+    sparsity = {"kind": "nm", "kept": 2, "of": of} if of else {"kind": "bitmask", "survivors": len(kept)}
+    attributes = {"shape": [rows, columns], "group_size": group, "symmetric": not coded, "sparsity": sparsity, **attributes}
+    if by is not None:
+        attributes["interleaved"] = by
+    codes = pack([(r + c + 3) % (1 << bits) for r, c in kept], bits)
+    scales = struct.pack(f"<{len(per_group)}e", *[(r % 8 + g + 1) / 16 for r, g in per_group])
+    sections = [Section(2, LAYOUT[bits], "w", codes, attributes, read=read), Section(3, 2, "w", scales)]
+    if coded:
+        # All runs have one class, so that sorting them would change nothing.
+        in_blocks(sections[0], form=2)
+        sections.append(Section(4, LAYOUT[bits], "w", pack([5] * len(per_group), bits)))
+    if of:
+        ranks = sum((r + q + 2) % 6 << 3 * at for at, (r, q) in enumerate((r, c // 4) for r, c in order[::4]))
+        return sections + [Section(6, 34, "w", ranks.to_bytes(-(-len(order) // 4 * 3 // 8), "little"))]
+    mask = sum(keep(*at) << i for i, at in enumerate(order))
+    return sections + [Section(5, 32, "w", mask.to_bytes(len(order) // 8, "little"))]
+
+
 def coded_text(**options):
     return build([in_blocks(Section(39, 5, "licence", b"a text in one block " * 9), **options)])
 
@@ -385,6 +413,10 @@ def vectors():
         yield f"valid-blocks-sorted-{kind}", f"survivors under {kind} sparsity, sorted by zero points", build(sorted_survivors(kind))
     yield "valid-blocks-symbols", "3-bit ranks in symbols of 6 bits", build(ranked())
 
+    yield "valid-interleaved-mask", "interleaved rows beside a bitmask, two groups, the last one short", build(
+        interleaved(rows=32, columns=192, group=128, bits=3))
+    yield "valid-interleaved-two-of-four", "interleaved rows beside n:m ranks", build(interleaved(4))
+
     yield "valid-evidence-choice", "a perplexity with a prompt chosen for each window by its first 32 tokens", evidence(
         choice=choice(deciding=32), rest={"from": 32, "ppl": 19.5, "scored_tokens": 384})
     yield "valid-evidence-one", "a perplexity with one prompt, and that of the later tokens", evidence(
@@ -425,7 +457,7 @@ def vectors():
     yield "truncated-records", "the file ends inside the second commit record", build(basic())[:8200]
     yield "section-xxh3", "a flipped bit in a section", flip(build(basic()), BODY)
     yield "section-sha256", "XXH3 is right, SHA-256 is not", build([dense(sha256=bytes(32))])
-    yield "section-read-flag", "an unknown feature is needed to read a tensor", build([dense(read=2)])
+    yield "section-read-flag", "an unknown feature is needed to read a tensor", build([dense(read=4)])
     yield "section-type-needed", "an unknown type that a reader must understand", build(basic() + [Section(900, 0, "future", b"?", read=0x8000)])
     yield "zstd-bomb", "a raw size of more than 64 times the stored one", build([Section(39, 5, "licence", b"a" * 60000, stored=zstd_run(0x61, 60000))])
     yield "zstd-size", "the frame states another content size than the table", build([Section(39, 5, "licence", b"a" * 300, stored=zstd_run(0x61, 300, 299))])
@@ -460,6 +492,23 @@ def vectors():
         lies[:3] + [Section(5, 32, "w", lies[3].raw[:64] + bytes(64 * 8))])
     yield "blocks-sorted-other", "codes in another order than their zero points say", build(
         sorted_codes(4)[:1] + packed("w", 5, 3840, 4, 64, seed=3)[1:])
+    yield "blocks-sorted-interleaved", "interleaved rows sorted by zero points", build(interleaved(coded=True))
+    yield "interleaved-flag", "interleaved rows without their flag", build(interleaved(read=1))
+    yield "interleaved-attribute", "the flag of interleaved rows without the attribute", build(interleaved(by=None))
+    yield "interleaved-eight", "rows interleaved by eight", build(interleaved(by=8))
+    yield "interleaved-group", "interleaved rows in groups of 32", build(interleaved(group=32))
+    yield "interleaved-columns", "interleaved rows of 96 columns", build(interleaved(columns=96))
+    narrow = interleaved()
+    narrow[0].attributes = narrow[0].attributes.replace(b"[16,64]", b"[8,128]")
+    yield "interleaved-rows", "eight rows in tiles of sixteen", build(narrow)
+    yield "interleaved-pattern", "interleaved rows beside ranks of 4 of 8", build(
+        interleaved(4, sparsity={"kind": "nm", "kept": 4, "of": 8})[:2] + [Section(6, 34, "w", bytes(112))])
+    plain = packed("w", 16, 64, 4, 64, True)
+    plain[0] = Section(2, 18, "w", plain[0].raw, {"shape": [16, 64], "group_size": 64, "symmetric": True, "interleaved": 16}, read=2)
+    yield "interleaved-whole", "interleaved rows that nothing is missing from", build(plain)
+    yield "interleaved-dense", "interleaved rows of plain numbers", build([Section(
+        1, 2, "w", halves(682, 1), {"shape": [16, 64], "interleaved": 16, "sparsity": {"kind": "bitmask", "survivors": 682}},
+        read=3), interleaved()[2]])
     lone = packed("w", 2, 64, 4, 64)
     yield "tensor-no-scales", "codes without scales", build([lone[0], lone[2]])
     yield "tensor-no-zeros", "an asymmetric tensor without zero points", build(packed("w", 2, 64, 4, 64)[:2])

@@ -36,7 +36,7 @@ LAYOUTS = {
 }
 PLANAR_BITS = {16: 2, 17: 3, 18: 4, 19: 8}
 DENSE_BYTES = {1: 4, 2: 2, 3: 2}
-KNOWN_READ_FLAGS = 0x8001
+KNOWN_READ_FLAGS = 0x8003
 NO_DUPLICATES = "duplicate key"
 
 
@@ -166,7 +166,7 @@ def decode_blocks(section, stored, classes):
             continue
         content = zstd_decompress(block, (raw, raw // 24 * 32, raw, -(-raw * 8 // (width or 1)))[kind])
         if form == 2:
-            need(section.type == 2 and layout in (16, 17, 18), f"{where}: sorted by zero points")
+            need(section.type == 2 and layout in (16, 17, 18) and not section.read_flags & 2, f"{where}: sorted by zero points")
             run = 8 * PLANAR_BITS[layout]
             zeros = classes()
             need(index * size % run == 0 and raw % run == 0 and raw_size == run * len(zeros), f"{where}: its zero points")
@@ -409,7 +409,9 @@ class Bundle:
              and all(isinstance(n, int) and n >= 1 for n in shape), f"tensor {name}: its shape")
         rows, columns = shape[0], math.prod(shape[1:])
         need(rows * columns <= 1 << 40, f"tensor {name}: too large")
-        kept = self.kept(name, section, rows, columns)
+        tiles = self.tiles(name, section, shape)
+        # The mask of interleaved rows is that of a matrix with a sixteenth of the rows, sixteen times as wide.
+        kept = self.kept(name, section, rows // 16, 16 * columns) if tiles else self.kept(name, section, rows, columns)
         stored = rows * columns if kept is None else sum(kept)
         raw = self.raw(section)
         if dense:
@@ -417,9 +419,22 @@ class Bundle:
             need(len(raw) == stored * DENSE_BYTES[section.layout], f"tensor {name}: {len(raw)} bytes")
             return shape, spread(decode_floats(raw, section.layout), kept)
         need(section.layout in PLANAR_BITS and len(shape) == 2, f"tensor {name}: layout or shape")
-        return shape, self.dequantize(name, section, raw, rows, columns, kept)
+        return shape, self.dequantize(name, section, raw, rows, columns, kept, tiles)
 
-    def dequantize(self, name, section, raw, rows, columns, kept):
+    def tiles(self, name, section, shape):
+        """Whether the tensor's rows are interleaved."""
+        tiles = "interleaved" in section.attributes
+        need(tiles == bool(section.read_flags & 2), f"tensor {name}: its interleaved-rows flag contradicts its attributes")
+        if tiles:
+            sparsity, width = section.attributes.get("sparsity"), section.attributes.get("group_size")
+            need(type(section.attributes["interleaved"]) is int and section.attributes["interleaved"] == 16,
+                 f"tensor {name}: rows interleaved by {section.attributes['interleaved']}")
+            need(section.type == 2 and sparsity is not None and sparsity.get("of", 4) == 4 and isinstance(width, int)
+                 and len(shape) == 2 and shape[0] % 16 == shape[1] % 64 == width % 64 == 0,
+                 f"tensor {name}: its rows can't be interleaved")
+        return tiles
+
+    def dequantize(self, name, section, raw, rows, columns, kept, tiles):
         bits = PLANAR_BITS[section.layout]
         width = section.attributes.get("group_size")
         need(isinstance(width, int) and 1 <= width <= columns, f"tensor {name}: group size {width}")
@@ -446,6 +461,9 @@ class Bundle:
                 codes += unpack(raw[row * row_bytes:(row + 1) * row_bytes], columns, bits, name)
         else:
             codes = spread(unpack(raw, sum(kept), bits, f"tensor {name}: codes"), kept)
+        if tiles:
+            codes, kept = [untile(values, rows, columns, 4) for values in (codes, kept)]
+            scales, zeros = [untile(values, rows, groups, 1) for values in (scales, zeros)]
         out = []
         for at, code in enumerate(codes):
             if kept is not None and not kept[at]:
@@ -655,6 +673,15 @@ def spread(values, kept):
         return values
     survivors = iter(values)
     return [next(survivors) if keep else 0 for keep in kept]
+
+
+def untile(values, rows, columns, width):
+    """Row-major order of [rows / 16, columns / width, 16, width], `width` neighbours of a row."""
+    def place(row, column):
+        tile, i = divmod(row, 16)
+        q, c = divmod(column, width)
+        return tile * 16 * columns + 16 * width * q + width * i + c
+    return [values[place(row, column)] for row in range(rows) for column in range(columns)]
 
 
 # ---------------------------------------------------------------- command line

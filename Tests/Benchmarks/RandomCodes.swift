@@ -57,7 +57,8 @@ struct RandomCodes {
     for i in 0..<full { zeros[i] = bits == 4 ? 0x88 : UInt8(truncatingIfNeeded: random.next()) }
     stored = try .packed(
       name: "random", shape: [rows, columns], bits: bits, groupSize: 64, codes: ByteSlice(codes),
-      scales: ByteSlice(scales), zeros: ByteSlice(zeros), mask: mask)
+      scales: ByteSlice(scales), zeros: ByteSlice(zeros), mask: mask,
+      interleaved: mask != nil && rows % 16 == 0)
   }
 
   var matrix: PackedMatrix { get throws { try PackedMatrix(stored) } }

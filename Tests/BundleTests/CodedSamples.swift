@@ -91,7 +91,7 @@ enum CodedSamples {
     return try .dense(name: name, shape: shape, layout: layout, values: ByteSlice(bytes))
   }
 
-  /// Every layout, bit depth, kind of grid and mask, with rows and groups that don't divide
+  /// Every layout, bit depth, kind of grid, mask and order, with rows and groups that don't divide
   /// anything; one of several blocks with a short last one, and some that are too small.
   static func tensors() throws -> [StoredTensor] { try made.get() }
 
@@ -117,6 +117,12 @@ enum CodedSamples {
         try nm(
           "n\(bits).2of4", rows: 41, columns: 150, kept: 2, of: 4, bits: bits, seed: 100 + bits),
       ]
+      for tensor in [
+        try masked("i\(bits).mask", rows: 32, columns: 256, bits: bits, every: 3, seed: 110 + bits),
+        try nm(
+          "i\(bits).2of4", rows: 48, columns: 320, kept: 2, of: 4, bits: bits, groupSize: 128,
+          seed: 120 + bits),
+      ] { tensors += [try tensor.withInterleavedRows()].compactMap { $0 } }
     }
     return tensors + [
       try packed("blocks", rows: 1100, columns: 2200, bits: 3, groupSize: 64, seed: 1),

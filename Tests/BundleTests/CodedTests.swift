@@ -75,6 +75,13 @@ import Testing
     for name in ["p4.even", "m.sorted", "n.sorted"] {
       #expect(try read(section(.tensorCodes, name)).isOrdered, "\(name)")
     }
+    // A run of interleaved rows has no zero point of its own.
+    for bits in [2, 3, 4] {
+      for kind in ["mask", "2of4"] {
+        let codes = try section(.tensorCodes, "i\(bits).\(kind)")
+        #expect(try codes.codec == .blocks && !read(codes).isOrdered, "\(codes.label)")
+      }
+    }
     #expect(try read(section(.tensorScales, "p4.odd")).transform == .halves)
     #expect(try read(section(.tensorIndex, "n3.2of4")).transform == .symbols(width: 6))
     #expect(try read(section(.tensorIndex, "n.4of8")).transform == .symbols(width: 7))

@@ -44,6 +44,23 @@ struct SecondReaderTests {
     }
   }
 
+  @Test(arguments: TensorStorage.allCases)
+  func agreesOnInterleavedRows(storage: TensorStorage) throws {
+    let tensors = try CodedSamples.tensors().filter(\.descriptor.interleaved)
+    #expect(tensors.count == 8)
+    var writer = BundleWriter(path: path, storage: storage)
+    for tensor in tensors { writer.addTensor(tensor) }
+    try writer.finish()
+    let result = try PythonReader.run([path, "--check"])
+    #expect(result.status == 0, "\(result.errors)")
+    for tensor in tensors {
+      let result = try PythonReader.run([path, "--tensor", tensor.descriptor.name])
+      #expect(result.status == 0, "\(result.errors)")
+      let values = ByteSlice(result.output).floats()
+      #expect(try values == tensor.dequantized(), "\(tensor.descriptor.name)")
+    }
+  }
+
   @Test func agreesOnCompressedSections() throws {
     let text = Array((0..<100).map { "line \($0) of many\n" }.joined().utf8)
     var writer = BundleWriter(path: path)

@@ -59,11 +59,34 @@ import Testing
     #expect(try sparse.keptFlags() == [true, true, false, false, false, true, true, false, true])
   }
 
+  /// The interleaved vectors, whose weights make_vectors.py gives as formulas of row and column.
+  @Test func interleavedRowsDecodeToTheirFormula() throws {
+    func open(_ name: String) throws -> StoredTensor {
+      let path = PythonReader.formats + "/vectors/valid-interleaved-\(name).ctpack"
+      return try #require(try Bundle(path: path).tensor(named: "w"))
+    }
+    let (masked, ranked) = (try open("mask"), try open("two-of-four"))
+    #expect(masked.descriptor.interleaved && ranked.descriptor.interleaved)
+    let masks = (0..<32 * 192).map { at -> Float in
+      let (row, column) = (at / 192, at % 192)
+      let scale = Float(row % 8 + column / 128 + 1) / 16
+      return (row + column) % 3 == 0 ? 0 : Float((row + column + 3) % 8 - 4) * scale
+    }
+    #expect(try masked.dequantized() == masks)
+    let kept = [[0, 1], [0, 2], [1, 2], [0, 3], [1, 3], [2, 3]]
+    let ranks = (0..<16 * 64).map { at -> Float in
+      let (row, column) = (at / 64, at % 64)
+      guard kept[(row + column / 4 + 2) % 6].contains(column % 4) else { return 0 }
+      return Float((row + column + 3) % 16 - 8) * Float(row % 8 + 1) / 16
+    }
+    #expect(try ranked.dequantized() == ranks)
+  }
+
   /// Whoever opens without verifying still can't use a section that needs an unknown feature.
   @Test func unknownFeaturesAreRefusedWhereTheyMatter() throws {
     let bundle = try Bundle(path: PythonReader.formats + "/vectors/section-read-flag.ctpack")
     let failure = #expect(throws: Failure.self) { try bundle.tensor(named: "norm") }
-    #expect(failure?.finding.contains("needs feature 1") == true)
+    #expect(failure?.finding.contains("needs feature 2") == true)
     let folder = try TemporaryFolder()
     let newer = try MappedFile(path: PythonReader.formats + "/vectors/valid-newer-minor.ctpack")
     let copy = try folder.write("newer.ctpack", newer.bytes.array)

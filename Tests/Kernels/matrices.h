@@ -64,6 +64,11 @@ static uint8_t *random_ranks(intptr_t rows, intptr_t columns, struct pattern p, 
   return ranks;
 }
 
+/// Whether such a matrix can have its rows interleaved.
+static int can_interleave(intptr_t rows, intptr_t columns, intptr_t group, struct pattern p) {
+  return rows % 16 == 0 && columns % 64 == 0 && group % 64 == 0 && (p.of == 1 || p.of == 4);
+}
+
 static struct matrix random_matrix(
     intptr_t rows, intptr_t columns, int bits, intptr_t group, struct pattern p, int zeros) {
   const intptr_t groups = (columns + group - 1) / group, runs = (columns + 63) / 64;
@@ -99,6 +104,23 @@ static struct matrix random_matrix(
   m.packed.mask = m.mask;
   m.packed.row_starts = m.starts;
   m.packed.ranks = m.ranks;
+  return m;
+}
+
+/// A random matrix whose bytes mean interleaved rows.
+static struct matrix random_tiles(
+    intptr_t rows, intptr_t columns, int bits, intptr_t group, struct pattern p, int zeros) {
+  struct matrix m = random_matrix(rows / 16, 16 * columns, bits, group, p, zeros);
+  m.packed.rows = rows;
+  m.packed.columns = columns;
+  m.packed.interleaved = 1;
+  // A short last group: there are more of them than in a row sixteen times as long.
+  const intptr_t all = rows * ((columns + group - 1) / group);
+  struct matrix scales = random_matrix(1, all * 4, bits, 4, (struct pattern){0, 0}, zeros);
+  free(m.scales), free(m.zeros);
+  m.packed.scales = m.scales = scales.scales;
+  m.packed.zeros = m.zeros = scales.zeros;
+  free(scales.codes);
   return m;
 }
 

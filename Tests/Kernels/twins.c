@@ -74,8 +74,7 @@ static void few_rows(const struct ctk_packed *w, const float *x, const char *wha
 static void products(const struct ctk_weight *w, const float *x, const char *what) {
   enum { rows = 13 };
   float *dense = malloc((size_t)(w->rows * w->columns) * sizeof(float));
-  for (intptr_t r = 0; r < w->rows; r++)
-    ctk_row_floats(w, r, 0, w->columns, dense + r * w->columns);
+  ctk_rows_floats(w, 0, w->rows, 0, w->columns, dense, w->columns);
   for (int transposed = 0; transposed < 2; transposed++) {
     const intptr_t n = transposed ? w->columns : w->rows, k = transposed ? w->rows : w->columns;
     float *y[3];
@@ -126,10 +125,11 @@ static void halves(intptr_t rows, intptr_t columns, const float *x) {
 
 int main(void) {
   static const intptr_t shapes[][2] = {
-      {1, 1}, {5, 63}, {7, 64}, {13, 192}, {33, 65}, {9, 130}, {18, 256}, {6, 449}, {2, 1601}};
+      {1, 1}, {5, 63}, {7, 64}, {13, 192}, {33, 65}, {9, 130}, {18, 256}, {6, 449}, {2, 1601},
+      {16, 64}, {32, 192}, {16, 640}};
   static const int bits[] = {2, 3, 4, 8};
   static const intptr_t groups[] = {4, 8, 16, 32, 48, 64, 128, 192, 0};
-  static const struct pattern patterns[] = {{0, 0}, {1, 1}, {2, 4}, {4, 8}, {3, 7}};
+  static const struct pattern patterns[] = {{0, 0}, {1, 1}, {2, 4}, {1, 4}, {4, 8}, {3, 7}};
   static const char *const kernels[] = {"plain", "NEON", "NEON dotprod", "AVX2", "AVX-512"};
   int compared = 0;
   for (int level = 0; level <= ctk_highest_level(); level++) {
@@ -144,18 +144,22 @@ int main(void) {
             if (groups[g] > columns) continue;
             const intptr_t group = groups[g] ? groups[g] : columns;
             const int zeros = (b + (int)g + (int)p) % 2;
-            struct matrix m = random_matrix(rows, columns, bits[b], group, patterns[p], zeros);
-            char what[160];
-            snprintf(
-                what, sizeof what,
-                "level %d, [%ld, %ld], %d bits, groups of %ld, %d of %d, zeros %d", level,
-                (long)rows, (long)columns, bits[b], (long)group, patterns[p].kept,
-                patterns[p].of, zeros);
-            if (ctk_few_group(group)) few_rows(&m.packed, x, what);
-            const struct ctk_weight w = {ctk_weight_packed, rows, columns, 0, &m.packed};
-            products(&w, x, what);
-            release(&m);
-            here++;
+            const int forms = can_interleave(rows, columns, group, patterns[p]) ? 2 : 1;
+            for (int interleaved = 0; interleaved < forms; interleaved++) {
+              struct matrix m = (interleaved ? random_tiles : random_matrix)(
+                  rows, columns, bits[b], group, patterns[p], zeros);
+              char what[160];
+              snprintf(
+                  what, sizeof what,
+                  "level %d, [%ld, %ld], %d bits, groups of %ld, %d of %d, zeros %d, interleaved %d",
+                  level, (long)rows, (long)columns, bits[b], (long)group, patterns[p].kept,
+                  patterns[p].of, zeros, interleaved);
+              if (ctk_few_group(group)) few_rows(&m.packed, x, what);
+              const struct ctk_weight w = {ctk_weight_packed, rows, columns, 0, &m.packed};
+              products(&w, x, what);
+              release(&m);
+              here++;
+            }
           }
       halves(rows, columns, x);
       free(x);

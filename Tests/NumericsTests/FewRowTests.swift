@@ -6,7 +6,7 @@ extension NumericsTests {
   /// Products of a few rows in integers, at every level that this processor has.
   @Suite struct FewRowProducts {
     static let shapes = [
-      (7, 5), (33, 65), (9, 130), (18, 256), (21, 192), (35, 64), (6, 449), (3, 1601),
+      (7, 5), (33, 65), (9, 130), (18, 256), (21, 192), (35, 64), (6, 449), (3, 1601), (32, 192),
     ]
 
     /// The fast kernel against the plain twin, on the same rounded inputs.
@@ -111,6 +111,14 @@ extension NumericsTests {
                 rows: rows, columns: columns, bits: bits, groupSize: group,
                 withZeros: random.below(2) == 0, masked: of == 1,
                 pattern: of > 1 ? (kept, of) : nil, &random)
+              var tiles = plain
+              tiles.interleaved = rows % 16 == 0 && columns % 64 == 0 && group % 64 == 0
+              if tiles.interleaved, of == 1 || of == 4 {
+                try body(
+                  try tiles.packed(),
+                  "interleaved [\(rows), \(columns)], \(bits) bits, groups of \(group), \(kept) of \(of)",
+                  &random)
+              }
               try body(
                 try plain.packed(),
                 "[\(rows), \(columns)], \(bits) bits, groups of \(group), \(kept) of \(of)", &random

@@ -39,6 +39,44 @@ extension NumericsTests {
       }
     }
 
+    /// Whole matrices, and rows and columns of a tile from anywhere in it.
+    @Test(arguments: [nil, (2, 4), (3, 4)] as [(Int, Int)?], [64, 192, 1088])
+    func interleavedRowsAsDescribed(_ pattern: (Int, Int)?, columns: Int) throws {
+      try atEveryLevel { level in
+        for (bits, groupSize) in [(2, 64), (3, 128), (4, 64), (8, 192)] where groupSize <= columns {
+          var random = RandomValues()
+          var plain = PlainPacking(
+            rows: 32, columns: columns, bits: bits, groupSize: groupSize, withZeros: bits != 3,
+            masked: true, exponent: -1, pattern: pattern.map { ($0.0, $0.1) }, &random)
+          plain.interleaved = true
+          let weight = Weight.packed(try plain.packed())
+          #expect(weight.dense().values == plain.values, "\(bits) bits, \(level), \(random.note)")
+          let picked = Tensor(uninitialized: [3, columns])
+          weight.gather([17, 5, 31], into: picked)
+          let expected = [17, 5, 31].flatMap { row in (0..<columns).map { plain.value(row, $0) } }
+          #expect(picked.values == expected, "\(bits) bits, \(level), \(random.note)")
+        }
+      }
+    }
+
+    @Test func rowsThatCannotBeInterleaved() throws {
+      for (rows, columns, groupSize, masked) in [
+        (17, 64, 64, true), (16, 96, 64, true), (16, 64, 32, true), (16, 64, 64, false),
+      ] {
+        var random = RandomValues()
+        let good = try PlainPacking(
+          rows: rows, columns: columns, bits: 4, groupSize: groupSize, withZeros: true,
+          masked: masked, &random
+        ).packed()
+        let failure = #expect(throws: Failure.self) {
+          try PackedMatrix(
+            rows: rows, columns: columns, bits: 4, groupSize: groupSize, codes: good.codes,
+            scales: good.scales, zeros: good.zeros, mask: good.mask, interleaved: true)
+        }
+        #expect(failure?.kind == .invalidData)
+      }
+    }
+
     @Test func survivorsAreCountedRowByRow() {
       for columns in [1, 63, 64, 65, 200, 1000] {
         var random = RandomValues()

@@ -3,8 +3,8 @@ import Numerics
 
 /// The planar layout, written once more from its description alone: slow, obvious, code by code.
 struct PlainPacking {
-  let rows: Int
-  let columns: Int
+  private(set) var rows: Int
+  private(set) var columns: Int
   let bits: Int
   let groupSize: Int
   var scaleExponent = 0
@@ -14,6 +14,8 @@ struct PlainPacking {
   var kept: [Bool]?
   /// n and m where `kept` is n:m sparsity.
   var pattern: (kept: Int, of: Int)?
+  /// Whether sixteen rows stand side by side, four columns of each in turn.
+  var interleaved = false
 
   var groups: Int { (columns + groupSize - 1) / groupSize }
 
@@ -61,7 +63,51 @@ struct PlainPacking {
     (0..<rows * columns).map { value($0 / columns, $0 % columns) }
   }
 
+  /// In the order in which an interleaved matrix is stored: as rows sixteen times as long, and its groups as
+  /// they are there.
+  private var tiled: PlainPacking {
+    var tiled = self
+    (tiled.rows, tiled.columns, tiled.interleaved) = (rows / 16, columns * 16, false)
+    for t in 0..<rows / 16 {
+      for q in 0..<columns / 4 {
+        for i in 0..<16 {
+          for c in 0..<4 {
+            let (from, to) = (
+              (16 * t + i) * columns + 4 * q + c, t * columns * 16 + 64 * q + 4 * i + c
+            )
+            tiled.codes[to] = codes[from]
+            if let kept { tiled.kept?[to] = kept[from] }
+          }
+        }
+      }
+      for g in 0..<groups {
+        for i in 0..<16 {
+          let (from, to) = ((16 * t + i) * groups + g, (t * groups + g) * 16 + i)
+          tiled.scales[to] = scales[from]
+          if let zeros { tiled.zeros?[to] = zeros[from] }
+        }
+      }
+    }
+    return tiled
+  }
+
   func packed() throws -> PackedMatrix {
+    let parts = interleaved ? tiled.parts() : parts()
+    return try PackedMatrix(
+      rows: rows, columns: columns, bits: bits, groupSize: groupSize, codes: parts.codes,
+      scales: parts.scales, zeros: parts.zeros, mask: parts.mask, kept: parts.kept,
+      scaleExponent: scaleExponent, interleaved: interleaved)
+  }
+
+  private struct Parts {
+    var codes: ByteSlice
+    var scales: ByteSlice
+    var zeros: ByteSlice?
+    var mask: ByteSlice?
+    var kept: KeptRanks?
+  }
+
+  private func parts() -> Parts {
     var codeBytes: [UInt8] = []
     if let kept {
       codeBytes = Self.stream(codes.indices.filter { kept[$0] }.map { codes[$0] }, bits)
@@ -70,12 +116,10 @@ struct PlainPacking {
         codeBytes += Self.stream(Array(codes[row * columns..<(row + 1) * columns]), bits)
       }
     }
-    return try PackedMatrix(
-      rows: rows, columns: columns, bits: bits, groupSize: groupSize, codes: ByteSlice(codeBytes),
-      scales: ByteSlice(scales.flatMap { Self.float16($0) }),
+    return Parts(
+      codes: ByteSlice(codeBytes), scales: ByteSlice(scales.flatMap { Self.float16($0) }),
       zeros: zeros.map { ByteSlice(Self.stream($0, bits)) },
-      mask: pattern == nil ? kept.map { maskBytes($0) } : nil, kept: ranks(),
-      scaleExponent: scaleExponent)
+      mask: pattern == nil ? kept.map { maskBytes($0) } : nil, kept: ranks())
   }
 
   /// Σ C(pᵢ, i) over each group's kept places, counted by listing the combinations in that order.

@@ -130,7 +130,7 @@ extension NumericsTests {
     /// Weights that are decoded inside the product give what those decoded before it give, to the bit.
     @Test(arguments: [9, 40])
     func decodingInsideChangesNothing(m: Int) throws {
-      for (outputs, inputs) in [(70, 130), (97, 1601), (9, 5000)] {
+      for (outputs, inputs) in [(70, 130), (97, 1601), (9, 5000), (80, 832)] {
         var random = RandomValues()
         let (x, dy) = (random.tensor([m, inputs]), random.tensor([m, outputs]))
         var weights = try Self.weights(outputs, inputs, &random)
@@ -159,17 +159,20 @@ extension NumericsTests {
 
     @Test func threadsDoNotChangeABit() throws {
       var random = RandomValues()
-      let x = random.tensor([300, 200])
       let dy = random.tensor([300, 900])
-      for (name, weight) in try Self.weights(900, 200, &random) {
-        expectSameForAllThreadCounts("\(name)") {
-          let y = Tensor([300, 900])
-          let dx = Tensor([300, 200])
-          weight.apply(x, into: y)
-          weight.applyTransposed(dy, into: dx)
-          let few = Tensor([3, 900])
-          weight.apply(x.rows(0..<3), into: few)
-          return y.values + dx.values + few.values
+      for (rows, columns) in [(900, 200), (912, 192)] {
+        let (x, dy) = (random.tensor([300, columns]), random.tensor([300, rows]))
+        for (name, weight) in try Self.weights(rows, columns, &random) {
+          expectSameForAllThreadCounts("\(name)") {
+            let y = Tensor([300, rows])
+            let dx = Tensor([300, columns])
+            weight.apply(x, into: y)
+            weight.applyTransposed(dy, into: dx)
+            let few = Tensor([6, rows])
+            weight.apply(x.rows(0..<3), into: few.rows(0..<3))
+            weight.apply(x.rows(0..<3), into: few.rows(3..<6), arithmetic: .bfloat16)
+            return y.values + dx.values + few.values
+          }
         }
       }
       expectSameForAllThreadCounts("gram") {
@@ -204,6 +207,15 @@ extension NumericsTests {
           rows: rows, columns: columns, bits: min(kept + 1, 4), groupSize: 64, withZeros: of != 2,
           masked: false, pattern: (kept, of), &random)
         result.append(("\(kept) of \(of)", .packed(try plain.packed())))
+      }
+      guard rows % 16 == 0, columns % 64 == 0 else { return result }
+      for pattern in [nil, (2, 4), (1, 4)] {
+        var plain = PlainPacking(
+          rows: rows, columns: columns, bits: 4, groupSize: 64, withZeros: true, masked: true,
+          pattern: pattern, &random)
+        plain.interleaved = true
+        result.append(
+          ("interleaved, \(pattern.map { "\($0)" } ?? "masked")", .packed(try plain.packed())))
       }
       return result
     }

@@ -42,10 +42,11 @@ extension CodedBlocks {
     return coded.indexBytes + pieces.flatMap(\.stored)
   }
 
-  /// Empty where runs of codes can't be told by a zero point.
+  /// Empty where runs of codes can't be told by a zero point: a run of interleaved rows holds codes of
+  /// sixteen.
   private static func runClasses(_ section: NewSection) throws(Failure) -> [UInt8] {
     guard section.type == .tensorCodes, section.layout != .planar8, let tensor = section.tensor,
-      let zeros = tensor.zeros
+      let zeros = tensor.zeros, !tensor.descriptor.interleaved
     else { return [] }
     return try RunOrder.classes(zeros: zeros, mask: tensor.mask, of: tensor.descriptor)
   }

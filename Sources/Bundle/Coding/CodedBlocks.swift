@@ -107,6 +107,9 @@ extension CodedBlocks {
       if block.form == .ordered, !section.canBeSorted {
         throw invalid("coded block \(index) is sorted by zero points, which it can't be")
       }
+      if block.form == .ordered, section.flags.read & SectionFlags.interleavedRows != 0 {
+        throw invalid("coded block \(index) is sorted by zero points, but its rows are interleaved")
+      }
       blocks.append(block)
       start = block.stored.upperBound
     }

@@ -15,6 +15,8 @@ public struct SectionFlags: Sendable, Hashable {
 
   /// Read: the section holds only the values that the tensor's mask keeps.
   public static let survivorsOnly: UInt16 = 1 << 0
+  /// Read: the parts of the tensor whose codes these are have their rows interleaved.
+  public static let interleavedRows: UInt16 = 1 << 1
   /// Read: who doesn't know the section's *type* must refuse the whole bundle.
   public static let typeNeededToRead: UInt16 = 1 << 15
   /// Write: the section was made for the tensors as they are; who changes tensors must drop it
@@ -25,7 +27,7 @@ public struct SectionFlags: Sendable, Hashable {
   /// Optional: a report for people; nothing is computed from it.
   public static let informative: UInt16 = 1 << 0
 
-  static let knownRead = survivorsOnly | typeNeededToRead
+  static let knownRead = survivorsOnly | interleavedRows | typeNeededToRead
   static let knownWrite = boundToWeights | typeNeededToWrite
 
   /// The number of the lowest bit of `flags` that isn't `known`; nil where all are.

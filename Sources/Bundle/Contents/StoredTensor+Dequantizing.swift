@@ -2,10 +2,15 @@ import Bytes
 
 /// The meaning of the stored bytes, in plain Swift: what every kernel is measured against.
 extension StoredTensor {
-  /// Which weights are kept, [rows · columns]; nil where all are.
+  /// Which weights are kept, [rows · columns] in row-major order; nil where all are.
   /// Throws `invalidData` where the mask and the number of survivors don't agree.
   public func keptFlags() throws(Failure) -> [Bool]? {
-    let (rows, columns) = (descriptor.rows, descriptor.columns)
+    try storedFlags().map { descriptor.restored(weights: $0) }
+  }
+
+  /// The same in the order of the codes.
+  private func storedFlags() throws(Failure) -> [Bool]? {
+    let (rows, columns) = descriptor.storedShape
     func invalid(_ finding: String) -> Failure {
       Failure(.invalidData, at: "tensor \"\(descriptor.name)\"", finding)
     }
@@ -30,9 +35,16 @@ extension StoredTensor {
 
   /// Integer codes in row-major order: of all weights, or of the survivors where masked. Empty for
   /// dense tensors.
-  public func unpackedCodes() -> [UInt8] {
+  /// Throws `invalidData` where rows are interleaved and the mask and the number of survivors don't
+  /// agree.
+  public func unpackedCodes() throws(Failure) -> [UInt8] {
     guard let codes, descriptor.isPacked else { return [] }
     let (rows, columns, bits) = (descriptor.rows, descriptor.columns, descriptor.bits)
+    if descriptor.interleaved, let flags = try storedFlags() {
+      let survivors = Planar.unpack(codes, count: descriptor.survivors, bits: bits)
+      let all = descriptor.restored(weights: Self.spread(survivors, flags))
+      return Self.survivors(all, descriptor.restored(weights: flags))
+    }
     if descriptor.sparsity != nil || columns % Planar.blockSize == 0 {
       return Planar.unpack(codes, count: descriptor.survivors, bits: bits)
     }
@@ -46,14 +58,22 @@ extension StoredTensor {
     return all
   }
 
-  /// Zero points [rows · groups]: stored ones, or 2^(bits−1) everywhere. Empty for dense tensors.
+  /// Scales [rows · groups] in row-major order, without the exponent that all share. Empty for dense
+  /// tensors.
+  public func unpackedScales() -> [Float] {
+    descriptor.restored(groups: scales?.halves() ?? [])
+  }
+
+  /// Zero points [rows · groups] in row-major order: stored ones, or 2^(bits−1)
+  /// everywhere. Empty for dense tensors.
   public func unpackedZeros() -> [UInt8] {
     guard descriptor.isPacked else { return [] }
     let count = descriptor.rows * descriptor.groups
     guard let zeros else {
       return [UInt8](repeating: 1 << UInt8(descriptor.bits - 1), count: count)
     }
-    return Planar.unpack(zeros, count: count, bits: descriptor.bits)
+    return descriptor.restored(
+      groups: Planar.unpack(zeros, count: count, bits: descriptor.bits))
   }
 
   /// The weights in float32, row-major: (q − z) · scale · 2^exponent, 0 where masked out. The
@@ -70,11 +90,11 @@ extension StoredTensor {
       guard let flags else { return values }
       return spread(values, flags)
     }
-    let codes = unpackedCodes()
+    let codes = try unpackedCodes()
     values = codes.map { Float($0) }
     if let flags { values = spread(values, flags) }
-    guard let scales else { return values }
-    let factors = scales.halves()
+    guard scales != nil else { return values }
+    let factors = unpackedScales()
     let zeros = unpackedZeros()
     let power = Float(sign: .plus, exponent: descriptor.scaleExponent, significand: 1)
     let (columns, groups, width) = (descriptor.columns, descriptor.groups, descriptor.groupSize)

@@ -5,9 +5,11 @@ public struct StoredTensor: Sendable {
   public var descriptor: TensorDescriptor
   /// Packed codes; nil for dense tensors.
   public var codes: ByteSlice?
-  /// f16 [rows, groups]; nil for dense tensors.
+  /// f16 [rows, groups], or in the order of `RowTiles` where rows are interleaved; nil for dense
+  /// tensors.
   public var scales: ByteSlice?
-  /// Zero points, codes in the planar layout over [rows · groups]; nil where symmetric or dense.
+  /// Zero points, codes in the planar layout over [rows · groups], in the order of the scales; nil
+  /// where symmetric or dense.
   public var zeros: ByteSlice?
   /// Bitmask; nil without one.
   public var mask: ByteSlice?
@@ -25,19 +27,20 @@ public struct StoredTensor: Sendable {
   }
 
   /// A quantized matrix. `shape`: [rows, columns]. `codes`: planar, per row, or, with a mask, the
-  /// survivors flattened. `scales`: f16 [rows, groups]. `zeros`: planar over [rows · groups], nil
-  /// for
-  /// symmetric grids. Throws `invalidData` where a size doesn't follow from the shape.
+  /// survivors flattened. `scales`: f16 [rows, groups]. `zeros`: planar over [rows · groups], nil for
+  /// symmetric grids. `interleaved`: all of these, `mask` included, are in the order of `RowTiles`.
+  /// Throws `invalidData` where a size doesn't follow from the shape, or rows can't be interleaved.
   public static func packed(
     name: String, shape: [Int], bits: Int, groupSize: Int, codes: ByteSlice, scales: ByteSlice,
-    zeros: ByteSlice? = nil, scaleExponent: Int = 0, mask: Mask? = nil
+    zeros: ByteSlice? = nil, scaleExponent: Int = 0, mask: Mask? = nil, interleaved: Bool = false
   ) throws(Failure) -> StoredTensor {
     guard let layout = PackingLayout.planar(bits: bits) else {
       throw Failure(.invalidData, at: "tensor \"\(name)\"", "no packing at \(bits) bits")
     }
     let descriptor = TensorDescriptor(
       name: name, shape: shape, layout: layout, bits: bits, groupSize: groupSize,
-      symmetric: zeros == nil, scaleExponent: scaleExponent, sparsity: mask?.sparsity)
+      symmetric: zeros == nil, scaleExponent: scaleExponent, sparsity: mask?.sparsity,
+      interleaved: interleaved)
     let tensor = StoredTensor(
       descriptor: descriptor, codes: codes, scales: scales, zeros: zeros, mask: mask?.bitmask,
       index: mask?.ranks, dense: nil)

@@ -16,6 +16,9 @@ public struct TensorDescriptor: Sendable, Equatable {
   /// Every scale is to be multiplied by 2 to this power (−64…64).
   public var scaleExponent: Int
   public var sparsity: Sparsity?
+  /// Whether mask or ranks, codes, scales and zero points are in the order of `RowTiles`, sixteen rows
+  /// side by side; only where `canBeInterleaved`.
+  public var interleaved: Bool = false
   /// Bytes of all the tensor's sections in the file; 0 before it is written.
   public var storedBytes: Int = 0
 
@@ -91,6 +94,11 @@ extension TensorDescriptor {
     if case .bitmask(let survivors) = sparsity, !(0...elements).contains(survivors) {
       throw invalid("\(survivors) survivors of \(elements) weights")
     }
+    guard !interleaved || canBeInterleaved else {
+      throw invalid(
+        "interleaved rows need codes, a bitmask or n of \(RowTiles.columns), whole tiles of "
+          + "\(RowTiles.rows) rows, and columns and groups in whole runs of 64")
+    }
   }
 
   /// Bytes of the codes or the dense values.
@@ -114,6 +122,7 @@ extension TensorDescriptor {
       object["group_size"] = JSON(groupSize)
       object["symmetric"] = .bool(symmetric)
       if scaleExponent != 0 { object["scale_exponent"] = JSON(scaleExponent) }
+      if interleaved { object["interleaved"] = JSON(RowTiles.rows) }
     }
     switch sparsity {
     case nil: break
@@ -153,11 +162,20 @@ extension TensorDescriptor {
         }
       }
       sparsity = try attributes["sparsity"].map(Sparsity.init(json:))
+      if let tile = attributes["interleaved"] {
+        guard tile == JSON(RowTiles.rows) else {
+          throw invalid("rows can be interleaved by \(RowTiles.rows) only")
+        }
+        interleaved = true
+      }
     } catch {
       throw error.located(at: place)
     }
     guard (sparsity != nil) == (section.flags.read & SectionFlags.survivorsOnly != 0) else {
       throw invalid("its survivors-only flag contradicts its attributes")
+    }
+    guard interleaved == (section.flags.read & SectionFlags.interleavedRows != 0) else {
+      throw invalid("its interleaved-rows flag contradicts its attributes")
     }
     try validate()
   }

@@ -36,7 +36,7 @@ extension Bundle {
     let results = Mutex<[Int: Result<CodeEntropy, Failure>]>([:])
     DispatchQueue.concurrentPerform(iterations: compressed.count) { index in
       let result = Result { () throws(Failure) in
-        try tensor(named: compressed[index].name)?.entropy ?? CodeEntropy()
+        try tensor(named: compressed[index].name)?.entropy() ?? CodeEntropy()
       }
       results.withLock { $0[index] = result }
     }
@@ -51,14 +51,18 @@ extension Bundle {
 
 extension StoredTensor {
   /// In bits of the whole tensor.
-  fileprivate var entropy: CodeEntropy {
+  fileprivate func entropy() throws(Failure) -> CodeEntropy {
     func bits(_ values: [UInt8]) -> Double {
       var histogram = [Int](repeating: 0, count: 256)
       for value in values { histogram[Int(value)] += 1 }
       return Entropy.bits(histogram) * Double(values.count)
     }
     var entropy = CodeEntropy()
-    entropy.codes = dense.map { Double($0.count * 8) } ?? bits(unpackedCodes())
+    if let dense {
+      entropy.codes = Double(dense.count * 8)
+    } else {
+      entropy.codes = bits(try unpackedCodes())
+    }
     if zeros != nil { entropy.zeros = bits(unpackedZeros()) }
     let (rows, columns) = (descriptor.rows, descriptor.columns)
     switch descriptor.sparsity {

@@ -75,7 +75,9 @@ public struct NewSection: Sendable {
     let descriptor = tensor.descriptor
     var attributes = descriptor.attributes
     attributes["made_by"] = origin?.json
-    let flags = SectionFlags(read: descriptor.sparsity == nil ? 0 : SectionFlags.survivorsOnly)
+    let flags = SectionFlags(
+      read: (descriptor.sparsity == nil ? 0 : SectionFlags.survivorsOnly)
+        | (descriptor.interleaved ? SectionFlags.interleavedRows : 0))
     let parts: [(SectionType, PackingLayout, ByteSlice?)] = [
       (.tensorDense, descriptor.layout, tensor.dense),
       (.tensorCodes, descriptor.layout, tensor.codes),

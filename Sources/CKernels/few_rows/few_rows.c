@@ -11,9 +11,10 @@
 
 #include "dispatch.h"
 #include "few_rows_masked.h"
-#include "few_rows_odd_pairs.h"
+#include "few_rows_tiles.h"
 #include "few_space.h"
 #include "planar_codes.h"
+#include "single_weight.h"
 
 intptr_t ctk_few_scratch(const struct ctk_packed *w) {
   // As few_product() takes it with AVX-512: scales, corrections and zeros of a batch of rows, masks and
@@ -23,18 +24,12 @@ intptr_t ctk_few_scratch(const struct ctk_packed *w) {
                            64 * ctk_few_rows * (rows_at_once(ctk_groups(w)) + 1) +
                            2 * (16 * runs + 64 * (2 * runs + 3)) +
                            2 * runs + size + 128 + 64 * 9;
-  const intptr_t one_row = ctk_few_space_bytes(w);
-  return batches > one_row ? batches : one_row;
+  const intptr_t one_row = ctk_few_space_bytes(w), tile = ctk_tile_scratch(w);
+  const intptr_t rows = batches > one_row ? batches : one_row;
+  return w->interleaved && tile > rows ? tile : rows;
 }
 
 // ---- Plain twins ----
-
-static float weight_of(const struct ctk_packed *w, intptr_t row, intptr_t column, int64_t *index) {
-  if (ctk_is_sparse(w) && !(ctk_mask_word(w, row, column / 64) >> (column % 64) & 1)) return 0;
-  const intptr_t group = row * ctk_groups(w) + column / w->group_size;
-  const uint8_t code = ctk_single_code(w->codes, w->bits, (*index)++);
-  return ((float)code - ctk_zero(w, group)) * ctk_scale(w, group);
-}
 
 void ctk_multiply_few_ref(
     const struct ctk_packed *w, intptr_t first, intptr_t last, const struct ctk_few_inputs *x,
@@ -43,12 +38,11 @@ void ctk_multiply_few_ref(
   const intptr_t runs = ctk_runs(w->columns);
   for (intptr_t r = first; r < last; r++)
     for (intptr_t j = 0; j < x->rows; j++) {
-      int64_t index = ctk_row_start(w, r);
       double sum = 0;
       for (intptr_t c = 0; c < w->columns; c++) {
         const intptr_t place = (j * runs + c / 64) * 128 + c % 64;
         const int32_t q = 256 * x->values[place] + x->values[place + 64];
-        sum += (double)weight_of(w, r, c, &index) * q * x->scales[j * runs + c / 64];
+        sum += (double)ctk_single_weight(w, r, c) * q * x->scales[j * runs + c / 64];
       }
       y[j * ldy + r] = (float)sum;
     }
@@ -113,33 +107,21 @@ CTK_BF16 static void multiply_rows(const struct few_product *p, intptr_t first, 
   }
 }
 
-/// Two rows at a time, and what is left over row by row.
-CTK_BF16 static void multiply_odd(
-    const struct few_product *p, intptr_t first, intptr_t last, ctk_odd_pairs_loop loop) {
-  intptr_t start = first + first % 2, end = last - last % 2;
-  if (start >= end) start = end = last;
-  multiply_rows(p, first, start);
-  multiply_odd_pairs(p, start, end, loop);
-  multiply_rows(p, end, last);
-}
-
 CTK_BF16 static void multiply_few(
     const struct ctk_packed *w, intptr_t first, intptr_t last, const struct ctk_few_inputs *x,
     float *y, intptr_t ldy, uint8_t *scratch) {
   if (first >= last) return;
+  if (w->interleaved) {
+    multiply_tiles(w, first, last, x, y, ldy, scratch);
+    return;
+  }
   struct ctk_row_sums out;  // Zeros in all of it would take as long as some rows.
   out.waiting = 0;
   out.inputs = x->rows;
   out.y = y + first;
   out.ldy = ldy;
   const struct few_product p = few_product(w, x, &out, scratch);
-  const ctk_pairs_loop pairs = ctk_pairs_loop_for(w);
-  const ctk_odd_pairs_loop odd_pairs = ctk_odd_pairs_loop_for(w);
-  if (pairs)
-    multiply_pairs(&p, first, last, pairs);
-  else if (odd_pairs)
-    multiply_odd(&p, first, last, odd_pairs);
-  else if (ctk_is_sparse(w) && x->rows == 1 && w->group_size % 64 == 0)
+  if (ctk_is_sparse(w) && x->rows == 1 && w->group_size % 64 == 0)
     multiply_masked(&p, first, last);
   else
     multiply_rows(&p, first, last);

@@ -22,6 +22,11 @@ struct ctk_packed {
   // `rank_bits` bits; null: no such list. Never beside a mask.
   const uint8_t *ranks;
   int kept, of, rank_bits;
+  // Whether the rows of a sparse matrix stand side by side, sixteen to a tile: masks, ranks and codes
+  // are then those of the matrix [rows / 16, 16·columns] with the weight of row 16·t + i, column
+  // 4·q + c at row t, column 64·q + 4·i + c; row_starts counts its rows. Scales and zeros are
+  // [rows / 16, groups, 16]. Rows are a multiple of 16, columns and group_size of 64.
+  int interleaved;
 };
 
 /// Decodes rows first..<last into out, `stride` floats apart.
@@ -30,9 +35,10 @@ void ctk_unpack_planar(
 void ctk_unpack_planar_ref(
     const struct ctk_packed *w, intptr_t first, intptr_t last, float *out, intptr_t stride);
 
-/// Columns first..<last of one row, the same bits.
-void ctk_unpack_columns(
-    const struct ctk_packed *w, intptr_t row, intptr_t first, intptr_t last, float *out);
+/// Columns first..<last of `count` rows from `row` on, the same bits.
+void ctk_unpack_rows(
+    const struct ctk_packed *w, intptr_t row, intptr_t count, intptr_t first, intptr_t last,
+    float *out, intptr_t stride);
 
 /// float16 and bfloat16 (little-endian, any alignment) to float32, exact.
 void ctk_widen_f16(const uint8_t *in, float *out, intptr_t n);

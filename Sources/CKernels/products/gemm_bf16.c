@@ -49,8 +49,7 @@ CTK_BF16 static void pack_forward(
   const intptr_t pairs = ctk_bf16_pairs(depth);
   for (intptr_t n = p->first_n; n < p->last_n; n += 16) {
     const intptr_t count = least(16, p->last_n - n);
-    for (intptr_t i = 0; i < count; i++)
-      ctk_row_bf16(p->weight, n + i, first_k, first_k + depth, rows + i * row_space, scratch);
+    ctk_rows_bf16(p->weight, n, count, first_k, first_k + depth, rows, row_space, scratch);
     const intptr_t column = n - p->first_n;
     uint32_t *panel = panels + column / width * width * pairs + column % width;
     for (intptr_t q = 0; q < pairs; q += 16) {
@@ -67,8 +66,7 @@ CTK_BF16 static void pack_forward(
 CTK_BF16 static void pack_transposed(
     const struct ctk_product_bf16 *p, intptr_t first_k, intptr_t depth, uint32_t *panels,
     uint16_t *rows, uint8_t *scratch) {
-  const intptr_t pairs = ctk_bf16_pairs(depth), used = (depth + 1) / 2;
-  uint16_t *second = rows + row_space;
+  const intptr_t pairs = ctk_bf16_pairs(depth);
   const __m512i lanes = _mm512_setr_epi32(
       0 | 32 << 16, 1 | 33 << 16, 2 | 34 << 16, 3 | 35 << 16, 4 | 36 << 16, 5 | 37 << 16,
       6 | 38 << 16, 7 | 39 << 16, 8 | 40 << 16, 9 | 41 << 16, 10 | 42 << 16, 11 | 43 << 16,
@@ -76,19 +74,18 @@ CTK_BF16 static void pack_transposed(
   const __m512i upper = _mm512_add_epi16(lanes, _mm512_set1_epi16(16));
   const intptr_t whole = (p->last_n - p->first_n + width - 1) / width * width;
   for (intptr_t q = 0; q < pairs; q++) {
-    if (q < used) {
-      const intptr_t row = first_k + 2 * q;
-      ctk_row_bf16(p->weight, row, p->first_n, p->last_n, rows, scratch);
-      if (2 * q + 1 < depth)
-        ctk_row_bf16(p->weight, row + 1, p->first_n, p->last_n, second, scratch);
-      else
-        memset(second, 0, row_space * sizeof(uint16_t));
-    } else if (q == used) {
-      memset(rows, 0, 2 * row_space * sizeof(uint16_t));
+    if (q % 8 == 0) {
+      // The next sixteen rows; zeros behind the last.
+      const intptr_t left = depth - 2 * q, count = left < 0 ? 0 : least(16, left);
+      ctk_rows_bf16(
+          p->weight, first_k + 2 * q, count, p->first_n, p->last_n, rows, row_space, scratch);
+      for (intptr_t i = count; i < 16; i++)
+        memset(rows + i * row_space, 0, row_space * sizeof(uint16_t));
     }
+    const uint16_t *top = rows + q % 8 * 2 * row_space;
     for (intptr_t column = 0; column < whole; column += width) {
-      const __m512i a = _mm512_loadu_si512(rows + column);
-      const __m512i b = _mm512_loadu_si512(second + column);
+      const __m512i a = _mm512_loadu_si512(top + column);
+      const __m512i b = _mm512_loadu_si512(top + row_space + column);
       uint32_t *place = panels + column * pairs + q * width;
       _mm512_storeu_si512(place, _mm512_permutex2var_epi16(a, lanes, b));
       _mm512_storeu_si512(place + 16, _mm512_permutex2var_epi16(a, upper, b));

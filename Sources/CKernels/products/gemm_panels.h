@@ -57,21 +57,25 @@ CTK_INLINE void pack_weights(
     const intptr_t width, float *rows, float *out) {
   const intptr_t whole = (columns + width - 1) / width * width, first = g->weight_first + left;
   if (g->transposed) {
-    for (intptr_t q = 0; q < depth; q++) {
-      ctk_row_floats(g->weight, p + q, first, first + columns, rows);
-      for (intptr_t j = columns; j < whole; j++) rows[j] = 0;
-      for (intptr_t j = 0; j < whole; j += 16)
-        v16_store(out + j / width * width * depth + q * width + j % width, v16_load(rows + j));
+    for (intptr_t top = 0; top < depth; top += 16) {
+      const intptr_t count = depth - top < 16 ? depth - top : 16;
+      ctk_rows_floats(g->weight, p + top, count, first, first + columns, rows, row_space);
+      for (intptr_t i = 0; i < count; i++) {
+        float *row = rows + i * row_space;
+        for (intptr_t j = columns; j < whole; j++) row[j] = 0;
+        for (intptr_t j = 0; j < whole; j += 16)
+          v16_store(
+              out + j / width * width * depth + (top + i) * width + j % width, v16_load(row + j));
+      }
     }
     return;
   }
   for (intptr_t j = 0; j < whole; j += 16) {
     float *panel = out + j / width * width * depth + j % width;
-    for (intptr_t i = 0; i < 16; i++)
-      if (j + i < columns)
-        ctk_row_floats(g->weight, first + j + i, p, p + depth, rows + i * row_space);
-      else
-        memset(rows + i * row_space, 0, (size_t)depth * sizeof(float));
+    const intptr_t count = columns - j < 16 ? columns - j : 16;
+    ctk_rows_floats(g->weight, first + j, count, p, p + depth, rows, row_space);
+    for (intptr_t i = count; i < 16; i++)
+      memset(rows + i * row_space, 0, (size_t)depth * sizeof(float));
     pack_sixteen(rows, 1, row_space, depth, width, panel);
   }
 }

@@ -11,6 +11,12 @@ static inline intptr_t ctk_groups(const struct ctk_packed *w) {
   return (w->columns + w->group_size - 1) / w->group_size;
 }
 
+/// Where the scale and the zero of a row's group stand.
+static inline intptr_t ctk_group_place(const struct ctk_packed *w, intptr_t row, intptr_t group) {
+  const intptr_t groups = ctk_groups(w);
+  return w->interleaved ? (row / 16 * groups + group) * 16 + row % 16 : row * groups + group;
+}
+
 static inline uint8_t ctk_single_code(const uint8_t *codes, int bits, int64_t index) {
   const uint8_t *block = codes + index / 64 * 8 * bits;
   const int i = (int)(index % 64);
@@ -70,9 +76,10 @@ enum { ctk_codes_ahead = 8192 };
 CTK_BF16 static inline __m512i ctk_codes64(const uint8_t *block, int bits) {
   if (bits == 8) return _mm512_loadu_si512(block);
   if (bits == 4) {
-    const __m512i two = _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *)block));
-    const __m512i shift = _mm512_setr_epi64(0, 0, 0, 0, 4, 4, 4, 4);
-    return _mm512_and_si512(_mm512_srlv_epi64(two, shift), _mm512_set1_epi8(15));
+    const __m256i two = _mm256_loadu_si256((const __m256i *)(const void *)block);
+    return _mm512_and_si512(
+        _mm512_inserti64x4(_mm512_castsi256_si512(two), _mm256_srli_epi16(two, 4), 1),
+        _mm512_set1_epi8(15));
   }
   const __m512i four = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)block));
   const __m512i shift = _mm512_setr_epi64(0, 0, 2, 2, 4, 4, 6, 6);

@@ -4,6 +4,8 @@
 
 #include "planar_blocks.h"
 #include "planar_codes.h"
+#include "row_tiles.h"
+#include "single_weight.h"
 #include "spread_codes.h"
 
 enum { blocks_at_once = 8 };  // of codes on their way to floats: they stay in the first level
@@ -18,6 +20,25 @@ CTK_INLINE void dequantize(
       v16_store(out + i, value);
     else
       v16_store_part(out + i, value, n - i);
+  }
+}
+
+/// Columns first..<last of a row from their codes, of which the first one of the block of `first` is the
+/// first.
+CTK_INLINE void dequantize_row(
+    const struct ctk_packed *w, intptr_t row, intptr_t first, intptr_t last, const uint8_t *codes,
+    float *out) {
+  const float factor = ctk_power_of_two(w->scale_exponent);
+  codes -= first / 64 * 64;
+  for (intptr_t c = first, g = first / w->group_size; c < last; g++) {
+    const intptr_t stop = (g + 1) * w->group_size < last ? (g + 1) * w->group_size : last;
+    const intptr_t place = ctk_group_place(w, row, g);
+    uint16_t half;
+    memcpy(&half, w->scales + place * 2, 2);
+    dequantize(
+        codes + c, stop - c, ctk_zero(w, place), ctk_half_to_float(half) * factor,
+        out + (c - first));
+    c = stop;
   }
 }
 
@@ -58,22 +79,12 @@ CTK_INLINE int64_t unpack_blocks(
     const intptr_t blocks = (w->columns + 63) / 64;
     blocks_of_codes(w->codes + (row * blocks + block) * size, count, w->bits, codes);
   }
-  const float factor = ctk_power_of_two(w->scale_exponent);
-  const intptr_t groups = ctk_groups(w);
-  for (intptr_t c = first, g = first / w->group_size; c < last; g++) {
-    const intptr_t stop = (g + 1) * w->group_size < last ? (g + 1) * w->group_size : last;
-    uint16_t half;
-    memcpy(&half, w->scales + (row * groups + g) * 2, 2);
-    dequantize(
-        codes + (c - 64 * block), stop - c, ctk_zero(w, row * groups + g),
-        ctk_half_to_float(half) * factor, out + (c - first));
-    c = stop;
-  }
+  dequantize_row(w, row, first, last, codes, out);
   if (sparse) clear_masked(words, first, last, out);
   return survivor;
 }
 
-CTK_INLINE void body_of_ctk_unpack_columns(
+CTK_INLINE void unpack_row(
     const struct ctk_packed *w, intptr_t row, intptr_t first, intptr_t last, float *out) {
   int64_t survivor = ctk_is_sparse(w) ? ctk_survivors_before(w, row, first / 64) : 0;
   while (first < last) {
@@ -83,37 +94,58 @@ CTK_INLINE void body_of_ctk_unpack_columns(
     first = stop;
   }
 }
+
+/// Rows `row`..<`end` of one tile.
+CTK_INLINE void unpack_tile(
+    const struct ctk_packed *w, intptr_t row, intptr_t end, intptr_t first, intptr_t last,
+    float *out, intptr_t stride) {
+  uint8_t codes[ctk_tile_rows * ctk_tile_stride];
+  const intptr_t tile = row / ctk_tile_rows;
+  int64_t survivor = ctk_tile_start(w, tile, first / 64);
+  while (first < last) {
+    const intptr_t block = first / 64, whole = (last + 63) / 64;
+    const intptr_t next = block + ctk_tile_blocks < whole ? block + ctk_tile_blocks : whole;
+    const intptr_t stop = 64 * next < last ? 64 * next : last;
+    survivor = ctk_tile_codes(w, tile, block, next, survivor, codes);
+    for (intptr_t r = row; r < end; r++)
+      dequantize_row(
+          w, r, first, stop, codes + r % ctk_tile_rows * ctk_tile_stride, out + (r - row) * stride);
+    out += stop - first;
+    first = stop;
+  }
+}
+
+CTK_INLINE void body_of_ctk_unpack_rows(
+    const struct ctk_packed *w, intptr_t row, intptr_t count, intptr_t first, intptr_t last,
+    float *out, intptr_t stride) {
+  const intptr_t end = row + count;
+  while (row < end) {
+    const intptr_t tile_end = (row / ctk_tile_rows + 1) * ctk_tile_rows;
+    const intptr_t next = !w->interleaved ? row + 1 : tile_end < end ? tile_end : end;
+    if (w->interleaved)
+      unpack_tile(w, row, next, first, last, out, stride);
+    else
+      unpack_row(w, row, first, last, out);
+    out += (next - row) * stride;
+    row = next;
+  }
+}
 CTK_KERNEL(
-    ctk_unpack_columns,
-    (const struct ctk_packed *w, intptr_t row, intptr_t first, intptr_t last, float *out),
-    (w, row, first, last, out))
+    ctk_unpack_rows,
+    (const struct ctk_packed *w, intptr_t row, intptr_t count, intptr_t first, intptr_t last,
+     float *out, intptr_t stride),
+    (w, row, count, first, last, out, stride))
 
 void ctk_unpack_planar(
     const struct ctk_packed *w, intptr_t first, intptr_t last, float *out, intptr_t stride) {
-  for (intptr_t row = first; row < last; row++, out += stride)
-    ctk_unpack_columns(w, row, 0, w->columns, out);
+  ctk_unpack_rows(w, first, last - first, 0, w->columns, out, stride);
 }
 
 void ctk_unpack_planar_ref(
     const struct ctk_packed *w, intptr_t first, intptr_t last, float *out, intptr_t stride) {
-  const intptr_t groups = (w->columns + w->group_size - 1) / w->group_size;
-  for (intptr_t row = first; row < last; row++) {
-    int64_t survivor = ctk_row_start(w, row);
-    for (intptr_t c = 0; c < w->columns; c++) {
-      float *place = out + (row - first) * stride + c;
-      if (ctk_is_sparse(w) && !(ctk_mask_word(w, row, c / 64) >> (c % 64) & 1)) {
-        *place = 0;
-        continue;
-      }
-      const int64_t index = survivor++;
-      const intptr_t group = row * groups + c / w->group_size;
-      uint16_t half;
-      memcpy(&half, w->scales + group * 2, 2);
-      const int zero = w->zeros ? ctk_single_code(w->zeros, w->bits, group) : 1 << (w->bits - 1);
-      const int code = ctk_single_code(w->codes, w->bits, index);
-      *place = (float)(code - zero) * ldexpf(ctk_half_to_float(half), w->scale_exponent);
-    }
-  }
+  for (intptr_t row = first; row < last; row++)
+    for (intptr_t c = 0; c < w->columns; c++)
+      out[(row - first) * stride + c] = ctk_single_weight(w, row, c);
 }
 
 CTK_INLINE void body_of_ctk_widen_bf16(const uint8_t *in, float *out, intptr_t n) {

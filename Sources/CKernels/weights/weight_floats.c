@@ -5,14 +5,21 @@
 #include "half.h"
 #include "weight_rows.h"
 
-void ctk_row_floats(
-    const struct ctk_weight *w, intptr_t row, intptr_t first, intptr_t last, float *out) {
-  const intptr_t place = row * w->columns + first, count = last - first;
-  switch (w->kind) {
-    case ctk_weight_packed: ctk_unpack_columns(w->packed, row, first, last, out); break;
-    case ctk_weight_f16: ctk_widen_f16(w->values + 2 * place, out, count); break;
-    case ctk_weight_bf16: ctk_widen_bf16(w->values + 2 * place, out, count); break;
-    default: memcpy(out, w->values + 4 * place, (size_t)count * sizeof(float));
+void ctk_rows_floats(
+    const struct ctk_weight *w, intptr_t row, intptr_t count, intptr_t first, intptr_t last,
+    float *out, intptr_t stride) {
+  if (w->kind == ctk_weight_packed) {
+    ctk_unpack_rows(w->packed, row, count, first, last, out, stride);
+    return;
+  }
+  const intptr_t columns = last - first;
+  for (intptr_t i = 0; i < count; i++, out += stride) {
+    const intptr_t place = (row + i) * w->columns + first;
+    switch (w->kind) {
+      case ctk_weight_f16: ctk_widen_f16(w->values + 2 * place, out, columns); break;
+      case ctk_weight_bf16: ctk_widen_bf16(w->values + 2 * place, out, columns); break;
+      default: memcpy(out, w->values + 4 * place, (size_t)columns * sizeof(float));
+    }
   }
 }
 

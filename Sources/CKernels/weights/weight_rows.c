@@ -6,7 +6,8 @@
 
 #include "bf16.h"
 #include "half.h"
-#include "planar_codes.h"
+#include "row_tiles.h"
+#include "single_weight.h"
 #include "vectors.h"
 
 #if defined(__x86_64__)
@@ -125,7 +126,38 @@ CTK_BF16 static void packed_row(
   }
 }
 
-void ctk_row_bf16(
+/// Rows `row`..<`end` of one tile.
+CTK_BF16 static void packed_tile(
+    const struct ctk_packed *w, intptr_t row, intptr_t end, intptr_t first, intptr_t last,
+    uint16_t *out, intptr_t stride) {
+  uint8_t codes[ctk_tile_rows * ctk_tile_stride];
+  const intptr_t tile = row / ctk_tile_rows, whole = (last + 63) / 64;
+  int64_t survivor = ctk_tile_start(w, tile, first / 64);
+  for (intptr_t block = first / 64; block < whole; block += ctk_tile_blocks) {
+    const intptr_t rest = whole - block, count = rest < ctk_tile_blocks ? rest : ctk_tile_blocks;
+    survivor = ctk_tile_codes(w, tile, block, block + count, survivor, codes);
+    for (intptr_t r = row; r < end; r++) {
+      const uint8_t *in = codes + r % ctk_tile_rows * ctk_tile_stride;
+      uint16_t *to = out + (r - row) * stride + 64 * block - first;
+      intptr_t known = -1;
+      float zero = 0, scale = 0;
+      __m512i table = _mm512_setzero_si512();
+      for (intptr_t b = block; b < block + count; b++, in += 64, to += 64) {
+        const intptr_t group = 64 * b / w->group_size;
+        if (group != known) {
+          known = group;
+          zero = ctk_zero(w, ctk_group_place(w, r, group));
+          scale = ctk_scale(w, ctk_group_place(w, r, group));
+          if (w->bits < 8) table = values_of_codes(zero, scale);
+        }
+        // Masked out is what has the code of the zero: 0.
+        one_group(_mm512_loadu_si512(in), w->bits, zero, scale, table, ~(uint64_t)0, to);
+      }
+    }
+  }
+}
+
+static void row_bf16(
     const struct ctk_weight *w, intptr_t row, intptr_t first, intptr_t last, uint16_t *out,
     uint8_t *scratch) {
   const intptr_t place = row * w->columns + first;
@@ -137,11 +169,29 @@ void ctk_row_bf16(
     row_of_halves(w->values + 2 * place, last - first, w->kind == ctk_weight_f16, out);
 }
 
+void ctk_rows_bf16(
+    const struct ctk_weight *w, intptr_t row, intptr_t count, intptr_t first, intptr_t last,
+    uint16_t *out, intptr_t stride, uint8_t *scratch) {
+  const int interleaved = w->kind == ctk_weight_packed && w->packed->interleaved;
+  const intptr_t end = row + count;
+  while (row < end) {
+    const intptr_t tile_end = (row / ctk_tile_rows + 1) * ctk_tile_rows;
+    const intptr_t next = !interleaved ? row + 1 : tile_end < end ? tile_end : end;
+    if (interleaved)
+      packed_tile(w->packed, row, next, first, last, out, stride);
+    else
+      row_bf16(w, row, first, last, out, scratch);
+    out += (next - row) * stride;
+    row = next;
+  }
+}
+
 #else
-void ctk_row_bf16(
-    const struct ctk_weight *w, intptr_t row, intptr_t first, intptr_t last, uint16_t *out,
-    uint8_t *scratch) {
-  ctk_row_bf16_ref(w, row, first, last, out, scratch);
+void ctk_rows_bf16(
+    const struct ctk_weight *w, intptr_t row, intptr_t count, intptr_t first, intptr_t last,
+    uint16_t *out, intptr_t stride, uint8_t *scratch) {
+  for (intptr_t i = 0; i < count; i++)
+    ctk_row_bf16_ref(w, row + i, first, last, out + i * stride, scratch);
 }
 #endif
 
@@ -156,19 +206,6 @@ static float stored_value(const struct ctk_weight *w, intptr_t index) {
   return w->kind == ctk_weight_f16 ? ctk_half_to_float(half) : ctk_bf16_to_float(half);
 }
 
-static float packed_value(const struct ctk_packed *w, intptr_t row, intptr_t column) {
-  int64_t index = ctk_row_start(w, row);
-  if (!ctk_is_sparse(w)) {
-    index += column;
-  } else {
-    if (!(ctk_mask_word(w, row, column / 64) >> (column % 64) & 1)) return 0;
-    for (intptr_t c = 0; c < column; c++) index += ctk_mask_word(w, row, c / 64) >> (c % 64) & 1;
-  }
-  const intptr_t group = row * ctk_groups(w) + column / w->group_size;
-  return ((float)ctk_single_code(w->codes, w->bits, index) - ctk_zero(w, group)) *
-         ctk_scale(w, group);
-}
-
 void ctk_row_bf16_ref(
     const struct ctk_weight *w, intptr_t row, intptr_t first, intptr_t last, uint16_t *out,
     uint8_t *scratch) {
@@ -176,7 +213,7 @@ void ctk_row_bf16_ref(
   for (intptr_t c = first; c < first + (last - first + 63) / 64 * 64; c++) {
     const float value = c >= last ? 0
                         : w->kind == ctk_weight_packed
-                            ? packed_value(w->packed, row, c)
+                            ? ctk_single_weight(w->packed, row, c)
                             : stored_value(w, row * w->columns + c);
     out[c - first] = ctk_float_to_bf16(value);
   }

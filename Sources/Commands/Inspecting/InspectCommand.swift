@@ -93,7 +93,7 @@ extension TensorDescriptor {
       "name": .string(name), "shape": JSON(shape), "layout": .string(layout.label),
       "bits": JSON(bits), "group_size": groupSize == 0 ? .null : JSON(groupSize),
       "symmetric": isPacked ? .bool(symmetric) : .null, "sparsity": .number(sparsityRatio),
-      "stored_bytes": JSON(storedBytes),
+      "interleaved_rows": .bool(interleaved), "stored_bytes": JSON(storedBytes),
     ]
   }
 }

@@ -13,7 +13,8 @@ extension PackedMatrix {
     try self.init(
       rows: descriptor.rows, columns: descriptor.columns, bits: descriptor.bits,
       groupSize: descriptor.groupSize, codes: codes, scales: scales, zeros: stored.zeros,
-      mask: stored.mask, kept: stored.keptRanks, scaleExponent: descriptor.scaleExponent)
+      mask: stored.mask, kept: stored.keptRanks, scaleExponent: descriptor.scaleExponent,
+      interleaved: descriptor.interleaved)
   }
 }
 

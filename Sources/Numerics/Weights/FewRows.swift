@@ -36,7 +36,8 @@ public enum FewRows {
 
   /// Row by row of the weights, decoded some at a time.
   private static func inFloat32(_ weight: Weight, _ x: Tensor, _ output: Tensor) {
-    let (m, columns, atOnce) = (x.rows, weight.columns, 8)
+    // Rows that are interleaved are decoded sixteen at a time.
+    let (m, columns, atOnce) = (x.rows, weight.columns, weight.isInterleaved ? 16 : 8)
     Parallel.ranges(weight.rows, grain: 64) { rows in
       unsafe withUnsafeTemporaryAllocation(
         of: Float.self, capacity: weight.isDense ? 1 : atOnce * columns
@@ -92,12 +93,14 @@ public enum FewRows {
     unsafe jobs.withUnsafeBufferPointer { all in
       nonisolated(unsafe) let all = unsafe all
       // Long runs of rows: a core that looks ahead shouldn't fetch what another will use. A row is
-      // the same however they are cut.
+      // the same however they are cut; interleaved ones would be computed twice where a tile is.
       let pieces = max(1, min(2 * Parallel.threads, rows / 16))
       let rows = rows
+      @Sendable func cut(_ piece: Int) -> Int {
+        piece == pieces ? rows : rows * piece / pieces / 16 * 16
+      }
       Parallel.forEach(pieces) { piece in
-        unsafe ctk_run_few(
-          all.baseAddress, all.count, rows * piece / pieces, rows * (piece + 1) / pieces)
+        unsafe ctk_run_few(all.baseAddress, all.count, cut(piece), cut(piece + 1))
       }
     }
     withExtendedLifetime(kept) {}

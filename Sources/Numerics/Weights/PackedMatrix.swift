@@ -22,6 +22,9 @@ public struct PackedMatrix: Sendable {
   /// n:m sparsity instead of a mask; nil means none.
   public let kept: KeptRanks?
   public let scaleExponent: Int
+  /// Whether the rows of a sparse matrix stand side by side, sixteen to a tile (Formats/packing.md): its
+  /// parts are then in the order that unpack_planar.h tells.
+  public let interleaved: Bool
   /// The number of weights with a code.
   public let survivors: Int
   let view: View
@@ -30,7 +33,7 @@ public struct PackedMatrix: Sendable {
   public init(
     rows: Int, columns: Int, bits: Int, groupSize: Int, codes: ByteSlice, scales: ByteSlice,
     zeros: ByteSlice? = nil, mask: ByteSlice? = nil, kept: KeptRanks? = nil,
-    scaleExponent: Int = 0
+    scaleExponent: Int = 0, interleaved: Bool = false
   ) throws(Failure) {
     guard [2, 3, 4, 8].contains(bits) else {
       throw Failure(.invalidData, "a packed matrix has \(bits)-bit codes; 2, 3, 4 and 8 exist")
@@ -45,6 +48,16 @@ public struct PackedMatrix: Sendable {
     guard (-60...60).contains(scaleExponent) else {
       throw Failure(.invalidData, "a scale exponent of \(scaleExponent); −60 to 60 are allowed")
     }
+    if interleaved {
+      let whole = rows % 16 == 0 && columns % 64 == 0 && min(groupSize, columns) % 64 == 0
+      guard whole, mask != nil || kept?.of == 4 else {
+        throw Failure(
+          .invalidData,
+          "rows of \(rows) × \(columns) in groups of \(groupSize) can't be interleaved")
+      }
+    }
+    // The rows in the order in which they are stored.
+    let tile = interleaved ? 16 : 1
     let size = PackedSize(rows: rows, columns: columns, bits: bits, groupSize: groupSize)
     try Self.require(scales, size.scales, "scales")
     if let zeros { try Self.require(zeros, size.zeros, "zeros") }
@@ -52,8 +65,8 @@ public struct PackedMatrix: Sendable {
     var rowStarts: [Int64] = []
     if let mask {
       try Self.require(mask, size.mask, "mask")
-      rowStarts = try Self.countSurvivors(mask, rows: rows, columns: columns)
-      survivors = Int(rowStarts[rows])
+      rowStarts = try Self.countSurvivors(mask, rows: rows / tile, columns: columns * tile)
+      survivors = Int(rowStarts[rows / tile])
       try Self.require(codes, size.codes(survivors: survivors), "codes")
     } else if let kept {
       survivors = rows * kept.perRow(columns: columns)
@@ -77,12 +90,13 @@ public struct PackedMatrix: Sendable {
     self.mask = mask
     self.kept = kept
     self.scaleExponent = scaleExponent
+    self.interleaved = interleaved
     self.survivors = survivors
     view = unsafe View(
       Self.describe(
         rows: rows, columns: columns, bits: bits, groupSize: groupSize,
-        scaleExponent: scaleExponent, codes: codes, scales: scales, zeros: zeros, mask: mask,
-        kept: kept), rowStarts: rowStarts)
+        scaleExponent: scaleExponent, interleaved: interleaved, codes: codes, scales: scales,
+        zeros: zeros, mask: mask, kept: kept), rowStarts: rowStarts)
   }
 
   private static func require(_ part: ByteSlice, _ size: Int, _ name: String) throws(Failure) {
@@ -150,8 +164,8 @@ public struct PackedMatrix: Sendable {
   }
 
   private static func describe(
-    rows: Int, columns: Int, bits: Int, groupSize: Int, scaleExponent: Int, codes: ByteSlice,
-    scales: ByteSlice, zeros: ByteSlice?, mask: ByteSlice?, kept: KeptRanks?
+    rows: Int, columns: Int, bits: Int, groupSize: Int, scaleExponent: Int, interleaved: Bool,
+    codes: ByteSlice, scales: ByteSlice, zeros: ByteSlice?, mask: ByteSlice?, kept: KeptRanks?
   ) -> ctk_packed {
     var view = unsafe ctk_packed()
     unsafe view.rows = rows
@@ -159,6 +173,7 @@ public struct PackedMatrix: Sendable {
     unsafe view.bits = Int32(bits)
     unsafe view.group_size = min(groupSize, columns)
     unsafe view.scale_exponent = Int32(scaleExponent)
+    unsafe view.interleaved = interleaved ? 1 : 0
     // The matrix keeps the slices, and they their memory.
     unsafe view.codes = base(codes)
     unsafe view.scales = base(scales)

@@ -92,6 +92,10 @@ public enum Weight: Sendable {
     return unsafe UnsafePointer(scratch)
   }
 
+  var isInterleaved: Bool {
+    if case .packed(let matrix) = self { matrix.interleaved } else { false }
+  }
+
   var isDense: Bool {
     if case .dense = self { true } else { false }
   }
