@@ -24,22 +24,26 @@ CTK_BF16 static inline __attribute__((always_inline)) void ctk_add_four(
   }
 }
 
-/// One run of a masked tile; two blocks of the next tile's codes are decoded beside each four registers where
-/// `decode` says so, a constant, as `bits` and `count` are.
+/// One run of a masked tile; a block of codes further on is decoded beside each two registers where `decode`
+/// says so, a constant, as `bits` and `count` are.
 CTK_BF16 static inline __attribute__((always_inline)) void ctk_add_masked_run(
-    struct ctk_tile *t, __m512i zero, const int8_t *values, intptr_t stride,
-    struct ctk_waiting *next, const int decode, const int bits, const int count,
+    struct ctk_tile *t, struct ctk_code_stream *s, __m512i zero, const int8_t *values,
+    intptr_t stride, const int decode, const int bits, const int count,
     struct ctk_tile_sums sums[2]) {
   _mm_prefetch((const char *)t->words + ctk_codes_ahead, _MM_HINT_T1);
   _mm_prefetch((const char *)t->words + ctk_codes_ahead + 64, _MM_HINT_T1);
+  uint8_t *place = decode ? ctk_next_blocks(s, ctk_ring_step, bits) : 0;
 #pragma clang loop unroll(full)
   for (int q = 0; q < 16; q++) {
-    if (decode && q % 4 == 0) ctk_decode_waiting(next, 2, bits);
+    // A line of the caches holds two blocks of four bits.
+    if (decode && q % (bits == 8 ? 2 : 4) == 0)
+      _mm_prefetch((const char *)s->in + ctk_codes_ahead, _MM_HINT_T1);
+    if (decode && q % 2 == 0) ctk_decode_next(s, place + 32 * q, bits);
     const uint64_t kept = t->words[q];
-    __m512i some = _mm512_loadu_si512(t->codes);
+    __m512i some = _mm512_loadu_si512(s->ring + s->read % ctk_ring);
     // Out of a register; some processors are slow at expanding from memory.
     __asm__("" : "+v"(some));
-    t->codes += __builtin_popcountll(kept);
+    s->read += __builtin_popcountll(kept);
     __m512i w = _mm512_mask_expand_epi8(zero, kept, some);
     __asm__("" : "+v"(w));
     ctk_add_four(&sums[q % 2], w, values + 4 * q, stride, count);
@@ -71,9 +75,10 @@ CTK_BF16 static inline __attribute__((always_inline)) void ctk_add_pairs_run(
 
 /// Results of one tile, a row to a lane: y[inputs]. `pairs`, `bits` and `count` are constants.
 CTK_BF16 static inline __attribute__((always_inline)) void ctk_multiply_tile(
-    const struct ctk_tile_product *p, const struct ctk_tile *tile, struct ctk_waiting next,
+    const struct ctk_tile_product *p, const struct ctk_tile *tile, struct ctk_code_stream *stream,
     const int pairs, const int bits, const int count, __m512 y[]) {
   struct ctk_tile t = *tile;
+  struct ctk_code_stream s = *stream;
   const intptr_t runs = p->runs, stride = 128 * runs;
   const int8_t *values = p->x->values;
   const __m512i sources = _mm512_loadu_si512(p->sources);
@@ -109,12 +114,16 @@ CTK_BF16 static inline __attribute__((always_inline)) void ctk_multiply_tile(
     for (int i = 0; i < 2; i++)
 #pragma clang loop unroll(full)
       for (int j = 0; j < count; j++) sums[i].high[j] = sums[i].low[j] = _mm512_setzero_si512();
-    if (pairs)
+    if (pairs) {
       ctk_add_pairs_run(&t, sources, zero, values, stride, bits, count, sums);
-    else if (next.blocks >= 8)
-      ctk_add_masked_run(&t, zero, values, stride, &next, 1, bits, count, sums);
-    else
-      ctk_add_masked_run(&t, zero, values, stride, &next, 0, bits, count, sums);
+    } else {
+      ctk_fill_ring(&s, bits);
+      // As long as there is room.
+      if (s.blocks >= ctk_ring_step && s.written - s.read <= ctk_ring - 64 * (ctk_ring_step + 1))
+        ctk_add_masked_run(&t, &s, zero, values, stride, 1, bits, count, sums);
+      else
+        ctk_add_masked_run(&t, &s, zero, values, stride, 0, bits, count, sums);
+    }
 #pragma clang loop unroll(full)
     for (int j = 0; j < count; j++) {
       const __m512i high = _mm512_add_epi32(sums[0].high[j], sums[1].high[j]);
@@ -129,22 +138,22 @@ CTK_BF16 static inline __attribute__((always_inline)) void ctk_multiply_tile(
   const __m512 factor = _mm512_set1_ps(ctk_power_of_two(p->w->scale_exponent));
 #pragma clang loop unroll(full)
   for (int j = 0; j < count; j++) y[j] = _mm512_mul_ps(y[j], factor);
-  if (!pairs) ctk_decode_waiting(&next, next.blocks, bits);
+  *stream = s;
 }
 
 typedef void (*ctk_tile_loop)(
-    const struct ctk_tile_product *p, const struct ctk_tile *tile, struct ctk_waiting next,
+    const struct ctk_tile_product *p, const struct ctk_tile *tile, struct ctk_code_stream *stream,
     __m512 y[]);
 
 #define CTK_TILE_CASES(name, pairs, bits)                                             \
   CTK_BF16 static void name(                                                          \
       const struct ctk_tile_product *p, const struct ctk_tile *tile,                  \
-      struct ctk_waiting next, __m512 y[]) {                                          \
+      struct ctk_code_stream *stream, __m512 y[]) {                                   \
     switch (p->x->rows) {                                                             \
-      case 1: ctk_multiply_tile(p, tile, next, pairs, bits, 1, y); break;             \
-      case 2: ctk_multiply_tile(p, tile, next, pairs, bits, 2, y); break;             \
-      case 3: ctk_multiply_tile(p, tile, next, pairs, bits, 3, y); break;             \
-      default: ctk_multiply_tile(p, tile, next, pairs, bits, 4, y);                   \
+      case 1: ctk_multiply_tile(p, tile, stream, pairs, bits, 1, y); break;           \
+      case 2: ctk_multiply_tile(p, tile, stream, pairs, bits, 2, y); break;           \
+      case 3: ctk_multiply_tile(p, tile, stream, pairs, bits, 3, y); break;           \
+      default: ctk_multiply_tile(p, tile, stream, pairs, bits, 4, y);                 \
     }                                                                                 \
   }
 CTK_TILE_CASES(ctk_tile_masked_2, 0, 2)
@@ -170,30 +179,25 @@ static inline ctk_tile_loop ctk_tile_loop_for(const struct ctk_packed *w, int pa
 CTK_BF16 static void multiply_tiles(
     const struct ctk_packed *w, intptr_t first, intptr_t last, const struct ctk_few_inputs *x,
     float *y, intptr_t ldy, uint8_t *scratch) {
-  const struct ctk_tile_product p = ctk_tile_product(w, x, scratch);
+  uint8_t *ring;
+  const struct ctk_tile_product p = ctk_tile_product(w, x, scratch, &ring);
   const struct ctk_packed tiles = ctk_tiles(w);
   const int pairs = ctk_has_pairs(w);
   const ctk_tile_loop loop = ctk_tile_loop_for(w, pairs);
   const intptr_t begin = first / ctk_tile_rows, end = (last + ctk_tile_rows - 1) / ctk_tile_rows;
-  const uint8_t *codes = 0;
-  if (!pairs) {
-    const struct ctk_waiting start = codes_of_tile(&tiles, begin, p.codes[begin % 2], &codes);
-    ctk_decode_blocks(start.codes, start.blocks, w->bits, start.out);
-  }
+  struct ctk_code_stream stream = {0};
+  if (!pairs) stream = codes_of_tiles(&tiles, begin, end, ring);
   for (intptr_t tile = begin; tile < end; tile++) {
     struct ctk_tile t = {
-        .codes = codes, .zeros = zeros_of_tile(&p, tile),
-        .scales = w->scales + 32 * tile * p.groups};
-    struct ctk_waiting next = {0};
+        .zeros = zeros_of_tile(&p, tile), .scales = w->scales + 32 * tile * p.groups};
     if (pairs) {
       t.codes = w->codes + 4 * w->bits * tile * 16 * p.runs;
       t.ranks = w->ranks + 6 * tile * 16 * p.runs;
     } else {
       t.words = mask_words(&tiles, tile, p.words);
-      if (tile + 1 < end) next = codes_of_tile(&tiles, tile + 1, p.codes[(tile + 1) % 2], &codes);
     }
     __m512 sums[ctk_few_rows];
-    loop(&p, &t, next, sums);
+    loop(&p, &t, &stream, sums);
     const intptr_t top = tile * ctk_tile_rows;
     const uint32_t from = first > top ? (uint32_t)(first - top) : 0;
     const uint32_t to = last - top < ctk_tile_rows ? (uint32_t)(last - top) : ctk_tile_rows;

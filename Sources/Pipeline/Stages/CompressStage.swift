@@ -24,7 +24,7 @@ struct CompressStage: Stage {
   static let events = "events"
 
   var name: String { Self.name }
-  var algorithmVersion: Int { 6 }
+  var algorithmVersion: Int { 7 }
   var parameters: JSON {
     var object = settings.canonical.object ?? [:]
     object["arithmetic"] = .string(arithmetic.available.rawValue)
