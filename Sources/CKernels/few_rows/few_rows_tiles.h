@@ -119,7 +119,7 @@ CTK_BF16 static inline __attribute__((always_inline)) void ctk_multiply_tile(
     } else {
       ctk_fill_ring(&s, bits);
       // As long as there is room.
-      if (s.blocks >= ctk_ring_step && s.written - s.read <= ctk_ring - 64 * (ctk_ring_step + 1))
+      if (s.blocks >= ctk_ring_step && s.written + 64 * (ctk_ring_step + 1) <= s.read + ctk_ring)
         ctk_add_masked_run(&t, &s, zero, values, stride, 1, bits, count, sums);
       else
         ctk_add_masked_run(&t, &s, zero, values, stride, 0, bits, count, sums);

@@ -79,7 +79,7 @@ CTK_BF16 static inline __attribute__((always_inline)) uint8_t *ctk_next_blocks(
 /// Decodes until a run can be read.
 CTK_BF16 static inline __attribute__((always_inline)) void ctk_fill_ring(
     struct ctk_code_stream *s, const int bits) {
-  while (s->blocks > 0 && s->written - s->read < ctk_most_of_run) {
+  while (s->blocks > 0 && s->written < s->read + ctk_most_of_run) {
     const intptr_t count = s->blocks < ctk_ring_step ? s->blocks : ctk_ring_step;
     uint8_t *place = ctk_next_blocks(s, count, bits);
     for (intptr_t i = 0; i < count; i++) {
