@@ -13,13 +13,7 @@ struct Roofline {
   static func measure() -> Roofline {
     let threads = Parallel.threads
     var (operations, bandwidth) = (0.0, 0.0)
-    let words = 1 << 26
-    let memory = UnsafeMutableBufferPointer<UInt64>.allocate(capacity: words)
-    unsafe memory.initialize(repeating: 1)
-    defer { unsafe memory.deallocate() }
-    nonisolated(unsafe) let all = unsafe memory
-    let part = words / threads
-    let sink = Atomic<UInt64>(0)
+    let memory = MemoryReader()
     for _ in 0..<5 {
       let rounds = 4_000_000
       let busy = seconds {
@@ -27,13 +21,7 @@ struct Roofline {
       }
       operations = max(
         operations, 2 * Double(threads) * roofline_products(1) * Double(rounds) / busy)
-      let reading = seconds {
-        Parallel.forEach(threads) { i in
-          guard let base = unsafe all.baseAddress else { return }
-          sink.bitwiseXor(unsafe roofline_read(base + i * part, part), ordering: .relaxed)
-        }
-      }
-      bandwidth = max(bandwidth, Double(part * threads * 8) / reading)
+      bandwidth = max(bandwidth, memory.bandwidth())
     }
     return Roofline(operations: operations, bandwidth: bandwidth)
   }
@@ -41,5 +29,32 @@ struct Roofline {
   var line: String {
     "this machine, \(Parallel.threads) threads: \(figure(operations / 1e9)) GFLOP/s of multiply-adds"
       + " (\(Arithmetic.bfloat16.available)), \(figure(bandwidth / 1e9)) GB/s read from memory"
+  }
+}
+
+/// Half a gigabyte to read.
+@safe final class MemoryReader {
+  private let memory: UnsafeMutableBufferPointer<UInt64>
+
+  init() {
+    unsafe memory = .allocate(capacity: 1 << 26)
+    unsafe memory.initialize(repeating: 1)
+  }
+
+  deinit { unsafe memory.deallocate() }
+
+  /// Bytes per second, in one reading.
+  func bandwidth() -> Double {
+    let threads = Parallel.threads
+    let part = unsafe memory.count / threads
+    nonisolated(unsafe) let all = unsafe memory
+    let sink = Atomic<UInt64>(0)
+    let time = seconds {
+      Parallel.forEach(threads) { i in
+        guard let base = unsafe all.baseAddress else { return }
+        sink.bitwiseXor(unsafe roofline_read(base + i * part, part), ordering: .relaxed)
+      }
+    }
+    return Double(part * threads * 8) / time
   }
 }
