@@ -1,6 +1,7 @@
 // Products of one to four rows of inputs with packed weights in integers, as in few_rows.c, over
 // the lanes of few_lanes_avx2.h or few_lanes_neon.h, one of which is included before.
 #pragma once
+#include "few_integer_tiles.h"
 #include "few_rows.h"
 #include "few_space.h"
 #include "planar_blocks.h"
@@ -31,9 +32,9 @@ CTK_FEW const uint8_t *zeros_of_row(const struct few_product *p, intptr_t row) {
   const intptr_t start = row * p->groups, block = start / 64;
   if (!w->zeros) {
     memset(zeros, 1 << (w->bits - 1), (size_t)p->groups);
-  } else if (p->groups < 16 || w->interleaved) {
+  } else if (p->groups < 16) {
     for (intptr_t g = 0; g < p->groups; g++)
-      zeros[g] = ctk_single_code(w->zeros, w->bits, ctk_group_place(w, row, g));
+      zeros[g] = ctk_single_code(w->zeros, w->bits, start + g);
   } else {
     blocks_of_codes(
         w->zeros + block * 8 * w->bits, (start + p->groups + 63) / 64 - block, w->bits, zeros);
@@ -49,11 +50,6 @@ CTK_FEW void prepare_scales(
     const struct few_product *p, intptr_t row, struct few_row *r, float *corrections) {
   const struct ctk_packed *w = p->w;
   const uint8_t *in = w->scales + 2 * row * p->groups;
-  if (w->interleaved) {
-    for (intptr_t g = 0; g < p->groups; g++)
-      memcpy(p->space.halves + 2 * g, w->scales + 2 * ctk_group_place(w, row, g), 2);
-    in = p->space.halves;
-  }
   const v16 factor = v16_all(ctk_power_of_two(w->scale_exponent));
   const v16 bias = v16_all(w->bits == 8 ? eight_bit_bias : 0);
   float *scales = p->space.scales;
@@ -104,16 +100,6 @@ CTK_FEW void read_sparse_row(
   r->codes = p->space.codes + (start - 64 * block);
 }
 
-/// The codes of all rows of a tile.
-CTK_FEW void read_tile(const struct few_product *p, intptr_t tile) {
-  int64_t survivor = ctk_tile_start(p->w, tile, 0);
-  uint8_t *out = p->space.tile;
-  for (intptr_t b = 0; b < p->runs; b += ctk_tile_blocks, out += ctk_tile_rows * ctk_tile_stride) {
-    const intptr_t end = b + ctk_tile_blocks < p->runs ? b + ctk_tile_blocks : p->runs;
-    survivor = ctk_tile_codes(p->w, tile, b, end, survivor, out);
-  }
-}
-
 /// Σ scale·code·x for each row of inputs, in lanes; `bits` (where sparse 8 or less), `form`, `fine`
 /// and `count` are constants.
 CTK_FEW_INLINE void sums_of_row(
@@ -129,12 +115,7 @@ CTK_FEW_INLINE void sums_of_row(
   intptr_t group = 0, left = p->per_group;
   for (intptr_t b = 0; b < runs; b++) {
     struct run_codes c;
-    if (form == ctk_few_bytes) {
-      c = dense_run(codes, 8);
-      codes += b % ctk_tile_blocks == ctk_tile_blocks - 1
-                   ? ctk_tile_rows * ctk_tile_stride - 64 * (ctk_tile_blocks - 1)
-                   : 64;
-    } else if (form == ctk_few_dense) {
+    if (form == ctk_few_dense) {
       __builtin_prefetch(codes + ctk_few_ahead);
       c = dense_run(codes, bits);
       codes += 8 * bits;
@@ -172,12 +153,7 @@ CTK_FEW_INLINE void multiply_rows(
     lanes sum[ctk_few_rows];
     r.zeros = zeros_of_row(p, row);
     prepare_scales(p, row, &r, corrections);
-    if (form == ctk_few_bytes) {
-      if (row == first || row % ctk_tile_rows == 0) read_tile(p, row / ctk_tile_rows);
-      r.codes = p->space.tile + row % ctk_tile_rows * ctk_tile_stride;
-    } else if (form != ctk_few_dense) {
-      read_sparse_row(p, row, form, &r);
-    }
+    if (form != ctk_few_dense) read_sparse_row(p, row, form, &r);
     sums_of_row(p, &r, bits, form, fine, count, sum);
 #pragma clang loop unroll(full)
     for (int j = 0; j < count; j++) y[j * ldy + row] = total(sum[j]) - corrections[j];
@@ -208,8 +184,6 @@ CTK_FEW_LOOP(masked_4_fine, 4, ctk_few_masked, 1)
 CTK_FEW_LOOP(masked_8_fine, 8, ctk_few_masked, 1)
 CTK_FEW_LOOP(pairs_4, 4, ctk_few_pairs, 0)
 CTK_FEW_LOOP(pairs_8, 8, ctk_few_pairs, 0)
-CTK_FEW_LOOP(bytes_4, 4, ctk_few_bytes, 0)
-CTK_FEW_LOOP(bytes_8, 8, ctk_few_bytes, 0)
 
 typedef void (*few_loop)(
     const struct few_product *p, intptr_t first, intptr_t last, float *y, intptr_t ldy);
@@ -217,7 +191,6 @@ typedef void (*few_loop)(
 /// The loop for a matrix. Survivors are bytes, of which only the eight-bit ones need to be halved.
 static few_loop loop_for(const struct ctk_packed *w) {
   const int fine = w->group_size < 64;
-  if (w->interleaved) return w->bits == 8 ? bytes_8 : bytes_4;
   if (ctk_is_sparse(w)) {
     if (!fine && w->ranks && w->kept == 2 && w->of == 4 && w->columns % 64 == 0)
       return w->bits == 8 ? pairs_8 : pairs_4;
@@ -235,6 +208,10 @@ static few_loop loop_for(const struct ctk_packed *w) {
 CTK_FEW void multiply_few(
     const struct ctk_packed *w, intptr_t first, intptr_t last, const struct ctk_few_inputs *x,
     float *y, intptr_t ldy, uint8_t *scratch) {
+  if (w->interleaved) {
+    multiply_few_tiles(w, first, last, x, y, ldy);
+    return;
+  }
   const intptr_t size = w->group_size;
   const struct few_product p = {
       .w = w, .x = x, .space = ctk_few_space(w, scratch), .runs = ctk_runs(w->columns),

@@ -1,6 +1,6 @@
 // Products of few rows with AVX2.
 #if defined(__x86_64__)
-#include "few_lanes_avx2.h"
+#include "few_tile_lanes_avx2.h"
 
 #include "few_integer.h"
 

@@ -1,7 +1,7 @@
 // Products of few rows with NEON, with the dot products of bytes.
 #if defined(__aarch64__)
 #define CTK_DOTPROD
-#include "few_lanes_neon.h"
+#include "few_tile_lanes_neon.h"
 
 #include "few_integer.h"
 

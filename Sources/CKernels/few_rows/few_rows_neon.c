@@ -1,6 +1,6 @@
 // Products of few rows with NEON.
 #if defined(__aarch64__)
-#include "few_lanes_neon.h"
+#include "few_tile_lanes_neon.h"
 
 #include "few_integer.h"
 

@@ -12,21 +12,32 @@ int64_t ctk_tile_start(const struct ctk_packed *w, intptr_t tile, intptr_t block
   return ctk_survivors_before(&tiles, tile, ctk_tile_rows * block);
 }
 
+CTK_INLINE void body_of_ctk_turn_tile(
+    const uint8_t *spread, const uint8_t *kept, const uint8_t *zeros, uint8_t *codes) {
+  const m16 zero = __builtin_convertvector(bytes16(zeros), m16) * 0x01010101;
+  v16 square[16];
+  for (int q = 0; q < 16; q++) {
+    m16 code, mask;
+    memcpy(&code, spread + 64 * q, sizeof code);
+    memcpy(&mask, kept + 64 * q, sizeof mask);
+    square[q] = (v16)(code | (zero & ~mask));
+  }
+  CTK_TRANSPOSE16(square)
+  for (int i = 0; i < 16; i++) memcpy(codes + i * ctk_tile_stride, &square[i], 64);
+}
+CTK_KERNEL(
+    ctk_turn_tile,
+    (const uint8_t *spread, const uint8_t *kept, const uint8_t *zeros, uint8_t *codes),
+    (spread, kept, zeros, codes))
+
 /// 64 columns of a tile from its survivors' codes on; returns how many there were.
-CTK_INLINE intptr_t spread_tile(
+static intptr_t spread_tile(
     const uint64_t *words, const uint8_t *survivors, const uint8_t zeros[16], uint8_t *codes) {
   uint8_t spread[tile_block], kept[tile_block], ones[tile_block + 64];
   memset(ones, 255, sizeof ones);
   const intptr_t used = ctk_spread_codes(words, ctk_tile_rows, survivors, spread);
   ctk_spread_codes(words, ctk_tile_rows, ones, kept);
-  for (intptr_t i = 0; i < ctk_tile_rows; i++)
-    for (intptr_t q = 0; q < 16; q++) {
-      uint32_t code, mask;
-      memcpy(&code, spread + 64 * q + 4 * i, 4);
-      memcpy(&mask, kept + 64 * q + 4 * i, 4);
-      code |= zeros[i] * 0x01010101u & ~mask;
-      memcpy(codes + i * ctk_tile_stride + 4 * q, &code, 4);
-    }
+  ctk_turn_tile(spread, kept, zeros, codes);
   return used;
 }
 

@@ -43,3 +43,8 @@ int64_t ctk_tile_codes(
 
 /// Where columns 64·block … of a tile start among the survivors.
 int64_t ctk_tile_start(const struct ctk_packed *w, intptr_t tile, intptr_t block);
+
+/// Sixteen rows of 64 codes, ctk_tile_stride bytes apart, from sixteen times four columns of each row. `kept`:
+/// all bits of a byte are set where there is a code; elsewhere the row's zero takes its place.
+void ctk_turn_tile(
+    const uint8_t *spread, const uint8_t *kept, const uint8_t *zeros, uint8_t *codes);
