@@ -3,18 +3,14 @@ import Bytes
 extension RunOrder {
   /// The class of every run of 64 codes: the zero point of the group that holds its middle code,
   /// the 33rd, or its last one where it has fewer. `mask`: the bitmask of a tensor that has one.
-  /// Throws `invalidData` where the sizes or the mask don't fit, or where rows are interleaved: no
-  /// zero point decides for a run then.
+  /// Throws `invalidData` where the sizes or the mask don't fit. Precondition: rows aren't
+  /// interleaved; no zero point decides for a run then.
   static func classes(
     zeros: ByteSlice, mask: ByteSlice?, of descriptor: TensorDescriptor
   ) throws(Failure) -> [UInt8] {
     let (rows, columns, groups) = (descriptor.rows, descriptor.columns, descriptor.groups)
     guard descriptor.isPacked, !descriptor.symmetric, zeros.count == descriptor.zeroBytes else {
       throw Failure(.invalidData, "its zero points don't fit its codes")
-    }
-    guard !descriptor.interleaved else {
-      throw Failure(
-        .invalidData, "its codes are sorted by zero points, but its rows are interleaved")
     }
     let points = Planar.unpack(zeros, count: rows * groups, bits: descriptor.bits)
     let runs = (descriptor.survivors + Planar.blockSize - 1) / Planar.blockSize

@@ -43,8 +43,6 @@ CTK_FEW const uint8_t *zeros_of_row(const struct few_product *p, intptr_t row) {
   return zeros;
 }
 
-typedef _Float16 halves __attribute__((vector_size(32)));
-
 /// A row's scales, and Σ scale·zero·Σx, the zeros' share of its results.
 CTK_FEW void prepare_scales(
     const struct few_product *p, intptr_t row, struct few_row *r, float *corrections) {

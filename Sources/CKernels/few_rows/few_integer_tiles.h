@@ -3,10 +3,9 @@
 #pragma once
 #include "few_rows.h"
 #include "few_space.h"
-#include "planar_blocks.h"
 #include "row_tiles.h"
 
-typedef _Float16 tile_halves __attribute__((vector_size(32)));
+typedef _Float16 halves __attribute__((vector_size(32)));
 
 /// Scales of one group of a tile's rows, what is to be added to its sums for the zeros, and the zeros, each
 /// four times.
@@ -17,20 +16,15 @@ struct tile_group {
 
 CTK_FEW_INLINE struct tile_group read_tile_group(
     const struct ctk_packed *w, intptr_t tile, intptr_t group) {
-  // The sixteen zeros are a quarter of a block.
-  const intptr_t place = tile * ctk_groups(w) + group;
-  uint8_t block[64];
-  if (w->zeros)
-    block_of_codes(w->zeros + place / 4 * 8 * w->bits, w->bits, block);
-  else
-    memset(block, 1 << (w->bits - 1), sizeof block);
-  const m16 zeros = __builtin_convertvector(bytes16(block + place % 4 * 16), m16);
+  uint8_t bytes[64];
+  ctk_tile_zeros(w, tile, group, bytes);
+  const m16 zeros = __builtin_convertvector(bytes16(bytes), m16);
   const m16 four = zeros * 0x01010101;
   struct tile_group g;
-  tile_halves half;
-  memcpy(block, &four, sizeof four);
-  g.zeros = dense_run(block, 8);
-  memcpy(&half, w->scales + 32 * place, sizeof half);
+  halves half;
+  memcpy(bytes, &four, sizeof four);
+  g.zeros = dense_run(bytes, 8);
+  memcpy(&half, w->scales + 32 * (tile * ctk_groups(w) + group), sizeof half);
   g.scale = __builtin_convertvector(half, v16) * v16_all(ctk_power_of_two(w->scale_exponent));
   g.offset = v16_all(w->bits == 8 ? eight_bit_bias : 0) - __builtin_convertvector(zeros, v16);
   return g;

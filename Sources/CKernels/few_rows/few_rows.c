@@ -17,6 +17,7 @@
 #include "single_weight.h"
 
 intptr_t ctk_few_scratch(const struct ctk_packed *w) {
+  if (w->interleaved) return ctk_tile_scratch(w);
   // As few_product() takes it with AVX-512: scales, corrections and zeros of a batch of rows, masks and
   // codes of two rows and the next two; each part starts a line.
   const intptr_t runs = ctk_runs(w->columns), size = batch_size(w);
@@ -24,9 +25,8 @@ intptr_t ctk_few_scratch(const struct ctk_packed *w) {
                            64 * ctk_few_rows * (rows_at_once(ctk_groups(w)) + 1) +
                            2 * (16 * runs + 64 * (2 * runs + 3)) +
                            2 * runs + size + 128 + 64 * 9;
-  const intptr_t one_row = ctk_few_space_bytes(w), tile = ctk_tile_scratch(w);
-  const intptr_t rows = batches > one_row ? batches : one_row;
-  return w->interleaved && tile > rows ? tile : rows;
+  const intptr_t one_row = ctk_few_space_bytes(w);
+  return batches > one_row ? batches : one_row;
 }
 
 // ---- Plain twins ----

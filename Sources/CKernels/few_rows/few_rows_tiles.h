@@ -179,14 +179,13 @@ static inline ctk_tile_loop ctk_tile_loop_for(const struct ctk_packed *w, int pa
 CTK_BF16 static void multiply_tiles(
     const struct ctk_packed *w, intptr_t first, intptr_t last, const struct ctk_few_inputs *x,
     float *y, intptr_t ldy, uint8_t *scratch) {
-  uint8_t *ring;
-  const struct ctk_tile_product p = ctk_tile_product(w, x, scratch, &ring);
+  const struct ctk_tile_product p = ctk_tile_product(w, x, scratch);
   const struct ctk_packed tiles = ctk_tiles(w);
   const int pairs = ctk_has_pairs(w);
   const ctk_tile_loop loop = ctk_tile_loop_for(w, pairs);
   const intptr_t begin = first / ctk_tile_rows, end = (last + ctk_tile_rows - 1) / ctk_tile_rows;
   struct ctk_code_stream stream = {0};
-  if (!pairs) stream = codes_of_tiles(&tiles, begin, end, ring);
+  if (!pairs) stream = codes_of_tiles(&tiles, begin, end, p.ring);
   for (intptr_t tile = begin; tile < end; tile++) {
     struct ctk_tile t = {
         .zeros = zeros_of_tile(&p, tile), .scales = w->scales + 32 * tile * p.groups};

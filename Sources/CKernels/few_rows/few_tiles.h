@@ -35,7 +35,7 @@ struct ctk_tile_product {
   const struct ctk_packed *w;
   const struct ctk_few_inputs *x;
   intptr_t runs, groups, per_group;  // runs in a group
-  uint8_t *zeros;
+  uint8_t *ring, *zeros;
   uint64_t *words;
   uint8_t sources[64];  // pairs: as ctk_pair_sources() gives them
 };
@@ -110,12 +110,12 @@ CTK_BF16 static struct ctk_code_stream codes_of_tiles(
 }
 
 CTK_BF16 static struct ctk_tile_product ctk_tile_product(
-    const struct ctk_packed *w, const struct ctk_few_inputs *x, uint8_t *scratch, uint8_t **ring) {
+    const struct ctk_packed *w, const struct ctk_few_inputs *x, uint8_t *scratch) {
   const struct ctk_tile_space space = ctk_tile_space(w);
   struct ctk_tile_product p = {
       .w = w, .x = x, .runs = ctk_runs(w->columns), .groups = ctk_groups(w),
       .per_group = w->group_size / 64};
-  *ring = take(&scratch, space.ring);
+  p.ring = take(&scratch, space.ring);
   p.zeros = take(&scratch, space.zeros);
   p.words = take(&scratch, space.words);
   _mm512_storeu_si512(p.sources, ctk_pair_sources());

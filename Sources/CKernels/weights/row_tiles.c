@@ -1,7 +1,6 @@
 #include "row_tiles.h"
 
 #include "dispatch.h"
-#include "planar_blocks.h"
 #include "spread_codes.h"
 #include "transpose.h"
 

@@ -1,5 +1,6 @@
 // Sixteen rows of a sparse matrix that are stored side by side (`interleaved` in unpack_planar.h).
 #pragma once
+#include "planar_blocks.h"
 #include "planar_codes.h"
 
 enum {
@@ -26,12 +27,17 @@ static inline intptr_t ctk_tile_place(intptr_t row, intptr_t column) {
 }
 
 /// The zeros of group `group` of a tile's rows, a byte each.
-static inline void ctk_tile_zeros(
+CTK_INLINE void ctk_tile_zeros(
     const struct ctk_packed *w, intptr_t tile, intptr_t group, uint8_t zeros[16]) {
-  const intptr_t place = (tile * ctk_groups(w) + group) * ctk_tile_rows;
-  for (intptr_t i = 0; i < ctk_tile_rows; i++)
-    zeros[i] = w->zeros ? ctk_single_code(w->zeros, w->bits, place + i)
-                        : (uint8_t)(1 << (w->bits - 1));
+  if (!w->zeros) {
+    memset(zeros, 1 << (w->bits - 1), ctk_tile_rows);
+    return;
+  }
+  // They are a quarter of a block.
+  const intptr_t place = tile * ctk_groups(w) + group;
+  uint8_t block[64];
+  block_of_codes(w->zeros + place / 4 * 8 * w->bits, w->bits, block);
+  memcpy(zeros, block + place % 4 * ctk_tile_rows, ctk_tile_rows);
 }
 
 /// The codes of a tile's blocks of 64 columns first..<last, at most ctk_tile_blocks of them, one byte each
