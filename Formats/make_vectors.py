@@ -205,6 +205,12 @@ def lora(values=(0.5, -1.0, 0.25, 2.0, 1.0, -0.5, 0.0) * 2, outputs=3, **sizes):
             adapter("low", values, {"kind": "lora", "rank": 2, "alpha": 4.0, "targets": targets} | sizes)]
 
 
+def routing_key(prompt, name=None, values=(0.5, -1.0, 0.25, 2.0, -0.125), **attributes):
+    """Four numbers of queries and a bias, found by the bytes of the prompt's section."""
+    attributes = {"width": 4, "prompt": hashlib.sha256(prompt.raw).hexdigest(), "weights": "33" * 32, "explained": 0.75} | attributes
+    return Section(19, 1, name or prompt.name.decode(), struct.pack(f"<{len(values)}f", *values), attributes, write=0x8001)
+
+
 def dense(name="norm", values=(1.0, -2.0, 0.5), **lies):
     return Section(1, 1, name, struct.pack(f"<{len(values)}f", *values), {"shape": [len(values)]}, **lies)
 
@@ -383,6 +389,8 @@ def vectors():
     yield "valid-prompts", "two prompts beside a tensor", build([dense(), prompt("a"), prompt("b")])
     yield "valid-adapters", "a prefix and low-rank parts beside a tensor", build(lora() + [prefix()])
     yield "valid-hard-prompt", "a prompt that says which tokens' embeddings it is", build([prompt(ids=[7, 300])])
+    yield ("valid-routing-keys", "routing keys of a prompt and of a prefix",
+           build([dense(), prompt(), prefix(), routing_key(prompt()), routing_key(prefix())]))
     run = Section(39, 5, "licence", b"a" * 300, stored=zstd_run(0x61, 300))
     yield "valid-zstd", "a text in a zstd frame of one run", build([run])
     yield "valid-empty-section", "a section of no bytes has offset 0", build([Section(39, 5, "licence", b"")])
@@ -537,6 +545,12 @@ def vectors():
     yield "prompt-nan", "a prompt value that is no number", build([dense(), prompt(values=(0.0,) * 5 + (float("nan"),))])
     yield "prompt-size", "a prompt with fewer values than tokens times width", build([dense(), prompt(values=(0.0,) * 5)])
     yield "prompt-ids", "a hard prompt with fewer ids than tokens", build([prompt(ids=[7])])
+    yield "routing-key-size", "a routing key with fewer numbers than its width", build([prompt(), routing_key(prompt(), width=5)])
+    yield "routing-key-nan", "a bias that is no number", build([prompt(), routing_key(prompt(), values=(0.5,) * 4 + (float("nan"),))])
+    yield "routing-key-prompt", "a routing key of another prompt", build([prompt(), routing_key(prompt(values=(0.5,) * 6))])
+    yield "routing-key-none", "a routing key without its prompt", build([prompt("a"), routing_key(prompt("b"))])
+    yield "routing-key-explained", "a routing key that explains more than all", build([prompt(), routing_key(prompt(), explained=1.5)])
+    yield "routing-key-weights", "a routing key of no weights", build([prompt(), routing_key(prompt(), weights="33")])
     yield "adapter-kind", "an adapter of a kind that nobody knows", build([prefix(kind="prefixes")])
     yield "adapter-nan", "a prefix value that is no number", build([prefix(values=(float("nan"),) * 12)])
     yield "adapter-size", "a prefix with fewer values than its sizes ask for", build([prefix(layers=3)])

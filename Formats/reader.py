@@ -16,6 +16,7 @@ import argparse
 import hashlib
 import json
 import math
+import re
 import struct
 import subprocess
 import sys
@@ -27,7 +28,8 @@ RECORDS = (4096, 8192)
 BODY = 12288
 TYPES = {
     1: "tensorDense", 2: "tensorCodes", 3: "tensorScales", 4: "tensorZeros", 5: "tensorMask",
-    6: "tensorIndex", 16: "prompt", 17: "adapter", 18: "promptKeyValues", 32: "tokenizer", 33: "modelConfiguration",
+    6: "tensorIndex", 16: "prompt", 17: "adapter", 18: "promptKeyValues",
+    19: "promptRoutingKey", 32: "tokenizer", 33: "modelConfiguration",
     34: "recipe", 35: "provenance", 36: "evidence", 37: "events", 38: "signature", 39: "licence", 40: "ledger",
 }
 LAYOUTS = {
@@ -571,6 +573,15 @@ class Bundle:
                  and len(raw) == 4 * math.prod(sizes), f"{section.label}: its size")
             need(all(map(math.isfinite, decode_floats(raw, 2))), f"{section.label}: a value isn't finite")
             owners = [s for s in self.sections if s.type == 16 and s.name == section.name]
+            need(any(s.sha256.hex() == section.attributes.get("prompt") for s in owners),
+                 f"{section.label}: the prompt that it belongs to isn't there")
+        if section.type == 19:
+            width, explained = section.attributes.get("width"), section.attributes.get("explained")
+            need(type(width) is int and width >= 1 and layout == "f32" and len(raw) == 4 * (width + 1), f"{section.label}: its size")
+            need(type(explained) in (int, float) and 0 <= explained <= 1, f"{section.label}: what it explains")
+            need(re.fullmatch("[0-9a-f]{64}", str(section.attributes.get("weights"))), f"{section.label}: its weights")
+            need(all(map(math.isfinite, decode_floats(raw, 1))), f"{section.label}: a value isn't finite")
+            owners = [s for s in self.sections if s.type in (16, 17) and s.name == section.name]
             need(any(s.sha256.hex() == section.attributes.get("prompt") for s in owners),
                  f"{section.label}: the prompt that it belongs to isn't there")
 

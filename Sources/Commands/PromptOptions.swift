@@ -25,18 +25,18 @@ struct PromptOptions: ParsableArguments {
   var prompt = "auto"
   @Option(
     help: ArgumentHelp(
-      "With `auto` and several prompts: by what a text chooses, words (default), loss or attention.",
+      "With `auto` and several prompts: by what a text chooses, keys (default), loss or attention.",
       discussion: """
-        words: behind which prompt its tokens are likeliest, whatever stands before each; one short pass when \
-        the bundle is opened, and nothing per text. loss: behind which its first tokens are likeliest, each \
-        with those before it; a pass over those per prompt. \
-        attention: on which prompt most of the first block's attention falls, as inference-time dynamic \
-        prompting has it; costs next to nothing, but a prompt may draw more of it whatever the text.
+        keys: on which prompt's routing key most of the attention of the first block's queries falls; costs next to \
+        nothing. loss: behind which prompt its first tokens are likeliest; a pass over those per prompt, and \
+        the choice where prompts are for different tasks on the same kind of text. attention: on which prompt's \
+        own rows most of that attention falls, as inference-time dynamic prompting was published; a prompt may \
+        draw more of it whatever the text.
         """, valueName: "rule"))
   private var route: PromptRouting.Rule?
   @Option(
     help: ArgumentHelp(
-      "With `auto`: only so many tokens at the start of each text decide (default: \(usual(.words)) by words, \(usual(.loss)) by loss, \(usual(.attention)) by attention).",
+      "With `auto`: only so many tokens at the start of each text decide (default: \(usual(.keys)) by keys, \(usual(.loss)) by loss, \(usual(.attention)) by attention).",
       discussion: """
         Tokens that decide are known to the choice before they are scored; those behind them are not.
         """, valueName: "n"))
@@ -47,7 +47,7 @@ struct PromptOptions: ParsableArguments {
   }
 
   /// By what a text chooses among several.
-  var rule: PromptRouting.Rule { route ?? .words }
+  var rule: PromptRouting.Rule { route ?? .keys }
 
   func validate() throws {
     let least = rule.least
@@ -106,3 +106,12 @@ struct PromptOptions: ParsableArguments {
 }
 
 extension PromptRouting.Rule: ExpressibleByArgument {}
+
+extension VerbosityOptions {
+  /// Says that some prompts' routing keys aren't stored, and how they would be.
+  func sayLearning(_ names: [String]) {
+    let list = names.map { "`\($0)`" }.joined(separator: ", ")
+    logger.notice(
+      "learning what texts find \(list) by; `ctpack prompt compare --store` keeps it in the bundle")
+  }
+}

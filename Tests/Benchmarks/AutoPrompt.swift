@@ -20,7 +20,7 @@ struct AutoPrompt: ParsableCommand {
   @Option(help: "Tokens of the text.") var length = 1024
   @Option(help: "Prompts to choose among.") var prompts = 4
   @Option(help: "Soft tokens of each.") var promptTokens = 32
-  @Option(help: "words, loss or attention.") var route = PromptRouting.Rule.words
+  @Option(help: "keys, loss or attention.") var route = PromptRouting.Rule.keys
   @Option(help: "Tokens that decide (default: as in `ctpack eval --route-tokens`).")
   var routeTokens: Int?
 

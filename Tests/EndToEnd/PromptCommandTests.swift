@@ -85,10 +85,17 @@ import Testing
     let loss = try ctpack.run(byLoss + Self.eval)
     #expect(loss.json["choice"]?["rule"]?.string == "lowest-nll")
     #expect(loss.json["choice"]?["deciding"]?.int == 8)
-    // Without --route words choose.
-    let words = try ctpack.run(["eval", "four.ctpack", "--route-tokens", "8"] + Self.eval)
-    #expect(words.json["choice"]?["rule"]?.string == "words")
-    #expect(words.json["choice"]?["deciding"]?.int == 8)
+    // Without --route keys choose; those that were moved came along.
+    let keys = try ctpack.run(["eval", "four.ctpack", "--route-tokens", "8"] + Self.eval)
+    #expect(keys.json["choice"]?["rule"]?.string == "keys")
+    #expect(keys.json["choice"]?["deciding"]?.int == 8)
+    #expect(!keys.errors.contains("learning"), "\(keys.errors)")
+    let inspected = try ctpack("inspect", "four.ctpack", "--json").json["prompts"]?.array
+    for prompt in try #require(inspected) {
+      let key = try #require(prompt["routing_key"], "\(prompt)")
+      #expect(key["explained"]?.double ?? 0 > 0)
+      #expect(key["learned_on_these_weights"]?.bool == (prompt["name"]?.string == "four"))
+    }
     let few = try ctpack.run(byLoss.dropLast() + ["1"] + Self.eval)
     #expect(few.status == 64 && few.errors.contains("2 or more"), "\(few.errors)")
     let wrong = try ctpack.run(
@@ -113,12 +120,12 @@ import Testing
     #expect(row("test.txt", rule: "attention-part")?["ppl"] == first.json["ppl"])
     #expect(row("test.txt", rule: "lowest-nll")?["ppl"] == loss.json["ppl"])
     #expect(row("test.txt", rule: "lowest-nll")?["choice"] == loss.json["choice"])
-    #expect(row("test.txt", rule: "words")?["ppl"] == words.json["ppl"])
-    #expect(row("test.txt", rule: "words")?["choice"] == words.json["choice"])
+    #expect(row("test.txt", rule: "keys")?["ppl"] == keys.json["ppl"])
+    #expect(row("test.txt", rule: "keys")?["choice"] == keys.json["choice"])
     let one = try ctpack.run(["eval", "four.ctpack", "--prompt", "other"] + Self.eval)
     #expect(row("test.txt", prompt: "other")?["ppl"] == one.json["ppl"])
     let oracle = try #require(row(nil, rule: "oracle")?["ppl"]?.double)
-    for rule in ["random", "best-single", "attention", "attention-part", "lowest-nll", "words"] {
+    for rule in ["random", "best-single", "attention", "attention-part", "lowest-nll", "keys"] {
       #expect(try #require(row(nil, rule: rule)?["ppl"]?.double) >= oracle, "\(rule)")
     }
     let again = try ctpack.run(

@@ -54,7 +54,7 @@ import Testing
       let prefixes = try PromptPrefixes(prompts.map { .vectors($0.adapter.parameters) }, in: model)
       let ways: [(PromptRule, PromptRouting.Rule, Int?)] = [
         (.attention, .attention, nil), (.attentionPart, .attention, 6), (.lowestNLL, .loss, 6),
-        (.words, .words, 6),
+        (.keys, .keys, 6),
       ]
       for (pick, way, deciding) in ways {
         var meter = try PerplexityMeter(

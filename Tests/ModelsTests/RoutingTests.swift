@@ -16,7 +16,8 @@ import Testing
     _ model: LanguageModel, _ prompts: [Tensor], deciding: Int? = nil
   ) throws -> PromptRouting {
     try PromptRouting(
-      PromptPrefixes(prompts.map { .vectors($0) }, in: model), in: model, deciding: deciding)
+      PromptPrefixes(prompts.map { .vectors($0) }, in: model), in: model, rule: .attention,
+      deciding: deciding)
   }
 
   /// The definition again, in double, from the first block's own queries and keys.
@@ -154,7 +155,8 @@ import Testing
     let prompts = prompts(3, tokens: 4, seed: 120)
     let known = try prompts.map { PromptStart.keyValues(try PromptKeyValues(of: $0, in: model)) }
     let stored = Scorer(
-      model, routing: try PromptRouting(PromptPrefixes(known, in: model), in: model))
+      model,
+      routing: try PromptRouting(PromptPrefixes(known, in: model), in: model, rule: .attention))
     let exact = Scorer(model, routing: try routing(model, prompts))
     let ids = TinyModel.sequences(1, length: 19, seed: 58)[0]
     let (a, b) = (
@@ -169,7 +171,8 @@ import Testing
     let prompts = prompts(3, tokens: 4, seed: 120)
     let prefixes = try prompts.map { PromptStart.prefix(try Prefix(of: $0, in: model)) }
     let learned = Scorer(
-      model, routing: try PromptRouting(PromptPrefixes(prefixes, in: model), in: model))
+      model,
+      routing: try PromptRouting(PromptPrefixes(prefixes, in: model), in: model, rule: .attention))
     let vectors = Scorer(model, routing: try routing(model, prompts))
     let ids = TinyModel.sequences(1, length: 19, seed: 58)[0]
     #expect(try learned.nll([ids]) == vectors.nll([ids]))
@@ -205,51 +208,6 @@ import Testing
       [[7]], prompt: .routed(PromptRouting(prefixes, in: model, rule: .loss)),
       settings: GenerationSettings())
     #expect(single.choices == [PromptChoice(scores: [0, 0, 0])])
-  }
-
-  /// By words: the definition, from whole distributions behind each prompt and tokens spread over the
-  /// vocabulary.
-  @Test(arguments: TinyModel.designs)
-  func wordsAreTheDefinition(_ c: ModelConfiguration) throws {
-    let model = try TinyModel.make(seed: 63, bits: 4, configuration: c)
-    let prompts = prompts(3, tokens: 4, seed: 160)
-    let prefixes = try PromptPrefixes(prompts.map { .vectors($0) }, in: model)
-    let scorer = Scorer(
-      model, routing: try PromptRouting(prefixes, in: model, rule: .words, deciding: 9))
-    let probes = (0..<16).map { Int32((2 * $0 + 1) * c.vocabularySize / 32) }
-    let expected = try prompts.map { prompt in
-      let each = try probes.map { try logProbabilities(model, [$0], behind: prompt) }
-      return (0..<c.vocabularySize).map { id in
-        log(each.reduce(0.0) { $0 + exp($1[id]) } / Double(each.count))
-      }
-    }
-    let texts = (0..<12).map { TinyModel.sequences(1, length: 24, seed: 170 + UInt64($0))[0] }
-    let losses = try scorer.nll(texts)
-    var kept: Set<Int> = []
-    for (index, text) in texts.enumerated() {
-      let choice = try #require(scorer.choices[index])
-      for (score, own) in zip(choice.scores, expected) {
-        let mean = text[0..<9].reduce(0.0) { $0 + own[Int($1)] } / 9
-        #expect(abs(score - mean) <= 1e-4, "\(score), \(mean)")
-      }
-      let alone = try model.nll(sequences: [text], prompt: prompts[choice.index])[0]
-      #expect(losses[index] == alone, "text \(index)")
-      let later = Array(text[0..<9]) + [1, 2]
-      #expect(try scorer.choice(for: later) == choice, "later tokens have no say")
-      kept.insert(choice.index)
-    }
-    #expect(kept.count > 1, "all texts chose one prompt: the test shows little")
-  }
-
-  /// Of the token behind `ids`, over the whole vocabulary.
-  private func logProbabilities(
-    _ model: LanguageModel, _ ids: [Int32], behind prompt: Tensor
-  ) throws -> [Double] {
-    let decoder = try TextDecoder(model, capacity: prompt.rows + ids.count, format: .float32)
-    let logits = try decoder.begin(ids, prompt: .vectors(prompt)).map { Double($0) }
-    let top = logits.max() ?? 0
-    let total = top + log(logits.reduce(0.0) { $0 + exp($1 - top) })
-    return logits.map { $0 - total }
   }
 
   /// Where all prompts side by side would be too many rows, they go in turns.

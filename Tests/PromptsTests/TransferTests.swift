@@ -77,6 +77,27 @@ import Testing
     #expect(after.generation == target.generation + 1)
   }
 
+  /// What texts find the prompt by comes along, under its new name.
+  @Test func aRoutingKeyArrivesWithItsPrompt() throws {
+    let source = try bundle("a", weight: 1, prompts: ["p", "r"])
+    let target = try bundle("b", weight: 2)
+    let prompt = try #require(try source.prompt(named: "p"))
+    let key = StoredRoutingKey(
+      of: prompt, weights: source.weightsDigest, explained: 0.5, key: [1, 2, -3, 4], bias: -0.25)
+    try BundleEditor.append(to: source.path, sections: [.routingKey(key)])
+    let changed = try Bundle(path: source.path)
+    try Transfer("p", from: changed, to: target, as: "q").write(allowUnvalidated: true)
+    try Transfer("r", from: changed, to: target).write(allowUnvalidated: true)
+    let after = try Bundle(path: target.path, verify: .full)
+    #expect(after.check(.full).allSatisfy { $0.severity == .note })
+    var expected = key
+    expected.name = "q"
+    #expect(try after.routingKey(of: "q") == expected)
+    #expect(try after.routingKey(of: "r") == nil)
+    try PromptShelf.remove(["q"], from: target.path)
+    #expect(try Bundle(path: target.path).sections(of: .promptRoutingKey).isEmpty)
+  }
+
   @Test func unmeasuredItNeedsTheUsersWord() throws {
     let source = try bundle("a", weight: 1, prompts: ["p"])
     let target = try bundle("b", weight: 2)

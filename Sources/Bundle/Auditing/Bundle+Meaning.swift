@@ -63,6 +63,14 @@ extension Bundle {
         return problem("the prompt that it belongs to isn't there")
       }
       guard stored.weights == weightsDigest else { return problem("it is of other weights") }
+    case .promptRoutingKey:
+      let stored = try StoredRoutingKey(section: section, bytes: bytes)
+      guard (stored.key + [stored.bias]).allSatisfy(\.isFinite) else {
+        return problem("a value isn't finite")
+      }
+      guard try routingKey(of: stored.name) != nil else {
+        return problem("the prompt that it belongs to isn't there")
+      }
     case .tensorScales:
       guard bytes.halves().allSatisfy(\.isFinite) else { return problem("a scale isn't finite") }
     case .tensorDense:
@@ -156,7 +164,7 @@ extension SectionType {
     case .tensorScales: layout == .f16
     case .tensorMask: layout == .bitmask
     case .tensorIndex: layout == .nm
-    case .prompt, .adapter: layout == .f32
+    case .prompt, .adapter, .promptRoutingKey: layout == .f32
     case .promptKeyValues: layout == .f16
     case .modelConfiguration, .provenance, .evidence, .events, .ledger: layout == .json
     case .tokenizer: [.json, .raw, .text].contains(layout)

@@ -11,6 +11,7 @@ public enum SectionType: UInt16, Sendable, CaseIterable {
   case prompt = 16
   case adapter = 17
   case promptKeyValues = 18
+  case promptRoutingKey = 19
   // 32–: documents.
   case tokenizer = 32
   case modelConfiguration = 33

@@ -2,9 +2,9 @@ import Bytes
 
 /// How a prompt was chosen anew for every window of a measurement, and how often each one was.
 public struct ChoiceRecord: Sendable, Equatable {
-  /// What chose: "attention" (that of the first block), "random", "best-single" (one for all
-  /// windows), "lowest-nll" (the first tokens' likelihood), "words" (the same, each
-  /// whatever stands before it), "oracle" (the window's own result).
+  /// What chose: "keys" (the first block's attention to routing keys), "attention" (that to prompts' rows),
+  /// "random", "best-single" (one for all windows), "lowest-nll" (the first tokens' likelihood), "oracle"
+  /// (the window's own result).
   public var rule: String
   /// How many tokens of a window decided, counted from its first; nil where all did or none.
   public var deciding: Int?

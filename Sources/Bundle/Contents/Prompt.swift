@@ -58,6 +58,9 @@ public struct Prompt: Sendable, Equatable {
 
   /// Positions before a text's first token.
   public var tokens: Int { form.tokens }
+
+  /// SHA-256 of the values as they are stored.
+  var valuesDigest: SHA256Digest { SHA256Digest(hashing: ByteSlice([UInt8](floats: values))) }
 }
 
 /// One measurement of a prompt on given weights.

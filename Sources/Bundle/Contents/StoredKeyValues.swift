@@ -26,7 +26,7 @@ public struct StoredKeyValues: Sendable {
     tokens = prompt.tokens
     self.layers = layers
     self.width = width
-    self.prompt = SHA256Digest(hashing: ByteSlice([UInt8](floats: prompt.values)))
+    self.prompt = prompt.valuesDigest
     self.weights = weights
     self.values = values
   }

@@ -117,14 +117,14 @@ public enum BundleEditor {
       path)
   }
 
-  /// Keys and values go with the prompt that they were computed from.
+  /// What was computed from a prompt goes with it.
   private static func dropOrphans(
     _ kept: inout [Section], _ added: [EncodedSection], _ free: inout [Extent]
   ) {
-    let prompts = (kept + added.map(\.section)).filter { $0.type == .prompt }
+    let prompts = (kept + added.map(\.section)).filter { $0.type == .prompt || $0.type == .adapter }
     func isOrphan(_ section: Section) -> Bool {
       let of = JSON.object(section.attributes)["prompt"]?.string
-      return section.type == .promptKeyValues
+      return [.promptKeyValues, .promptRoutingKey].contains(section.type)
         && !prompts.contains { $0.name == section.name && $0.sha256.hex == of }
     }
     for section in kept where isOrphan(section) { release(section, &free) }

@@ -126,11 +126,19 @@ extension Prompt {
 }
 
 extension Prompt {
-  /// As `inspection`, with the bytes of its stored keys and values.
+  /// As `inspection`, with what is stored beside it.
   fileprivate func inspection(in bundle: Bundle) -> JSON {
     var object = inspection.object ?? [:]
     let stored = try? bundle.keyValues(of: name)
     object["key_values_bytes"] = stored.map { JSON($0.values.count) } ?? .null
+    let key = try? bundle.routingKey(of: name)
+    object["routing_key"] =
+      key.map {
+        [
+          "explained": .number($0.explained),
+          "learned_on_these_weights": .bool($0.weights == bundle.weightsDigest),
+        ]
+      } ?? .null
     return .object(object)
   }
 }

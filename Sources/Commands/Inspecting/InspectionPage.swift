@@ -110,6 +110,10 @@ struct InspectionPage {
           "keys and values \(Figure.bytes($0.values.count))"
         }
           ?? "",
+        try bundle.routingKey(of: prompt.name).map {
+          "routing key, explains \(Figure.percent($0.explained))"
+            + ($0.weights == weights ? "" : " on other weights")
+        } ?? "",
       ]
     }
     lines.append(Output.table(rows, right: [3, 4]))

@@ -18,20 +18,20 @@ struct PromptCompareCommand: ParsableCommand {
 
       random          each prompt equally likely (--seed)
       best-single     the one prompt with the lowest perplexity over all texts
-      attention       the most attended prompt (inference-time dynamic prompting, `--route attention`): all prompts' keys \
-      are visible to the first block, and the one on which most of the attention falls stays. All \
-      tokens of the window decide, so the choice knows the text that it is scored on
-      attention-part  the same, with the first half of the window deciding (--part)
+      keys            the prompt whose routing key the first block's queries attend to most, for the tokens of the \
+      window's first half (--part): what `--prompt auto` does, with 256 tokens
       lowest-nll      the lowest loss over the same first half, at the price of a pass per prompt \
       (`--route loss`)
-      words           how likely the tokens of the same first half are, whatever stands before each: what \
-      `--prompt auto` does, with 256 tokens
+      attention       the prompt whose own rows the first block attends to most (inference-time dynamic \
+      prompting as published, `--route attention`). All tokens of the window decide, so the choice knows the text \
+      that it is scored on
+      attention-part  the same, with the first half of the window deciding
       oracle          the lowest loss over all scored tokens of the window: what no choice can beat
 
       best-single and oracle are known only afterwards. `rest` is the perplexity of the tokens behind \
-      --part alone, which attention-part, lowest-nll and words have not seen. Give texts of several kinds to see \
+      --part alone, which keys, lowest-nll and attention-part have not seen. Give texts of several kinds to see \
       who goes where. --store keeps it all as evidence in the bundle, and each prompt's measurement \
-      with the prompt; what was put there with --allow-unvalidated counts as measured then.
+      with the prompt, with routing keys where there were none; what was put there with --allow-unvalidated counts as measured then.
       """)
 
   @Argument(help: "The bundle.") var bundle: String
@@ -48,7 +48,7 @@ struct PromptCompareCommand: ParsableCommand {
     "ctp-1024"
   @Option(
     help:
-      "Tokens at the start of a window that attention-part, lowest-nll and words go by (default: half)."
+      "Tokens at the start of a window that keys, lowest-nll and attention-part go by (default: half)."
   )
   var part: Int?
   @Option(help: "Of the random choice.") var seed: UInt32 = 0
@@ -75,10 +75,12 @@ struct PromptCompareCommand: ParsableCommand {
     let model = try file.model(arithmetic)
     let measurement = Measurement(
       model: model, tokenizer: try file.tokenizer(), progress: verbosity.progress)
+    let (keys, learned) = try routingKeys(of: prompts, in: model, opened)
     var comparison = try PromptComparison(
       model,
       prompts: prompts.map { ($0.name, try Adapter($0, for: model.configuration)) },
-      rule: try PerplexityProtocol(id: protocolID, length: seqlen), part: part, seed: UInt64(seed))
+      keys: keys, rule: try PerplexityProtocol(id: protocolID, length: seqlen), part: part,
+      seed: UInt64(seed))
     for (name, corpus) in texts {
       try measurement.compare(
         corpus.text, named: name, digest: corpus.digest, windows: windows, into: &comparison)
@@ -88,7 +90,7 @@ struct PromptCompareCommand: ParsableCommand {
       let weights = opened.weightsDigest
       generation = try PromptShelf.store(
         comparison.evidence(model: ("compressed", weights), arithmetic: model.arithmetic),
-        validations: comparison.validations(on: weights), in: bundle)
+        validations: comparison.validations(on: weights), routingKeys: learned, in: bundle)
     }
     let page = PromptComparisonPage(comparison)
     if json {
@@ -99,6 +101,23 @@ struct PromptCompareCommand: ParsableCommand {
     }
     try Output.print(page.text)
     if let generation { try Output.print("\nkept in \(bundle) (generation \(generation))") }
+  }
+
+  /// What texts find the prompts by: as stored, as `--prompt auto` has it, and learned where nothing is.
+  private func routingKeys(
+    of prompts: [Prompt], in model: LanguageModel, _ bundle: Bundle
+  ) throws -> (all: [RoutingKey], learned: [StoredRoutingKey]) {
+    let weights = bundle.weightsDigest
+    var (all, learned): ([RoutingKey], [StoredRoutingKey]) = ([], [])
+    for prompt in prompts {
+      if let known = try bundle.routingKey(of: prompt.name) {
+        all.append(RoutingKey(known))
+      } else if let new = try StoredRoutingKey.learn(for: prompt, in: model, weights: weights) {
+        all.append(RoutingKey(new))
+        learned.append(new)
+      }
+    }
+    return (all, learned)
   }
 
   private func chosenPrompts(of bundle: Bundle) throws -> [Prompt] {

@@ -39,7 +39,9 @@ struct PromptImportCommand: ParsableCommand {
     let model = try LanguageModel(bundle: target)
     let prompt = try Prompt(
       PEFTFolder(reading: folder), name: name, for: model.configuration)
-    let generation = try BundleEditor.append(to: bundle, sections: [.prompt(prompt)])
+    let key = try StoredRoutingKey.learn(for: prompt, in: model, weights: target.weightsDigest)
+    let generation = try BundleEditor.append(
+      to: bundle, sections: [.prompt(prompt)] + (key.map { [.routingKey($0)] } ?? []))
     if json {
       return try Output.print([
         "prompt": .string(name), "kind": .string(prompt.form.kind), "target": .string(bundle),

@@ -63,7 +63,8 @@ struct EvalCommand: ParsableCommand {
         corpus.text, rule: rule, windows: windows, prompt: (prompt.name, adapter), label: "eval")
     case .several(let prompts):
       let routing = try file.routing(
-        among: prompts, of: model, exact: true, by: prompt.rule, deciding: prompt.routeTokens)
+        among: prompts, of: model, exact: true, by: prompt.rule, deciding: prompt.routeTokens,
+        onLearning: verbosity.sayLearning)
       result = try measurement.perplexity(
         corpus.text, rule: rule, windows: windows, choosing: prompts.map(\.name), by: routing,
         label: "eval")

@@ -38,6 +38,7 @@ struct GenerateCommand: ParsableCommand {
   @Flag(help: "The result as JSON, with token ids.") var json = false
   @OptionGroup var prompt: PromptOptions
   @OptionGroup var threads: ThreadOptions
+  @OptionGroup var verbosity: VerbosityOptions
 
   func validate() throws {
     if !(1...1_000_000).contains(maxTokens) {
@@ -97,7 +98,7 @@ struct GenerateCommand: ParsableCommand {
     case .several(let prompts):
       let routing = try file.routing(
         among: prompts, of: model, exact: exact, by: prompt.rule,
-        deciding: prompt.routeTokens)
+        deciding: prompt.routeTokens, onLearning: verbosity.sayLearning)
       return (model, .routed(routing), prompts.map(\.name))
     }
   }

@@ -19,7 +19,7 @@ public struct PromptComparison {
     public let windows: [Window]
   }
 
-  /// One window's losses, and what its attention and its words chose.
+  /// One window's losses, and what its attention and its routing keys chose.
   public struct Window: Sendable {
     /// Negative log-likelihoods of targets 1 ..< T in nats: without a prompt, then with each.
     let losses: [[Float]]
@@ -27,8 +27,8 @@ public struct PromptComparison {
     let whole: Int
     /// By that of the first `part` tokens.
     let part: Int
-    /// By the words of the first `part` tokens.
-    let words: Int
+    /// By routing keys, for the first `part` tokens.
+    let keys: Int
   }
 
   public let names: [String]
@@ -41,15 +41,18 @@ public struct PromptComparison {
   private let model: LanguageModel
   private let adapters: [Adapter]
   private let prefixes: PromptPrefixes
+  private let keys: [RoutingKey]
 
   /// - Parameters:
   ///   - prompts: two or more soft prompts or prefixes of one length, with their names.
   ///   - part: 2 ... T − 1; nil for half of a window.
+  ///   - keys: the prompts' routing keys; learned here where nil.
   ///   - seed: of the random choice.
   /// - Throws: `usage` where there is nothing to choose, or the lengths differ.
   public init(
     _ model: LanguageModel, prompts: [(name: String, adapter: Adapter)],
-    rule: PerplexityProtocol = .standard, part: Int? = nil, seed: UInt64 = 0
+    keys: [RoutingKey]? = nil, rule: PerplexityProtocol = .standard, part: Int? = nil,
+    seed: UInt64 = 0
   ) throws(Failure) {
     guard prompts.count > 1 else {
       throw Failure(
@@ -71,6 +74,7 @@ public struct PromptComparison {
     var starts: [PromptStart] = []
     for adapter in adapters { starts.append(try adapter.attached(to: model).start) }
     prefixes = try PromptPrefixes(starts, in: model)
+    if let keys { self.keys = keys } else { self.keys = try RoutingKey.learn(prefixes, in: model) }
   }
 
   /// Passes over the text that `measure` makes: `onPass` is called so many times per window.
@@ -112,11 +116,13 @@ public struct PromptComparison {
     }
     var chosen: [[Int]] = []
     let ways: [(PromptRouting.Rule, Int?)] = [
-      (.attention, nil), (.attention, part), (.words, part),
+      (.attention, nil), (.attention, part), (.keys, part),
     ]
     for (rule, deciding) in ways {
       let scorer = Scorer(
-        model, routing: try PromptRouting(prefixes, in: model, rule: rule, deciding: deciding))
+        model,
+        routing: try PromptRouting(
+          prefixes, in: model, rule: rule, deciding: deciding, keys: keys))
       var choices: [Int] = []
       for window in windows { choices.append(try scorer.choice(for: window)?.index ?? 0) }
       chosen.append(choices)
@@ -128,7 +134,7 @@ public struct PromptComparison {
         name: name, digest: digest, tokens: ids.count,
         windows: (0..<count).map {
           Window(
-            losses: losses[$0], whole: chosen[0][$0], part: chosen[1][$0], words: chosen[2][$0])
+            losses: losses[$0], whole: chosen[0][$0], part: chosen[1][$0], keys: chosen[2][$0])
         }))
   }
 }

@@ -18,27 +18,28 @@ public enum PromptRule: String, Sendable, CaseIterable {
   /// The one prompt with the lowest NLL over all scored tokens of all texts, for all windows; known
   /// only afterwards.
   case bestSingle = "best-single"
-  /// The most attended one, all tokens of the window deciding: a choice made with the text at hand.
-  case attention
-  /// The most attended one, the window's first tokens deciding.
-  case attentionPart = "attention-part"
+  /// The one whose routing key the window's first tokens attend to most.
+  case keys
   /// The lowest NLL over the targets among the window's first tokens, in one pass per prompt.
   case lowestNLL = "lowest-nll"
-  /// How likely the window's first tokens are behind each prompt, whatever stands before them.
-  case words
+  /// The one whose own rows are attended to most, all tokens of the window deciding: a choice made with the
+  /// text at hand.
+  case attention
+  /// The same, the window's first tokens deciding.
+  case attentionPart = "attention-part"
   /// The lowest NLL over all scored tokens of the window: the bound that no choice can pass, known
   /// only afterwards.
   case oracle
 
   /// Whether the choice goes by the first tokens of a window alone.
-  public var goesByPart: Bool { self == .attentionPart || self == .lowestNLL || self == .words }
+  public var goesByPart: Bool { self == .attentionPart || self == .lowestNLL || self == .keys }
 
   /// What a measurement with `--prompt auto` is called.
   init(_ rule: PromptRouting.Rule) {
     self =
       switch rule {
       case .loss: .lowestNLL
-      case .words: .words
+      case .keys: .keys
       case .attention: .attention
       }
   }
@@ -61,7 +62,7 @@ extension PromptComparison {
       return texts.map { text in text.windows.map { _ in best } }
     case .attention: return texts.map { text in text.windows.map(\.whole) }
     case .attentionPart: return texts.map { text in text.windows.map(\.part) }
-    case .words: return texts.map { text in text.windows.map(\.words) }
+    case .keys: return texts.map { text in text.windows.map(\.keys) }
     case .lowestNLL: return lowestPerWindow(1..<part)
     case .oracle: return lowestPerWindow(self.rule.firstTarget..<self.rule.length)
     }

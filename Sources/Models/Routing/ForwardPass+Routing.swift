@@ -15,23 +15,20 @@ extension ForwardPass {
   ) throws(Failure) -> PromptChoice {
     precondition(plan.shape.sequences == 1, "each input chooses for itself")
     precondition(plan.shape.prefix == routing.prefixes.tokens, "\(plan.shape)")
+    let deciding = Array(ids.prefix(routing.deciding ?? ids.count))
+    let choice: PromptChoice
     switch routing.rule {
-    case .attention:
-      return try chooseByAttention(cache, routing, blocks: onlyToChoose ? 1 : nil)
-    case .loss, .words:
-      let deciding = Array(ids.prefix(routing.deciding ?? ids.count))
-      let choice: PromptChoice
-      if let expectations = routing.expectations {
-        choice = expectations.choose(deciding)
-      } else {
-        choice = try routing.prefixes.choose(byLossOf: deciding, in: model)
-      }
-      if !onlyToChoose {
-        routing.prefixes.enter(choice.index, into: cache)
-        try run(cache: cache)
-      }
-      return choice
+    case .attention: return try chooseByAttention(cache, routing, blocks: onlyToChoose ? 1 : nil)
+    case .loss: choice = try routing.prefixes.choose(byLossOf: deciding, in: model)
+    case .keys:
+      choice = try RoutingKey.choose(
+        deciding, behind: plan.shape.prefix, among: routing.keys, in: model)
     }
+    if !onlyToChoose {
+      routing.prefixes.enter(choice.index, into: cache)
+      try run(cache: cache)
+    }
+    return choice
   }
 
   /// The first block's attention waits until its queries have chosen.

@@ -4,13 +4,13 @@ import Bytes
 public struct PromptRouting: Sendable {
   /// By what an input chooses.
   public enum Rule: String, Sendable, CaseIterable {
-    /// How likely the input's words are behind each prompt, whatever stands before them; at no price per
-    /// input, after one pass per bundle.
-    case words
+    /// The attention that the first block's queries pay to one learned key of each prompt; at next to no price.
+    case keys
     /// The lowest loss over the input's first tokens behind each prompt, at the price of a pass over those
     /// tokens per prompt.
     case loss
-    /// The attention that falls on each prompt in the first block, at the price of that block's scores.
+    /// The attention that falls on each prompt's own rows in the first block, at the price of that block's
+    /// scores (inference-time dynamic prompting, arXiv 2310.00867).
     case attention
 
     /// The fewest tokens that can decide; the first has no loss.
@@ -22,23 +22,26 @@ public struct PromptRouting: Sendable {
   /// How many tokens of an input decide, counted from its first; nil for all. The tokens behind
   /// them are then no part of the choice.
   public let deciding: Int?
-  /// Where words decide.
-  let expectations: WordExpectations?
+  /// Where keys decide, one for each prompt.
+  let keys: [RoutingKey]
 
   /// As many tokens as it takes to tell kinds of text apart (README, "Several prompts"); nil for all.
   public static func usual(_ rule: Rule) -> Int? {
     switch rule {
     case .loss: 32
-    case .words: 256
+    case .keys: 256
     case .attention: nil
     }
   }
 
-  /// - Parameter deciding: nil for `usual`.
-  /// - Throws: `usage` where nothing would decide: no token, or only the first, which has no loss.
+  /// - Parameters:
+  ///   - deciding: nil for `usual`.
+  ///   - keys: the prompts' routing keys where they are known; those that decide and aren't are learned here.
+  /// - Throws: `usage` where nothing would decide: no token, or only the first, which has no loss;
+  ///   `invalidData` where a key is of another model.
   public init(
-    _ prefixes: PromptPrefixes, in model: LanguageModel, rule: Rule = .attention,
-    deciding: Int? = nil
+    _ prefixes: PromptPrefixes, in model: LanguageModel, rule: Rule = .keys,
+    deciding: Int? = nil, keys: [RoutingKey]? = nil
   ) throws(Failure) {
     let least = rule.least
     guard deciding ?? least >= least else {
@@ -49,16 +52,26 @@ public struct PromptRouting: Sendable {
     self.prefixes = prefixes
     self.rule = rule
     self.deciding = deciding ?? Self.usual(rule)
-    expectations = rule == .words ? try WordExpectations(prefixes, in: model) : nil
+    if rule == .keys {
+      if let keys {
+        self.keys = keys
+      } else {
+        self.keys = try RoutingKey.learn(prefixes, in: model)
+      }
+      precondition(self.keys.count == prefixes.count, "a key for each prompt")
+      for key in self.keys { try key.check(model.configuration) }
+    } else {
+      self.keys = []
+    }
   }
 }
 
 /// Which prompt an input keeps.
 public struct PromptChoice: Sendable, Equatable {
-  /// Per prompt. By attention: the mean over heads and deciding tokens of what falls on it where all
-  /// prompts are seen at once, divided by its number of rows. By loss: minus the mean loss in nats of the
-  /// deciding tokens but the first; all 0 where there is only that one. By words: the mean over the deciding
-  /// tokens of the logarithm of how likely each is.
+  /// Per prompt. By keys: the mean over deciding tokens of their logits for the prompt's key. By attention: the
+  /// mean over heads and deciding tokens of what falls on the prompt's rows where all prompts are seen at once,
+  /// divided by their number. By loss: minus the mean loss in nats of the deciding tokens but the first; all
+  /// 0 where there is only that one.
   public let scores: [Double]
   /// The number of the prompt with the highest score, the first among equals.
   public let index: Int

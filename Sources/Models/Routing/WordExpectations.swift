@@ -1,46 +1,56 @@
 import Bytes
 import Numerics
 
-/// How likely each token of the vocabulary is behind each of several prompts, whatever else stands before
-/// it: the mean of what the model expects behind the prompt and one token more, over tokens spread over the
-/// vocabulary. It is the same for all texts, so that a text's choice takes no pass through the model.
+/// How likely each token of the vocabulary is, whatever else stands before it: the mean of what the model
+/// expects behind one token, over tokens spread over the vocabulary.
 ///
 /// Spread tokens, and not the first ones of a text: those are few and of one kind, and one of them weighs
 /// more than what a prompt is for.
-struct WordExpectations: Sendable {
+enum WordExpectations {
   /// Tokens that the mean is over. Half as many need more words of a text for the same choice.
   static let probes = 16
 
-  /// log p [m, V].
-  let logarithms: Tensor
-
-  init(_ prefixes: PromptPrefixes, in model: LanguageModel) throws(Failure) {
-    let vocabulary = model.configuration.vocabularySize
-    let probes = min(Self.probes, vocabulary)
-    let ids = (0..<probes).map { Int32((2 * $0 + 1) * vocabulary / (2 * probes)) }
-    logarithms = Tensor([prefixes.count, vocabulary])
-    let (head, logarithms) = (model.head, logarithms)
-    let logits = Tensor(uninitialized: [probes, vocabulary])
+  /// log p [m, V] behind each of some prompts, and the one token more.
+  static func logarithms(
+    behind prefixes: PromptPrefixes, in model: LanguageModel
+  ) throws(Failure) -> Tensor {
+    let ids = spread(in: model)
+    let logarithms = Tensor([prefixes.count, model.configuration.vocabularySize])
     var prompt = 0
     try prefixes.forEachBehind(ids, apart: true, in: model) { hidden, prompts in
-      for own in PromptPrefixes.parts(prompts, of: probes) {
-        for start in stride(from: 0, to: probes, by: FewRows.most) {
-          let some = start..<min(probes, start + FewRows.most)
-          FewRows.multiply(
-            hidden.rows(own).rows(some), [(head, logits.rows(some))],
-            arithmetic: model.askedArithmetic)
-        }
-        MeanSoftmax.logarithms(logits, into: logarithms.rows(prompt..<prompt + 1))
+      for own in PromptPrefixes.parts(prompts, of: ids.count) {
+        mean(hidden.rows(own), model, into: logarithms.rows(prompt..<prompt + 1))
         prompt += 1
       }
     }
+    return logarithms
   }
 
-  /// Chooses by the mean over `ids` of how likely each is.
-  func choose(_ ids: [Int32]) -> PromptChoice {
-    PromptChoice(
-      scores: (0..<logarithms.rows).map { prompt in
-        ids.reduce(0.0) { $0 + Double(logarithms[prompt, Int($1)]) } / Double(max(1, ids.count))
-      })
+  /// log p [1, V] behind nothing but the one token.
+  static func logarithms(in model: LanguageModel) throws(Failure) -> Tensor {
+    let ids = spread(in: model)
+    let plan = try RowPlan(model.configuration, sequences: ids.count, length: 1)
+    let pass = ForwardPass(model, plan: plan)
+    pass.enter(ids)
+    try pass.run()
+    let logarithms = Tensor([1, model.configuration.vocabularySize])
+    mean(pass.hidden(plan.sequenceRows), model, into: logarithms)
+    return logarithms
+  }
+
+  private static func spread(in model: LanguageModel) -> [Int32] {
+    let vocabulary = model.configuration.vocabularySize
+    let count = min(probes, vocabulary)
+    return (0..<count).map { Int32((2 * $0 + 1) * vocabulary / (2 * count)) }
+  }
+
+  private static func mean(_ hidden: Tensor, _ model: LanguageModel, into row: Tensor) {
+    let logits = Tensor(uninitialized: [hidden.rows, row.columns])
+    for start in stride(from: 0, to: hidden.rows, by: FewRows.most) {
+      let some = start..<min(hidden.rows, start + FewRows.most)
+      FewRows.multiply(
+        hidden.rows(some), [(model.head, logits.rows(some))], arithmetic: model.askedArithmetic)
+    }
+    MeanSoftmax.logarithms(logits, into: row)
   }
 }

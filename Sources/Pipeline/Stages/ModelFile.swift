@@ -4,6 +4,7 @@ import Checkpoints
 import FoundationEssentials
 import Models
 import Numerics
+import Prompts
 import Text
 
 /// Anything that a command takes as MODEL: a bundle, a Hugging Face folder or a GGUF file.
@@ -60,17 +61,40 @@ public enum ModelFile: Sendable {
   }
 
   /// A choice among `prompts`, each of which begins as `start` says.
-  /// - Parameter deciding: tokens of a text that decide, counted from its first; nil for the rule's own.
+  /// - Parameters:
+  ///   - deciding: tokens of a text that decide, counted from its first; nil for the rule's own.
+  ///   - onLearning: called with the prompts whose routing keys aren't stored, before they are learned.
   public func routing(
     among prompts: [Prompt], of model: LanguageModel, exact: Bool, by rule: PromptRouting.Rule,
-    deciding: Int?
+    deciding: Int?, onLearning: ([String]) -> Void = { _ in }
   ) throws(Failure) -> PromptRouting {
     var starts: [PromptStart] = []
     for prompt in prompts {
       starts.append(try start(with: prompt, of: model, exact: exact).start)
     }
     return try PromptRouting(
-      PromptPrefixes(starts, in: model), in: model, rule: rule, deciding: deciding)
+      PromptPrefixes(starts, in: model), in: model, rule: rule, deciding: deciding,
+      keys: rule == .keys ? try routingKeys(of: prompts, model, onLearning) : nil)
+  }
+
+  private func routingKeys(
+    of prompts: [Prompt], _ model: LanguageModel, _ onLearning: ([String]) -> Void
+  ) throws(Failure) -> [RoutingKey]? {
+    guard case .bundle(let bundle) = self else { return nil }
+    var stored: [StoredRoutingKey?] = []
+    for prompt in prompts { stored.append(try bundle.routingKey(of: prompt.name)) }
+    let missing = zip(prompts, stored).filter { $0.1 == nil }.map(\.0.name)
+    if !missing.isEmpty { onLearning(missing) }
+    var keys: [RoutingKey] = []
+    for (prompt, known) in zip(prompts, stored) {
+      let key =
+        if let known { known } else {
+          try StoredRoutingKey.learn(for: prompt, in: model, weights: bundle.weightsDigest)
+        }
+      guard let key else { throw Failure(.internalError, "only a prompt can be chosen") }
+      keys.append(RoutingKey(key))
+    }
+    return keys
   }
 
   public func tokenizer() throws(Failure) -> Tokenizer {

@@ -2,6 +2,7 @@ import Bundle
 import Bytes
 import Models
 import Numerics
+import Prompts
 
 /// Everything that was made → one bundle: weights, tokenizer, prompt, evidence, events, provenance
 /// and recipe.
@@ -15,14 +16,16 @@ struct PackageStage: Stage {
   static let bundle = "bundle"
 
   var name: String { Self.name }
-  var algorithmVersion: Int { 2 }
+  var algorithmVersion: Int { 3 }
   var parameters: JSON {
     ["recipe": recipe.canonical(files: [:]), "program": .string(ProgramVersion.current)]
   }
   var usesKernels: Bool { true }
   var unit: String { "section" }
   var work: Double { 50 }
-  var needs: StageNeeds { StageNeeds(disk: bytes) }
+  var needs: StageNeeds {
+    StageNeeds(memory: recipe.prompt == nil ? 128 << 20 : 512 << 20, disk: bytes)
+  }
 
   private var stages: [String] {
     [ImportStage.name, CalibrateStage.name, CompressStage.name]
@@ -62,7 +65,14 @@ struct PackageStage: Stage {
     if let prompt = recipe.prompt {
       let learned = try self.prompt(prompt, evidence, full, compressed, context)
       writer.addPrompt(learned)
-      if prompt.keyValues { writer.add(.keyValues(try learned.keyValues(in: compressed))) }
+      let model = try LanguageModel(bundle: compressed)
+      let weights = compressed.weightsDigest
+      if prompt.keyValues {
+        writer.add(.keyValues(try learned.keyValues(in: model, weights: weights)))
+      }
+      if let key = try StoredRoutingKey.learn(for: learned, in: model, weights: weights) {
+        writer.add(.routingKey(key))
+      }
     }
     let files = try self.files(context)
     let text = ByteSlice(Array((recipe.canonical(files: files).prettyText + "\n").utf8))
@@ -154,9 +164,10 @@ struct PackageStage: Stage {
 }
 
 extension Prompt {
-  /// The keys and values that this prompt has in the model of `bundle`.
-  func keyValues(in bundle: Bundle) throws(Failure) -> StoredKeyValues {
-    let model = try LanguageModel(bundle: bundle)
+  /// The keys and values that this prompt has in a model with these weights.
+  func keyValues(
+    in model: LanguageModel, weights: SHA256Digest
+  ) throws(Failure) -> StoredKeyValues {
     guard case .embeddings(let tokens, let width, _) = form else {
       preconditionFailure("an adapter has no keys and values to be computed")
     }
@@ -164,6 +175,6 @@ extension Prompt {
     return StoredKeyValues(
       of: self, layers: model.configuration.layers,
       width: model.configuration.kvHeads * model.configuration.headDim,
-      weights: bundle.weightsDigest, values: known.values)
+      weights: weights, values: known.values)
   }
 }

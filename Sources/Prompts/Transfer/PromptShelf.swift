@@ -4,14 +4,15 @@ import Bytes
 /// Changes to the prompts of a bundle and to what is known of them, each in place and in one commit.
 public enum PromptShelf {
   /// Keeps measurements of a bundle's prompts: `records` behind the evidence already there, and each
-  /// prompt's `validations`, by its name; a prompt that has one is no longer unvalidated.
+  /// prompt's `validations`, by its name; a prompt that has one is no longer unvalidated. Beside them
+  /// `routingKeys`, in the place of earlier ones.
   ///
   /// - Returns: the new generation.
   /// - Throws: `usage` where a prompt isn't there, `notMet` where a measurement is of other weights.
   @discardableResult
   public static func store(
     _ records: [EvidenceRecord], validations: [(prompt: String, of: Validation)],
-    in path: String
+    routingKeys: [StoredRoutingKey] = [], in path: String
   ) throws(Failure) -> UInt64 {
     let bundle = try Bundle(path: path)
     let weights = bundle.weightsDigest
@@ -35,10 +36,12 @@ public enum PromptShelf {
     }
     let evidence = EvidenceRecord.merged(try bundle.evidence, with: records)
     return try BundleEditor.append(
-      to: path, sections: changed.map { .prompt($0) } + [.evidence(evidence)])
+      to: path,
+      sections: changed.map { .prompt($0) } + routingKeys.map { .routingKey($0) }
+        + [.evidence(evidence)])
   }
 
-  /// Removes prompts and adapters, their keys and values, and the evidence that was measured with them.
+  /// Removes prompts and adapters, what was computed from them, and the evidence that was measured with them.
   ///
   /// - Returns: the new generation.
   /// - Throws: `usage` where one isn't there; nothing is removed then.

@@ -12,6 +12,8 @@ import Models
 public struct Transfer: Sendable {
   /// The prompt as it will stand in the target, validations on other weights included.
   public private(set) var prompt: Prompt
+  /// What a choice finds it by; nil where the source has none.
+  private var routingKey: StoredRoutingKey?
   /// Digest of the target's tensors.
   public let targetWeights: SHA256Digest
   private let targetPath: String
@@ -33,7 +35,9 @@ public struct Transfer: Sendable {
       "base model", bound: prompt.binding.baseModel, found: target.baseModelDigest, target)
     try Self.check(
       "tokenizer", bound: prompt.binding.tokenizer, found: target.tokenizerDigest, target)
+    routingKey = try source.routingKey(of: prompt.name)
     prompt.name = newName ?? prompt.name
+    routingKey?.name = prompt.name
     try prompt.checkName()
     if let there = try target.prompt(named: prompt.name),
       there.form != prompt.form || there.values != prompt.values
@@ -105,6 +109,7 @@ public struct Transfer: Sendable {
       var final = transfer.prompt
       final.unvalidated = !transfer.isValidated
       sections.append(.prompt(final))
+      if let key = transfer.routingKey { sections.append(.routingKey(key)) }
     }
     if !records.isEmpty {
       sections.append(.evidence(EvidenceRecord.merged(first.evidence, with: records)))

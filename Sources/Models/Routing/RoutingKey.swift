@@ -1,0 +1,52 @@
+import Bytes
+import Checkpoints
+import Numerics
+
+/// What the queries of the model's first block find a prompt by, a key for each of their heads. It stands
+/// wherever the query does, so that positions play no part.
+///
+/// A token's logit, the sum of q·key/√headDim over heads and a bias, says by how many nats it is likelier
+/// behind the prompt than behind nothing, whatever else stands before it. Keys are learned one by one, and
+/// go with their prompts to other compressions of the model. (Prompts with keys that queries find them
+/// by: Learning to Prompt, arXiv 2112.08654.)
+public struct RoutingKey: Sendable, Equatable {
+  /// [heads·headDim]
+  public let key: [Float]
+  public let bias: Float
+  /// The share that the logit explains of what it stands for, over the vocabulary, 0 ... 1.
+  public let explained: Double
+
+  public init(key: [Float], bias: Float, explained: Double) {
+    self.key = key
+    self.bias = bias
+    self.explained = explained
+  }
+
+  /// Chooses by the mean logit of `ids`, which stand behind `start` rows.
+  static func choose(
+    _ ids: [Int32], behind start: Int, among keys: [RoutingKey], in model: LanguageModel
+  ) throws(Failure) -> PromptChoice {
+    let positions = ids.indices.map { Int32(start + $0) }
+    let queries = try model.firstQueries(ids, at: positions)
+    var mean = [Double](repeating: 0, count: queries.columns)
+    for row in 0..<queries.rows {
+      for (column, value) in queries.rows(row..<row + 1).values.enumerated() {
+        mean[column] += Double(value) / Double(queries.rows)
+      }
+    }
+    let scale = 1 / Double(model.configuration.headDim).squareRoot()
+    return PromptChoice(
+      scores: keys.map { key in
+        Double(key.bias) + scale * zip(mean, key.key).reduce(0) { $0 + $1.0 * Double($1.1) }
+      })
+  }
+
+  /// - Throws: `invalidData` where the key is of another model.
+  func check(_ c: ModelConfiguration) throws(Failure) {
+    guard key.count == c.heads * c.headDim else {
+      throw Failure(
+        .invalidData,
+        "a routing key of \(key.count) numbers; the model's queries have \(c.heads * c.headDim)")
+    }
+  }
+}
