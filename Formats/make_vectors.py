@@ -205,10 +205,18 @@ def lora(values=(0.5, -1.0, 0.25, 2.0, 1.0, -0.5, 0.0) * 2, outputs=3, **sizes):
             adapter("low", values, {"kind": "lora", "rank": 2, "alpha": 4.0, "targets": targets} | sizes)]
 
 
-def routing_key(prompt, name=None, values=(0.5, -1.0, 0.25, 2.0, -0.125), **attributes):
+def weights_digest(section):
+    """Of a bundle whose only tensor is a dense one."""
+    return hashlib.sha256(
+        b"ctpack weights 1\n" + struct.pack("<HHHHHI", section.type, section.layout, *section.flags, len(section.name)) + section.name
+        + struct.pack("<I", len(section.attributes)) + section.attributes
+        + struct.pack("<Q", len(section.raw)) + hashlib.sha256(section.raw).digest()).hexdigest()
+
+
+def routing_key(owner, name=None, values=(0.5, -1.0, 0.25, 2.0, -0.125), **attributes):
     """Four numbers of queries and a bias, found by the bytes of the prompt's section."""
-    attributes = {"width": 4, "prompt": hashlib.sha256(prompt.raw).hexdigest(), "weights": "33" * 32, "explained": 0.75} | attributes
-    return Section(19, 1, name or prompt.name.decode(), struct.pack(f"<{len(values)}f", *values), attributes, write=0x8001)
+    attributes = {"width": 4, "prompt": hashlib.sha256(owner.raw).hexdigest(), "weights": weights_digest(dense()), "explained": 0.75} | attributes
+    return Section(19, 1, name or owner.name.decode(), struct.pack(f"<{len(values)}f", *values), attributes, write=0x8001)
 
 
 def dense(name="norm", values=(1.0, -2.0, 0.5), **lies):
@@ -545,12 +553,14 @@ def vectors():
     yield "prompt-nan", "a prompt value that is no number", build([dense(), prompt(values=(0.0,) * 5 + (float("nan"),))])
     yield "prompt-size", "a prompt with fewer values than tokens times width", build([dense(), prompt(values=(0.0,) * 5)])
     yield "prompt-ids", "a hard prompt with fewer ids than tokens", build([prompt(ids=[7])])
-    yield "routing-key-size", "a routing key with fewer numbers than its width", build([prompt(), routing_key(prompt(), width=5)])
-    yield "routing-key-nan", "a bias that is no number", build([prompt(), routing_key(prompt(), values=(0.5,) * 4 + (float("nan"),))])
-    yield "routing-key-prompt", "a routing key of another prompt", build([prompt(), routing_key(prompt(values=(0.5,) * 6))])
-    yield "routing-key-none", "a routing key without its prompt", build([prompt("a"), routing_key(prompt("b"))])
-    yield "routing-key-explained", "a routing key that explains more than all", build([prompt(), routing_key(prompt(), explained=1.5)])
-    yield "routing-key-weights", "a routing key of no weights", build([prompt(), routing_key(prompt(), weights="33")])
+    def found(**lies):
+        return build([dense(), prompt(), routing_key(prompt(), **lies)])
+    yield "routing-key-size", "a routing key with fewer numbers than its width", found(width=5)
+    yield "routing-key-nan", "a bias that is no number", found(values=(0.5,) * 4 + (float("nan"),))
+    yield "routing-key-prompt", "a routing key of another prompt", found(prompt="44" * 32)
+    yield "routing-key-none", "a routing key without its prompt", build([dense(), prompt("a"), routing_key(prompt("b"))])
+    yield "routing-key-explained", "a routing key that explains more than all", found(explained=1.5)
+    yield "routing-key-weights", "a routing key that was learned on other weights", found(weights="33" * 32)
     yield "adapter-kind", "an adapter of a kind that nobody knows", build([prefix(kind="prefixes")])
     yield "adapter-nan", "a prefix value that is no number", build([prefix(values=(float("nan"),) * 12)])
     yield "adapter-size", "a prefix with fewer values than its sizes ask for", build([prefix(layers=3)])

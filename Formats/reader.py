@@ -16,7 +16,6 @@ import argparse
 import hashlib
 import json
 import math
-import re
 import struct
 import subprocess
 import sys
@@ -575,11 +574,12 @@ class Bundle:
             owners = [s for s in self.sections if s.type == 16 and s.name == section.name]
             need(any(s.sha256.hex() == section.attributes.get("prompt") for s in owners),
                  f"{section.label}: the prompt that it belongs to isn't there")
+        if section.type in (18, 19):
+            need(section.attributes.get("weights") == self.weights_digest(), f"{section.label}: its weights are others")
         if section.type == 19:
             width, explained = section.attributes.get("width"), section.attributes.get("explained")
             need(type(width) is int and width >= 1 and layout == "f32" and len(raw) == 4 * (width + 1), f"{section.label}: its size")
             need(type(explained) in (int, float) and 0 <= explained <= 1, f"{section.label}: what it explains")
-            need(re.fullmatch("[0-9a-f]{64}", str(section.attributes.get("weights"))), f"{section.label}: its weights")
             need(all(map(math.isfinite, decode_floats(raw, 1))), f"{section.label}: a value isn't finite")
             owners = [s for s in self.sections if s.type in (16, 17) and s.name == section.name]
             need(any(s.sha256.hex() == section.attributes.get("prompt") for s in owners),

@@ -3,7 +3,7 @@ import Bytes
 import TestSupport
 import Testing
 
-/// What a choice finds a prompt by: there for the prompt as it is, on whatever weights, gone with it.
+/// What a choice finds a prompt by: there for the prompt and the weights as they are, gone with it.
 @Suite struct RoutingKeyTests {
   let folder: TemporaryFolder
   let path: String
@@ -16,10 +16,12 @@ import Testing
     prompt = try #require(try Bundle(path: path).prompt(named: "demo"))
   }
 
-  func key(of prompt: Prompt, key: [Float] = [0.5, -2, 3.25]) -> StoredRoutingKey {
+  func key(
+    of prompt: Prompt, key: [Float] = [0.5, -2, 3.25], weights: SHA256Digest? = nil
+  ) throws -> StoredRoutingKey {
     StoredRoutingKey(
-      of: prompt, weights: SHA256Digest(hashing: ByteSlice([1])), explained: 0.875, key: key,
-      bias: -1.5)
+      of: prompt, weights: try weights ?? Bundle(path: path).weightsDigest, explained: 0.875,
+      key: key, bias: -1.5)
   }
 
   @Test func itComesBackAndBothReadersAcceptIt() throws {
@@ -61,6 +63,15 @@ import Testing
     try BundleEditor.append(
       to: path, sections: [], removing: [BundleEditor.Key(type: .adapter, name: "keys")])
     #expect(try Bundle(path: path).sections(of: .promptRoutingKey).isEmpty)
+  }
+
+  @Test func thatOfOtherWeightsIsNotUsedAndSaid() throws {
+    let elsewhere = SHA256Digest(hashing: ByteSlice([1]))
+    try BundleEditor.append(
+      to: path, sections: [.routingKey(key(of: prompt, weights: elsewhere))])
+    let bundle = try Bundle(path: path)
+    #expect(try bundle.routingKey(of: "demo") == nil)
+    #expect(bundle.check(.full).contains { $0.finding.contains("other weights") })
   }
 
   @Test func valuesThatAreNoNumbersAreFound() throws {

@@ -77,25 +77,34 @@ import Testing
     #expect(after.generation == target.generation + 1)
   }
 
-  /// What texts find the prompt by comes along, under its new name.
+  /// What texts find the prompt by comes along, under its new name, to the same weights alone; on others it
+  /// is what was learned there.
   @Test func aRoutingKeyArrivesWithItsPrompt() throws {
-    let source = try bundle("a", weight: 1, prompts: ["p", "r"])
+    let source = try bundle("a", weight: 1, prompts: ["p"])
     let target = try bundle("b", weight: 2)
+    let same = try bundle("c", weight: 1)
     let prompt = try #require(try source.prompt(named: "p"))
-    let key = StoredRoutingKey(
-      of: prompt, weights: source.weightsDigest, explained: 0.5, key: [1, 2, -3, 4], bias: -0.25)
-    try BundleEditor.append(to: source.path, sections: [.routingKey(key)])
+    func key(of prompt: Prompt, weights: SHA256Digest) -> StoredRoutingKey {
+      StoredRoutingKey(
+        of: prompt, weights: weights, explained: 0.5, key: [1, 2, -3, 4], bias: -0.25)
+    }
+    try BundleEditor.append(
+      to: source.path, sections: [.routingKey(key(of: prompt, weights: source.weightsDigest))])
     let changed = try Bundle(path: source.path)
-    try Transfer("p", from: changed, to: target, as: "q").write(allowUnvalidated: true)
-    try Transfer("r", from: changed, to: target).write(allowUnvalidated: true)
-    let after = try Bundle(path: target.path, verify: .full)
-    #expect(after.check(.full).allSatisfy { $0.severity == .note })
-    var expected = key
-    expected.name = "q"
-    #expect(try after.routingKey(of: "q") == expected)
-    #expect(try after.routingKey(of: "r") == nil)
-    try PromptShelf.remove(["q"], from: target.path)
-    #expect(try Bundle(path: target.path).sections(of: .promptRoutingKey).isEmpty)
+    try Transfer("p", from: changed, to: target, as: "r").write(allowUnvalidated: true)
+    #expect(try Bundle(path: target.path).routingKey(of: "r") == nil)
+    var learned = try Transfer("p", from: changed, to: target, as: "q")
+    learned.add(key(of: learned.prompt, weights: learned.targetWeights))
+    try learned.write(allowUnvalidated: true)
+    try Transfer("p", from: changed, to: same, as: "q").write(allowUnvalidated: true)
+    for path in [target.path, same.path] {
+      let after = try Bundle(path: path, verify: .full)
+      #expect(after.check(.full).allSatisfy { $0.severity == .note })
+      let there = try #require(try after.routingKey(of: "q"))
+      #expect(there.key == [1, 2, -3, 4] && there.bias == -0.25 && there.name == "q")
+      try PromptShelf.remove(["q"], from: path)
+      #expect(try Bundle(path: path).sections(of: .promptRoutingKey).isEmpty)
+    }
   }
 
   @Test func unmeasuredItNeedsTheUsersWord() throws {

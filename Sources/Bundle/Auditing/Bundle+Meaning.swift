@@ -68,9 +68,12 @@ extension Bundle {
       guard (stored.key + [stored.bias]).allSatisfy(\.isFinite) else {
         return problem("a value isn't finite")
       }
-      guard try routingKey(of: stored.name) != nil else {
+      let owner =
+        self.section(.prompt, named: stored.name) ?? self.section(.adapter, named: stored.name)
+      guard owner?.sha256 == stored.prompt else {
         return problem("the prompt that it belongs to isn't there")
       }
+      guard stored.weights == weightsDigest else { return problem("it is of other weights") }
     case .tensorScales:
       guard bytes.halves().allSatisfy(\.isFinite) else { return problem("a scale isn't finite") }
     case .tensorDense:

@@ -1,7 +1,7 @@
 import Bytes
 
 /// What the queries of the model's first block find a prompt by, to choose among several. It belongs to
-/// its prompt and goes where that goes; on other weights it still serves, as the prompt does.
+/// the prompt and the weights that it was learned with, and names both: queries of other weights miss it.
 public struct StoredRoutingKey: Sendable, Equatable {
   /// The prompt's name.
   public var name: String
@@ -73,7 +73,8 @@ extension NewSection {
 }
 
 extension Bundle {
-  /// The routing key of the prompt or prefix `name`; nil where there is none for it as it is.
+  /// The routing key of the prompt or prefix `name`; nil where there is none for it and the weights as they
+  /// are.
   public func routingKey(of name: String) throws(Failure) -> StoredRoutingKey? {
     guard let section = section(.promptRoutingKey, named: name) else { return nil }
     let stored: StoredRoutingKey
@@ -81,6 +82,6 @@ extension Bundle {
       stored = try StoredRoutingKey(section: section, bytes: try bytes(of: section))
     } catch { throw error.located(file: path) }
     let owner = self.section(.prompt, named: name) ?? self.section(.adapter, named: name)
-    return stored.prompt == owner?.sha256 ? stored : nil
+    return stored.prompt == owner?.sha256 && stored.weights == weightsDigest ? stored : nil
   }
 }

@@ -132,13 +132,7 @@ extension Prompt {
     let stored = try? bundle.keyValues(of: name)
     object["key_values_bytes"] = stored.map { JSON($0.values.count) } ?? .null
     let key = try? bundle.routingKey(of: name)
-    object["routing_key"] =
-      key.map {
-        [
-          "explained": .number($0.explained),
-          "learned_on_these_weights": .bool($0.weights == bundle.weightsDigest),
-        ]
-      } ?? .null
+    object["routing_key_explained"] = key.map { .number($0.explained) } ?? .null
     return .object(object)
   }
 }

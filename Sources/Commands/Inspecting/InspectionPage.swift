@@ -112,7 +112,6 @@ struct InspectionPage {
           ?? "",
         try bundle.routingKey(of: prompt.name).map {
           "routing key, explains \(Figure.percent($0.explained))"
-            + ($0.weights == weights ? "" : " on other weights")
         } ?? "",
       ]
     }

@@ -61,15 +61,21 @@ struct TransferCommand: ParsableCommand {
       threads.apply()
       let corpus = try Corpus.load(path: text)
       let name = (name: TextName.of(text), digest: Optional(corpus.digest))
-      let measured = try measure(corpus.text, transfers.map(\.prompt), targetBundle)
+      let file = ModelFile.bundle(targetBundle)
+      let model = try file.model()
+      let measured = try measure(corpus.text, transfers.map(\.prompt), model, file)
       for index in transfers.indices {
+        let (prompt, weights) = (transfers[index].prompt, transfers[index].targetWeights)
+        if let key = try StoredRoutingKey.learn(for: prompt, in: model, weights: weights) {
+          transfers[index].add(key)
+        }
         transfers[index].add(
           try Perplexity.validation(
             without: measured[0], with: measured[1 + index],
-            weights: transfers[index].targetWeights, text: name))
+            weights: weights, text: name))
       }
-      let model = (name: "compressed", digest: Optional(targetBundle.weightsDigest))
-      records = measured.map { $0.evidence(text: name, model: model) }
+      let measuredModel = (name: "compressed", digest: Optional(targetBundle.weightsDigest))
+      records = measured.map { $0.evidence(text: name, model: measuredModel) }
     }
     let generation = try Transfer.write(
       transfers, adding: records, allowUnvalidated: allowUnvalidated)
@@ -103,11 +109,9 @@ struct TransferCommand: ParsableCommand {
 
   /// Without a prompt, then with each.
   private func measure(
-    _ text: String, _ prompts: [Prompt], _ bundle: Bundle
+    _ text: String, _ prompts: [Prompt], _ model: LanguageModel, _ file: ModelFile
   ) throws -> [Perplexity] {
-    let file = ModelFile.bundle(bundle)
     let rule = try PerplexityProtocol(id: protocolID, length: seqlen)
-    let model = try file.model()
     let measurement = Measurement(
       model: model, tokenizer: try file.tokenizer(), progress: verbosity.progress)
     return try [

@@ -12,7 +12,7 @@ import Models
 public struct Transfer: Sendable {
   /// The prompt as it will stand in the target, validations on other weights included.
   public private(set) var prompt: Prompt
-  /// What a choice finds it by; nil where the source has none.
+  /// What a choice finds it by on the target's weights; nil where that isn't known.
   private var routingKey: StoredRoutingKey?
   /// Digest of the target's tensors.
   public let targetWeights: SHA256Digest
@@ -35,7 +35,9 @@ public struct Transfer: Sendable {
       "base model", bound: prompt.binding.baseModel, found: target.baseModelDigest, target)
     try Self.check(
       "tokenizer", bound: prompt.binding.tokenizer, found: target.tokenizerDigest, target)
-    routingKey = try source.routingKey(of: prompt.name)
+    if let key = try source.routingKey(of: prompt.name), key.weights == target.weightsDigest {
+      routingKey = key
+    }
     prompt.name = newName ?? prompt.name
     routingKey?.name = prompt.name
     try prompt.checkName()
@@ -62,6 +64,12 @@ public struct Transfer: Sendable {
   public mutating func add(_ validation: Validation) {
     precondition(validation.weights == targetWeights, "measured on the target")
     prompt.add(validation)
+  }
+
+  /// Takes what a choice finds the prompt by on the target's weights.
+  public mutating func add(_ key: StoredRoutingKey) {
+    precondition(key.weights == targetWeights && key.name == prompt.name, "learned on the target")
+    routingKey = key
   }
 
   /// Appends the prompt (and `records`, behind the evidence already there) to the target in place,
