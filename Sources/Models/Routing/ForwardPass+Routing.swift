@@ -25,7 +25,7 @@ extension ForwardPass {
         deciding, behind: plan.shape.prefix, among: routing.keys, in: model)
     }
     if !onlyToChoose {
-      routing.prefixes.enter(choice.index, into: cache)
+      try routing.prefixes.enter(choice.index, into: cache)
       try run(cache: cache)
     }
     return choice
@@ -35,17 +35,40 @@ extension ForwardPass {
   private func chooseByAttention(
     _ cache: KeyValueCache, _ routing: PromptRouting, blocks: Int?
   ) throws(Failure) -> PromptChoice {
+    let prefixes = routing.prefixes
+    let rows = try prefixes.rows(of: 0..<prefixes.count)
+    let keys = Tensor([prefixes.count * prefixes.tokens, rows[0][0].k.columns])
+    for (index, own) in rows.enumerated() {
+      keys.rows(index * prefixes.tokens..<(index + 1) * prefixes.tokens).copy(from: own[0].k)
+    }
     var choice: PromptChoice?
     try run(cache: cache, blocks: blocks) { a, layer in
       guard layer == 0 else { return false }
-      let own = a.k.rows(plan.newKeyRows)
-      let found = routing.prefixes.choose(
-        q: a.q, keys: own, deciding: routing.deciding, model.configuration)
-      routing.prefixes.enter(found.index, into: cache)
+      let found = choose(
+        q: a.q, own: a.k.rows(plan.newKeyRows), keys: keys, of: prefixes, routing.deciding)
+      PromptPrefixes.enter(rows[found.index], into: cache)
       choice = found
       return false
     }
     guard let choice else { throw Failure(.internalError, "a model without blocks") }
     return choice
+  }
+
+  /// Chooses by the first block's attention (inference-time dynamic prompting, arXiv 2310.00867).
+  ///
+  /// - Parameters:
+  ///   - q: the first block's queries of the input [T, heads·headDim].
+  ///   - own: its keys [T, kvHeads·headDim].
+  ///   - keys: those of all prompts, one after the other, [m·n, kvHeads·headDim].
+  ///   - deciding: how many tokens decide, counted from the first; nil for all.
+  private func choose(
+    q: Tensor, own: Tensor, keys: Tensor, of prefixes: PromptPrefixes, _ deciding: Int?
+  ) -> PromptChoice {
+    let c = model.configuration
+    let rows = 0..<min(q.rows, deciding ?? q.rows)
+    let shares = Attention.prefixShares(
+      q: q.rows(rows), keys: own.rows(rows), prefixKeys: keys, prefixes: prefixes.count,
+      heads: c.heads, kvHeads: c.kvHeads, headDim: c.headDim)
+    return PromptChoice(scores: shares.map { $0 / Double(prefixes.tokens) })
   }
 }

@@ -55,10 +55,11 @@ extension PromptPrefixes {
       sequences: sequences, length: length, queriesFromPrefix: false)
     let keys = Tensor([behindOne.keyRows, c.kvHeads * c.headDim])
     let values = Tensor(keys.shape)
+    let blocks = try rows(of: prompts)
     try pass.run { a, layer in
       let (newKeys, newValues) = (a.k.rows(plan.newKeyRows), a.v.rows(plan.newKeyRows))
-      for (sequence, prompt) in prompts.enumerated() {
-        let (rows, known) = (own[sequence], blocks[prompt][layer])
+      for (rows, block) in zip(own, blocks) {
+        let known = block[layer]
         keys.rows(0..<tokens).copy(from: known.k)
         values.rows(0..<tokens).copy(from: known.v)
         keys.rows(tokens..<keys.rows).copy(from: newKeys.rows(rows))

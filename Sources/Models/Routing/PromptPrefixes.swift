@@ -1,28 +1,31 @@
 import Bytes
 import Checkpoints
 import Numerics
+import Synchronization
 
 /// Several soft prompts (or learned prefixes) of one length beside one model, of which each input keeps one.
 ///
 /// Each prompt's keys and values are computed alone, at positions 0 ..< n: prompts never see each
-/// other, and where an input stands doesn't depend on which of them it keeps.
-public struct PromptPrefixes: Sendable {
+/// other, and where an input stands doesn't depend on which of them it keeps. They are computed when they
+/// are first needed: a prompt that no input keeps needn't go through the model.
+public final class PromptPrefixes: Sendable {
+  /// Keys (rotated where the model does that) and values of a prompt in every block,
+  /// [n, kvHeads·headDim].
+  typealias Rows = [(k: Tensor, v: Tensor)]
+
   /// Rows of each prompt, n.
   public let tokens: Int
-  /// Keys (rotated where the model does that) and values of each prompt in every block,
-  /// [n, kvHeads·headDim].
-  let blocks: [[(k: Tensor, v: Tensor)]]
-  /// The first block's keys of all prompts, one after the other, [m·n, kvHeads·headDim].
-  private let firstKeys: Tensor
+  private let prompts: [PromptStart]
+  private let model: LanguageModel
+  private let known: Mutex<[Rows?]>
 
   /// The number of prompts, m.
-  public var count: Int { blocks.count }
+  public var count: Int { prompts.count }
 
-  /// - Parameter prompts: vectors, which are run through the model here, or keys and values that
-  ///   are known already.
-  /// - Throws: `usage` where there is none, one is empty, or their lengths differ.
+  /// - Parameter prompts: vectors, which will go through the model, or keys and values that are known
+  ///   already.
+  /// - Throws: `usage` where there is none, one is empty or not for the model, or their lengths differ.
   public init(_ prompts: [PromptStart], in model: LanguageModel) throws(Failure) {
-    let c = model.configuration
     guard let first = prompts.first, first.count > 0 else {
       throw Failure(.usage, "there is no prompt to choose from")
     }
@@ -32,48 +35,52 @@ public struct PromptPrefixes: Sendable {
         .usage, "the prompts have different lengths: \(lengths) tokens",
         advice: "a choice is possible only among prompts of one length")
     }
-    let tokens = first.count
-    var blocks: [[(k: Tensor, v: Tensor)]] = []
-    for prompt in prompts {
+    tokens = first.count
+    self.prompts = prompts
+    self.model = model
+    known = Mutex([Rows?](repeating: nil, count: prompts.count))
+    for (index, prompt) in prompts.enumerated() {
+      if case .vectors(let vectors) = prompt {
+        try model.check(prompt: vectors)
+      } else {
+        _ = try rows(of: index)
+      }
+    }
+  }
+
+  func rows(of prompt: Int) throws(Failure) -> Rows {
+    try known.withLock { known throws(Failure) in
+      if let rows = known[prompt] { return rows }
       let cache =
-        switch prompt {
+        switch prompts[prompt] {
         case .vectors(let vectors): try KeyValueCache(of: vectors, in: model)
-        case .keyValues(let known): try known.cache(for: model, room: 0)
+        case .keyValues(let stored): try stored.cache(for: model, room: 0)
         case .prefix(let prefix): try prefix.cache(for: model.configuration, room: 0)
         case .none, .routed: throw Failure(.internalError, "only a prompt can be chosen")
         }
-      blocks.append((0..<c.layers).map { cache.rows(tokens, layer: $0) })
+      let rows = (0..<model.configuration.layers).map { cache.rows(tokens, layer: $0) }
+      known[prompt] = rows
+      return rows
     }
-    firstKeys = Tensor([prompts.count * tokens, c.kvHeads * c.headDim])
-    for (index, block) in blocks.enumerated() {
-      firstKeys.rows(index * tokens..<(index + 1) * tokens).copy(from: block[0].k)
-    }
-    self.tokens = tokens
-    self.blocks = blocks
   }
 
-  /// Chooses by the first block's attention (inference-time dynamic prompting, arXiv 2310.00867).
-  ///
-  /// - Parameters:
-  ///   - q: the first block's queries of the input [T, heads·headDim].
-  ///   - keys: its keys [T, kvHeads·headDim].
-  ///   - deciding: how many tokens decide, counted from the first; nil for all.
-  func choose(
-    q: Tensor, keys: Tensor, deciding: Int?, _ c: ModelConfiguration
-  ) -> PromptChoice {
-    let rows = 0..<min(q.rows, deciding ?? q.rows)
-    let shares = Attention.prefixShares(
-      q: q.rows(rows), keys: keys.rows(rows), prefixKeys: firstKeys, prefixes: count,
-      heads: c.heads, kvHeads: c.kvHeads, headDim: c.headDim)
-    return PromptChoice(scores: shares.map { $0 / Double(tokens) })
+  /// Those of some prompts.
+  func rows(of prompts: Range<Int>) throws(Failure) -> [Rows] {
+    var all: [Rows] = []
+    for prompt in prompts { all.append(try rows(of: prompt)) }
+    return all
   }
 
   /// Puts a prompt's keys and values where `cache` has room for them: its first n rows.
-  func enter(_ prompt: Int, into cache: KeyValueCache) {
-    for (layer, block) in blocks[prompt].enumerated() {
-      let (k, v) = cache.rows(tokens, layer: layer)
-      k.copy(from: block.k)
-      v.copy(from: block.v)
+  func enter(_ prompt: Int, into cache: KeyValueCache) throws(Failure) {
+    Self.enter(try rows(of: prompt), into: cache)
+  }
+
+  static func enter(_ rows: Rows, into cache: KeyValueCache) {
+    for (layer, own) in rows.enumerated() {
+      let (k, v) = cache.rows(own.k.rows, layer: layer)
+      k.copy(from: own.k)
+      v.copy(from: own.v)
     }
   }
 }
