@@ -14,8 +14,9 @@ struct TransferCommand: ParsableCommand {
     abstract: "Put prompts of one bundle onto another, in place.",
     discussion: """
       Both must come from the same base model and tokenizer. With --text the target is measured \
-      without and with each prompt, and the numbers are stored with it; without, a prompt must \
-      have been measured on these weights before, or --allow-unvalidated says that it need not.
+      without and with each prompt, and stored with each are the numbers and the key that texts find \
+      it by (`--prompt auto`). Without, a prompt must have been measured on these weights before, or \
+      --allow-unvalidated says that it need not.
 
       Several prompts (--prompt a --prompt b, or --all) arrive in one step or not at all, and the \
       target is measured without a prompt only once. --as gives new names, in the order of --prompt.
