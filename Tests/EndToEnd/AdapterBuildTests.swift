@@ -103,6 +103,26 @@ import Testing
     #expect(audit.status == 0, "\(audit.errors)")
   }
 
+  /// Out into PEFT's folder and in again: the same number under another name, and a choice finds it, which
+  /// low-rank parts are no part of.
+  @Test(arguments: ["prefix", "lora"]) func exportedTheyComeBack(_ kind: String) throws {
+    try build(kind)
+    let (bundle, name) = ("\(kind).ctpack", "\(kind)-1")
+    let exported = try ctpack("prompt", "export", bundle, "peft-\(kind)", "--prompt", name)
+    #expect(exported.status == 0, "\(exported.errors)")
+    let back = try ctpack("prompt", "import", bundle, "peft-\(kind)", "--as", "back", "--json")
+    #expect(back.status == 0 && back.json["validated"]?.bool == false, "\(back.errors)")
+    #expect(try perplexity(bundle, "back") == perplexity(bundle, name))
+    let audit = try ctpack("inspect", bundle, "--verify", "full", "--json")
+    #expect(audit.status == 0, "\(audit.output)")
+    let prompts = try #require(audit.json["prompts"]?.array)
+    #expect(prompts.compactMap { $0["name"]?.string } == ["back", name])
+    for prompt in prompts {
+      let explained = prompt["routing_key_explained"]?.double
+      #expect(kind == "lora" ? explained == nil : explained ?? 0 > 0, "\(prompt)")
+    }
+  }
+
   /// A prefix can start from a prompt; low-rank parts can't.
   @Test func startsAreOfTheRightKind() throws {
     try build("hard")

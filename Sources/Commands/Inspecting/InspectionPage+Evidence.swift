@@ -60,7 +60,7 @@ struct ChoicesSection {
     return [
       Output.table(rows, right: [3, 4]),
       "  attention without a number of tokens has seen the window that it is scored on; best-single and "
-        + "oracle are known only afterwards. `--prompt auto` goes by words where nothing else is asked for.",
+        + "oracle are known only afterwards. `--prompt auto` goes by keys where nothing else is asked for.",
     ]
   }
 }

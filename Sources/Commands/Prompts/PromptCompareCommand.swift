@@ -19,13 +19,13 @@ struct PromptCompareCommand: ParsableCommand {
       random          each prompt equally likely (--seed)
       best-single     the one prompt with the lowest perplexity over all texts
       keys            the prompt whose routing key the first block's queries attend to most, for the tokens of the \
-      window's first half (--part): what `--prompt auto` does, with 256 tokens
-      lowest-nll      the lowest loss over the same first half, at the price of a pass per prompt \
+      window's beginning (--part): what `--prompt auto` does
+      lowest-nll      the lowest loss over the same tokens, at the price of a pass per prompt \
       (`--route loss`)
       attention       the prompt whose own rows the first block attends to most (inference-time dynamic \
       prompting as published, `--route attention`). All tokens of the window decide, so the choice knows the text \
       that it is scored on
-      attention-part  the same, with the first half of the window deciding
+      attention-part  the same, with the window's beginning deciding
       oracle          the lowest loss over all scored tokens of the window: what no choice can beat
 
       best-single and oracle are known only afterwards. `rest` is the perplexity of the tokens behind \
@@ -48,7 +48,7 @@ struct PromptCompareCommand: ParsableCommand {
     "ctp-1024"
   @Option(
     help:
-      "Tokens at the start of a window that keys, lowest-nll and attention-part go by (default: half)."
+      "Tokens at the start of a window that keys, lowest-nll and attention-part go by (default: 256, half of a window at most)."
   )
   var part: Int?
   @Option(help: "Of the random choice.") var seed: UInt32 = 0

@@ -46,7 +46,7 @@ struct PromptComparisonPage {
     return [head]
       + PromptRule.allCases.flatMap { rule in
         comparison.texts.indices.map { text in
-          [text == 0 ? rule.rawValue : "", comparison.texts[text].name]
+          [text == 0 ? label(.chosen(rule)) : "", comparison.texts[text].name]
             + comparison.shares(rule, text: text).map { Figure.count($0) }
         }
       }
@@ -56,6 +56,7 @@ struct PromptComparisonPage {
     switch pick {
     case .without: "no prompt"
     case .prompt(let prompt): "`\(comparison.names[prompt])`"
+    case .chosen(.keys): "keys (auto)"
     case .chosen(let rule): rule.rawValue
     }
   }

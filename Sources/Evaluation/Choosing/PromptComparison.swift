@@ -45,7 +45,7 @@ public struct PromptComparison {
 
   /// - Parameters:
   ///   - prompts: two or more soft prompts or prefixes of one length, with their names.
-  ///   - part: 2 ... T − 1; nil for half of a window.
+  ///   - part: 2 ... T − 1; nil for as many as `--prompt auto` goes by, half of a window at most.
   ///   - keys: the prompts' routing keys; learned here where nil.
   ///   - seed: of the random choice.
   /// - Throws: `usage` where there is nothing to choose, or the lengths differ.
@@ -59,7 +59,7 @@ public struct PromptComparison {
         .usage, "there are \(prompts.count) prompts to compare",
         advice: "two or more can be compared")
     }
-    let length = part ?? rule.length / 2
+    let length = part ?? min(PromptRouting.usual(.keys) ?? .max, rule.length / 2)
     guard (2..<rule.length).contains(length) else {
       throw Failure(
         .usage, "a choice by \(length) tokens of a window of \(rule.length)",
