@@ -68,9 +68,7 @@ extension Bundle {
       guard (stored.key + [stored.bias]).allSatisfy(\.isFinite) else {
         return problem("a value isn't finite")
       }
-      let owner =
-        self.section(.prompt, named: stored.name) ?? self.section(.adapter, named: stored.name)
-      guard owner?.sha256 == stored.prompt else {
+      guard promptSection(named: stored.name)?.sha256 == stored.prompt else {
         return problem("the prompt that it belongs to isn't there")
       }
       guard stored.weights == weightsDigest else { return problem("it is of other weights") }

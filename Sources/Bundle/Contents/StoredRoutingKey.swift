@@ -81,7 +81,7 @@ extension Bundle {
     do throws(Failure) {
       stored = try StoredRoutingKey(section: section, bytes: try bytes(of: section))
     } catch { throw error.located(file: path) }
-    let owner = self.section(.prompt, named: name) ?? self.section(.adapter, named: name)
-    return stored.prompt == owner?.sha256 && stored.weights == weightsDigest ? stored : nil
+    return stored.prompt == promptSection(named: name)?.sha256 && stored.weights == weightsDigest
+      ? stored : nil
   }
 }

@@ -24,10 +24,13 @@ extension Bundle {
 
   /// A prompt or adapter; nil where there is none of this name.
   public func prompt(named name: String) throws(Failure) -> Prompt? {
-    guard let section = section(.prompt, named: name) ?? section(.adapter, named: name) else {
-      return nil
-    }
+    guard let section = promptSection(named: name) else { return nil }
     return try prompt(section)
+  }
+
+  /// Where a prompt or adapter of this name lies: they share their names.
+  func promptSection(named name: String) -> Section? {
+    section(.prompt, named: name) ?? section(.adapter, named: name)
   }
 
   private func prompt(_ section: Section) throws(Failure) -> Prompt {

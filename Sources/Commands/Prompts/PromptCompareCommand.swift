@@ -75,11 +75,12 @@ struct PromptCompareCommand: ParsableCommand {
     let model = try file.model(arithmetic)
     let measurement = Measurement(
       model: model, tokenizer: try file.tokenizer(), progress: verbosity.progress)
-    let (keys, learned) = try routingKeys(of: prompts, in: model, opened)
+    let (keys, learned) = try opened.routingKeys(of: prompts, in: model)
     var comparison = try PromptComparison(
       model,
       prompts: prompts.map { ($0.name, try Adapter($0, for: model.configuration)) },
-      keys: keys, rule: try PerplexityProtocol(id: protocolID, length: seqlen), part: part,
+      keys: keys.map { RoutingKey($0) },
+      rule: try PerplexityProtocol(id: protocolID, length: seqlen), part: part,
       seed: UInt64(seed))
     for (name, corpus) in texts {
       try measurement.compare(
@@ -101,23 +102,6 @@ struct PromptCompareCommand: ParsableCommand {
     }
     try Output.print(page.text)
     if let generation { try Output.print("\nkept in \(bundle) (generation \(generation))") }
-  }
-
-  /// What texts find the prompts by: as stored, as `--prompt auto` has it, and learned where nothing is.
-  private func routingKeys(
-    of prompts: [Prompt], in model: LanguageModel, _ bundle: Bundle
-  ) throws -> (all: [RoutingKey], learned: [StoredRoutingKey]) {
-    let weights = bundle.weightsDigest
-    var (all, learned): ([RoutingKey], [StoredRoutingKey]) = ([], [])
-    for prompt in prompts {
-      if let known = try bundle.routingKey(of: prompt.name) {
-        all.append(RoutingKey(known))
-      } else if let new = try StoredRoutingKey.learn(for: prompt, in: model, weights: weights) {
-        all.append(RoutingKey(new))
-        learned.append(new)
-      }
-    }
-    return (all, learned)
   }
 
   private func chosenPrompts(of bundle: Bundle) throws -> [Prompt] {

@@ -72,29 +72,13 @@ public enum ModelFile: Sendable {
     for prompt in prompts {
       starts.append(try start(with: prompt, of: model, exact: exact).start)
     }
-    return try PromptRouting(
-      PromptPrefixes(starts, in: model), in: model, rule: rule, deciding: deciding,
-      keys: rule == .keys ? try routingKeys(of: prompts, model, onLearning) : nil)
-  }
-
-  private func routingKeys(
-    of prompts: [Prompt], _ model: LanguageModel, _ onLearning: ([String]) -> Void
-  ) throws(Failure) -> [RoutingKey]? {
-    guard case .bundle(let bundle) = self else { return nil }
-    var stored: [StoredRoutingKey?] = []
-    for prompt in prompts { stored.append(try bundle.routingKey(of: prompt.name)) }
-    let missing = zip(prompts, stored).filter { $0.1 == nil }.map(\.0.name)
-    if !missing.isEmpty { onLearning(missing) }
-    var keys: [RoutingKey] = []
-    for (prompt, known) in zip(prompts, stored) {
-      let key =
-        if let known { known } else {
-          try StoredRoutingKey.learn(for: prompt, in: model, weights: bundle.weightsDigest)
-        }
-      guard let key else { throw Failure(.internalError, "only a prompt can be chosen") }
-      keys.append(RoutingKey(key))
+    var keys: [RoutingKey]?
+    if rule == .keys, case .bundle(let bundle) = self {
+      keys = try bundle.routingKeys(of: prompts, in: model, onLearning: onLearning)
+        .all.map { RoutingKey($0) }
     }
-    return keys
+    return try PromptRouting(
+      PromptPrefixes(starts, in: model), in: model, rule: rule, deciding: deciding, keys: keys)
   }
 
   public func tokenizer() throws(Failure) -> Tokenizer {
