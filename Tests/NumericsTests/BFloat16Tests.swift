@@ -67,9 +67,9 @@ extension NumericsTests {
           let before = y.values
           let note: Comment = "\(name) [\(outputs), \(inputs)], m \(m), \(random.note)"
           weight.apply(x, into: y, accumulate: true, arithmetic: .bfloat16)
-          let largest = product.reduce(1) { max($0, abs($1)) }
           expectClose(
-            y.values, zip(product, before).map { $0 + Double($1) }, absolute: 1e-4 * largest, note)
+            y.values, zip(product, before).map { $0 + Double($1) },
+            bounds: FewRowProducts.bounds(x, weight).map { $0 + 1e-6 }, note)
         }
       }
     }

@@ -17,6 +17,7 @@ extension NumericsTests {
         let group = min(matrix.groupSize, columns)
         let (runs, groups) = ((columns + 63) / 64, (columns + group - 1) / group)
         let x = random.floats(m * columns)
+        let bounds = Self.bounds(Tensor([m, columns], x), .packed(matrix), rounding: 0)
         atEveryLevel { level in
           var values = [Int8](repeating: 0, count: m * runs * 128)
           var scales = [Float](repeating: 0, count: m * runs)
@@ -48,9 +49,8 @@ extension NumericsTests {
             }
           }
           #expect(pieces == fast, "\(name), m \(m), \(level), \(random.note)")
-          let largest = plain.reduce(1) { max($0, abs($1)) }
           expectClose(
-            fast, plain.map { Double($0) }, absolute: 1e-5 * Double(largest),
+            fast, plain.map { Double($0) }, bounds: bounds,
             "\(name), m \(m), \(level), \(random.note)")
         }
       }
@@ -65,17 +65,13 @@ extension NumericsTests {
         for (name, weight) in try Products.weights(outputs, inputs, &random) {
           let product = plainProduct(
             x.values, weight.dense().values, m: m, n: outputs, k: inputs, transposeB: true)
-          // A result may be small because its parts cancel: errors are measured by the parts.
-          let parts = plainProduct(
-            x.values.map(abs), weight.dense().values.map(abs), m: m, n: outputs, k: inputs,
-            transposeB: true)
-          let largest = parts.reduce(1) { max($0, $1) }
+          let bounds = Self.bounds(x, weight)
           atEveryLevel { level in
             for arithmetic in Arithmetic.allCases {
               let y = Tensor([m, outputs])
               FewRows.multiply(x, [(weight, y)], arithmetic: arithmetic)
               expectClose(
-                y.values, product, absolute: 3e-5 * largest,
+                y.values, product, bounds: bounds,
                 "\(name) [\(outputs), \(inputs)], m \(m), \(level), \(arithmetic), \(random.note)")
             }
           }
@@ -97,6 +93,28 @@ extension NumericsTests {
           #expect(y.rows(0..<1).values.allSatisfy { $0.isFinite }, "\(name), \(level)")
         }
       }
+    }
+
+    /// How far results [m, outputs] may be off. Inputs are rounded by half a step, a step being 1/32639 of
+    /// the largest of their 64; float32 rounds sums of codes and of zeros, whose terms are like the largest
+    /// weight's even where a row's own weights are small.
+    static func bounds(
+      _ x: Tensor, _ weight: Weight, rounding: Float = 0.5001 / 32639
+    ) -> [Double] {
+      var tops: [Float] = []
+      for row in 0..<x.rows {
+        let values = x.rows(row..<row + 1).values
+        for start in stride(from: 0, to: x.columns, by: 64) {
+          let run = values[start..<min(start + 64, x.columns)]
+          let top = run.reduce(0) { max($0, abs($1)) }
+          tops += [Float](repeating: top, count: run.count)
+        }
+      }
+      let sizes = weight.dense().values.map(abs)
+      let largest = sizes.reduce(0, max)
+      return plainProduct(
+        tops, sizes.map { rounding * $0 + 1e-6 * largest }, m: x.rows, n: weight.rows,
+        k: x.columns, transposeB: true)
     }
 
     private func forEachMatrix(

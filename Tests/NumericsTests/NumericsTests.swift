@@ -38,11 +38,20 @@ func expectClose(
   _ a: some Collection<Float>, _ b: some Collection<Double>, absolute: Double = 1e-6,
   relative: Double = 1e-5, _ note: Comment, _ location: SourceLocation = #_sourceLocation
 ) {
-  #expect(a.count == b.count, note, sourceLocation: location)
-  for (i, (x, y)) in zip(a, b).enumerated() {
+  expectClose(a, b, bounds: b.map { absolute + relative * abs($0) }, note, location)
+}
+
+/// |a − b| ≤ its bound for every pair, b being the plain form's result.
+func expectClose(
+  _ a: some Collection<Float>, _ b: some Collection<Double>, bounds: [Double], _ note: Comment,
+  _ location: SourceLocation = #_sourceLocation
+) {
+  #expect(a.count == b.count && b.count == bounds.count, note, sourceLocation: location)
+  for (i, ((x, y), bound)) in zip(zip(a, b), bounds).enumerated() {
     // Written so that a NaN on either side fails.
-    if !(abs(Double(x) - y) <= absolute + relative * abs(y)) {
-      Issue.record("value \(i): \(x), expected \(y); \(note)", sourceLocation: location)
+    if !(abs(Double(x) - y) <= bound) {
+      Issue.record(
+        "value \(i): \(x), expected \(y) within \(bound); \(note)", sourceLocation: location)
       return
     }
   }
