@@ -9,7 +9,7 @@ import Pipeline
 enum PromptSelection {
   case none
   case one(Prompt)
-  /// Two or more of one length, of which each text takes one.
+  /// Two or more, of which each text takes one.
   case several([Prompt])
 }
 
@@ -73,7 +73,7 @@ struct PromptOptions: ParsableArguments {
     let prompts = try bundle.prompts.filter { !$0.unvalidated }
     guard let first = prompts.first else { return .none }
     guard prompts.count > 1 else { return .one(first) }
-    try Self.checkLengths(prompts, in: bundle)
+    try Self.checkChoice(among: prompts, in: bundle)
     return .several(prompts)
   }
 
@@ -86,21 +86,13 @@ struct PromptOptions: ParsableArguments {
       advice: names.isEmpty ? "the bundle has none" : "it has \(names)")
   }
 
-  /// - Throws: `usage` naming the prompts where they aren't all of one length, or an adapter to which
-  ///   nothing can attend.
-  static func checkLengths(_ prompts: [Prompt], in bundle: Bundle) throws(Failure) {
-    if let adapter = prompts.first(where: { $0.tokens == 0 }) {
-      throw Failure(
-        .usage, file: bundle.path, at: "--prompt",
-        "`\(adapter.name)` (\(adapter.form.label)) has no keys that a text could attend to, so that"
-          + " there is no choice among \(prompts.map(\.name).joined(separator: ", "))",
-        advice: "name one, or `none`")
-    }
-    guard Set(prompts.map(\.tokens)).count > 1 else { return }
-    let lengths = prompts.map { "\($0.name) (\($0.tokens) tokens)" }.joined(separator: ", ")
+  /// - Throws: `usage` naming an adapter to which nothing can attend.
+  static func checkChoice(among prompts: [Prompt], in bundle: Bundle) throws(Failure) {
+    guard let adapter = prompts.first(where: { $0.tokens == 0 }) else { return }
     throw Failure(
       .usage, file: bundle.path, at: "--prompt",
-      "a choice is possible only among prompts of one length, and these differ: \(lengths)",
+      "`\(adapter.name)` (\(adapter.form.label)) has no keys that a text could attend to, so that"
+        + " there is no choice among \(prompts.map(\.name).joined(separator: ", "))",
       advice: "name one, or `none`")
   }
 }

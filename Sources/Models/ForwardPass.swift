@@ -35,15 +35,13 @@ final class ForwardPass {
   /// All blocks, in place on `x`. With a cache, its prefix must be the plan's; the new keys and
   /// values stay in the cache behind it.
   ///
-  /// - Parameters:
-  ///   - blocks: how many to run; nil for all.
-  ///   - attention: called with each block's number once its queries, keys and values are there; true where
-  ///     it has filled `attended` from them in the plan's place.
+  /// - Parameter attention: called with each block's number once its queries, keys and values are there; true
+  ///   where it has filled `attended` from them in the plan's place.
   func run(
-    cache: KeyValueCache? = nil, blocks: Int? = nil,
+    cache: KeyValueCache? = nil,
     attention: (BlockActivations, Int) -> Bool = { _, _ in false }
   ) throws(Failure) {
-    for layer in 0..<(blocks ?? model.configuration.layers) {
+    for layer in 0..<model.configuration.layers {
       if let cache {
         (activations.k, activations.v) = cache.rows(plan.keyRows, layer: layer)
       }

@@ -12,7 +12,6 @@ public final class Scorer {
   public static let rowsPerPass = 1024
 
   private let model: LanguageModel
-  private let promptRows: Int
   private let cache: KeyValueCache?
   private let routing: PromptRouting?
   /// What each sequence of the last call to `nll` chose; nil for those with nothing to score, empty
@@ -32,7 +31,6 @@ public final class Scorer {
     case .none, .vectors: cache = nil
     case .prefix, .keyValues, .routed: cache = try start.keyValues(for: adapted, room: 0)
     }
-    promptRows = cache?.count ?? 0
   }
 
   /// - Parameter prompt: soft prompt [n, d], nil or empty for none.
@@ -45,10 +43,7 @@ public final class Scorer {
   public init(_ model: LanguageModel, routing: PromptRouting) {
     self.model = model
     self.routing = routing
-    promptRows = routing.prefixes.tokens
-    let cache = KeyValueCache(model.configuration, capacity: promptRows)
-    cache.keep(promptRows)
-    self.cache = cache
+    cache = KeyValueCache(model.configuration, capacity: routing.prefixes.longest)
   }
 
   /// Negative log-likelihoods in nats: for each sequence of T tokens its T − 1 targets, tokens 1
@@ -95,34 +90,34 @@ public final class Scorer {
 
   /// Which prompt one sequence chooses; nil where there is no choice.
   public func choice(for ids: [Int32]) throws(Failure) -> PromptChoice? {
-    guard let routing, let cache else { return nil }
-    try model.check(ids)
-    let pass = try pass(sequences: 1, length: ids.count)
-    pass.enter(ids)
-    return try pass.run(ids, cache: cache, choosing: routing, onlyToChoose: true)
+    try routing?.choose(ids, in: model)
   }
 
   /// What the head multiplies for every token of the batch [B·T, e].
   func hidden(_ batch: [[Int32]], length: Int) throws(Failure) -> Tensor {
     let ids = batch.flatMap(\.self)
     try model.check(ids)
+    if let routing, let cache {
+      let choice = try routing.choose(ids, in: model)
+      try routing.prefixes.enter(choice.index, into: cache)
+      choices.append(choice)
+    }
     let pass = try pass(sequences: batch.count, length: length)
     pass.enter(ids)
-    if let routing, let cache {
-      choices.append(try pass.run(ids, cache: cache, choosing: routing))
-    } else {
-      try pass.run(cache: cache)
-    }
+    try pass.run(cache: cache)
     return pass.hidden(pass.plan.sequenceRows)
   }
 
   private func pass(sequences: Int, length: Int) throws(Failure) -> ForwardPass {
-    if let pass, pass.plan.shape.sequences == sequences, pass.plan.shape.length == length {
+    let prefix = cache?.count ?? 0
+    if let pass, pass.plan.shape.sequences == sequences, pass.plan.shape.length == length,
+      pass.plan.shape.prefix == prefix
+    {
       return pass
     }
     pass = nil
     let plan = try RowPlan(
-      model.configuration, prefix: promptRows, sequences: sequences, length: length,
+      model.configuration, prefix: prefix, sequences: sequences, length: length,
       cachedPrefix: true)
     cache?.reserve(plan.keyRows)
     let new = ForwardPass(model, plan: plan, cache: cache)

@@ -140,9 +140,10 @@ import Testing
   }
 
   /// A key doesn't depend on the prompts it was learned beside, nor on the number of threads.
-  @Test func keysAreLearnedOneByOne() throws {
-    let model = try TinyModel.make(seed: 64)
-    let prompts = prompts(3, tokens: 4, seed: 180)
+  @Test(arguments: TinyModel.designs)
+  func keysAreLearnedOneByOne(_ c: ModelConfiguration) throws {
+    let model = try TinyModel.make(seed: 64, configuration: c)
+    let prompts = prompts(3, tokens: 4, seed: 180) + [TinyModel.prompt(7, seed: 183)]
     let together = try learn(model, prompts)
     for (prompt, key) in zip(prompts, together) {
       let alone = try learn(model, [prompt])[0]

@@ -25,7 +25,6 @@ import Testing
     _ model: LanguageModel, _ prompts: [Tensor], _ ids: [Int32], deciding: Int
   ) throws -> [Double] {
     let c = model.configuration
-    let tokens = prompts[0].rows
     let block = try model.block(0)
     /// Queries and keys of `rows` at positions from `first` on, [rows][heads][headDim].
     func project(_ embeddings: Tensor, from first: Int) -> (q: [[[Double]]], k: [[[Double]]]) {
@@ -64,7 +63,8 @@ import Testing
       }
       return (heads(block.q, c.heads), heads(block.k, c.kvHeads))
     }
-    let own = try project(model.embed(ids), from: tokens)
+    // Behind the longest of them.
+    let own = try project(model.embed(ids), from: prompts.map(\.rows).max() ?? 0)
     let prefixes = prompts.map { project($0, from: 0).k }
     var scores = [Double](repeating: 0, count: prompts.count)
     for query in 0..<deciding {
@@ -79,7 +79,7 @@ import Testing
         for (prompt, mass) in masses.enumerated() { scores[prompt] += mass / total }
       }
     }
-    return scores.map { $0 / Double(deciding * c.heads * tokens) }
+    return zip(scores, prompts).map { $0 / Double(deciding * c.heads * $1.rows) }
   }
 
   @Test(arguments: TinyModel.designs, [nil, 1, 9])
@@ -210,6 +210,49 @@ import Testing
     #expect(single.choices == [PromptChoice(scores: [0, 0, 0])])
   }
 
+  /// Prompts of several lengths are chosen among by every rule; the winner stands alone, the text right
+  /// behind it.
+  @Test(arguments: TinyModel.designs, PromptRouting.Rule.allCases)
+  func lengthsMayDiffer(_ c: ModelConfiguration, _ rule: PromptRouting.Rule) throws {
+    let model = try TinyModel.make(seed: 65, bits: 4, configuration: c)
+    let prompts = [4, 4, 7, 2].enumerated().map {
+      TinyModel.prompt($0.element, seed: 190 + UInt64($0.offset))
+    }
+    let prefixes = try PromptPrefixes(prompts.map { .vectors($0) }, in: model)
+    let routing = try PromptRouting(prefixes, in: model, rule: rule, deciding: 5)
+    let scorer = Scorer(model, routing: routing)
+    let texts = (0..<12).map { TinyModel.sequences(1, length: 9, seed: 200 + UInt64($0))[0] }
+    let losses = try scorer.nll(texts)
+    var kept: Set<Int> = []
+    for (index, text) in texts.enumerated() {
+      let choice = try #require(scorer.choices[index])
+      #expect(choice.scores.count == 4)
+      let alone = try prompts.map { try model.nll(sequences: [text], prompt: $0)[0] }
+      #expect(losses[index] == alone[choice.index], "text \(index)")
+      let expected: [Double]? =
+        switch rule {
+        case .keys: nil
+        case .loss: alone.map { -$0[0..<4].reduce(0.0) { $0 + Double($1) } / 4 }
+        case .attention: try plainScores(model, prompts, text, deciding: 5)
+        }
+      for (score, expected) in zip(choice.scores, expected ?? []) {
+        #expect(abs(score - expected) <= 1e-5)
+      }
+      kept.insert(choice.index)
+    }
+    #expect(Set(kept.map { prompts[$0].rows }).count > 1, "prompts of one length were chosen")
+    var settings = GenerationSettings()
+    (settings.maxTokens, settings.cache) = (6, .float32)
+    let together = try model.continuing(texts, prompt: .routed(routing), settings: settings)
+    for (index, text) in texts.enumerated() {
+      let winner = try #require(together.choices[index]).index
+      #expect(winner == scorer.choices[index]?.index)
+      #expect(
+        try model.greedy(text, prompt: .vectors(prompts[winner]), maxTokens: 6)
+          == together.tokens[index])
+    }
+  }
+
   /// Where all prompts side by side would be too many rows, they go in turns.
   @Test func longTextsAreScoredInTurns() throws {
     let model = try TinyModel.make(seed: 62)
@@ -237,8 +280,8 @@ import Testing
       do { try body() } catch { return (error as? Failure)?.description ?? "\(error)" }
       return "nothing"
     }
-    let uneven = [PromptStart.vectors(Tensor([2, 24])), .vectors(Tensor([3, 24]))]
-    #expect(finding { _ = try PromptPrefixes(uneven, in: model) }.contains("2, 3 tokens"))
+    let empty = [PromptStart.vectors(Tensor([2, 24])), .vectors(Tensor([0, 24]))]
+    #expect(finding { _ = try PromptPrefixes(empty, in: model) }.contains("without tokens"))
     #expect(finding { _ = try PromptPrefixes([], in: model) }.contains("no prompt"))
     #expect(
       finding { _ = try PromptPrefixes([.vectors(Tensor([2, 25]))], in: model) }.contains("25"))

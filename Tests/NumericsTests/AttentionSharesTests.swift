@@ -6,25 +6,35 @@ import Testing
 extension NumericsTests {
   @Suite struct AttentionSharesTests {
     struct Case: CustomTestStringConvertible, Sendable {
-      var heads, kvHeads, headDim, prefixes, tokens, length: Int
+      var heads, kvHeads, headDim: Int
+      /// Of the prefixes.
+      var lengths: [Int]
+      var length: Int
       var testDescription: String {
-        "\(heads)/\(kvHeads) heads of \(headDim), \(prefixes) × \(tokens) before \(length)"
+        "\(heads)/\(kvHeads) heads of \(headDim), \(lengths) before \(length)"
+      }
+      var prefixKeys: Int { lengths.reduce(0, +) }
+      /// Which prefix each key belongs to.
+      var owners: [Int] {
+        lengths.enumerated().flatMap { [Int](repeating: $0.offset, count: $0.element) }
       }
     }
 
     static let cases = [
-      Case(heads: 1, kvHeads: 1, headDim: 1, prefixes: 1, tokens: 1, length: 1),
-      Case(heads: 3, kvHeads: 1, headDim: 5, prefixes: 2, tokens: 3, length: 7),
-      Case(heads: 6, kvHeads: 2, headDim: 16, prefixes: 4, tokens: 33, length: 17),
+      Case(heads: 1, kvHeads: 1, headDim: 1, lengths: [1], length: 1),
+      Case(heads: 3, kvHeads: 1, headDim: 5, lengths: [3, 3], length: 7),
+      Case(heads: 6, kvHeads: 2, headDim: 16, lengths: [33, 33, 33, 33], length: 17),
       // Prompts across, inside and beyond the tiles of 256 keys.
-      Case(heads: 2, kvHeads: 2, headDim: 7, prefixes: 5, tokens: 100, length: 131),
-      Case(heads: 2, kvHeads: 1, headDim: 4, prefixes: 3, tokens: 300, length: 600),
-      Case(heads: 4, kvHeads: 4, headDim: 8, prefixes: 17, tokens: 2, length: 33),
+      Case(heads: 2, kvHeads: 2, headDim: 7, lengths: [100, 100, 100, 100, 100], length: 131),
+      Case(heads: 2, kvHeads: 1, headDim: 4, lengths: [300, 300, 300], length: 600),
+      Case(
+        heads: 4, kvHeads: 4, headDim: 8, lengths: [Int](repeating: 2, count: 17), length: 33),
+      Case(heads: 4, kvHeads: 2, headDim: 8, lengths: [1, 256, 3, 300, 7], length: 90),
     ]
 
     private func shares(_ c: Case, _ q: Tensor, _ keys: Tensor, _ prefixKeys: Tensor) -> [Double] {
       Attention.prefixShares(
-        q: q, keys: keys, prefixKeys: prefixKeys, prefixes: c.prefixes, heads: c.heads,
+        q: q, keys: keys, prefixKeys: prefixKeys, lengths: c.lengths, heads: c.heads,
         kvHeads: c.kvHeads, headDim: c.headDim)
     }
 
@@ -34,13 +44,13 @@ extension NumericsTests {
     ) -> [Double] {
       let attention = PlainAttention(
         shape: AttentionShape(
-          heads: c.heads, kvHeads: c.kvHeads, headDim: c.headDim, prefix: c.prefixes * c.tokens,
+          heads: c.heads, kvHeads: c.kvHeads, headDim: c.headDim, prefix: c.prefixKeys,
           sequences: 1, length: c.length, queriesFromPrefix: false))
-      var sums = [Double](repeating: 0, count: c.prefixes)
+      var sums = [Double](repeating: 0, count: c.lengths.count)
       for head in 0..<c.heads {
         for row in 0..<c.length {
           let p = attention.probabilities(q, prefixKeys + keys, head: head, row: row)
-          for key in 0..<c.prefixes * c.tokens { sums[key / c.tokens] += p[key] }
+          for (key, owner) in c.owners.enumerated() { sums[owner] += p[key] }
         }
       }
       return sums.map { $0 / Double(c.heads * c.length) }
@@ -51,7 +61,7 @@ extension NumericsTests {
         var random = RandomValues()
         let q = random.tensor([c.length, c.heads * c.headDim])
         let keys = random.tensor([c.length, c.kvHeads * c.headDim])
-        let prefixKeys = random.tensor([c.prefixes * c.tokens, c.kvHeads * c.headDim])
+        let prefixKeys = random.tensor([c.prefixKeys, c.kvHeads * c.headDim])
         let fast = shares(c, q, keys, prefixKeys)
         let expected = plain(
           c, q.values.map { Double($0) }, keys.values.map { Double($0) },
@@ -66,16 +76,16 @@ extension NumericsTests {
 
     /// A prefix whose keys point where the queries do takes the attention, whatever its place.
     @Test func theAttendedPrefixWins() {
-      let c = Case(heads: 4, kvHeads: 2, headDim: 8, prefixes: 3, tokens: 5, length: 40)
+      let c = Case(heads: 4, kvHeads: 2, headDim: 8, lengths: [5, 8, 3], length: 40)
       for favourite in 0..<3 {
         var random = RandomValues()
         let keys = random.tensor([c.length, 16], scale: 0.1)
         let q = Tensor([c.length, 32])
         q.fill(1)
-        let values = (0..<c.prefixes * c.tokens * 16).map { place -> Float in
-          place / (c.tokens * 16) == favourite ? 2 : 0
+        let values = c.owners.flatMap { owner in
+          [Float](repeating: owner == favourite ? 2 : 0, count: 16)
         }
-        let found = shares(c, q, keys, Tensor([c.prefixes * c.tokens, 16], values))
+        let found = shares(c, q, keys, Tensor([c.prefixKeys, 16], values))
         #expect(found[favourite] > 0.9, "\(found)")
         #expect(found.indices.allSatisfy { $0 == favourite || found[$0] < 0.05 }, "\(found)")
       }
@@ -109,11 +119,11 @@ extension NumericsTests {
     }
 
     @Test func threadsDoNotChangeABit() {
-      let c = Case(heads: 6, kvHeads: 3, headDim: 16, prefixes: 4, tokens: 30, length: 450)
+      let c = Case(heads: 6, kvHeads: 3, headDim: 16, lengths: [30, 30, 30, 30], length: 450)
       var random = RandomValues()
       let q = random.tensor([c.length, c.heads * c.headDim])
       let keys = random.tensor([c.length, c.kvHeads * c.headDim])
-      let prefixKeys = random.tensor([c.prefixes * c.tokens, c.kvHeads * c.headDim])
+      let prefixKeys = random.tensor([c.prefixKeys, c.kvHeads * c.headDim])
       expectSameForAllThreadCounts(random.note) {
         shares(c, q, keys, prefixKeys).flatMap { value -> [Float] in
           // All 64 bits, in two halves that are compared bit by bit.

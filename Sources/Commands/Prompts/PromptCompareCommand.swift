@@ -111,7 +111,7 @@ struct PromptCompareCommand: ParsableCommand {
     guard Set(prompts.map(\.name)).count == prompts.count else {
       throw Failure(.usage, at: "--prompt", "a prompt was given twice")
     }
-    try PromptOptions.checkLengths(prompts, in: bundle)
+    try PromptOptions.checkChoice(among: prompts, in: bundle)
     return prompts
   }
 }

@@ -3,8 +3,8 @@ import Bytes
 import Models
 import Numerics
 
-/// Several prompts of one length over the same windows of some texts: each alone, and ways to choose
-/// one of them for every window, beside each other.
+/// Several prompts over the same windows of some texts: each alone, and ways to choose one of them for
+/// every window, beside each other.
 ///
 /// Each window is scored once without a prompt and once with each. A way to choose costs nothing
 /// more than finding out what it chooses, because an input that has chosen gives to the bit what its
@@ -44,11 +44,11 @@ public struct PromptComparison {
   private let keys: [RoutingKey]
 
   /// - Parameters:
-  ///   - prompts: two or more soft prompts or prefixes of one length, with their names.
+  ///   - prompts: two or more soft prompts or prefixes, with their names.
   ///   - part: 2 ... T − 1; nil for as many as `--prompt auto` goes by, half of a window at most.
   ///   - keys: the prompts' routing keys; learned here where nil.
   ///   - seed: of the random choice.
-  /// - Throws: `usage` where there is nothing to choose, or the lengths differ.
+  /// - Throws: `usage` where there is nothing to choose.
   public init(
     _ model: LanguageModel, prompts: [(name: String, adapter: Adapter)],
     keys: [RoutingKey]? = nil, rule: PerplexityProtocol = .standard, part: Int? = nil,

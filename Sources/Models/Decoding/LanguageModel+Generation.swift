@@ -91,7 +91,7 @@ extension PromptStart {
     case .vectors(let vectors): vectors.rows
     case .keyValues(let known): known.tokens
     case .prefix(let prefix): prefix.tokens
-    case .routed(let routing): routing.prefixes.tokens
+    case .routed(let routing): routing.prefixes.longest
     }
   }
 }

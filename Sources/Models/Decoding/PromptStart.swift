@@ -25,18 +25,13 @@ public enum PromptStart: Sendable {
     return rows
   }
 
-  /// A cache that begins with the prompt, with `room` more rows; nil where nothing is known.
-  /// Where the text is yet to choose, its first rows are still to be filled.
+  /// A cache that begins with the prompt, with `room` more rows; nil where nothing is known, or the text is
+  /// yet to choose.
   func keyValues(for model: LanguageModel, room: Int) throws(Failure) -> KeyValueCache? {
     switch self {
-    case .none, .vectors: return nil
+    case .none, .vectors, .routed: return nil
     case .keyValues(let known): return try known.cache(for: model, room: room)
     case .prefix(let prefix): return try prefix.cache(for: model.configuration, room: room)
-    case .routed(let routing):
-      let tokens = routing.prefixes.tokens
-      let cache = KeyValueCache(model.configuration, capacity: tokens + room)
-      cache.keep(tokens)
-      return cache
     }
   }
 }

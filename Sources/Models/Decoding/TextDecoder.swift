@@ -40,10 +40,17 @@ public final class TextDecoder {
   /// - Throws: `usage` where there is nothing to begin with, or it doesn't fit.
   public func begin(_ ids: [Int32], prompt: PromptStart = .none) throws(Failure) -> [Float] {
     let c = model.configuration
-    let prefix = try prompt.keyValues(for: model, room: ids.count)
     let given = try prompt.rows(before: ids, model: model)
     guard given.rows > 0 else {
       throw Failure(.usage, "there is nothing to continue", advice: "give at least one token")
+    }
+    var prefix = try prompt.keyValues(for: model, room: ids.count)
+    var choice: PromptChoice?
+    if case .routed(let routing) = prompt {
+      let made = try routing.choose(ids, in: model)
+      let chosen = KeyValueCache(c, capacity: routing.prefixes.longest + ids.count)
+      try routing.prefixes.enter(made.index, into: chosen)
+      (choice, prefix) = (made, chosen)
     }
     let inCache = prefix?.count ?? 0
     guard inCache + given.rows <= capacity else {
@@ -56,12 +63,8 @@ public final class TextDecoder {
       c, prefix: inCache, sequences: 1, length: given.rows, cachedPrefix: true, rotary: rotary)
     let pass = ForwardPass(model, plan: plan, cache: cache)
     pass.enter(given)
-    if case .routed(let routing) = prompt {
-      choices.append(try pass.run(ids, cache: cache, choosing: routing))
-    } else {
-      try pass.run(cache: cache)
-      choices.append(nil)
-    }
+    try pass.run(cache: cache)
+    choices.append(choice)
     caches.append(
       (0..<c.layers).map { layer in
         let own = AttentionCache(

@@ -28,15 +28,18 @@ extension PromptPrefixes {
   }
 
   /// What the output head sees of `ids` behind each prompt: [prompts·T, d] of some prompts at a time and
-  /// their number. They go side by side, so that the weights are decoded once for all of them.
+  /// their number. Neighbours of one length go side by side, so that the weights are decoded once for them.
   /// - Parameter apart: whether each of `ids` stands behind the prompt alone, not behind the others too.
   func forEachBehind(
     _ ids: [Int32], apart: Bool = false, in model: LanguageModel, _ body: (Tensor, Int) -> Void
   ) throws(Failure) {
     let together = max(1, Self.rowsAtOnce / ids.count)
-    for first in stride(from: 0, to: count, by: together) {
-      let prompts = first..<min(count, first + together)
+    var first = 0
+    while first < count {
+      let alike = lengths[first...].prefix { $0 == lengths[first] }.count
+      let prompts = first..<first + min(alike, together)
       body(try hidden(ids, apart: apart, behind: prompts, in: model), prompts.count)
+      first = prompts.upperBound
     }
   }
 
@@ -44,6 +47,7 @@ extension PromptPrefixes {
     _ ids: [Int32], apart: Bool, behind prompts: Range<Int>, in model: LanguageModel
   ) throws(Failure) -> Tensor {
     let c = model.configuration
+    let tokens = lengths[prompts.lowerBound]
     let (sequences, length) = apart ? (ids.count, 1) : (1, ids.count)
     let plan = try RowPlan(
       c, prefix: tokens, sequences: prompts.count * sequences, length: length, cachedPrefix: true)

@@ -3,10 +3,10 @@ import Checkpoints
 import Numerics
 import Synchronization
 
-/// Several soft prompts (or learned prefixes) of one length beside one model, of which each input keeps one.
+/// Several soft prompts (or learned prefixes) beside one model, of which each input keeps one.
 ///
 /// Each prompt's keys and values are computed alone, at positions 0 ..< n: prompts never see each
-/// other, and where an input stands doesn't depend on which of them it keeps. They are computed when they
+/// other, and an input stands behind the one it keeps. They are computed when they
 /// are first needed: a prompt that no input keeps needn't go through the model.
 public final class PromptPrefixes: Sendable {
   /// Keys (rotated where the model does that) and values of a prompt in every block,
@@ -14,28 +14,24 @@ public final class PromptPrefixes: Sendable {
   typealias Rows = [(k: Tensor, v: Tensor)]
 
   /// Rows of each prompt, n.
-  public let tokens: Int
+  public let lengths: [Int]
   private let prompts: [PromptStart]
   private let model: LanguageModel
   private let known: Mutex<[Rows?]>
 
   /// The number of prompts, m.
   public var count: Int { prompts.count }
+  /// Rows of the longest prompt.
+  public var longest: Int { lengths.max() ?? 0 }
 
   /// - Parameter prompts: vectors, which will go through the model, or keys and values that are known
   ///   already.
-  /// - Throws: `usage` where there is none, one is empty or not for the model, or their lengths differ.
+  /// - Throws: `usage` where there is none, or one is empty or not for the model.
   public init(_ prompts: [PromptStart], in model: LanguageModel) throws(Failure) {
-    guard let first = prompts.first, first.count > 0 else {
-      throw Failure(.usage, "there is no prompt to choose from")
+    lengths = prompts.map(\.count)
+    guard !prompts.isEmpty, !lengths.contains(0) else {
+      throw Failure(.usage, "there is no prompt to choose from, or one without tokens")
     }
-    guard prompts.allSatisfy({ $0.count == first.count }) else {
-      let lengths = prompts.map { String($0.count) }.joined(separator: ", ")
-      throw Failure(
-        .usage, "the prompts have different lengths: \(lengths) tokens",
-        advice: "a choice is possible only among prompts of one length")
-    }
-    tokens = first.count
     self.prompts = prompts
     self.model = model
     known = Mutex([Rows?](repeating: nil, count: prompts.count))
@@ -58,7 +54,7 @@ public final class PromptPrefixes: Sendable {
         case .prefix(let prefix): try prefix.cache(for: model.configuration, room: 0)
         case .none, .routed: throw Failure(.internalError, "only a prompt can be chosen")
         }
-      let rows = (0..<model.configuration.layers).map { cache.rows(tokens, layer: $0) }
+      let rows = (0..<model.configuration.layers).map { cache.rows(lengths[prompt], layer: $0) }
       known[prompt] = rows
       return rows
     }
@@ -71,16 +67,15 @@ public final class PromptPrefixes: Sendable {
     return all
   }
 
-  /// Puts a prompt's keys and values where `cache` has room for them: its first n rows.
+  /// Makes a prompt's keys and values what `cache` begins with.
   func enter(_ prompt: Int, into cache: KeyValueCache) throws(Failure) {
-    Self.enter(try rows(of: prompt), into: cache)
-  }
-
-  static func enter(_ rows: Rows, into cache: KeyValueCache) {
+    let rows = try rows(of: prompt)
+    cache.reserve(lengths[prompt])
     for (layer, own) in rows.enumerated() {
-      let (k, v) = cache.rows(own.k.rows, layer: layer)
+      let (k, v) = cache.rows(lengths[prompt], layer: layer)
       k.copy(from: own.k)
       v.copy(from: own.v)
     }
+    cache.keep(lengths[prompt])
   }
 }

@@ -21,20 +21,26 @@ extension RoutingKey {
     let behind = try WordExpectations.logarithms(behind: prefixes, in: model)
     let without = try WordExpectations.logarithms(in: model)
     let window = PromptRouting.usual(.keys) ?? 1
-    // A token may stand anywhere among those that decide.
-    let last = min(prefixes.tokens + window, model.configuration.positionLimit ?? .max)
-    let places = max(1, last - prefixes.tokens)
-    func queries(_ ids: [Int32]) throws(Failure) -> Tensor {
-      try model.firstQueries(ids, at: ids.map { Int32(last - 1 - Int($0) % places) })
+    /// A token may stand anywhere among those that decide.
+    func queries(_ ids: [Int32], behind start: Int) throws(Failure) -> Tensor {
+      let last = min(start + window, model.configuration.positionLimit ?? .max)
+      let places = max(1, last - start)
+      return try model.firstQueries(ids, at: ids.map { Int32(last - 1 - Int($0) % places) })
     }
     let sample = min(rowsAtOnce, vocabulary)
-    let scale = WeightedRidge.Scale(
-      of: try queries((0..<sample).map { Int32($0 * vocabulary / sample) }))
-    let fits = (0..<prefixes.count).map { _ in WeightedRidge(scale) }
-    for start in stride(from: 0, to: vocabulary, by: rowsAtOnce) {
-      let ids = (start..<min(vocabulary, start + rowsAtOnce)).map { Int32($0) }
-      let q = try queries(ids)
-      for (prompt, fit) in fits.enumerated() {
+    let starts = prefixes.queryStarts(in: model)
+    var scales: [Int: WeightedRidge.Scale] = [:]
+    for start in Set(starts) {
+      scales[start] = WeightedRidge.Scale(
+        of: try queries((0..<sample).map { Int32($0 * vocabulary / sample) }, behind: start))
+    }
+    let fits = starts.compactMap { scales[$0] }.map { WeightedRidge($0) }
+    for first in stride(from: 0, to: vocabulary, by: rowsAtOnce) {
+      let ids = (first..<min(vocabulary, first + rowsAtOnce)).map { Int32($0) }
+      var asked: [Int: Tensor] = [:]
+      for start in scales.keys { asked[start] = try queries(ids, behind: start) }
+      for (prompt, (fit, start)) in zip(fits, starts).enumerated() {
+        guard let q = asked[start] else { continue }
         var (weights, gains): ([Float], [Float]) = ([], [])
         for id in ids.map({ Int($0) }) {
           let (with, none) = (behind[prompt, id], without[0, id])

@@ -23,23 +23,35 @@ public struct RoutingKey: Sendable, Equatable {
     self.explained = explained
   }
 
-  /// Chooses by the mean logit of `ids`, which stand behind `start` rows.
+  /// Chooses by the mean logit of `ids` for each prompt's key.
   static func choose(
-    _ ids: [Int32], behind start: Int, among keys: [RoutingKey], in model: LanguageModel
+    _ ids: [Int32], behind prefixes: PromptPrefixes, among keys: [RoutingKey],
+    in model: LanguageModel
   ) throws(Failure) -> PromptChoice {
-    let positions = ids.indices.map { Int32(start + $0) }
-    let queries = try model.firstQueries(ids, at: positions)
+    try model.configuration.checkPositions(prefixes.longest + ids.count)
+    let scale = 1 / Double(model.configuration.headDim).squareRoot()
+    let starts = prefixes.queryStarts(in: model)
+    var means: [Int: [Double]] = [:]
+    for start in Set(starts) { means[start] = try meanQuery(ids, behind: start, in: model) }
+    return PromptChoice(
+      scores: zip(keys, starts).map { key, start in
+        let logit = zip(means[start] ?? [], key.key).reduce(0) { $0 + $1.0 * Double($1.1) }
+        return Double(key.bias) + scale * logit
+      })
+  }
+
+  /// The mean of the queries of `ids` behind `start` rows [heads·headDim].
+  private static func meanQuery(
+    _ ids: [Int32], behind start: Int, in model: LanguageModel
+  ) throws(Failure) -> [Double] {
+    let queries = try model.firstQueries(ids, at: ids.indices.map { Int32(start + $0) })
     var mean = [Double](repeating: 0, count: queries.columns)
     for row in 0..<queries.rows {
       for (column, value) in queries.rows(row..<row + 1).values.enumerated() {
         mean[column] += Double(value) / Double(queries.rows)
       }
     }
-    let scale = 1 / Double(model.configuration.headDim).squareRoot()
-    return PromptChoice(
-      scores: keys.map { key in
-        Double(key.bias) + scale * zip(mean, key.key).reduce(0) { $0 + $1.0 * Double($1.1) }
-      })
+    return mean
   }
 
   /// - Throws: `invalidData` where the key is of another model.
@@ -49,5 +61,13 @@ public struct RoutingKey: Sendable, Equatable {
         .invalidData,
         "a routing key of \(key.count) numbers; the model's queries have \(c.heads * c.headDim)")
     }
+  }
+}
+
+extension PromptPrefixes {
+  /// Where, for each prompt, the first token behind it stands as far as queries before rotation know: where
+  /// positions are learned, behind the prompt; else it is all one to them.
+  func queryStarts(in model: LanguageModel) -> [Int] {
+    model.input.positions == nil ? lengths.map { _ in 0 } : lengths
   }
 }

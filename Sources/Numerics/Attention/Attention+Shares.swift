@@ -4,19 +4,20 @@ extension Attention {
   /// How the attention of an input's queries falls on each of several prefixes that they all see at
   /// once: softmax over the keys of all prefixes and, causally, the input's own.
   ///
-  /// What `forward` does for scores, with m·n more keys and without any values.
+  /// What `forward` does for scores, with so many more keys and without any values.
   ///
   /// - Parameters:
   ///   - q: queries of the input's first Q tokens [Q, heads·headDim], Q ≥ 1.
   ///   - keys: their own keys [Q, kvHeads·headDim].
-  ///   - prefixKeys: keys of all prefixes, one after the other, [m·n, kvHeads·headDim].
-  ///   - prefixes: their number m; all have n keys.
+  ///   - prefixKeys: keys of all prefixes, one after the other, [Σn, kvHeads·headDim].
+  ///   - lengths: how many each has, n ≥ 1; one prefix or more.
   /// - Returns: per prefix the mean over heads and queries, within 0 … 1; together at most 1.
   public static func prefixShares(
-    q: Tensor, keys: Tensor, prefixKeys: Tensor, prefixes: Int, heads: Int, kvHeads: Int,
+    q: Tensor, keys: Tensor, prefixKeys: Tensor, lengths: [Int], heads: Int, kvHeads: Int,
     headDim: Int
   ) -> [Double] {
-    precondition(prefixes > 0 && q.rows > 0 && prefixKeys.rows % prefixes == 0)
+    precondition(!lengths.isEmpty && lengths.allSatisfy { $0 > 0 } && q.rows > 0, "\(lengths)")
+    precondition(prefixKeys.rows == lengths.reduce(0, +), "\(prefixKeys.shape) of \(lengths)")
     let shape = AttentionShape(
       heads: heads, kvHeads: kvHeads, headDim: headDim, prefix: prefixKeys.rows, sequences: 1,
       length: q.rows, queriesFromPrefix: false)
@@ -33,9 +34,10 @@ extension Attention {
     // Long tiles come first, so that the last ones to be taken are short.
     tiles.sort { ($0.work, $1.kvHead) > ($1.work, $0.kvHead) }
     let ordered = tiles
+    let prefixes = lengths.count
     let sums = Tensor([ordered.count, prefixes])
     Parallel.forEach(ordered.count) { i in
-      let shares = shares(of: ordered[i], q, keys, prefixKeys, prefixes)
+      let shares = shares(of: ordered[i], q, keys, prefixKeys, lengths)
       for prefix in 0..<prefixes {
         unsafe sums.pointer[i * prefixes + prefix] = Float(shares[prefix])
       }
@@ -47,10 +49,10 @@ extension Attention {
 
   /// Summed over the tile's rows; the last one is what falls on the input itself.
   private static func shares(
-    of tile: AttentionTile, _ q: Tensor, _ keys: Tensor, _ prefixKeys: Tensor, _ prefixes: Int
+    of tile: AttentionTile, _ q: Tensor, _ keys: Tensor, _ prefixKeys: Tensor, _ lengths: [Int]
   ) -> [Double] {
     let rows = tile.rows
-    let tokens = prefixKeys.rows / prefixes
+    let prefixes = lengths.count
     let queries = tile.gather(q)
     let scores = Tensor(uninitialized: [rows, keyTile])
     // [parts, rows] each: the prefixes, then the input's own keys.
@@ -61,17 +63,18 @@ extension Attention {
     for block in tile.unit.keyBlocks(for: tile.queries, size: keyTile) {
       if block.position < 0 {
         tile.scores(queries, prefixKeys, block, into: scores)
-        var start = block.row
-        while start < block.row + block.count {
-          let prefix = start / tokens
-          let end = min(block.row + block.count, (prefix + 1) * tokens)
+        var first = 0
+        for (prefix, length) in lengths.enumerated() {
+          let start = max(first, block.row)
+          let end = min(first + length, block.row + block.count)
+          first += length
+          guard start < end else { continue }
           var view = unsafe ctk_scores(
             scores: scores.pointer + start - block.row, stride: keyTile, rows: rows,
             n: end - start, edge: end - start, scale: tile.shape.scale)
           unsafe ctk_online_softmax(
             &view, highest.pointer + prefix * rows, sum.pointer + prefix * rows,
             correction.pointer, 0)
-          start = end
         }
       } else {
         let own = AttentionShape.Unit.KeyBlock(
