@@ -104,10 +104,16 @@ import Testing
     let listed = try ctpack("prompt", "list", "four.ctpack")
     #expect(listed.output.contains("moved") && listed.output.contains("own"))
 
-    // Three soft tokens here, four there: between prompts of two lengths there is no choice.
-    let unclear = try ctpack("eval", "four.ctpack", "--text", "test.txt", "--seqlen", "32")
-    #expect(unclear.status == 64)
-    #expect(unclear.errors.contains("moved (4 tokens), own (3 tokens)"), "\(unclear.errors)")
+    // Three soft tokens here, four there: each window chooses all the same.
+    for rule in ["keys", "loss", "attention"] {
+      let chosen = try ctpack(
+        "eval", "four.ctpack", "--text", "test.txt", "--seqlen", "32", "--route", rule, "--json")
+      #expect(chosen.status == 0, "\(chosen.errors)")
+      let choice = try #require(chosen.json["choice"]?["windows"]?.object)
+      #expect(Set(choice.keys) == ["moved", "own"])
+      let windows = choice.values.compactMap(\.int).reduce(0, +)
+      #expect(windows > 0 && windows == chosen.json["windows"]?.int)
+    }
     #expect(try ctpack("prompt", "remove", "four.ctpack", "moved").status == 0)
     #expect(try ctpack("inspect", "four.ctpack", "--verify", "full").status == 0)
   }
