@@ -100,10 +100,25 @@ struct PromptOptions: ParsableArguments {
 extension PromptRouting.Rule: ExpressibleByArgument {}
 
 extension VerbosityOptions {
-  /// Says that some prompts' routing keys aren't stored, and how they would be.
-  func sayLearning(_ names: [String]) {
-    let list = names.map { "`\($0)`" }.joined(separator: ", ")
-    logger.notice(
-      "learning what texts find \(list) by; `ctpack prompt compare --store` keeps it in the bundle")
+  /// Work that may learn routing keys, with its progress.
+  ///
+  /// - Parameters:
+  ///   - areKept: whether learned keys will be stored; if not, a line says how they would be.
+  ///   - work: calls what it gets with the prompts without a stored key, and the tokens done and to do.
+  func learningKeys<Result>(
+    areKept: Bool,
+    _ work: @escaping (_ onPart: ([String], Int, Int) throws(Failure) -> Void) throws -> Result
+  ) throws -> Result {
+    try progress.alone("routing", unit: "token", unlessDone: "nothing was stored") { onPart in
+      try work { (names, done, of) throws(Failure) in
+        let list = names.map { "`\($0)`" }.joined(separator: ", ")
+        if done == 0, !areKept {
+          logger.notice(
+            "learning what texts find \(list) by; `ctpack prompt compare --store` keeps it in the bundle"
+          )
+        }
+        try onPart(done, of, list)
+      }
+    }
   }
 }

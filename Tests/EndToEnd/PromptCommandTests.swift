@@ -156,8 +156,13 @@ import Testing
       "prompt", "compare", "four.ctpack", "--text", "test.txt", "--seqlen", "32", "--windows", "6",
       "--store",
     ]
+    // One prompt has no key: learning it is shown, and it is said where it isn't kept.
+    let unkept = try ctpack.run(Array(arguments.dropLast()))
+    #expect(unkept.errors.contains("learning what texts find `raw` by"), "\(unkept.errors)")
     let stored = try ctpack.run(arguments)
     #expect(stored.status == 0, "\(stored.errors)")
+    #expect(stored.errors.contains("routing    begins"), "\(stored.errors)")
+    #expect(!stored.errors.contains("learning what"), "\(stored.errors)")
     for word in ["no prompt", "`raw`", "best-single", "oracle", "Windows per prompt", "kept in"] {
       #expect(stored.output.contains(word), "\(word)")
     }
@@ -172,7 +177,9 @@ import Testing
     let page = try ctpack("inspect", "four.ctpack")
     #expect(page.output.contains("Choosing among prompts"))
     #expect(page.output.contains("lowest-nll"))
-    #expect(try ctpack.run(arguments).status == 0)
+    let repeated = try ctpack.run(arguments)
+    #expect(repeated.status == 0)
+    #expect(!repeated.errors.contains("routing"), "every key is stored: \(repeated.errors)")
     let again = try ctpack("inspect", "four.ctpack", "--json").json["evidence"]?.array
     #expect(again?.count == evidence.count, "newer numbers take the place of older ones")
 

@@ -151,6 +151,20 @@ import Testing
     }
   }
 
+  @Test func learningSaysHowFarItIsAndCanBeStopped() throws {
+    let model = try TinyModel.make(seed: 64)
+    let prefixes = try PromptPrefixes([.vectors(TinyModel.prompt(4, seed: 184))], in: model)
+    let vocabulary = model.configuration.vocabularySize
+    var parts: [[Int]] = []
+    _ = try RoutingKey.learn(prefixes, in: model) { parts.append([$0, $1]) }
+    #expect(parts == [[0, vocabulary], [vocabulary, vocabulary]])
+    #expect(throws: Failure.self) {
+      try RoutingKey.learn(prefixes, in: model) { (done, _) throws(Failure) in
+        if done > 0 { throw Failure(.interrupted, "stopped") }
+      }
+    }
+  }
+
   @Test func aKeyOfAnotherModelIsRefused() throws {
     let model = try TinyModel.make(seed: 59)
     let prefixes = try PromptPrefixes([.vectors(Tensor([2, 24]))], in: model)

@@ -105,6 +105,35 @@ import Testing
     #expect(world.written.isEmpty)
   }
 
+  /// What stands alone is shown from its first part on, and never where it has none.
+  @Test func workOutsideOfABuild() throws {
+    let world = World()
+    let plain = progress(.plain, world)
+    #expect(try plain.alone("keys", unit: "token", unlessDone: "nothing") { _ in 3 } == 3)
+    #expect(world.written.isEmpty)
+    try plain.alone("keys", unit: "token", unlessDone: "nothing") { onPart in
+      for part in 0...10 {
+        world.time = Double(part)
+        try onPart(part, 10, "`a`")
+      }
+    }
+    #expect(
+      world.written.split(separator: "\n").map(String.init) == [
+        "keys       begins", "keys       token 5 of 10 (50 %); 5.0 s left; `a`",
+        "keys       token 10 of 10 (100 %); 0.0 s left; `a`",
+      ])
+    // However it ends, its line is taken from the terminal.
+    let terminal = World()
+    let redrawn = progress(.redrawn(color: false), terminal)
+    #expect(throws: Failure.self) {
+      try redrawn.alone("keys", unit: "token", unlessDone: "nothing") { onPart in
+        try onPart(0, 10, "")
+        throw Failure(.notMet, "not finite")
+      }
+    }
+    #expect(terminal.written.hasSuffix("\r\u{1B}[K"))
+  }
+
   /// A resumed stage starts in the middle; what an earlier run did must not count as speed.
   @Test func theRateCountsOnlyWhatThisRunDid() throws {
     var meter = RateMeter()

@@ -75,7 +75,9 @@ struct PromptCompareCommand: ParsableCommand {
     let model = try file.model(arithmetic)
     let measurement = Measurement(
       model: model, tokenizer: try file.tokenizer(), progress: verbosity.progress)
-    let (keys, learned) = try opened.routingKeys(of: prompts, in: model)
+    let (keys, learned) = try verbosity.learningKeys(areKept: store) {
+      try opened.routingKeys(of: prompts, in: model, onPart: $0)
+    }
     var comparison = try PromptComparison(
       model,
       prompts: prompts.map { ($0.name, try Adapter($0, for: model.configuration)) },

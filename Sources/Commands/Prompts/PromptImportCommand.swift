@@ -21,6 +21,7 @@ struct PromptImportCommand: ParsableCommand {
   var folder: String
   @Option(name: .customLong("as"), help: "The prompt's name in the bundle.") var name: String
   @Flag(help: "The result as JSON.") var json = false
+  @OptionGroup var verbosity: VerbosityOptions
 
   func validate() throws {
     if !Recipe.isPlainName(name) || ["none", "auto"].contains(name) {
@@ -39,7 +40,11 @@ struct PromptImportCommand: ParsableCommand {
     let model = try LanguageModel(bundle: target)
     let prompt = try Prompt(
       PEFTFolder(reading: folder), name: name, for: model.configuration)
-    let key = try StoredRoutingKey.learn(for: prompt, in: model, weights: target.weightsDigest)
+    let key = try verbosity.learningKeys(areKept: true) { onPart in
+      try StoredRoutingKey.learn(for: prompt, in: model, weights: target.weightsDigest) {
+        (done, of) throws(Failure) in try onPart([name], done, of)
+      }
+    }
     let generation = try BundleEditor.append(
       to: bundle, sections: [.prompt(prompt)] + (key.map { [.routingKey($0)] } ?? []))
     if json {

@@ -67,9 +67,12 @@ struct TransferCommand: ParsableCommand {
       let measured = try measure(corpus.text, transfers.map(\.prompt), model, file)
       for index in transfers.indices {
         let (prompt, weights) = (transfers[index].prompt, transfers[index].targetWeights)
-        if let key = try StoredRoutingKey.learn(for: prompt, in: model, weights: weights) {
-          transfers[index].add(key)
+        let key = try verbosity.learningKeys(areKept: true) { onPart in
+          try StoredRoutingKey.learn(for: prompt, in: model, weights: weights) {
+            (done, of) throws(Failure) in try onPart([prompt.name], done, of)
+          }
         }
+        if let key { transfers[index].add(key) }
         transfers[index].add(
           try Perplexity.validation(
             without: measured[0], with: measured[1 + index],

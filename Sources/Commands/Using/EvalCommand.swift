@@ -62,9 +62,11 @@ struct EvalCommand: ParsableCommand {
       result = try measurement.perplexity(
         corpus.text, rule: rule, windows: windows, prompt: (prompt.name, adapter), label: "eval")
     case .several(let prompts):
-      let routing = try file.routing(
-        among: prompts, of: model, exact: true, by: prompt.rule, deciding: prompt.routeTokens,
-        onLearning: verbosity.sayLearning)
+      let routing = try verbosity.learningKeys(areKept: false) {
+        try file.routing(
+          among: prompts, of: model, exact: true, by: prompt.rule, deciding: prompt.routeTokens,
+          onPart: $0)
+      }
       result = try measurement.perplexity(
         corpus.text, rule: rule, windows: windows, choosing: prompts.map(\.name), by: routing,
         label: "eval")

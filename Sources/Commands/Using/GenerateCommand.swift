@@ -87,7 +87,7 @@ struct GenerateCommand: ParsableCommand {
   /// those to choose from.
   private func start(
     with selection: PromptSelection, of model: LanguageModel, _ file: ModelFile
-  ) throws(Failure) -> (LanguageModel, PromptStart, [String]) {
+  ) throws -> (LanguageModel, PromptStart, [String]) {
     // What is kept exactly shall also begin exactly.
     let exact = cache == .float32
     switch selection {
@@ -96,9 +96,11 @@ struct GenerateCommand: ParsableCommand {
       let (adapted, start) = try file.start(with: prompt, of: model, exact: exact)
       return (adapted, start, [prompt.name])
     case .several(let prompts):
-      let routing = try file.routing(
-        among: prompts, of: model, exact: exact, by: prompt.rule,
-        deciding: prompt.routeTokens, onLearning: verbosity.sayLearning)
+      let routing = try verbosity.learningKeys(areKept: false) {
+        try file.routing(
+          among: prompts, of: model, exact: exact, by: prompt.rule,
+          deciding: prompt.routeTokens, onPart: $0)
+      }
       return (model, .routed(routing), prompts.map(\.name))
     }
   }

@@ -13,11 +13,15 @@ extension RoutingKey {
   /// expected, with the prompt and without, half on all alike: without that, rare words, of which a text has
   /// many together, are anyone's.
   ///
+  /// - Parameter onPart: called before the first token of the vocabulary and after each part of it, with the
+  ///   tokens that are done and those there are; what it throws ends the learning there.
   /// - Throws: `notMet` where the model's values aren't finite.
   public static func learn(
-    _ prefixes: PromptPrefixes, in model: LanguageModel
+    _ prefixes: PromptPrefixes, in model: LanguageModel,
+    onPart: (Int, Int) throws(Failure) -> Void = { _, _ in }
   ) throws(Failure) -> [RoutingKey] {
     let vocabulary = model.configuration.vocabularySize
+    try onPart(0, vocabulary)
     let behind = try WordExpectations.logarithms(behind: prefixes, in: model)
     let without = try WordExpectations.logarithms(in: model)
     let window = PromptRouting.usual(.keys) ?? 1
@@ -49,6 +53,7 @@ extension RoutingKey {
         }
         fit.add(q, weights: weights, y: gains)
       }
+      try onPart(first + ids.count, vocabulary)
     }
     let root = Double(model.configuration.headDim).squareRoot()
     var keys: [RoutingKey] = []

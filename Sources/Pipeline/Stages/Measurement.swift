@@ -43,31 +43,26 @@ public struct Measurement {
     _ text: String, named name: String, digest: SHA256Digest, windows: Int? = nil,
     into comparison: inout PromptComparison
   ) throws {
-    progress.start([(name: name, unit: "pass", work: 1)])
-    progress.begin(name)
-    defer { progress.finish() }
-    try comparison.measure(
-      tokenizer.encode(text), name: name, digest: digest, limit: windows, bos: tokenizer.forcedBOS
-    ) { (done, of) throws(Failure) in
-      progress.report(done, of: of, "")
-      try checkStop()
+    try progress.alone(name, unit: "pass", unlessDone: Self.unlessDone) { onPart in
+      try onPart(0, 0, "")
+      try comparison.measure(
+        tokenizer.encode(text), name: name, digest: digest, limit: windows,
+        bos: tokenizer.forcedBOS
+      ) { (done, of) throws(Failure) in try onPart(done, of, "") }
     }
   }
 
-  private func checkStop() throws(Failure) {
-    if StopSignal.isRequested { throw Failure(.interrupted, "stopped; nothing was measured") }
-  }
+  private static let unlessDone = "nothing was measured"
 
   private func run(_ start: PerplexityMeter, label: String) throws -> Perplexity {
     var meter = start
-    progress.start([(name: label, unit: "window", work: 1)])
-    progress.begin(label)
-    defer { progress.finish() }
-    return try meter.run { meter throws(Failure) in
-      progress.report(
-        meter.state.windows, of: meter.windows,
-        "ppl \(Figure.short(meter.state.runningPerplexity))")
-      try checkStop()
+    return try progress.alone(label, unit: "window", unlessDone: Self.unlessDone) { onPart in
+      try onPart(meter.state.windows, meter.windows, "")
+      return try meter.run { meter throws(Failure) in
+        try onPart(
+          meter.state.windows, meter.windows,
+          "ppl \(Figure.short(meter.state.runningPerplexity))")
+      }
     }
   }
 }

@@ -63,10 +63,11 @@ public enum ModelFile: Sendable {
   /// A choice among `prompts`, each of which begins as `start` says.
   /// - Parameters:
   ///   - deciding: tokens of a text that decide, counted from its first; nil for the rule's own.
-  ///   - onLearning: called with the prompts whose routing keys aren't stored, before they are learned.
+  ///   - onPart: as for `Bundle.routingKeys`.
   public func routing(
     among prompts: [Prompt], of model: LanguageModel, exact: Bool, by rule: PromptRouting.Rule,
-    deciding: Int?, onLearning: ([String]) -> Void = { _ in }
+    deciding: Int?,
+    onPart: ([String], Int, Int) throws(Failure) -> Void = { _, _, _ in }
   ) throws(Failure) -> PromptRouting {
     var starts: [PromptStart] = []
     for prompt in prompts {
@@ -74,7 +75,7 @@ public enum ModelFile: Sendable {
     }
     var keys: [RoutingKey]?
     if rule == .keys, case .bundle(let bundle) = self {
-      keys = try bundle.routingKeys(of: prompts, in: model, onLearning: onLearning)
+      keys = try bundle.routingKeys(of: prompts, in: model, onPart: onPart)
         .all.map { RoutingKey($0) }
     }
     return try PromptRouting(

@@ -21,7 +21,8 @@ struct PackageStage: Stage {
     ["recipe": recipe.canonical(files: [:]), "program": .string(ProgramVersion.current)]
   }
   var usesKernels: Bool { true }
-  var unit: String { "section" }
+  /// Of the vocabulary, over which the prompt's routing key is learned: nothing else takes long.
+  var unit: String { "token" }
   var work: Double { 50 }
   var needs: StageNeeds {
     StageNeeds(memory: recipe.prompt == nil ? 128 << 20 : 512 << 20, disk: bytes)
@@ -70,9 +71,12 @@ struct PackageStage: Stage {
       if prompt.keyValues {
         writer.add(.keyValues(try learned.keyValues(in: model, weights: weights)))
       }
-      if let key = try StoredRoutingKey.learn(for: learned, in: model, weights: weights) {
-        writer.add(.routingKey(key))
+      let key = try StoredRoutingKey.learn(for: learned, in: model, weights: weights) {
+        (done, of) throws(Failure) in
+        context.report(done, of: of, "routing key")
+        try context.checkStop()
       }
+      if let key { writer.add(.routingKey(key)) }
     }
     let files = try self.files(context)
     let text = ByteSlice(Array((recipe.canonical(files: files).prettyText + "\n").utf8))

@@ -4,14 +4,18 @@ import Models
 
 extension StoredRoutingKey {
   /// Learns what a choice finds `prompt` by, in `model` with these weights.
+  /// - Parameter onPart: as for `RoutingKey.learn`.
   /// - Returns: nil where nothing could be chosen: low-rank parts.
   public static func learn(
-    for prompt: Prompt, in model: LanguageModel, weights: SHA256Digest
+    for prompt: Prompt, in model: LanguageModel, weights: SHA256Digest,
+    onPart: (Int, Int) throws(Failure) -> Void = { _, _ in }
   ) throws(Failure) -> StoredRoutingKey? {
     guard prompt.tokens > 0 else { return nil }
     let adapter = try Adapter(prompt, for: model.configuration)
     let prefixes = try PromptPrefixes([adapter.attached(to: model).start], in: model)
-    guard let learned = try RoutingKey.learn(prefixes, in: model).first else { return nil }
+    guard let learned = try RoutingKey.learn(prefixes, in: model, onPart: onPart).first else {
+      return nil
+    }
     return StoredRoutingKey(
       of: prompt, weights: weights, explained: learned.explained, key: learned.key,
       bias: learned.bias)
@@ -20,20 +24,26 @@ extension StoredRoutingKey {
 
 extension Bundle {
   /// What texts find `prompts` by, in their order, and those of it that aren't stored, and were learned here.
-  /// - Parameter onLearning: called with the names of prompts whose keys aren't stored, before they are learned.
+  /// - Parameter onPart: called while keys are learned, with the names of the prompts that have none stored, and
+  ///   with what is done and to do of all of them, from 0 on; what it throws ends the learning there.
   public func routingKeys(
-    of prompts: [Prompt], in model: LanguageModel, onLearning: ([String]) -> Void = { _ in }
+    of prompts: [Prompt], in model: LanguageModel,
+    onPart: ([String], Int, Int) throws(Failure) -> Void = { _, _, _ in }
   ) throws(Failure) -> (all: [StoredRoutingKey], learned: [StoredRoutingKey]) {
     var stored: [StoredRoutingKey?] = []
     for prompt in prompts { stored.append(try routingKey(of: prompt.name)) }
     let missing = zip(prompts, stored).filter { $0.1 == nil }.map(\.0.name)
-    if !missing.isEmpty { onLearning(missing) }
     var (all, learned): ([StoredRoutingKey], [StoredRoutingKey]) = ([], [])
     for (prompt, known) in zip(prompts, stored) {
       if let known {
         all.append(known)
       } else if let new = try StoredRoutingKey.learn(
-        for: prompt, in: model, weights: weightsDigest)
+        for: prompt, in: model, weights: weightsDigest,
+        onPart: { (done, of) throws(Failure) in
+          // The next one's beginning is this one's end.
+          if done == 0, !learned.isEmpty { return }
+          try onPart(missing, learned.count * of + done, missing.count * of)
+        })
       {
         all.append(new)
         learned.append(new)

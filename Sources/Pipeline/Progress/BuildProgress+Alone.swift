@@ -1,0 +1,27 @@
+import Bytes
+
+extension BuildProgress {
+  /// One piece of work outside of a build: how far it is, and a stop between two of its parts.
+  ///
+  /// - Parameters:
+  ///   - unlessDone: what a stop leaves behind, for its message.
+  ///   - work: calls what it gets with the parts done, the parts to do and a few words; the first time before
+  ///     its first part. Where it never does, nothing is shown.
+  /// - Throws: `interrupted` where the person asked to stop.
+  public func alone<Result>(
+    _ name: String, unit: String, unlessDone: String,
+    _ work: (_ onPart: (Int, Int, String) throws(Failure) -> Void) throws -> Result
+  ) throws -> Result {
+    var hasBegun = false
+    defer { if hasBegun { finish() } }
+    return try work { (done, total, note) throws(Failure) in
+      if !hasBegun {
+        start([(name: name, unit: unit, work: 1)])
+        begin(name)
+        hasBegun = true
+      }
+      report(done, of: total, note)
+      if StopSignal.isRequested { throw Failure(.interrupted, "stopped; \(unlessDone)") }
+    }
+  }
+}
