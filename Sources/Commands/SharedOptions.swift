@@ -1,6 +1,7 @@
 import ArgumentParser
 import Bundle
 import Bytes
+import FoundationEssentials
 import Logging
 import Models
 import Numerics
@@ -28,7 +29,7 @@ struct ThreadOptions: ParsableArguments {
 struct MemoryOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Memory to use, like 4GiB (default: the recipe's `memory`, or half of the machine's).",
+      "Memory to use, like 4GiB (default: half of the machine's, or a recipe's `memory`).",
       discussion: "What doesn't fit goes to files in the work folder. Results don't depend on it.",
       valueName: "amount"))
   var memory: String?
@@ -49,6 +50,18 @@ struct VerbosityOptions: ParsableArguments {
 
   func validate() throws {
     if quiet && verbose { throw ValidationError("--quiet and --verbose exclude each other") }
+  }
+
+  /// Of a build's stages.
+  var buildProgress: BuildProgress { BuildProgress(style: style(color: true), isVerbose: verbose) }
+  /// Of a single piece of work.
+  var progress: BuildProgress { BuildProgress(style: style(color: false)) }
+
+  private func style(color: Bool) -> BuildProgress.Style {
+    if quiet { return .quiet }
+    guard StandardStream.error.isTerminal else { return .plain }
+    let none = ProcessInfo.processInfo.environment["NO_COLOR"] ?? ""
+    return .redrawn(color: color && none.isEmpty)
   }
 
   var logger: Logger {

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Bytes
-import Foundation
 import Numerics
 import Pipeline
 
@@ -77,7 +76,7 @@ struct RunCommand: ParsableCommand {
     let store = try Store(folder: folder, create: !explain)
     let build = Build(
       stages: plan.stages, store: store, kernels: BLAS.kernelClass, threads: Parallel.threads,
-      progress: BuildProgress(style: style, isVerbose: verbosity.verbose))
+      progress: verbosity.buildProgress)
     if explain {
       let outlooks = try build.explainWithEstimates(until: until, missing: recipe.missing)
       return try Explanation(outlooks, missing: recipe.missing).print(json: json)
@@ -96,13 +95,6 @@ struct RunCommand: ParsableCommand {
     case .created, .unchanged: break
     }
     try report(done, bundle, target)
-  }
-
-  private var style: BuildProgress.Style {
-    if verbosity.quiet { return .quiet }
-    guard StandardStream.error.isTerminal else { return .plain }
-    let color = ProcessInfo.processInfo.environment["NO_COLOR"] ?? ""
-    return .redrawn(color: color.isEmpty)
   }
 
   private func report(_ done: [StageMarker], _ bundle: StoreObject, _ target: String) throws {

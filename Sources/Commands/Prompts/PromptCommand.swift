@@ -8,7 +8,8 @@ struct PromptCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "prompt", abstract: "The prompts and adapters of a bundle.",
     subcommands: [
-      PromptListCommand.self, PromptImportCommand.self, PromptExportCommand.self,
+      PromptListCommand.self, PromptLearnCommand.self, PromptImportCommand.self,
+      PromptExportCommand.self,
       PromptCompareCommand.self, PromptRemoveCommand.self,
     ])
 }

@@ -103,11 +103,3 @@ extension Perplexity {
     return .object(object)
   }
 }
-
-extension VerbosityOptions {
-  /// Progress of a single measurement.
-  var progress: BuildProgress {
-    if quiet { return BuildProgress(style: .quiet) }
-    return BuildProgress(style: StandardStream.error.isTerminal ? .redrawn(color: false) : .plain)
-  }
-}

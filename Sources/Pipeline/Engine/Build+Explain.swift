@@ -70,7 +70,7 @@ extension Build {
       let waiting = stage.inputs.compactMap { input -> String? in
         let origin: String
         switch input.source {
-        case .file: return nil
+        case .file, .weights: return nil
         case .output(let stage, _), .record(let stage): origin = stage
         }
         return done.contains { $0.stage == origin } ? nil : origin
@@ -129,8 +129,13 @@ extension Build {
       document["algorithm"] = JSON(stage.algorithmVersion)
       var digests = latest["inputs"]?.object ?? JSONObject()
       for input in stage.inputs {
-        guard case .file(let path) = input.source else { continue }
-        digests[input.name] = .string(try files.resolve(path).object.digest.hex)
+        let object: StoreObject
+        switch input.source {
+        case .file(let path): object = try files.resolve(path).object
+        case .weights(let path): object = try files.weights(path)
+        case .output, .record: continue
+        }
+        digests[input.name] = .string(object.digest.hex)
       }
       document["inputs"] = .object(digests)
       reasons += StageKey.differences(from: latest, to: .object(document))

@@ -1,3 +1,4 @@
+import Bundle
 import Bytes
 
 /// Digests of files outside of the store, each read once per run unless it changed.
@@ -11,6 +12,16 @@ struct ExternalFiles {
     let input = ResolvedInput(path: path, object: object, place: .external, identity: identity)
     known[path] = input
     return input
+  }
+
+  /// What stages may read of the bundle at `path`, as one digest.
+  func weights(_ path: String) throws(Failure) -> StoreObject {
+    let bundle = try Bundle(path: path)
+    let document: JSON = [
+      "weights": .string(bundle.weightsDigest.hex), "configuration": try bundle.configuration,
+      "tokenizer": bundle.tokenizerDigest.map { .string($0.hex) } ?? .null,
+    ]
+    return StoreObject(digest: SHA256Digest(hashing: document.canonicalBytes), byteCount: 0)
   }
 
   /// The digest by reading the file again, whatever its times say.
@@ -27,6 +38,9 @@ extension Build {
       switch input.source {
       case .file(let path):
         found[input.name] = try files.resolve(path)
+      case .weights(let path):
+        found[input.name] = ResolvedInput(
+          path: path, object: try files.weights(path), place: .weights, identity: nil)
       case .output(let origin, let name):
         guard let object = done.first(where: { $0.stage == origin })?.outputs[name] else {
           throw Failure(
@@ -56,6 +70,7 @@ extension Build {
       let same: Bool
       switch input.place {
       case .external: same = try files.reread(input.path) == input.object
+      case .weights: same = try files.weights(input.path) == input.object
       case .store: same = try FileIdentity(path: input.path) == input.identity
       case .record: same = true
       }

@@ -33,6 +33,9 @@ public struct StageInput: Sendable, Equatable {
   public enum Source: Sendable, Equatable {
     /// A file outside of the store.
     case file(String)
+    /// The weights, the configuration and the tokenizer of a bundle outside of the store; whatever else is in
+    /// it may change.
+    case weights(String)
     /// What an earlier stage made.
     case output(stage: String, name: String)
     /// The record of an earlier stage: its key and its summary.
@@ -44,6 +47,10 @@ public struct StageInput: Sendable, Equatable {
 
   public static func file(_ name: String, _ path: String) -> StageInput {
     StageInput(name: name, source: .file(path))
+  }
+
+  public static func weights(_ name: String, _ bundle: String) -> StageInput {
+    StageInput(name: name, source: .weights(bundle))
   }
 
   public static func output(_ name: String, of stage: String) -> StageInput {
@@ -136,6 +143,8 @@ struct ResolvedInput: Sendable {
   enum Place: Sendable {
     /// Outside of the store, where others may write.
     case external
+    /// Of a bundle the weights alone, likewise.
+    case weights
     case store
     /// Not a file: what is known of a finished stage.
     case record(StageMarker)

@@ -11,7 +11,10 @@ enum ObjectiveName: String, CaseIterable {
 }
 
 extension PromptRecipe {
-  init(_ fields: RecipeFields, _ paths: RecipePaths, calibration: CalibrationRecipe, seed: Int) {
+  /// - Parameters:
+  ///   - calibration: the text to learn from where the section names none; nil where it has to.
+  ///   - seed: likewise.
+  init(_ fields: RecipeFields, _ paths: RecipePaths, text calibration: String?, seed: Int) {
     name = fields.string("name") ?? "default"
     if !Recipe.isPlainName(name) || ["none", "auto"].contains(name) {
       fields.note("name", "`\(name)` can't name a prompt (`none` and `auto` mean something else)")
@@ -28,7 +31,7 @@ extension PromptRecipe {
     sink = own[.soft].string("sink")
     arithmetic = fields.choice("arithmetic", default: .bfloat16)
     let fields = own[.soft, .prefix, .lora]
-    text = fields.existing("text", paths, default: calibration.text)
+    text = kind == .hard ? "" : fields.existing("text", paths, default: calibration)
     steps = fields.integer("steps", default: 200, in: 1...100_000_000)
     batch = fields.integer("batch", default: 1, in: 1...65_536)
     accumulation = fields.integer("accumulate", default: 1, in: 1...65_536)
@@ -115,7 +118,7 @@ extension PromptRecipe {
 
 extension PromptRecipe.Validation {
   init(_ fields: RecipeFields, _ paths: RecipePaths, steps: Int) {
-    text = fields.line == nil ? "" : fields.existing("text", paths)
+    text = fields.isGiven ? fields.existing("text", paths) : ""
     windows = fields.integer("windows", default: 16, in: 1...1_000_000)
     every = fields.integer("every", default: max(1, min(100, steps / 5)), in: 1...100_000_000)
     fields.finish()

@@ -44,7 +44,7 @@ extension Recipe {
     calibration = CalibrationRecipe(top.section("calibration"), paths, seed: seed)
     compression = CompressionRecipe(top.section("compression"))
     if top.has("prompt") {
-      prompt = PromptRecipe(top.section("prompt"), paths, calibration: calibration, seed: seed)
+      prompt = PromptRecipe(top.section("prompt"), paths, text: calibration.text, seed: seed)
     } else {
       _ = top.node("prompt")
     }

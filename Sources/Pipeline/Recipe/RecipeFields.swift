@@ -8,6 +8,8 @@ import Yams
 final class RecipeFields {
   let section: String
   let line: Int?
+  /// Whether the section is there, be it empty.
+  let isGiven: Bool
   let problems: RecipeProblems
   private var fields: [(name: String, line: Int?, value: Node)] = []
   private var known: [String] = []
@@ -17,6 +19,7 @@ final class RecipeFields {
     self.section = section
     self.problems = problems
     line = node?.mark?.line
+    isGiven = node != nil
     var fields: [(name: String, line: Int?, value: Node)] = []
     switch node {
     case .mapping(let mapping):

@@ -88,7 +88,7 @@ public struct BuildPlan: Sendable {
           ? HardPromptStage(recipe: prompt)
           : PromptStage(
             recipe: prompt, memory: recipe.memory / 2, configuration: configuration,
-            compression: settings))
+            weightBytes: configuration.bytes(compressed: settings)))
     }
     if !recipe.evaluations.isEmpty {
       stages.append(

@@ -6,24 +6,19 @@ import Text
 /// A text → the embeddings of its tokens, which stand as a prompt; nothing is learned.
 struct HardPromptStage: Stage {
   let recipe: PromptRecipe
+  var source = PromptSource.build
 
   var name: String { PromptStage.name }
   var algorithmVersion: Int { 1 }
   var parameters: JSON { recipe.json }
-  var inputs: [StageInput] {
-    [
-      .output(CompressStage.model, of: CompressStage.name),
-      .output(ImportStage.tokenizer, of: ImportStage.name),
-    ]
-  }
+  var inputs: [StageInput] { source.compressed }
   var usesKernels: Bool { true }
   var unit: String { "prompt" }
   var work: Double { 1 }
 
   func run(_ context: StageContext) throws -> StageResult {
-    let tokenizer = try Tokenizer(json: MappedFile(path: context.path(ImportStage.tokenizer)).bytes)
-    let model = try LanguageModel(bundle: Bundle(path: context.path(CompressStage.model)))
-    let ids = tokenizer.encode(recipe.hardText ?? "")
+    let model = try source.compressed(context)
+    let ids = try source.tokenizer(context).encode(recipe.hardText ?? "")
     guard !ids.isEmpty else {
       throw Failure(.invalidData, at: "prompt.hard_text", "the text has no tokens")
     }

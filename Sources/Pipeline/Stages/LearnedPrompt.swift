@@ -9,12 +9,29 @@ struct LearnedPrompt {
   let values: [Float]
 
   init(_ context: StageContext) throws {
-    let path = try context.path(PromptStage.form)
-    form = try Prompt.Form(json: JSON(parsing: MappedFile(path: path).bytes, file: path))
-    values = try MappedFile(path: context.path(PromptStage.prompt)).bytes.floats()
+    try self.init(
+      form: context.path(PromptStage.form), values: context.path(PromptStage.prompt))
+  }
+
+  /// From the files of these outputs.
+  init(form: String, values: String) throws {
+    self.form = try Prompt.Form(json: JSON(parsing: MappedFile(path: form).bytes, file: form))
+    self.values = try MappedFile(path: values).bytes.floats()
   }
 
   func adapter(for configuration: ModelConfiguration) throws(Failure) -> Adapter {
     try AdapterShape(form, for: configuration).adapter(values, for: configuration)
+  }
+
+  /// - Parameter training: the file of the output of this name.
+  func prompt(
+    _ recipe: PromptRecipe, training: String, binding: Prompt.Binding,
+    validatedOn: [Validation] = []
+  ) throws(Failure) -> Prompt {
+    Prompt(
+      name: recipe.name, form: form, values: values, binding: binding,
+      objective: recipe.kind == .hard ? "none" : recipe.settings.objective,
+      validatedOn: validatedOn,
+      training: try JSON(parsing: MappedFile(path: training).bytes, file: training))
   }
 }

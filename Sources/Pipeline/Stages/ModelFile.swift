@@ -37,6 +37,14 @@ public enum ModelFile: Sendable {
     }
   }
 
+  public func configuration() throws(Failure) -> ModelConfiguration {
+    switch self {
+    case .bundle(let bundle):
+      try ModelConfiguration(canonical: bundle.configuration, file: bundle.path)
+    case .checkpoint(let source, _): source.configuration
+    }
+  }
+
   /// - Parameter arithmetic: of the products with the weights; float32 where the processor lacks it.
   public func model(_ arithmetic: Arithmetic = .float32) throws(Failure) -> LanguageModel {
     switch self {

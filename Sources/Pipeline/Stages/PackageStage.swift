@@ -106,8 +106,6 @@ struct PackageStage: Stage {
     _ recipe: PromptRecipe, _ evidence: [EvidenceRecord], _ full: Bundle, _ compressed: Bundle,
     _ context: StageContext
   ) throws -> Prompt {
-    let learned = try LearnedPrompt(context)
-    let training = try context.path(PromptStage.training)
     let weights = compressed.weightsDigest
     let measured = evidence.compactMap { with -> Validation? in
       guard with.model == "compressed", with.prompt != nil,
@@ -119,12 +117,11 @@ struct PackageStage: Stage {
         weights: weights, protocol: with.protocol, text: with.text, textDigest: with.textDigest,
         pplWithout: without.ppl, pplWith: with.ppl, scoredTokens: with.scoredTokens)
     }
-    return Prompt(
-      name: recipe.name, form: learned.form, values: learned.values,
+    return try LearnedPrompt(context).prompt(
+      recipe, training: context.path(PromptStage.training),
       binding: Prompt.Binding(
         baseModel: full.weightsDigest, tokenizer: compressed.tokenizerDigest, weights: weights),
-      objective: recipe.kind == .hard ? "none" : recipe.settings.objective, validatedOn: measured,
-      training: try JSON(parsing: MappedFile(path: training).bytes, file: training))
+      validatedOn: measured)
   }
 
   /// Base names and digests of every file that went in, by what it was used for.

@@ -1,7 +1,6 @@
 import Bundle
 import Bytes
 import Checkpoints
-import Compression
 import Models
 import Numerics
 import Prompts
@@ -13,7 +12,9 @@ struct PromptStage: Stage {
   /// Bytes for activations that are kept for the backward pass.
   let memory: Int
   let configuration: ModelConfiguration
-  let compression: CompressionSettings
+  /// Bytes of the compressed weights.
+  let weightBytes: Int
+  var source = PromptSource.build
 
   static let name = "prompt"
   /// The numbers, float32.
@@ -26,16 +27,14 @@ struct PromptStage: Stage {
   var algorithmVersion: Int { 4 }
   var parameters: JSON { recipe.json }
   var inputs: [StageInput] {
-    var inputs: [StageInput] = [
-      .output(CompressStage.model, of: CompressStage.name),
-      .output(ImportStage.tokenizer, of: ImportStage.name), .file("text", recipe.text),
-      .file("validation", recipe.validation.text),
-    ]
+    var inputs =
+      source.compressed + [
+        .file("text", recipe.text), .file("validation", recipe.validation.text),
+      ]
     if recipe.needsTeacherStage {
       inputs.append(.output(TeacherStage.answers, of: TeacherStage.name))
     } else if recipe.teacherShare > 0 {
-      inputs.append(
-        StageInput(name: "full", source: .output(stage: ImportStage.name, name: ImportStage.model)))
+      inputs += source.full
     }
     if let place = recipe.startFrom { inputs.append(.file("start", place.bundle)) }
     return inputs
@@ -55,7 +54,7 @@ struct PromptStage: Stage {
       configuration, prompt: shape.tokens, sequences: recipe.batch, length: recipe.length,
       budget: MemoryBudget(bytes: memory))
     return StageNeeds(
-      memory: (192 << 20) + configuration.bytes(compressed: compression) + step,
+      memory: (192 << 20) + weightBytes + step,
       disk: 32 * shape.count(configuration))
   }
 
@@ -65,9 +64,8 @@ struct PromptStage: Stage {
   private static let savedSeconds = 10.0
 
   func run(_ context: StageContext) throws -> StageResult {
-    let tokenizer = try Tokenizer(json: MappedFile(path: context.path(ImportStage.tokenizer)).bytes)
-    let model = try LanguageModel(
-      bundle: Bundle(path: context.path(CompressStage.model)), arithmetic: recipe.arithmetic)
+    let tokenizer = try source.tokenizer(context)
+    let model = try source.compressed(context, recipe.arithmetic)
     let settings = try recipe.settings(with: tokenizer)
     let texts = PromptLearner.Texts(
       training: tokenizer.encode(try Corpus.load(path: context.path("text")).text),
@@ -135,8 +133,7 @@ struct PromptStage: Stage {
   private func teacher(_ context: StageContext) throws -> TeacherSource? {
     guard recipe.teacherShare > 0 else { return nil }
     guard recipe.needsTeacherStage else {
-      let full = try Bundle(path: context.path("full"))
-      return .model(try Teacher(LanguageModel(bundle: full, arithmetic: recipe.arithmetic)))
+      return .model(try Teacher(source.full(context, recipe.arithmetic)))
     }
     let path = try context.path(TeacherStage.answers)
     return .cache(try TeacherCache(MappedFile(path: path).bytes, file: path))

@@ -10,6 +10,7 @@ import Text
 struct TeacherStage: Stage {
   let recipe: PromptRecipe
   let forwardWork: Double
+  var source = PromptSource.build
 
   static let name = "teacher"
   static let answers = "answers"
@@ -24,10 +25,7 @@ struct TeacherStage: Stage {
     ]
   }
   var inputs: [StageInput] {
-    [
-      .output(ImportStage.model, of: ImportStage.name),
-      .output(ImportStage.tokenizer, of: ImportStage.name), .file("text", recipe.text),
-    ]
+    source.full + source.tokenizer + [.file("text", recipe.text)]
   }
   var usesKernels: Bool { true }
   var unit: String { "window" }
@@ -47,10 +45,8 @@ struct TeacherStage: Stage {
   private static let piece = 64
 
   func run(_ context: StageContext) throws -> StageResult {
-    let tokenizer = try Tokenizer(json: MappedFile(path: context.path(ImportStage.tokenizer)).bytes)
-    let ids = tokenizer.encode(try Corpus.load(path: context.path("text")).text)
-    let model = try LanguageModel(
-      bundle: Bundle(path: context.path(ImportStage.model)), arithmetic: recipe.arithmetic)
+    let ids = try source.tokenizer(context).encode(try Corpus.load(path: context.path("text")).text)
+    let model = try source.full(context, recipe.arithmetic)
     guard recipe.teacherTop <= model.configuration.vocabularySize else {
       throw Failure(
         .usage, at: "prompt.teacher_top",

@@ -1,0 +1,77 @@
+import Bytes
+import Yams
+
+extension PromptRecipe {
+  /// From a command's options: fields of a recipe's `prompt` section by their names, with a dot in front of a
+  /// field inside of another ("validation.every"). Values are plain, or lists as YAML writes them (`[q, v]`).
+  /// Paths are relative to the current folder.
+  ///
+  /// - Throws: `usage` with everything that is wrong, `inputMissing` where only files are missing.
+  public init(options: [(field: String, value: String)]) throws(Failure) {
+    let problems = RecipeProblems(file: "the options")
+    var root = OptionFields()
+    for (field, value) in options {
+      let node: Node
+      if value.hasPrefix("[") || value.hasPrefix("{") {
+        do throws(Failure) {
+          node = try YAMLDocument.parse(value, file: field)
+        } catch {
+          throw Failure(.usage, at: field, "`\(value)` is no list: \(error.finding)")
+        }
+      } else {
+        node = .scalar(Node.Scalar(value, .implicit, .plain))
+      }
+      if !root.set(field.split(separator: ".").map(String.init)[...], to: node) {
+        throw Failure(.usage, at: field, "is given twice")
+      }
+    }
+    let fields = RecipeFields(root.node, section: "prompt", problems: problems)
+    self.init(fields, RecipePaths(recipe: ""), text: nil, seed: 0)
+    do throws(Failure) {
+      try problems.check()
+    } catch {
+      throw Failure(error.kind == .inputMissing ? .inputMissing : .usage, error.finding)
+    }
+  }
+}
+
+/// Fields and sections by name, in the order in which they were given.
+private struct OptionFields {
+  private enum Entry {
+    case value(Node)
+    case section(OptionFields)
+  }
+  private var entries: [(name: String, entry: Entry)] = []
+
+  /// False where there is something in that place.
+  mutating func set(_ path: ArraySlice<String>, to value: Node) -> Bool {
+    guard let name = path.first else { return false }
+    let index = entries.firstIndex { $0.name == name }
+    if path.count == 1 {
+      guard index == nil else { return false }
+      entries.append((name, .value(value)))
+      return true
+    }
+    guard let index else {
+      var section = OptionFields()
+      guard section.set(path.dropFirst(), to: value) else { return false }
+      entries.append((name, .section(section)))
+      return true
+    }
+    guard case .section(var section) = entries[index].entry else { return false }
+    guard section.set(path.dropFirst(), to: value) else { return false }
+    entries[index].entry = .section(section)
+    return true
+  }
+
+  var node: Node {
+    .mapping(
+      Node.Mapping(
+        entries.map { name, entry in
+          switch entry {
+          case .value(let node): (Node(name), node)
+          case .section(let section): (Node(name), section.node)
+          }
+        }))
+  }
+}

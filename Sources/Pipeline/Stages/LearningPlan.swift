@@ -1,0 +1,120 @@
+import Bundle
+import Bytes
+import Checkpoints
+import Models
+import Numerics
+
+/// A prompt that is learned on a finished bundle: what is asked for, checked against the bundle, as stages
+/// that a `Build` runs and resumes; then the way of their result into the bundle.
+public struct LearningPlan: Sendable {
+  public let recipe: PromptRecipe
+  public let stages: [any Stage]
+  private let bundle: String
+
+  /// - Parameters:
+  ///   - full: the uncompressed model, for objectives that have a teacher.
+  ///   - memory: bytes that learning may use.
+  /// - Throws: `usage` where the bundle has a prompt of this name, the settings don't fit the model, or a
+  ///   teacher is missing, of no use, or another model; `invalidData` where the bundle is damaged.
+  public init(
+    _ recipe: PromptRecipe, on bundle: Bundle, full: ModelFile?, memory: Int
+  ) throws(Failure) {
+    self.recipe = recipe
+    self.bundle = bundle.path
+    try Self.checkName(recipe.name, in: bundle)
+    let configuration = try ModelConfiguration(canonical: bundle.configuration, file: bundle.path)
+    try recipe.settings.check(for: configuration)
+    try Self.check(full, recipe, configuration)
+    let source = PromptSource.bundle(bundle.path, full: full)
+    if recipe.kind == .hard {
+      stages = [HardPromptStage(recipe: recipe, source: source)]
+      return
+    }
+    let weights = bundle.sections.reduce(0) { $0 + $1.storedSize }
+    var stages: [any Stage] = []
+    if recipe.needsTeacherStage {
+      stages.append(
+        TeacherStage(recipe: recipe, forwardWork: configuration.forwardWork, source: source))
+    }
+    stages.append(
+      PromptStage(
+        recipe: recipe, memory: memory / 2, configuration: configuration, weightBytes: weights,
+        source: source))
+    self.stages = stages
+  }
+
+  private static func checkName(_ name: String, in bundle: Bundle) throws(Failure) {
+    guard try bundle.prompt(named: name) == nil else {
+      throw Failure(
+        .usage, file: bundle.path, at: "prompt “\(name)”", "a prompt of this name is already there",
+        advice: "give the new one another name, or remove the old one (`ctpack prompt remove`)")
+    }
+  }
+
+  private static func check(
+    _ full: ModelFile?, _ recipe: PromptRecipe, _ own: ModelConfiguration
+  ) throws(Failure) {
+    guard recipe.teacherShare > 0 else {
+      guard let full else { return }
+      throw Failure(
+        .usage, file: full.path, "cross-entropy asks no teacher",
+        advice: "choose the objective kl or mix, or leave the teacher out")
+    }
+    guard let full else {
+      throw Failure(
+        .usage, "the objective \(recipe.settings.objective) needs the uncompressed model",
+        advice: "name it with --teacher")
+    }
+    let other = try full.configuration()
+    func sizes(_ c: ModelConfiguration) -> [Int] {
+      [c.layers, c.hiddenSize, c.intermediateSize, c.heads, c.kvHeads, c.vocabularySize]
+    }
+    guard other.family == own.family, sizes(other) == sizes(own) else {
+      throw Failure(
+        .usage, file: full.path,
+        "is another model than the bundle's: \(other.layers) blocks \(other.hiddenSize) wide and"
+          + " \(other.vocabularySize) tokens, not \(own.layers), \(own.hiddenSize) and"
+          + " \(own.vocabularySize)",
+        advice: "name the model that the bundle was compressed from")
+    }
+  }
+
+  /// Puts what was learned into the bundle, with its keys and values and its routing key, in one step.
+  ///
+  /// - Parameters:
+  ///   - done: the stages' records.
+  ///   - onPart: as for `RoutingKey.learn`.
+  /// - Returns: the prompt and the bundle's new generation.
+  /// - Throws: `notMet` where the bundle's weights aren't those it was learned on any more.
+  public func publish(
+    _ done: [StageMarker], from store: Store,
+    onPart: (Int, Int) throws(Failure) -> Void = { _, _ in }
+  ) throws -> (prompt: Prompt, generation: UInt64) {
+    guard let outputs = done.last?.outputs else {
+      throw Failure(.internalError, "nothing was learned")
+    }
+    let target = try Bundle(path: bundle)
+    try Self.checkName(recipe.name, in: target)
+    let weights = target.weightsDigest
+    func path(_ name: String) throws(Failure) -> String {
+      guard let object = outputs[name] else {
+        throw Failure(.internalError, "the stage `prompt` left no \(name)")
+      }
+      return store.path(of: object)
+    }
+    let prompt = try LearnedPrompt(
+      form: path(PromptStage.form), values: path(PromptStage.prompt)
+    ).prompt(
+      recipe, training: path(PromptStage.training),
+      binding: Prompt.Binding(
+        baseModel: target.baseModelDigest, tokenizer: target.tokenizerDigest, weights: weights))
+    let model = try LanguageModel(bundle: target)
+    var sections: [NewSection] = [.prompt(prompt)]
+    if recipe.keyValues {
+      sections.append(.keyValues(try prompt.keyValues(in: model, weights: weights)))
+    }
+    let key = try StoredRoutingKey.learn(for: prompt, in: model, weights: weights, onPart: onPart)
+    if let key { sections.append(.routingKey(key)) }
+    return (prompt, try BundleEditor.append(to: bundle, sections: sections))
+  }
+}
