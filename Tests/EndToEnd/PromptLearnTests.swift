@@ -70,6 +70,17 @@ import class Bundle.Bundle
     #expect(new.training["curve"] == built.training["curve"])
     #expect(new.training["settings"] == built.training["settings"])
     #expect(!new.unvalidated && new.validatedOn.isEmpty)
+    #expect(new.trainingData == built.trainingData)
+    #expect(
+      new.trainingData.map { "\($0.role) \($0.name)" } == [
+        "training train.txt", "validation dev.txt",
+      ])
+    #expect(
+      new.trainingData.map(\.sha256.hex) == [
+        try shop.digest("train.txt"), try shop.digest("dev.txt"),
+      ])
+    let page = try ctpack("inspect", "bare.ctpack")
+    #expect(page.output.contains("learned on these weights from train.txt"), "\(page.output)")
     #expect(
       learned.json["learned"]?["validation_ppl"]?.double
         == new.training["best_validation_ppl"]?.double)

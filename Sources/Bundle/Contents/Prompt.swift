@@ -12,7 +12,7 @@ public struct Prompt: Sendable, Equatable {
   public var objective: String
   /// The weights it was measured on, with the numbers.
   public var validatedOn: [Validation]
-  /// How it was learned: steps, rate, seed, data digests … (an object, or null).
+  /// How it was learned: settings, the curve, `data` … (an object, or null).
   public var training: JSON
   /// Set where it was put onto weights without being measured there.
   public var unvalidated: Bool
@@ -58,6 +58,11 @@ public struct Prompt: Sendable, Equatable {
 
   /// Positions before a text's first token.
   public var tokens: Int { form.tokens }
+
+  /// What it was learned from and chosen by; empty where nobody wrote it down.
+  public var trainingData: [Provenance.DataSource] {
+    (training["data"]?.array ?? []).compactMap { try? Provenance.DataSource(json: $0) }
+  }
 
   /// SHA-256 of the values as they are stored.
   var valuesDigest: SHA256Digest { SHA256Digest(hashing: ByteSlice([UInt8](floats: values))) }

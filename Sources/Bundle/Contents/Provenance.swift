@@ -66,10 +66,7 @@ public struct Provenance: Sendable, Equatable {
     object["base_model"] = .string(baseModel.hex)
     object["base_model_name"] = baseModelName.map { .string($0) }
     object["tokenizer"] = tokenizer.map { .string($0.hex) }
-    object["data"] = .array(
-      data.map {
-        ["role": .string($0.role), "name": .string($0.name), "sha256": .string($0.sha256.hex)]
-      })
+    object["data"] = .array(data.map(\.json))
     object["recipe"] = recipe.map { .string($0.hex) }
     object["program_version"] = .string(programVersion)
     object["kernel_class"] = .string(kernelClass)
@@ -79,22 +76,13 @@ public struct Provenance: Sendable, Equatable {
   }
 
   public init(json: JSON) throws(Failure) {
-    func needed(_ json: JSON, _ key: String) throws(Failure) -> SHA256Digest {
-      guard let digest = try json.digest(key) else {
-        throw Failure(.invalidData, at: "key \"\(key)\"", "is missing")
-      }
-      return digest
-    }
-    baseModel = try needed(json, "base_model")
+    baseModel = try json.neededDigest("base_model")
     baseModelName =
       try json["base_model_name"] == nil ? nil : json.required("base_model_name", as: String.self)
     tokenizer = try json.digest("tokenizer")
     data = []
     for entry in try json.required("data", as: [JSON].self) {
-      data.append(
-        DataSource(
-          role: try entry.required("role", as: String.self),
-          name: try entry.required("name", as: String.self), sha256: try needed(entry, "sha256")))
+      data.append(try DataSource(json: entry))
     }
     recipe = try json.digest("recipe")
     programVersion = try json.required("program_version", as: String.self)
@@ -102,7 +90,8 @@ public struct Provenance: Sendable, Equatable {
     stages = []
     for entry in try json.required("stages", as: [JSON].self) {
       stages.append(
-        Stage(name: try entry.required("name", as: String.self), key: try needed(entry, "key")))
+        Stage(
+          name: try entry.required("name", as: String.self), key: try entry.neededDigest("key")))
     }
     other = [:]
     for (key, value) in json.object ?? [:] where !Self.known.contains(key) { other[key] = value }
@@ -139,5 +128,26 @@ public struct SectionOrigin: Sendable, Equatable {
     for key in object.keys {
       if let digest = try JSON.object(object).digest(key) { inputs.append((key, digest)) }
     }
+  }
+}
+
+extension Provenance.DataSource {
+  public var json: JSON {
+    ["role": .string(role), "name": .string(name), "sha256": .string(sha256.hex)]
+  }
+
+  public init(json: JSON) throws(Failure) {
+    self.init(
+      role: try json.required("role", as: String.self),
+      name: try json.required("name", as: String.self), sha256: try json.neededDigest("sha256"))
+  }
+}
+
+extension JSON {
+  fileprivate func neededDigest(_ key: String) throws(Failure) -> SHA256Digest {
+    guard let digest = try digest(key) else {
+      throw Failure(.invalidData, at: "key \"\(key)\"", "is missing")
+    }
+    return digest
   }
 }

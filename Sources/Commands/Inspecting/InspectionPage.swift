@@ -97,11 +97,13 @@ struct InspectionPage {
     head("Prompts and adapters")
     let weights = bundle.weightsDigest
     let rows = try prompts.map { prompt in
+      let source = prompt.trainingData.first { $0.role == "training" }.map { " from \($0.name)" }
       let trust =
         prompt.binding.weights == weights
-        ? "learned on these weights"
+        ? "learned on these weights" + (source ?? "")
         : prompt.unvalidated
-          ? "NEVER MEASURED on these weights" : "learned on other weights, measured on these"
+          ? "NEVER MEASURED on these weights"
+          : "learned on other weights" + (source ?? "") + ", measured on these"
       return [
         prompt.name, prompt.form.kind, prompt.form.label,
         "\(Figure.count(prompt.values.count)) parameters", Figure.bytes(4 * prompt.values.count),

@@ -4,12 +4,8 @@ import Numerics
 extension Recipe {
   /// Every text that a build reads, by what it is used for.
   var texts: [(role: String, path: String)] {
-    var texts = [(role: "calibration", path: calibration.text)]
-    if let prompt, prompt.kind != .hard {
-      texts.append(("training", prompt.text))
-      texts.append(("validation", prompt.validation.text))
-    }
-    return texts + evaluations.map { ("evaluation \($0.name)", $0.text) }
+    [(role: "calibration", path: calibration.text)] + (prompt?.texts ?? [])
+      + evaluations.map { ("evaluation \($0.name)", $0.text) }
   }
 
   /// The last part of a path.
@@ -39,6 +35,13 @@ extension Recipe {
     ]
     if !sources.isEmpty { object["files"] = .object(sources) }
     return .object(object)
+  }
+}
+
+extension PromptRecipe {
+  /// The texts that the prompt is learned from and chosen by; none where nothing is learned.
+  var texts: [(role: String, path: String)] {
+    kind == .hard ? [] : [(role: "training", path: text), ("validation", validation.text)]
   }
 }
 

@@ -23,15 +23,19 @@ struct LearnedPrompt {
     try AdapterShape(form, for: configuration).adapter(values, for: configuration)
   }
 
-  /// - Parameter training: the file of the output of this name.
+  /// - Parameters:
+  ///   - training: the file of the output of this name.
+  ///   - data: the texts, which go with the prompt wherever it is transferred.
   func prompt(
-    _ recipe: PromptRecipe, training: String, binding: Prompt.Binding,
-    validatedOn: [Validation] = []
+    _ recipe: PromptRecipe, training: String, data: [Provenance.DataSource],
+    binding: Prompt.Binding, validatedOn: [Validation] = []
   ) throws(Failure) -> Prompt {
-    Prompt(
+    var record = try JSON(parsing: MappedFile(path: training).bytes, file: training).object ?? [:]
+    if !data.isEmpty { record["data"] = .array(data.map(\.json)) }
+    return Prompt(
       name: recipe.name, form: form, values: values, binding: binding,
       objective: recipe.kind == .hard ? "none" : recipe.settings.objective,
       validatedOn: validatedOn,
-      training: try JSON(parsing: MappedFile(path: training).bytes, file: training))
+      training: .object(record))
   }
 }

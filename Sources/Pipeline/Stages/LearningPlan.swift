@@ -90,14 +90,12 @@ public struct LearningPlan: Sendable {
     _ done: [StageMarker], from store: Store,
     onPart: (Int, Int) throws(Failure) -> Void = { _, _ in }
   ) throws -> (prompt: Prompt, generation: UInt64) {
-    guard let outputs = done.last?.outputs else {
-      throw Failure(.internalError, "nothing was learned")
-    }
+    guard let last = done.last else { throw Failure(.internalError, "nothing was learned") }
     let target = try Bundle(path: bundle)
     try Self.checkName(recipe.name, in: target)
     let weights = target.weightsDigest
     func path(_ name: String) throws(Failure) -> String {
-      guard let object = outputs[name] else {
+      guard let object = last.outputs[name] else {
         throw Failure(.internalError, "the stage `prompt` left no \(name)")
       }
       return store.path(of: object)
@@ -105,7 +103,7 @@ public struct LearningPlan: Sendable {
     let prompt = try LearnedPrompt(
       form: path(PromptStage.form), values: path(PromptStage.prompt)
     ).prompt(
-      recipe, training: path(PromptStage.training),
+      recipe, training: path(PromptStage.training), data: try data(last),
       binding: Prompt.Binding(
         baseModel: target.baseModelDigest, tokenizer: target.tokenizerDigest, weights: weights))
     let model = try LanguageModel(bundle: target)
@@ -116,5 +114,18 @@ public struct LearningPlan: Sendable {
     let key = try StoredRoutingKey.learn(for: prompt, in: model, weights: weights, onPart: onPart)
     if let key { sections.append(.routingKey(key)) }
     return (prompt, try BundleEditor.append(to: bundle, sections: sections))
+  }
+
+  /// The texts, as they were when the stage read them.
+  private func data(_ done: StageMarker) throws(Failure) -> [Provenance.DataSource] {
+    let inputs = done.key.document["inputs"] ?? .null
+    var data: [Provenance.DataSource] = []
+    for (role, path) in recipe.texts {
+      guard let digest = try inputs.digest(role == "training" ? "text" : role) else {
+        throw Failure(.internalError, file: path, "the stage `prompt` read no \(role) text")
+      }
+      data.append(.init(role: role, name: Recipe.lastName(path), sha256: digest))
+    }
+    return data
   }
 }

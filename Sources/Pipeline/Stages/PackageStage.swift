@@ -16,7 +16,7 @@ struct PackageStage: Stage {
   static let bundle = "bundle"
 
   var name: String { Self.name }
-  var algorithmVersion: Int { 3 }
+  var algorithmVersion: Int { 4 }
   var parameters: JSON {
     ["recipe": recipe.canonical(files: [:]), "program": .string(ProgramVersion.current)]
   }
@@ -119,6 +119,11 @@ struct PackageStage: Stage {
     }
     return try LearnedPrompt(context).prompt(
       recipe, training: context.path(PromptStage.training),
+      data: try recipe.texts.map {
+        Provenance.DataSource(
+          role: $0.role, name: Recipe.lastName($0.path),
+          sha256: try context.digest("text \($0.role)"))
+      },
       binding: Prompt.Binding(
         baseModel: full.weightsDigest, tokenizer: compressed.tokenizerDigest, weights: weights),
       validatedOn: measured)
