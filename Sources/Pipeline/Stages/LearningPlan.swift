@@ -10,6 +10,7 @@ public struct LearningPlan: Sendable {
   public let recipe: PromptRecipe
   public let stages: [any Stage]
   private let bundle: String
+  private let weights: SHA256Digest
 
   /// - Parameters:
   ///   - full: the uncompressed model, for objectives that have a teacher.
@@ -21,6 +22,7 @@ public struct LearningPlan: Sendable {
   ) throws(Failure) {
     self.recipe = recipe
     self.bundle = bundle.path
+    weights = bundle.weightsDigest
     try Self.checkName(recipe.name, in: bundle)
     let configuration = try ModelConfiguration(canonical: bundle.configuration, file: bundle.path)
     try recipe.settings.check(for: configuration)
@@ -30,7 +32,7 @@ public struct LearningPlan: Sendable {
       stages = [HardPromptStage(recipe: recipe, source: source)]
       return
     }
-    let weights = bundle.sections.reduce(0) { $0 + $1.storedSize }
+    let weightBytes = bundle.sections.reduce(0) { $0 + $1.rawSize }
     var stages: [any Stage] = []
     if recipe.needsTeacherStage {
       stages.append(
@@ -38,7 +40,7 @@ public struct LearningPlan: Sendable {
     }
     stages.append(
       PromptStage(
-        recipe: recipe, memory: memory / 2, configuration: configuration, weightBytes: weights,
+        recipe: recipe, memory: memory / 2, configuration: configuration, weightBytes: weightBytes,
         source: source))
     self.stages = stages
   }
@@ -93,7 +95,12 @@ public struct LearningPlan: Sendable {
     guard let last = done.last else { throw Failure(.internalError, "nothing was learned") }
     let target = try Bundle(path: bundle)
     try Self.checkName(recipe.name, in: target)
-    let weights = target.weightsDigest
+    guard target.weightsDigest == weights else {
+      throw Failure(
+        .notMet, file: bundle,
+        "the bundle has other weights than those that the prompt was learned on",
+        advice: "run the same command again to learn it on these")
+    }
     func path(_ name: String) throws(Failure) -> String {
       guard let object = last.outputs[name] else {
         throw Failure(.internalError, "the stage `prompt` left no \(name)")
