@@ -145,7 +145,8 @@ import class Bundle.Bundle
     let asked = try learn(
       "bare.ctpack",
       [
-        "--as", "asked", "--set", "objective=mix", "--set", "teacher_top=0", "--teacher", "model",
+        "--as", "asked", "--set", "objective=mix", "--set", "teacher_top=0", "--teacher",
+        "built.ctpack",
       ])
     #expect(asked.status == 0, "\(asked.errors)")
     let kinds = try Bundle(path: folder.file("bare.ctpack")).prompts.map {
@@ -186,6 +187,15 @@ import class Bundle.Bundle
     let other = try learn(
       "built.ctpack", ["--as", "x", "--set", "objective=kl", "--teacher", "deeper"])
     #expect(other.status == 64 && other.errors.contains("another model"), "\(other.errors)")
+    wide.layers -= 1
+    try wide.write(to: folder, "stranger")
+    let recipe = try String(decoding: folder.read("bare.yaml"), as: UTF8.self)
+    try folder.write("stranger.yaml", recipe.replacing("model: model", with: "model: stranger"))
+    #expect(
+      try ctpack("run", "stranger.yaml", "--work", "w2", "--out", "stranger.ctpack").status == 0)
+    let stranger = try learn(
+      "built.ctpack", ["--as", "x", "--set", "objective=kl", "--teacher", "stranger.ctpack"])
+    #expect(stranger.status == 1 && stranger.errors.contains("base model"), "\(stranger.errors)")
     #expect(try ctpack("prompt", "learn", "built.ctpack", "--as", "x").status == 64)
     let missing = try learn("none.ctpack", ["--as", "x"])
     #expect(missing.status == 66, "\(missing.errors)")

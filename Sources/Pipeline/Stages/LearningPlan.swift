@@ -16,7 +16,8 @@ public struct LearningPlan: Sendable {
   ///   - full: the uncompressed model, for objectives that have a teacher.
   ///   - memory: bytes that learning may use.
   /// - Throws: `usage` where the bundle has a prompt of this name, the settings don't fit the model, or a
-  ///   teacher is missing, of no use, or another model; `invalidData` where the bundle is damaged.
+  ///   teacher is missing, of no use, or of another shape; `notMet` where it is of another base model;
+  ///   `invalidData` where the bundle is damaged.
   public init(
     _ recipe: PromptRecipe, on bundle: Bundle, full: ModelFile?, memory: Int
   ) throws(Failure) {
@@ -26,7 +27,7 @@ public struct LearningPlan: Sendable {
     try Self.checkName(recipe.name, in: bundle)
     let configuration = try ModelConfiguration(canonical: bundle.configuration, file: bundle.path)
     try recipe.settings.check(for: configuration)
-    try Self.check(full, recipe, configuration)
+    try Self.check(full, recipe, bundle, configuration)
     let source = PromptSource.bundle(bundle.path, full: full)
     if recipe.kind == .hard {
       stages = [HardPromptStage(recipe: recipe, source: source)]
@@ -54,7 +55,7 @@ public struct LearningPlan: Sendable {
   }
 
   private static func check(
-    _ full: ModelFile?, _ recipe: PromptRecipe, _ own: ModelConfiguration
+    _ full: ModelFile?, _ recipe: PromptRecipe, _ bundle: Bundle, _ own: ModelConfiguration
   ) throws(Failure) {
     guard recipe.teacherShare > 0 else {
       guard let full else { return }
@@ -79,6 +80,14 @@ public struct LearningPlan: Sendable {
           + " \(own.vocabularySize)",
         advice: "name the model that the bundle was compressed from")
     }
+    // A checkpoint has no digest before it is imported.
+    guard case .bundle(let teacher) = full, let base = try bundle.baseModelDigest,
+      let found = try teacher.baseModelDigest, found != base
+    else { return }
+    throw Failure(
+      .notMet, file: full.path,
+      "was made from the base model \(found.hex), the bundle from \(base.hex)",
+      advice: "name the model that the bundle was compressed from")
   }
 
   /// Puts what was learned into the bundle, with its keys and values and its routing key, in one step.
