@@ -1,11 +1,13 @@
 """A soft prompt, a prefix and LoRA beside each other: parameters, cost in use and what they repair of the same 3-bit weights.
 
 usage: adapter_table.py measure [options]
+       adapter_table.py times --bundle BUNDLE [options]
        adapter_table.py markdown
 `measure` builds the variants of Recipes/adapters.yaml (stopped, it goes on where it was), puts all their prompts into one bundle,
 takes the times of `ctpack-benchmarks adapters` on it and writes adapter-table.json. The four perplexities are those that the
 builds measured. Repair is the share of the gap between full and compressed, in nats per token, that is closed; the same adapter on the full model shows how
-much of that is adaptation to the text.
+much of that is adaptation to the text. `times` takes the costs anew, of any bundle of the same model with prompts of these names and sizes
+(`ctpack prompt learn --steps 1` makes them): they don't depend on what was learned.
 """
 import argparse
 import json
@@ -54,8 +56,23 @@ def measure(options):
     options.work.mkdir(parents=True, exist_ok=True)
     built = [build(name, options) for name in options.only or VARIANTS]
     target = together([bundle for bundle, _ in built], options)
-    times = answer([options.benchmarks, "adapters", "--model", target, "--json", "--runs", options.runs])
-    table = {"adapters": [record for _, record in built], "times": times, "disturbed": options.disturbed}
+    write({"adapters": [record for _, record in built], "times": taken(target, options), "disturbed": options.disturbed})
+
+
+def taken(bundle, options):
+    return answer([options.benchmarks, "adapters", "--model", bundle, "--json", "--runs", options.runs])
+
+
+def retime(options):
+    table = json.loads(TABLE.read_text(encoding="utf-8"))
+    there = {prompt["name"]: prompt["parameters"] for prompt in answer([options.ctpack, "inspect", options.bundle, "--json"])["prompts"]}
+    for record in table["adapters"]:
+        if there.get(record["name"]) != record["parameters"]:
+            raise SystemExit(f"{options.bundle}: `{record['name']}` should have {record['parameters']} parameters, found {there.get(record['name'])}")
+    write({**table, "times": taken(options.bundle, options), "disturbed": options.disturbed})
+
+
+def write(table):
     part = TABLE.with_name(TABLE.name + ".part")
     part.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
     os.replace(part, TABLE)
@@ -93,15 +110,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("measure")
-    run.add_argument("--ctpack", type=pathlib.Path, default=ROOT / ".build/release/ctpack")
-    run.add_argument("--benchmarks", type=pathlib.Path, default=ROOT / ".build/release/ctpack-benchmarks")
     run.add_argument("--work", type=pathlib.Path, default=ROOT / ".build/benchmarks/adapters")
-    run.add_argument("--runs", type=int, default=9, help="counted runs of each")
     run.add_argument("--only", action="append", choices=VARIANTS, help="this variant (several times for several)")
-    run.add_argument("--disturbed", action="store_true", help="the machine does other work too: say so beside the times")
+    times = commands.add_parser("times")
+    times.add_argument("--bundle", type=pathlib.Path, required=True)
+    for timed in (run, times):
+        timed.add_argument("--ctpack", type=pathlib.Path, default=ROOT / ".build/release/ctpack")
+        timed.add_argument("--benchmarks", type=pathlib.Path, default=ROOT / ".build/release/ctpack-benchmarks")
+        timed.add_argument("--runs", type=int, default=9, help="counted runs of each")
+        timed.add_argument("--disturbed", action="store_true", help="the machine does other work too: say so beside the times")
     commands.add_parser("markdown")
     options = parser.parse_args()
-    return markdown() if options.command == "markdown" else measure(options)
+    return {"measure": measure, "times": retime}.get(options.command, lambda _: markdown())(options)
 
 
 if __name__ == "__main__":
