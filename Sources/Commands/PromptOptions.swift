@@ -100,6 +100,16 @@ struct PromptOptions: ParsableArguments {
 extension PromptRouting.Rule: ExpressibleByArgument {}
 
 extension VerbosityOptions {
+  /// Work that learns one prompt's routing key and keeps it, with its progress.
+  func learningKey<Result>(
+    of name: String,
+    _ work: @escaping (_ onPart: (Int, Int) throws(Failure) -> Void) throws -> Result
+  ) throws -> Result {
+    try learningKeys(areKept: true) { onPart in
+      try work { (done, of) throws(Failure) in try onPart([name], done, of) }
+    }
+  }
+
   /// Work that may learn routing keys, with its progress.
   ///
   /// - Parameters:

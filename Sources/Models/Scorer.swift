@@ -90,7 +90,7 @@ public final class Scorer {
 
   /// Which prompt one sequence chooses; nil where there is no choice.
   public func choice(for ids: [Int32]) throws(Failure) -> PromptChoice? {
-    try routing?.choose(ids, in: model)
+    try routing?.choose(ids)
   }
 
   /// What the head multiplies for every token of the batch [B·T, e].
@@ -98,7 +98,7 @@ public final class Scorer {
     let ids = batch.flatMap(\.self)
     try model.check(ids)
     if let routing, let cache {
-      let choice = try routing.choose(ids, in: model)
+      let choice = try routing.choose(ids)
       try routing.prefixes.enter(choice.index, into: cache)
       choices.append(choice)
     }

@@ -32,18 +32,13 @@ struct PromptImportCommand: ParsableCommand {
 
   func run() throws {
     let target = try Bundle(path: bundle)
-    guard try target.prompt(named: name) == nil else {
-      throw Failure(
-        .usage, file: bundle, at: "prompt “\(name)”", "a prompt of this name is already there",
-        advice: "give it another name with --as")
-    }
+    try target.checkFree(name)
     let model = try LanguageModel(bundle: target)
     let prompt = try Prompt(
       PEFTFolder(reading: folder), name: name, for: model.configuration)
-    let key = try verbosity.learningKeys(areKept: true) { onPart in
-      try StoredRoutingKey.learn(for: prompt, in: model, weights: target.weightsDigest) {
-        (done, of) throws(Failure) in try onPart([name], done, of)
-      }
+    let key = try verbosity.learningKey(of: name) {
+      try StoredRoutingKey.learn(
+        for: prompt, in: model, weights: target.weightsDigest, onPart: $0)
     }
     let generation = try BundleEditor.append(
       to: bundle, sections: [.prompt(prompt)] + (key.map { [.routingKey($0)] } ?? []))

@@ -85,12 +85,10 @@ struct PromptLearnCommand: ParsableCommand {
       return try Explanation(build.explainWithEstimates(), missing: []).print(json: json)
     }
     let done = try build.run()
-    let (_, generation) = try verbosity.learningKeys(areKept: true) { onPart in
-      try plan.publish(done, from: store) { (done, of) throws(Failure) in
-        try onPart([name], done, of)
-      }
+    let (prompt, generation) = try verbosity.learningKey(of: name) {
+      try plan.publish(done, from: store, onPart: $0)
     }
-    try report(done.last?.summary ?? .null, generation)
+    try report(prompt, done.last?.summary ?? .null, generation)
   }
 
   /// What was asked for as fields of a recipe's section.
@@ -112,8 +110,7 @@ struct PromptLearnCommand: ParsableCommand {
     return (base.hasSuffix(".ctpack") ? String(base.dropLast(7)) : base) + ".\(name).work"
   }
 
-  private func report(_ summary: JSON, _ generation: UInt64) throws {
-    let prompt = try PromptOptions.named(name, in: Bundle(path: bundle))
+  private func report(_ prompt: Prompt, _ summary: JSON, _ generation: UInt64) throws {
     if json {
       return try Output.print([
         "bundle": .string(bundle), "prompt": .string(name), "kind": .string(prompt.form.kind),

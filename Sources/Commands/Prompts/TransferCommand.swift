@@ -67,10 +67,8 @@ struct TransferCommand: ParsableCommand {
       let measured = try measure(corpus.text, transfers.map(\.prompt), model, file)
       for index in transfers.indices {
         let (prompt, weights) = (transfers[index].prompt, transfers[index].targetWeights)
-        let key = try verbosity.learningKeys(areKept: true) { onPart in
-          try StoredRoutingKey.learn(for: prompt, in: model, weights: weights) {
-            (done, of) throws(Failure) in try onPart([prompt.name], done, of)
-          }
+        let key = try verbosity.learningKey(of: prompt.name) {
+          try StoredRoutingKey.learn(for: prompt, in: model, weights: weights, onPart: $0)
         }
         if let key { transfers[index].add(key) }
         transfers[index].add(

@@ -47,7 +47,7 @@ public final class TextDecoder {
     var prefix = try prompt.keyValues(for: model, room: ids.count)
     var choice: PromptChoice?
     if case .routed(let routing) = prompt {
-      let made = try routing.choose(ids, in: model)
+      let made = try routing.choose(ids)
       let chosen = KeyValueCache(c, capacity: routing.prefixes.longest + ids.count)
       try routing.prefixes.enter(made.index, into: chosen)
       (choice, prefix) = (made, chosen)

@@ -4,7 +4,7 @@ import Numerics
 extension PromptPrefixes {
   /// Chooses by the first block's attention (inference-time dynamic prompting, arXiv 2310.00867): `ids` stand
   /// behind the longest prompt and see the rows of all, each computed alone from position 0 on.
-  func choose(byAttentionOf ids: [Int32], in model: LanguageModel) throws(Failure) -> PromptChoice {
+  func choose(byAttentionOf ids: [Int32]) throws(Failure) -> PromptChoice {
     let c = model.configuration
     let rows = try rows(of: 0..<count)
     let keys = Tensor([lengths.reduce(0, +), c.kvHeads * c.headDim])

@@ -7,10 +7,10 @@ extension PromptPrefixes {
   private static let rowsAtOnce = 1024
 
   /// Chooses by the loss of `ids` behind each prompt alone.
-  func choose(byLossOf ids: [Int32], in model: LanguageModel) throws(Failure) -> PromptChoice {
+  func choose(byLossOf ids: [Int32]) throws(Failure) -> PromptChoice {
     guard ids.count > 1 else { return PromptChoice(scores: [Double](repeating: 0, count: count)) }
     var scores: [Double] = []
-    try forEachBehind(ids, in: model) { hidden, prompts in
+    try forEachBehind(ids) { hidden, prompts in
       let copies = [[Int32]](repeating: ids, count: prompts)
       let losses = CrossEntropy.loss(
         hidden: hidden, head: model.head, targets: Scorer.targets(copies),
@@ -31,20 +31,20 @@ extension PromptPrefixes {
   /// their number. Neighbours of one length go side by side, so that the weights are decoded once for them.
   /// - Parameter apart: whether each of `ids` stands behind the prompt alone, not behind the others too.
   func forEachBehind(
-    _ ids: [Int32], apart: Bool = false, in model: LanguageModel, _ body: (Tensor, Int) -> Void
+    _ ids: [Int32], apart: Bool = false, _ body: (Tensor, Int) -> Void
   ) throws(Failure) {
     let together = max(1, Self.rowsAtOnce / ids.count)
     var first = 0
     while first < count {
       let alike = lengths[first...].prefix { $0 == lengths[first] }.count
       let prompts = first..<first + min(alike, together)
-      body(try hidden(ids, apart: apart, behind: prompts, in: model), prompts.count)
+      body(try hidden(ids, apart: apart, behind: prompts), prompts.count)
       first = prompts.upperBound
     }
   }
 
   private func hidden(
-    _ ids: [Int32], apart: Bool, behind prompts: Range<Int>, in model: LanguageModel
+    _ ids: [Int32], apart: Bool, behind prompts: Range<Int>
   ) throws(Failure) -> Tensor {
     let c = model.configuration
     let tokens = lengths[prompts.lowerBound]

@@ -16,7 +16,7 @@ public final class PromptPrefixes: Sendable {
   /// Rows of each prompt, n.
   public let lengths: [Int]
   private let prompts: [PromptStart]
-  private let model: LanguageModel
+  let model: LanguageModel
   private let known: Mutex<[Rows?]>
 
   /// The number of prompts, m.

@@ -67,14 +67,13 @@ public struct PromptRouting: Sendable {
 
   /// Which prompt an input that begins with `ids` keeps; it then stands behind that one alone.
   ///
-  /// - Parameter model: that of the prefixes.
   /// - Throws: `usage` where an id lies outside the vocabulary, or the model has no positions for all of them.
-  public func choose(_ ids: [Int32], in model: LanguageModel) throws(Failure) -> PromptChoice {
+  public func choose(_ ids: [Int32]) throws(Failure) -> PromptChoice {
     let first = Array(ids.prefix(deciding ?? ids.count))
     switch rule {
-    case .keys: return try RoutingKey.choose(first, behind: prefixes, among: keys, in: model)
-    case .loss: return try prefixes.choose(byLossOf: first, in: model)
-    case .attention: return try prefixes.choose(byAttentionOf: first, in: model)
+    case .keys: return try RoutingKey.choose(first, behind: prefixes, among: keys)
+    case .loss: return try prefixes.choose(byLossOf: first)
+    case .attention: return try prefixes.choose(byAttentionOf: first)
     }
   }
 }

@@ -32,7 +32,7 @@ extension RoutingKey {
       return try model.firstQueries(ids, at: ids.map { Int32(last - 1 - Int($0) % places) })
     }
     let sample = min(rowsAtOnce, vocabulary)
-    let starts = prefixes.queryStarts(in: model)
+    let starts = prefixes.queryStarts
     var scales: [Int: WeightedRidge.Scale] = [:]
     for start in Set(starts) {
       scales[start] = WeightedRidge.Scale(

@@ -25,12 +25,12 @@ public struct RoutingKey: Sendable, Equatable {
 
   /// Chooses by the mean logit of `ids` for each prompt's key.
   static func choose(
-    _ ids: [Int32], behind prefixes: PromptPrefixes, among keys: [RoutingKey],
-    in model: LanguageModel
+    _ ids: [Int32], behind prefixes: PromptPrefixes, among keys: [RoutingKey]
   ) throws(Failure) -> PromptChoice {
+    let model = prefixes.model
     try model.configuration.checkPositions(prefixes.longest + ids.count)
     let scale = 1 / Double(model.configuration.headDim).squareRoot()
-    let starts = prefixes.queryStarts(in: model)
+    let starts = prefixes.queryStarts
     var means: [Int: [Double]] = [:]
     for start in Set(starts) { means[start] = try meanQuery(ids, behind: start, in: model) }
     return PromptChoice(
@@ -67,7 +67,7 @@ public struct RoutingKey: Sendable, Equatable {
 extension PromptPrefixes {
   /// Where, for each prompt, the first token behind it stands as far as queries before rotation know: where
   /// positions are learned, behind the prompt; else it is all one to them.
-  func queryStarts(in model: LanguageModel) -> [Int] {
+  var queryStarts: [Int] {
     model.input.positions == nil ? lengths.map { _ in 0 } : lengths
   }
 }

@@ -17,7 +17,7 @@ enum WordExpectations {
     let ids = spread(in: model)
     let logarithms = Tensor([prefixes.count, model.configuration.vocabularySize])
     var prompt = 0
-    try prefixes.forEachBehind(ids, apart: true, in: model) { hidden, prompts in
+    try prefixes.forEachBehind(ids, apart: true) { hidden, prompts in
       for own in PromptPrefixes.parts(prompts, of: ids.count) {
         mean(hidden.rows(own), model, into: logarithms.rows(prompt..<prompt + 1))
         prompt += 1

@@ -3,6 +3,7 @@ import Bytes
 import Checkpoints
 import Models
 import Numerics
+import Prompts
 
 /// A prompt that is learned on a finished bundle: what is asked for, checked against the bundle, as stages
 /// that a `Build` runs and resumes; then the way of their result into the bundle.
@@ -24,7 +25,7 @@ public struct LearningPlan: Sendable {
     self.recipe = recipe
     self.bundle = bundle.path
     weights = bundle.weightsDigest
-    try Self.checkName(recipe.name, in: bundle)
+    try bundle.checkFree(recipe.name)
     let configuration = try ModelConfiguration(canonical: bundle.configuration, file: bundle.path)
     try recipe.settings.check(for: configuration)
     try Self.check(full, recipe, bundle, configuration)
@@ -44,14 +45,6 @@ public struct LearningPlan: Sendable {
         recipe: recipe, memory: memory / 2, configuration: configuration, weightBytes: weightBytes,
         source: source))
     self.stages = stages
-  }
-
-  private static func checkName(_ name: String, in bundle: Bundle) throws(Failure) {
-    guard try bundle.prompt(named: name) == nil else {
-      throw Failure(
-        .usage, file: bundle.path, at: "prompt “\(name)”", "a prompt of this name is already there",
-        advice: "give the new one another name, or remove the old one (`ctpack prompt remove`)")
-    }
   }
 
   private static func check(
@@ -103,7 +96,7 @@ public struct LearningPlan: Sendable {
   ) throws -> (prompt: Prompt, generation: UInt64) {
     guard let last = done.last else { throw Failure(.internalError, "nothing was learned") }
     let target = try Bundle(path: bundle)
-    try Self.checkName(recipe.name, in: target)
+    try target.checkFree(recipe.name)
     guard target.weightsDigest == weights else {
       throw Failure(
         .notMet, file: bundle,

@@ -68,6 +68,17 @@ public enum PromptShelf {
   }
 }
 
+extension Bundle {
+  /// - Throws: `usage` where there is a prompt or adapter of this name.
+  public func checkFree(_ name: String) throws(Failure) {
+    guard try prompt(named: name) == nil else {
+      throw Failure(
+        .usage, file: path, at: "prompt “\(name)”", "a prompt of this name is already there",
+        advice: "give the new one another name with --as")
+    }
+  }
+}
+
 extension Prompt {
   /// What `--prompt` understands as something else than a name.
   public static let reservedNames = ["auto", "none"]
