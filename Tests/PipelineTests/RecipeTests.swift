@@ -223,7 +223,7 @@ import Testing
     ),
     (
       "prompt: {name: auto, validation: {text: data/dev.txt}}",
-      "line 3: prompt.name: `auto` can't name a prompt (`none` and `auto` mean something else)"
+      "line 3: prompt.name: `auto` can't name a prompt: use letters, digits, `-`, `_` and `.`, but not `none` or `auto`"
     ),
     (
       "prompt: {objective: kl, kl_share: 0.5, validation: {text: data/dev.txt}}",

@@ -17,7 +17,10 @@ extension PromptRecipe {
   init(_ fields: RecipeFields, _ paths: RecipePaths, text calibration: String?, seed: Int) {
     name = fields.string("name") ?? "default"
     if !Recipe.isPlainName(name) || ["none", "auto"].contains(name) {
-      fields.note("name", "`\(name)` can't name a prompt (`none` and `auto` mean something else)")
+      fields.note(
+        "name",
+        "`\(name)` can't name a prompt: use letters, digits, `-`, `_` and `.`, but not `none` or `auto`"
+      )
     }
     kind = fields.choice("kind", default: .soft)
     let own = OwnFields(fields, kind)
