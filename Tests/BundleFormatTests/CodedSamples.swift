@@ -146,7 +146,7 @@ enum CodedSamples {
     for tensor in try tensors() {
       writer.addTensor(tensor, origin: SectionOrigin(stage: Samples.digest("key"), inputs: []))
     }
-    writer.addPrompt(Samples.prompt("demo", weights: try writer.weightsDigest()))
+    writer.addAdapter(Samples.prompt("demo", weights: try writer.weightsDigest()))
     writer.add(.document(.tokenizer, bytes: Samples.tokenizer))
     writer.add(.document(.modelConfiguration, json: ["family": "llama", "layers": 1]))
     writer.add(.provenance(Samples.provenance))

@@ -23,7 +23,7 @@ import Testing
     }
     let absent = try bundle.tensor(named: "none")?.descriptor
     #expect(absent == nil)
-    let prompt = try #require(try bundle.prompt(named: "demo"))
+    let prompt = try #require(try bundle.adapter(named: "demo"))
     #expect(prompt == Samples.prompt("demo", weights: bundle.weightsDigest))
     #expect(try bundle.tokenizer.array == Samples.tokenizer.array)
     #expect(try bundle.configuration["layers"]?.int == 1)

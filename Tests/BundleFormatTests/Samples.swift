@@ -111,8 +111,10 @@ enum Samples {
 
   static func digest(_ text: String) -> SHA256Digest { SHA256Digest(hashing: Array(text.utf8)) }
 
-  static func prompt(_ name: String, weights: SHA256Digest?, unvalidated: Bool = false) -> Prompt {
-    Prompt(
+  static func prompt(_ name: String, weights: SHA256Digest?, unvalidated: Bool = false)
+    -> StoredAdapter
+  {
+    StoredAdapter(
       name: name, tokens: 3, width: 4, embeddings: (0..<12).map { Float($0) / 8 - 0.5 },
       binding: .init(baseModel: digest("model"), tokenizer: digest("{}"), weights: weights),
       objective: "cross-entropy",
@@ -148,7 +150,7 @@ enum Samples {
         tensor,
         origin: SectionOrigin(stage: digest("key"), inputs: [("checkpoint", digest("model"))]))
     }
-    writer.addPrompt(prompt("demo", weights: try writer.weightsDigest()))
+    writer.addAdapter(prompt("demo", weights: try writer.weightsDigest()))
     writer.add(.document(.tokenizer, bytes: tokenizer))
     writer.add(.document(.modelConfiguration, json: ["family": "llama", "layers": 1]))
     writer.add(.document(.recipe, bytes: ByteSlice(Array("name: sample\n".utf8))))
