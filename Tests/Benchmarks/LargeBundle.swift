@@ -18,7 +18,7 @@ enum LargeBundle {
     for index in 0..<max(1, bytes / block.count) {
       writer.addTensor(
         try .dense(
-          name: "model.layers.\(index).mlp.up_proj.weight", shape: [rows, width], layout: .f32,
+          name: "model.layers.\(index).mlp.up_proj.weight", shape: [rows, width], format: .float32,
           values: block))
     }
     writer.add(.document(.tokenizer, bytes: tokenizer))

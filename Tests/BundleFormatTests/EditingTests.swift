@@ -149,7 +149,7 @@ import Testing
   }
 
   @Test func tensorsDontChangeUnderAPrompt() throws {
-    let tensor = NewSection.tensor(try Samples.dense("new", shape: [3], layout: .f32, seed: 1))
+    let tensor = NewSection.tensor(try Samples.dense("new", shape: [3], format: .float32, seed: 1))
     let failure = #expect(throws: Failure.self) {
       try BundleEditor.append(to: path, sections: tensor)
     }
@@ -171,7 +171,8 @@ import Testing
     for i in 0..<200 {
       let part = try #require(values.slice(0..<(i % 10 == 0 ? 1 << 20 : 4096)))
       writer.addTensor(
-        try .dense(name: "layer.\(i).weight", shape: [part.count / 4], layout: .f32, values: part))
+        try .dense(
+          name: "layer.\(i).weight", shape: [part.count / 4], format: .float32, values: part))
     }
     try writer.finish()
     var file = RecordingBytes(try content(path))

@@ -25,7 +25,7 @@ import Testing
     var writer = BundleWriter(path: path)
     let values = [UInt8](floats: Array(repeating: weight, count: 6))
     writer.addTensor(
-      try .dense(name: "w", shape: [2, 3], layout: .f32, values: ByteSlice(values)))
+      try .dense(name: "w", shape: [2, 3], format: .float32, values: ByteSlice(values)))
     writer.add(.document(.modelConfiguration, json: ["hidden_size": JSON(width)]))
     let vocabulary = ByteSlice(Array(tokenizer.utf8))
     writer.add(.document(.tokenizer, bytes: vocabulary))
@@ -138,7 +138,7 @@ import Testing
       let values = ByteSlice([UInt8](floats: (0..<24).map { Float($0) + seed }))
       writer.addTensor(
         try .dense(
-          name: "model.layers.0.self_attn.v_proj.weight", shape: [4, 6], layout: .f32,
+          name: "model.layers.0.self_attn.v_proj.weight", shape: [4, 6], format: .float32,
           values: values))
       let c = ModelConfiguration(
         vocabularySize: 5, hiddenSize: 6, intermediateSize: 8, layers: layers, heads: 4, kvHeads: 2,

@@ -75,12 +75,7 @@ extension ModelBundle {
     case .tensorScales:
       guard bytes.halves().allSatisfy(\.isFinite) else { return problem("a scale isn't finite") }
     case .tensorDense:
-      let values =
-        switch section.layout {
-        case .f16: bytes.halves()
-        case .bf16: bytes.brainFloats()
-        default: bytes.floats()
-        }
+      let values = bytes.floats(as: section.layout?.floatFormat ?? .float32)
       guard values.allSatisfy(\.isFinite) else { return problem("a value isn't finite") }
     case .modelConfiguration, .provenance, .evidence, .events:
       let value = try JSON(parsing: bytes)

@@ -37,7 +37,7 @@ package enum PromptShelf {
     let evidence = EvidenceRecord.merged(try bundle.evidence, with: records)
     return try BundleEditor.append(
       to: path,
-      sections: changed.map { .prompt($0) } + routingKeys.map { .routingKey($0) }
+      sections: changed.map { .adapter($0) } + routingKeys.map { .routingKey($0) }
         + [.evidence(evidence)])
   }
 
