@@ -22,12 +22,12 @@ extension RunOrder {
         let column = middle(run % perRow, of: columns)
         return points[run / perRow * groups + column / descriptor.groupSize]
       }
-    case .nm(let ranks):
+    case .nm(let pattern):
       // Which columns of its m a code stands for plays no part: the first of them decides.
-      let perRow = max(1, ranks.survivors(rows: 1, columns: columns) ?? 1)
+      let perRow = max(1, pattern.survivors(columns: columns))
       return (0..<runs).map { run in
         let code = middle(run, of: descriptor.survivors)
-        let column = code % perRow / ranks.kept * ranks.of
+        let column = code % perRow / pattern.kept * pattern.of
         return points[code / perRow * groups + column / descriptor.groupSize]
       }
     case .bitmask(let survivors):

@@ -70,12 +70,12 @@ extension StoredTensor {
     case .bitmask(let survivors):
       let all = descriptor.parameters
       entropy.mask = Entropy.bits([survivors, all - survivors]) * Double(all)
-    case .nm(let ranks):
+    case .nm(let pattern):
       func choice(_ width: Int) -> Double {
-        log2(Double(SurvivorRanks.combinations(width, min(ranks.kept, width))))
+        log2(Double(NMPattern.combinations(width, min(pattern.kept, width))))
       }
-      let whole = Double(columns / ranks.of) * choice(ranks.of)
-      entropy.index = Double(rows) * (whole + choice(columns % ranks.of))
+      let whole = Double(columns / pattern.of) * choice(pattern.of)
+      entropy.index = Double(rows) * (whole + choice(columns % pattern.of))
     }
     return entropy
   }
