@@ -68,7 +68,7 @@ struct AutoPrompt: ParsableCommand {
       let value = median(zip(chosen, one).map { $0[keyPath: part] / $1[keyPath: part] })
       return String(format: "%.3f", value)
     }
-    var result = Measurement(
+    var result = BenchmarkResult(
       name:
         "prefill of \(length), the prompt chosen of \(prompts) × \(promptTokens) by \(route)"
         + ", \(arithmetic)",

@@ -80,3 +80,15 @@ extension StoredTensor {
     return entropy
   }
 }
+
+/// Order-0 entropy: the least bits per value of a code that knows only how often each value occurs.
+enum Entropy {
+  /// Bits per value for the counts `histogram` of each value; 0 for no values.
+  static func bits(_ histogram: [Int]) -> Double {
+    let total = Double(histogram.reduce(0, +))
+    guard total > 0 else { return 0 }
+    return histogram.reduce(0.0) { sum, count in
+      count == 0 ? sum : sum - Double(count) / total * log2(Double(count) / total)
+    }
+  }
+}

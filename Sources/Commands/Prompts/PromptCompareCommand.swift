@@ -91,7 +91,7 @@ struct PromptCompareCommand: ParsableCommand {
     var generation: UInt64?
     if store {
       let weights = opened.weightsDigest
-      generation = try PromptShelf.store(
+      generation = try AdapterLibrary.store(
         comparison.evidence(model: ("compressed", weights), arithmetic: model.arithmetic),
         validations: comparison.validations(on: weights), routingKeys: learned, in: bundle)
     }
