@@ -32,9 +32,10 @@ def measure(options, tools):
         record["ppl"][row["model"] + (" + prompt" if row["prompt"] else "")] = row["ppl"]
     for record in records.values():
         RESULTS.keep(tools, "ppl", record, ["recipe", "text"])
-    size = 0 if tools.dry else bundle.stat().st_size
-    RESULTS.keep(
-        tools, "pages", {"recipe": options.recipe, "lines": page.replace(str(bundle), bundle.name).splitlines(), "bytes": size}, ["recipe"])
+    if not tools.dry:
+        RESULTS.keep(
+            tools, "pages", {"recipe": options.recipe, "bytes": bundle.stat().st_size, "source_bytes": options.model.stat().st_size,
+                             "lines": page.replace(str(bundle), bundle.name).splitlines()}, ["recipe"])
 
 
 def ppl():
@@ -42,14 +43,20 @@ def ppl():
     rows = [[record["text"]] + [number(record["ppl"][state]) for state in STATES] for record in records]
     protocol = (f"Protocol: `ctp-1024`, first {records[0]['windows']} windows of 1024 tokens of each text, float32. Model: SmolLM2-135M-Instruct, "
                 "3-bit GPTQ in groups of 64, a prompt of 100 tokens learned from C4 train. Perplexity, lower is better.")
-    return f"{protocol}\n\n{table(['text'] + [f'>{state}' for state in STATES], rows)}\n\n{provenance(records)}"
+    size = {record["name"]: record["value"] for record in RESULTS.records("size")}
+    weights = (f"The blocks' weights take {size['bits_per_weight']:.2f} bits each, scales and zero points included: {size['blocks_mb']} MB "
+               f"instead of {size['blocks_float32_mb']} MB in float32.")
+    return f"{protocol} {weights}\n\n{table(['text'] + [f'>{state}' for state in STATES], rows)}\n\n{provenance(records)}"
 
 
 def page():
-    """The page of the long form where there is one."""
+    """The page of the long form where it has been measured, with the file's size beside its source's."""
     pages = RESULTS.by("recipe", "pages")
     found = pages.get("quickstart") or pages["quickstart-short"]
-    return "```\n" + "\n".join(found["lines"]) + "\n```"
+    text = "```\n" + "\n".join(found["lines"]) + "\n```"
+    megabytes = [f"{found[key] / 1e6:.1f} MB" for key in ("bytes", "source_bytes")]
+    return (f"{text}\n\nThis page is of Recipes/{found['recipe']}.yaml. The whole file has {megabytes[0]}, the GGUF checkpoint that it was made from "
+            f"{megabytes[1]}.\n\n{provenance([found])}")
 
 
 TABLES = {"quickstart": ppl, "quickstart-page": page}
