@@ -65,32 +65,37 @@ def arguments(parser):
     parser.add_argument("--calibration", type=pathlib.Path, default=ROOT / "Recipes/data/c4-train.jsonl")
     parser.add_argument("--windows", type=int, default=24, help="windows of 1024 tokens of each text")
     parser.add_argument("--only", action="append", choices=names(), help="this setting; may be repeated (default: all)")
+    parser.add_argument("--setting", action="append", metavar="NAME=SECTION",
+                        help="instead, this section `compression` of a recipe, into the table of corrections; may be repeated")
 
 
 def measure(options, tools):
     paths = texts.prepare(options, tools)
-    for name in options.only or names():
+    for name, section in (setting.split("=", 1) for setting in options.setting or []):
+        record = measure_one(name, section, options, tools, paths) | {"recipe": section}
+        RESULTS.keep(tools, "corrections", record, ["name"], disturbed=options.disturbed)
+    for name in [] if options.setting else options.only or names():
         if RESULTS.by("name", "ctpack").get(name, {}).get("compression") == compression(name):
             continue
-        record = measure_one(name, options, tools, paths)
+        record = measure_one(name, compression(name), options, tools, paths)
         RESULTS.keep(tools, "ctpack", record, ["name"], disturbed=options.disturbed)
         if not tools.dry:
             print(name, {text: round(value, 2) for text, value in record["ppl"].items()}, f"{record['seconds']:.0f} s", flush=True)
 
 
-def measure_one(name, options, tools, paths):
+def measure_one(name, section, options, tools, paths):
     plain = re.sub(r"[^a-z0-9]+", "-", name)
     recipe, bundle = tools.work / f"{plain}.yaml", tools.work / f"{plain}.ctpack"
     tools.write(
         recipe,
         f"name: {plain}\nmodel: {{path: {options.model}, name: SmolLM2-135M-Instruct}}\n"
         f"calibration: {{text: {options.calibration}, windows: 64, length: 512, selection: consecutive}}\n"
-        f"compression: {compression(name)}\n")
+        f"compression: {section}\n")
     seconds, _ = tools.timed(tools.ctpack, "run", recipe, "--work", tools.work / "store", "--out", bundle, "--quiet")
     page = tools.answer(tools.ctpack, "inspect", bundle, "--verify", "none", "--json")
     ppl = {text: tools.perplexity(bundle, path, options.windows) for text, path in paths.items()}
     tools.remove(bundle)
-    return {"name": name, "compression": compression(name), "seconds": seconds,
+    return {"name": name, "compression": section, "seconds": seconds,
             "compressed_layers": page.get("compressed_layers"), "ppl": ppl}
 
 
