@@ -1,4 +1,4 @@
-"""README.md and Results/*.md: what stands between `<!-- begin: NAME -->` and `<!-- end: NAME -->` is written from Results/*.json."""
+"""Tables of README.md and Results/*.md, between `<!-- begin: NAME -->` and `<!-- end: NAME -->`, written from Results/*.json."""
 import difflib
 import re
 import sys

@@ -48,7 +48,7 @@ ROWS = {
     "coded-decode": ("coded-decode", "decoding", "decoding a coded bundle, in bytes of its codes"),
     "transfer": ("transfer", "transfer", "putting a prompt onto a bundle of 1 GB"),
 }
-# The rows of the table beside the machine's peak, likewise.
+# The rows of the table beside the machine's peak: the command, how its line begins, what the row says.
 MACHINE_ROWS = {
     "packed-product forward": ("packed-product", "forward", "1024 × 4096 inputs times packed 4-bit weights, 4096 × 4096"),
     "packed-product transposed": ("packed-product", "transposed", "the same inputs times the transposed weights"),
