@@ -20,7 +20,7 @@ public final class LanguageModel: Sendable {
   public let configuration: ModelConfiguration
   /// Of the products with the weights; what was asked for, as far as this processor has it.
   public let arithmetic: Arithmetic
-  /// What was asked for: of a few rows' products more processors have something of bfloat16's kind.
+  /// What was asked for: decode products have bfloat16 kernels on more processors than other products.
   let askedArithmetic: Arithmetic
   public let input: InputLayer
   public let output: OutputLayer

@@ -69,7 +69,7 @@ extension NumericsTests {
           weight.apply(x, into: y, accumulate: true, arithmetic: .bfloat16)
           expectClose(
             y.values, zip(product, before).map { $0 + Double($1) },
-            bounds: FewRowProducts.bounds(x, weight).map { $0 + 1e-6 }, note)
+            bounds: DecodeProductTests.bounds(x, weight).map { $0 + 1e-6 }, note)
         }
       }
     }

@@ -1,38 +1,13 @@
-// Scales of packed weights as the products of a few rows take them: a batch of rows at once.
+// Scales, zero points and corrections of packed weights, prepared for a batch of rows at once:
+//   Σ (code − zero)·scale·x  =  Σ over groups of scale·(Σ code·x − zero·Σ x)
+// where the second term is the row's correction and the first needs only the combined scales.
 #pragma once
-#include "few_rows.h"
-#include "planar_codes.h"
+#include <string.h>
 
-// Rows whose scales are read at once: so many that their groups fill some vectors.
-enum { groups_at_once = 1024 };
+#include "avx512_product.h"
 
-static inline intptr_t rows_at_once(intptr_t groups) {
-  return groups < groups_at_once ? groups_at_once / groups : 1;
-}
-
-/// Combined scales of one row: per run, or per group where those are finer (whole runs of them).
-static inline intptr_t row_scales(const struct ctk_packed *w) {
-  return ctk_runs(w->columns) * (w->group_size < 64 ? 64 / w->group_size : 1);
-}
-
-/// Numbers per array of a batch of rows, with room for vectors beyond the end.
-static inline intptr_t batch_size(const struct ctk_packed *w) {
-  const intptr_t groups = ctk_groups(w), scales = row_scales(w);
-  return (rows_at_once(groups) + 1) * (scales > groups ? scales : groups) + 128;
-}
-
-#if defined(__x86_64__)
-
-/// What a batch of rows needs beside its codes.
-struct batch_scales {
-  float *combined;     // [inputs, size]: weights' scale times inputs', per run or finer group
-  float *corrections;  // [rows, inputs, 16]: Σ scale·zero·Σx of a row, in lanes
-  uint8_t *zero;       // per group, as a byte
-  float *scale;        // of one row's groups, where those aren't runs
-};
-
-/// The zeros of groups start..<start + count, one byte each.
-CTK_BF16 static inline void read_zeros(
+/// The zero points of groups start..<start + count, one byte each.
+CTK_AVX512_VNNI static inline void avx512_read_zeros(
     const struct ctk_packed *w, intptr_t start, intptr_t count, uint8_t *zero) {
   if (!w->zeros) {
     memset(zero, 1 << (w->bits - 1), (size_t)count);
@@ -47,13 +22,13 @@ CTK_BF16 static inline void read_zeros(
   if (before > 0) memmove(zero, zero + before, (size_t)count);
 }
 
-static inline __mmask16 first_lanes(intptr_t count) {
+static inline __mmask16 avx512_first_lanes(intptr_t count) {
   return count >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << count) - 1);
 }
 
-/// Inputs' scale times weights' scale, per run of 64 columns (or per group where that is finer), of
-/// groups that aren't runs themselves.
-CTK_BF16 static inline void combine_scales(
+/// Input scale times weight scale, per run (or per group where groups are narrower), for groups that
+/// aren't runs themselves.
+CTK_AVX512_VNNI static inline void avx512_combine_scales(
     const struct ctk_packed *w, intptr_t runs, const float *weight_scales,
     const float *input_scales, float *out) {
   if (w->group_size > 64) {
@@ -66,7 +41,7 @@ CTK_BF16 static inline void combine_scales(
     const intptr_t groups = ctk_groups(w);
     const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     const __m512i run = _mm512_srli_epi32(lane, (unsigned)shift);
-    // Columns beyond the last are zeros; so must be what they are multiplied with.
+    // Inputs past the last column are zeros, and their scales must be finite for the product to be zero.
     for (intptr_t g = 0; g < runs << shift; g += 16) {
       const intptr_t rest = groups - g;
       const __mmask16 some =
@@ -83,22 +58,23 @@ CTK_BF16 static inline void combine_scales(
   }
 }
 
-/// Scales and corrections of rows top..<top + rows; `count`, `runs_are_groups` are constants.
-CTK_BF16 static inline __attribute__((always_inline)) void prepare_scales_of(
-    const struct ctk_packed *w, const struct ctk_few_inputs *x, intptr_t top, intptr_t rows,
-    struct batch_scales s, const int count, const int runs_are_groups) {
-  const intptr_t groups = ctk_groups(w), runs = ctk_runs(w->columns), size = batch_size(w);
+/// Scales and corrections of rows top..<top + rows. `count`, the rows of inputs, and `runs_are_groups`
+/// are constants.
+CTK_AVX512_VNNI_INLINE void avx512_prepare_scales_of(
+    const struct ctk_packed *w, const struct ctk_decode_inputs *x, intptr_t top, intptr_t rows,
+    struct avx512_batch s, const int count, const int runs_are_groups) {
+  const intptr_t groups = ctk_groups(w), runs = ctk_runs(w->columns), size = s.size;
   const __m512 factor = _mm512_set1_ps(ctk_power_of_two(w->scale_exponent));
-  read_zeros(w, top * groups, rows * groups, s.zero);
+  avx512_read_zeros(w, top * groups, rows * groups, s.zero);
   const uint8_t *halves = w->scales + 2 * top * groups, *zero = s.zero;
   float *correction = s.corrections, *combined = s.combined;
   for (intptr_t row = 0; row < rows; row++) {
-    __m512 sum[ctk_few_rows];
+    __m512 sum[ctk_decode_pass_rows];
 #pragma clang loop unroll(full)
     for (int j = 0; j < count; j++) sum[j] = _mm512_setzero_ps();
     for (intptr_t g = 0; g < groups; g += 16) {
-      const __mmask16 some = first_lanes(groups - g);
-      // The next batch's.
+      const __mmask16 some = avx512_first_lanes(groups - g);
+      // Prefetch the next batch's scales.
       _mm_prefetch((const char *)halves + 2 * (rows * groups + g), _MM_HINT_T1);
       const __m512 scale = _mm512_mul_ps(
           _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(some, halves + 2 * g)), factor);
@@ -120,30 +96,48 @@ CTK_BF16 static inline __attribute__((always_inline)) void prepare_scales_of(
     for (int j = 0; j < count; j++, correction += 16) {
       _mm512_storeu_ps(correction, sum[j]);
       if (!runs_are_groups)
-        combine_scales(w, runs, s.scale, x->scales + j * runs, combined + j * size);
+        avx512_combine_scales(w, runs, s.scale, x->scales + j * runs, combined + j * size);
     }
     halves += 2 * groups;
     zero += groups;
-    combined += row_scales(w);
+    combined += avx512_row_scales(w);
   }
 }
 
-CTK_BF16 static void prepare_scales(
-    const struct ctk_packed *w, const struct ctk_few_inputs *x, intptr_t top, intptr_t rows,
-    struct batch_scales s) {
+CTK_AVX512_VNNI static void avx512_prepare_scales(
+    const struct ctk_packed *w, const struct ctk_decode_inputs *x, intptr_t top, intptr_t rows,
+    struct avx512_batch s) {
   if (w->group_size != 64) {
     switch (x->rows) {
-      case 1: prepare_scales_of(w, x, top, rows, s, 1, 0); return;
-      case 2: prepare_scales_of(w, x, top, rows, s, 2, 0); return;
-      case 3: prepare_scales_of(w, x, top, rows, s, 3, 0); return;
-      default: prepare_scales_of(w, x, top, rows, s, 4, 0); return;
+      case 1: avx512_prepare_scales_of(w, x, top, rows, s, 1, 0); return;
+      case 2: avx512_prepare_scales_of(w, x, top, rows, s, 2, 0); return;
+      case 3: avx512_prepare_scales_of(w, x, top, rows, s, 3, 0); return;
+      default: avx512_prepare_scales_of(w, x, top, rows, s, 4, 0); return;
     }
   }
   switch (x->rows) {
-    case 1: prepare_scales_of(w, x, top, rows, s, 1, 1); return;
-    case 2: prepare_scales_of(w, x, top, rows, s, 2, 1); return;
-    case 3: prepare_scales_of(w, x, top, rows, s, 3, 1); return;
-    default: prepare_scales_of(w, x, top, rows, s, 4, 1); return;
+    case 1: avx512_prepare_scales_of(w, x, top, rows, s, 1, 1); return;
+    case 2: avx512_prepare_scales_of(w, x, top, rows, s, 2, 1); return;
+    case 3: avx512_prepare_scales_of(w, x, top, rows, s, 3, 1); return;
+    default: avx512_prepare_scales_of(w, x, top, rows, s, 4, 1); return;
   }
 }
-#endif
+
+/// The zero point of each run of a row, from those of its groups: the groups' own where a run is a group.
+static inline const uint8_t *avx512_run_zeros(
+    const struct ctk_packed *w, const uint8_t *zeros, uint8_t *space) {
+  const intptr_t per_group = w->group_size / 64, runs = ctk_runs(w->columns);
+  if (per_group == 1) return zeros;
+  for (intptr_t b = 0; b < runs; b++) space[b] = zeros[b / per_group];
+  return space;
+}
+
+/// The zero points of the runs of `rows` rows, at most two, from row `i` of the batch on: [rows, runs].
+static inline const uint8_t *avx512_run_zeros_of_rows(
+    const struct avx512_product *p, intptr_t i, intptr_t rows) {
+  const uint8_t *zeros = p->space.batch.zero + i * p->groups;
+  if (p->groups == p->runs) return zeros;
+  for (intptr_t r = 0; r < rows; r++)
+    avx512_run_zeros(p->w, zeros + r * p->groups, p->space.run_zeros + r * p->runs);
+  return p->space.run_zeros;
+}
