@@ -7,6 +7,7 @@
 
 #include "CKernels.h"
 #include "matrices.h"
+#include "tables.h"
 
 static int failures = 0;
 
@@ -137,6 +138,7 @@ int main(void) {
   static const struct pattern patterns[] = {{0, 0}, {1, 1}, {2, 4}, {1, 4}, {4, 8}, {3, 7}};
   static const char *const kernels[] = {"plain", "NEON", "NEON dotprod", "AVX2", "AVX-512"};
   int compared = 0;
+  failures += table_failures();
   for (int level = 0; level <= ctk_highest_level(); level++) {
     ctk_limit_level(level);
     int here = 0;
@@ -156,7 +158,8 @@ int main(void) {
               char what[160];
               snprintf(
                   what, sizeof what,
-                  "level %d, [%ld, %ld], %d bits, groups of %ld, %d of %d, zeros %d, interleaved %d",
+                  "level %d, [%ld, %ld], %d bits, groups of %ld, %d of %d, zeros %d, "
+                  "interleaved %d",
                   level, (long)rows, (long)columns, bits[b], (long)group, patterns[p].kept,
                   patterns[p].of, zeros, interleaved);
               if (ctk_decode_takes_group(group)) decode_products(&m.packed, x, what);

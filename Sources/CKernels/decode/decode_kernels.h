@@ -1,10 +1,10 @@
-// The interface between decode.c and its implementations: one kernel each for weights in rows and in
-// tiles, and the scratch memory that a kernel works in.
+// The interface between decode.c and its implementations: one kernel each for weights in rows and
+// in tiles, and the scratch memory that a kernel works in.
 #pragma once
 #include "decode.h"
 
-/// A bump allocator over scratch memory. With `start` null it hands nothing out and only counts, so that
-/// one layout function both sizes a workspace and lays it out.
+/// A bump allocator over scratch memory. With `start` null it hands nothing out and only counts, so
+/// that one layout function both sizes a workspace and lays it out.
 struct ctk_arena {
   uint8_t *start;  // at the start of a cache line, or null
   intptr_t used;   // bytes

@@ -1,4 +1,5 @@
-// The decode product with weights in float16 or bfloat16: memory-bound, so weights are widened in registers.
+// The decode product with weights in float16 or bfloat16: memory-bound, so weights are widened in
+// registers.
 #include <string.h>
 
 #include "decode.h"
@@ -10,11 +11,12 @@
 #include <immintrin.h>
 #endif
 
-// Prefetch distance in bytes, into the L2 cache. The hardware prefetcher stops at the end of each page, and rows are
-// short (49,152 × 576 from memory: 2.0 ms instead of 2.4).
+// Prefetch distance in bytes, into the L2 cache. The hardware prefetcher stops at the end of each
+// page, and rows are short (49,152 × 576 from memory: 2.0 ms instead of 2.4).
 enum { prefetch_distance = 8192 };
 
-/// Defines `name` for rows first..<last by `row_loop`, specialised for the rows of x and the kind of weights.
+/// Defines `name` for rows first..<last by `row_loop`, specialised for the rows of x and the kind
+/// of weights.
 #define CTK_HALF_ROWS(attributes, name, row_loop)                                            \
   attributes void name(                                                                      \
       const struct ctk_weight *w, intptr_t first, intptr_t last, const float *x, intptr_t ldx,\

@@ -1,6 +1,7 @@
-// Activations as 16-bit integers with a scale per run of 64 columns. At 8 bits the loops over sparse weights would
-// take a fifth less time, but the perplexity of a 50 % sparse model rises by half a per cent; with 8 bits and a
-// scale per four columns it doesn't, but scaling then costs what the second byte's products do.
+// Activations as 16-bit integers with a scale per run of 64 columns. At 8 bits the loops over
+// sparse weights would take a fifth less time, but the perplexity of a 50 % sparse model rises by
+// half a per cent; with 8 bits and a scale per four columns it doesn't, but scaling then costs what
+// the second byte's products do.
 #include "decode.h"
 #include "vectors.h"
 

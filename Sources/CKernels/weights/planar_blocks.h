@@ -1,4 +1,4 @@
-// Blocks of 64 planar codes to one byte each, whatever the processor.
+// Unpacking of planar blocks, 64 codes, to one byte each, on any processor.
 #pragma once
 #include "planar_codes.h"
 #include "vectors.h"
@@ -46,7 +46,7 @@ CTK_INLINE void block_of_codes(const uint8_t *in, int bits, uint8_t *out) {
   }
 }
 
-/// Blocks that lie side by side.
+/// Consecutive blocks of 64 codes, one byte each.
 CTK_INLINE void blocks_of_codes(const uint8_t *in, intptr_t blocks, int bits, uint8_t *out) {
   for (intptr_t b = 0; b < blocks; b++) block_of_codes(in + b * 8 * bits, bits, out + 64 * b);
 }

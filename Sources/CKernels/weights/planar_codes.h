@@ -75,8 +75,9 @@ static inline float ctk_zero(const struct ctk_packed *w, intptr_t group) {
 
 enum { ctk_tile_rows = 16 };  // rows of an interleaved matrix that share a tile
 
-/// The matrix whose rows are the tiles of an interleaved one, in the order in which codes are stored and
-/// without scales. Its blocks 16·b … 16·b + 15 are the columns 64·b … 64·b + 63 of a tile.
+/// The matrix whose rows are the tiles of an interleaved one, in the order in which codes are
+/// stored and without scales. Its blocks 16·b … 16·b + 15 are the columns 64·b … 64·b + 63 of a
+/// tile.
 static inline struct ctk_packed ctk_tiles(const struct ctk_packed *w) {
   struct ctk_packed tiles = *w;
   tiles.rows /= ctk_tile_rows;
@@ -91,8 +92,8 @@ static inline intptr_t ctk_tile_place(intptr_t row, intptr_t column) {
   return column / 4 * 64 + row % ctk_tile_rows * 4 + column % 4;
 }
 
-/// How far ahead of their use, in bytes, packed codes are prefetched into the L2 cache. The hardware
-/// prefetcher stops at the end of each page.
+/// How far ahead of their use, in bytes, packed codes are prefetched into the L2 cache. The
+/// hardware prefetcher stops at the end of each page.
 enum { ctk_prefetch_distance = 8192 };
 
 #if defined(__x86_64__)
@@ -164,8 +165,8 @@ CTK_AVX512_VNNI static inline void ctk_unpack_blocks_avx512(
   }
 }
 
-/// The masks of all of a row's blocks: in place where they are stored as aligned words, else copied, or
-/// expanded from ranks, into `space`.
+/// The masks of all of a row's blocks: in place where they are stored as aligned words, else
+/// copied, or expanded from ranks, into `space`.
 CTK_AVX512_VNNI_INLINE const uint64_t *ctk_mask_words_avx512(
     const struct ctk_packed *w, intptr_t row, uint64_t *space) {
   const intptr_t runs = (w->columns + 63) / 64;

@@ -1,6 +1,7 @@
 #include "ranks.h"
 
-// By rank, that is in ascending order: the numbers of 4 bits with two set, and of 8 bits with four set.
+// By rank, that is in ascending order: the numbers of 4 bits with two set, and of 8 bits with four
+// set.
 #define COMBINATION(bits) bits
 const uint8_t ctk_two_of_four[8] = {CTK_TWO_OF_FOUR(COMBINATION)};
 const uint8_t ctk_four_of_eight[128] = {

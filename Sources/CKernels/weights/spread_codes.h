@@ -4,12 +4,14 @@
 
 #include "unpack_planar.h"
 
-/// For each eight bits of a mask, where the codes of its eight columns come from, a byte each: the index of
-/// the survivor, or 0x80 where the column is masked out. A byte shuffle (PSHUFB, TBL) by it spreads eight
-/// codes. PDEP would too, but is microcoded, at hundreds of cycles, on AMD processors before Zen 3.
+/// For each eight bits of a mask, where the codes of its eight columns come from, a byte each: the
+/// index of the survivor, or 0x80 where the column is masked out. A byte shuffle (PSHUFB, TBL) by
+/// it spreads eight codes. PDEP would too, but is microcoded, at hundreds of cycles, on AMD
+/// processors before Zen 3.
 extern const uint64_t ctk_spread_table[256];
 
-/// For each rank of 2:4 sparsity, where the codes of its four columns come from, as in ctk_spread_table.
+/// For each rank of 2:4 sparsity, where the codes of its four columns come from, as in
+/// ctk_spread_table.
 extern const uint32_t ctk_spread_pairs[8];
 
 /// The index, in the stream of survivors, of the first one of columns 64·block … of a row.
@@ -19,8 +21,8 @@ int64_t ctk_survivors_before(const struct ctk_packed *w, intptr_t row, intptr_t 
 void ctk_mask_words(
     const struct ctk_packed *w, intptr_t row, intptr_t first, intptr_t last, uint64_t *words);
 
-/// Expands survivors to the codes of whole blocks of 64 columns, one byte each, 0 where masked out; returns
-/// the number of survivors. At least 16 bytes must be readable from each survivor on.
+/// Expands survivors to the codes of whole blocks of 64 columns, one byte each, 0 where masked out;
+/// returns the number of survivors. At least 16 bytes must be readable from each survivor on.
 intptr_t ctk_spread_codes(
     const uint64_t *words, intptr_t blocks, const uint8_t *survivors, uint8_t *codes);
 intptr_t ctk_spread_codes_ref(

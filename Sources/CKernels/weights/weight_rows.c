@@ -89,8 +89,8 @@ static void many_groups(
   }
 }
 
-/// The codes of a sparse row's survivors from block `first` on up to block `last`, in `scratch`;
-/// returns where the first one is. At least 64 bytes can be read from each survivor on.
+/// Unpacks the survivors of blocks first..<last of a sparse row to `scratch`; returns a pointer to
+/// the first one. At least 64 bytes are readable from each survivor on.
 CTK_AVX512_VNNI static const uint8_t *survivors_of(
     const struct ctk_packed *w, intptr_t row, intptr_t first, intptr_t last, uint8_t *scratch) {
   int64_t start = ctk_row_start(w, row), end = start;

@@ -4,10 +4,10 @@ import CKernels
 /// Products of weights with one or a few rows of activations, as in decoding token by token. They are
 /// memory-bound, so each weight is read once per pass. Matrices that read the same rows share one
 /// parallel loop.
-public enum DecodeProducts {
+package enum DecodeProducts {
   /// Rows of activations that are multiplied this way, in passes of `passRows`; more go through the
   /// tiled products, which decode each weight once for all rows.
-  public static let maxRows = Int(ctk_decode_max_rows)
+  package static let maxRows = Int(ctk_decode_max_rows)
 
   /// Rows of activations that one pass over the weights multiplies.
   private static let passRows = Int(ctk_decode_pass_rows)
@@ -17,7 +17,7 @@ public enum DecodeProducts {
   /// In bfloat16, packed codes are multiplied as they are stored with activations rounded to 16 bits
   /// (to 2⁻¹⁶ of the largest of 64 neighbours), which is finer than bfloat16 and runs on more
   /// processors: AVX2 and NEON are enough. In float32 everything is float32.
-  public static func multiply(
+  package static func multiply(
     _ x: Tensor, _ products: [(weight: Weight, output: Tensor)], arithmetic: Arithmetic
   ) {
     for (weight, output) in products {
@@ -119,7 +119,8 @@ extension PackedMatrix {
   /// The group size, if packed codes can be multiplied as they are stored; nil otherwise.
   fileprivate func groupOfCodes(_ arithmetic: Arithmetic) -> Int? {
     let group = min(groupSize, columns)
-    guard arithmetic == .bfloat16, ctk_has_decode_kernels() != 0, ctk_decode_takes_group(group) != 0 else {
+    guard arithmetic == .bfloat16, ctk_has_decode_kernels() != 0, ctk_decode_takes_group(group) != 0
+    else {
       return nil
     }
     return group

@@ -1,4 +1,4 @@
-// The decode products with NEON and its dot products of bytes: the generic kernels, compiled for it.
+// The decode products with NEON and byte dot products: the generic kernels, compiled for both.
 #if defined(__aarch64__)
 #define CTK_DOTPROD
 #include "generic/rows.h"

@@ -1,5 +1,5 @@
-// The vocabulary of generic/lanes.h in NEON, and, with CTK_DOTPROD, in the byte dot products (SDOT) of newer
-// processors.
+// The vocabulary of generic/lanes.h in NEON, and, with CTK_DOTPROD, in the byte dot products (SDOT)
+// of newer processors.
 #pragma once
 #include <arm_neon.h>
 #include <string.h>
@@ -28,8 +28,8 @@ struct neon_factors {
   int8x16_t part[4];
 };
 
-/// The narrow group, within a quarter of a run, of each sum of four columns (as bytes of floats) and of each of
-/// 16 columns.
+/// The narrow group, within a quarter of a run, of each sum of four columns (as bytes of floats)
+/// and of each of 16 columns.
 struct neon_group_map {
   uint8x16_t lane, byte;
   intptr_t per_run;
@@ -87,7 +87,8 @@ CTK_LANES_INLINE struct neon_codes neon_codes_of_groups(
   return c;
 }
 
-/// Expands the next survivors to where `kept` has ones, with `zeros` elsewhere. Reads 16 bytes from each on.
+/// Expands the next survivors to where `kept` has ones, with `zeros` elsewhere. Reads 16 bytes from
+/// each on.
 CTK_LANES_INLINE struct neon_codes neon_spread_run(
     const uint8_t **survivors, uint64_t kept, struct neon_codes zeros) {
   struct neon_codes c;
@@ -208,8 +209,8 @@ CTK_LANES_INLINE struct neon_tile_sums neon_no_tile_sums(void) {
   return (struct neon_tile_sums){{none, none, none, none}, {none, none, none, none}};
 }
 
-/// Adds f·x for four columns of sixteen rows, row after row in f; x: four high bytes and, 64 bytes on, the low
-/// ones.
+/// Adds f·x for four columns of sixteen rows, row after row in f; x: four high bytes and, 64 bytes
+/// on, the low ones.
 CTK_LANES_INLINE void neon_add_columns(
     struct neon_tile_sums *s, struct neon_factors f, const int8_t *x, const int wide) {
   int32_t high, low;

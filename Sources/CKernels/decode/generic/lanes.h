@@ -1,5 +1,6 @@
-// The vocabulary of the generic kernels: 64 codes in registers, and their products with inputs of two bytes. Each
-// instruction set defines it under names of its own; LANES(name) is the name in the one at hand.
+// The vocabulary of the generic kernels: 64 codes in registers, and their products with inputs of
+// two bytes. Each instruction set defines it under names of its own; LANES(name) is the name in the
+// one at hand.
 #pragma once
 
 #if defined(__x86_64__)

@@ -1,5 +1,5 @@
-// The decode product over rows of weights, written once over the vocabulary of lanes.h and compiled with AVX2,
-// NEON, and NEON with dot products:
+// The decode product over rows of weights, written once over the vocabulary of lanes.h and compiled
+// with AVX2, NEON, and NEON with dot products:
 //   Σ (code − zero)·scale·x  =  Σ over groups of scale·(Σ code·x − zero·Σ x)
 // with Σ code·x in integers and the zero points' part subtracted once per row, as its correction.
 #pragma once
@@ -128,8 +128,8 @@ CTK_LANES void generic_read_sparse_row(
   r->codes = p->space.codes + (start - 64 * block);
 }
 
-/// Σ scale·code·x over a row of weights, per row of inputs, spread over the lanes of sum[count]. `bits` (4 or 8
-/// if sparse: survivors are bytes), `form`, `narrow` and `count` are constants.
+/// Σ scale·code·x over a row of weights, per row of inputs, spread over the lanes of sum[count].
+/// `bits` (4 or 8 if sparse: survivors are bytes), `form`, `narrow` and `count` are constants.
 CTK_LANES_INLINE void generic_sums_of_row(
     const struct generic_product *p, const struct generic_row *row, const int bits, const int form,
     const int narrow, const int count, LANES(sums) sum[]) {

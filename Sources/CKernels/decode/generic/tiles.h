@@ -1,5 +1,5 @@
-// The decode product over interleaved tiles of sparse weights, written once over the vocabulary of lanes.h: four
-// columns of sixteen rows at a time, each row in a 32-bit sum of its own.
+// The decode product over interleaved tiles of sparse weights, written once over the vocabulary of
+// lanes.h: four columns of sixteen rows at a time, each row in a 32-bit sum of its own.
 #pragma once
 #include "decode_kernels.h"
 #include "lanes.h"
@@ -8,8 +8,8 @@
 #include "spread_codes.h"
 #include "vectors.h"
 
-/// One quantization group of a tile's sixteen rows: scales, minus the zero points as an offset to the codes, and
-/// the zero points as bytes, each four times.
+/// One quantization group of a tile's sixteen rows: scales, minus the zero points as an offset to
+/// the codes, and the zero points as bytes, each four times.
 struct generic_tile_group {
   v16 scale, offset;
   struct LANES(codes) zeros;
@@ -39,7 +39,8 @@ struct generic_tile_run {
   const uint8_t *next, *ranks;
 };
 
-/// Reads run `b`, whose first survivor has the index `survivor`; returns the index of the next run's.
+/// Reads run `b`, whose first survivor has the index `survivor`; returns the index of the next
+/// run's.
 CTK_LANES_INLINE int64_t generic_read_tile_run(
     const struct ctk_packed *w, const struct ctk_packed *tiles, intptr_t tile, intptr_t b,
     const int form, int64_t survivor, struct generic_tile_run *r) {
@@ -60,8 +61,8 @@ CTK_LANES_INLINE int64_t generic_read_tile_run(
   return end;
 }
 
-/// Results of rows first..<last; those of a tile that other pieces of work share are computed and dropped.
-/// `wide` (more than four bits), `form` and `count` are constants.
+/// Results of rows first..<last; those of a tile that other pieces of work share are computed and
+/// dropped. `wide` (more than four bits), `form` and `count` are constants.
 CTK_LANES_INLINE void generic_multiply_tile_rows(
     const struct ctk_packed *w, const struct ctk_decode_inputs *x, intptr_t first, intptr_t last,
     const int wide, const int form, const int count, float *y, intptr_t ldy) {
@@ -71,7 +72,8 @@ CTK_LANES_INLINE void generic_multiply_tile_rows(
     int64_t survivor = ctk_row_start(&tiles, tile);
     v16 sum[ctk_decode_pass_rows] = {0};
     struct generic_tile_group g;
-    // Runs are unpacked one ahead, against store-forwarding stalls: survivors are read at any alignment.
+    // Runs are unpacked one ahead, against store-forwarding stalls: survivors are read at any
+    // alignment.
     struct generic_tile_run both[2];
     survivor = generic_read_tile_run(w, &tiles, tile, 0, form, survivor, &both[0]);
     for (intptr_t b = 0; b < runs; b++) {

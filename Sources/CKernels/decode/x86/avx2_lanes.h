@@ -1,5 +1,5 @@
-// The vocabulary of generic/lanes.h in AVX2. MADDUBS multiplies unsigned by signed bytes to 16-bit sums, so high
-// and low bytes of the inputs are multiplied on their own and meet in 32-bit sums.
+// The vocabulary of generic/lanes.h in AVX2. MADDUBS multiplies unsigned by signed bytes to 16-bit
+// sums, so high and low bytes of the inputs are multiplied on their own and meet in 32-bit sums.
 #pragma once
 #include <immintrin.h>
 #include <string.h>
@@ -19,8 +19,8 @@ struct avx2_codes {
   __m256i part[2];
 };
 
-/// A run of codes as factors of at most 4 bits, so that sums of two products with bytes fit 16 bits: 8-bit codes
-/// are split into their low nibbles, then their high ones.
+/// A run of codes as factors of at most 4 bits, so that sums of two products with bytes fit 16
+/// bits: 8-bit codes are split into their low nibbles, then their high ones.
 struct avx2_factors {
   __m256i part[4];
 };
@@ -94,7 +94,8 @@ CTK_LANES_INLINE struct avx2_codes avx2_codes_of_groups(
        _mm256_shuffle_epi8(avx2_twice(codes + g.per_half), g.byte)}};
 }
 
-/// Expands the next survivors to where `kept` has ones, with `zeros` elsewhere. Reads 16 bytes from each on.
+/// Expands the next survivors to where `kept` has ones, with `zeros` elsewhere. Reads 16 bytes from
+/// each on.
 CTK_LANES_INLINE struct avx2_codes avx2_spread_run(
     const uint8_t **survivors, uint64_t kept, struct avx2_codes zeros) {
   struct avx2_codes c;
@@ -154,8 +155,9 @@ CTK_LANES_INLINE struct avx2_factors avx2_factors_of(struct avx2_codes c, const 
   return f;
 }
 
-/// Σ f·x in 32-bit sums over halves from…to of a run; x: 64 high bytes, then 64 low ones. 16-bit sums have four
-/// products: at most 4·15·128 = 7680. `wide` (8-bit codes), `from` and `to` are constants.
+/// Σ f·x in 32-bit sums over halves from…to of a run; x: 64 high bytes, then 64 low ones. 16-bit
+/// sums have four products: at most 4·15·128 = 7680. `wide` (8-bit codes), `from` and `to` are
+/// constants.
 CTK_LANES_INLINE __m256i avx2_products(
     struct avx2_factors f, const int8_t *x, const int wide, const int from, const int to) {
   __m256i sum = _mm256_setzero_si256();
@@ -208,8 +210,8 @@ CTK_LANES_INLINE float avx2_total(avx2_sums sum) {
 
 // ---- Tiles: sixteen rows, each in a 32-bit sum ----
 
-/// Sums of sixteen rows, in 32 bits each. Those of a few columns are collected in two 16-bit halves, for low and
-/// high nibbles of the codes and for high and low bytes of the inputs.
+/// Sums of sixteen rows, in 32 bits each. Those of a few columns are collected in two 16-bit
+/// halves, for low and high nibbles of the codes and for high and low bytes of the inputs.
 struct avx2_tile_sums {
   __m256i all[2], few[2][2][2];
 };
@@ -220,8 +222,9 @@ CTK_LANES_INLINE struct avx2_tile_sums avx2_no_tile_sums(void) {
       {none, none}, {{{none, none}, {none, none}}, {{none, none}, {none, none}}}};
 }
 
-/// Adds f·x for four columns of sixteen rows, row after row in f; x: four high bytes and, 64 bytes on, the low
-/// ones. At most eight times (8·2·15·128 = 30720 fits 16 bits) before avx2_end_columns(). `wide` is a constant.
+/// Adds f·x for four columns of sixteen rows, row after row in f; x: four high bytes and, 64 bytes
+/// on, the low ones. At most eight times (8·2·15·128 = 30720 fits 16 bits) before
+/// avx2_end_columns(). `wide` is a constant.
 CTK_LANES_INLINE void avx2_add_columns(
     struct avx2_tile_sums *s, struct avx2_factors f, const int8_t *x, const int wide) {
 #pragma clang loop unroll(full)

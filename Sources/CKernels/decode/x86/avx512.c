@@ -1,8 +1,8 @@
 // The decode product over rows of weights with AVX-512 VBMI2 and VNNI.
 #if defined(__x86_64__)
 #include "avx512_masked.h"
+#include "avx512_product.h"
 #include "avx512_rows.h"
-#include "avx512_scales.h"
 
 /// Survivors' codes, one byte each, and mask of one row.
 struct avx512_sparse_row {
@@ -18,8 +18,8 @@ CTK_AVX512_VNNI static struct avx512_sparse_row avx512_read_sparse_row(
   return (struct avx512_sparse_row){one.codes[0], one.words[0]};
 }
 
-/// Appends the results of rows first..<last, of which there may be none: dense rows, and sparse ones with
-/// several rows of inputs or narrow groups.
+/// Appends the results of rows first..<last, of which there may be none: dense rows, and sparse
+/// ones with several rows of inputs or narrow groups.
 CTK_AVX512_VNNI static void avx512_multiply_any(
     const struct avx512_product *p, intptr_t first, intptr_t last) {
   const struct ctk_packed *w = p->w;
@@ -67,7 +67,8 @@ CTK_AVX512_VNNI static void avx512_multiply_any(
 CTK_AVX512_VNNI static void avx512_multiply(
     const struct ctk_packed *w, intptr_t first, intptr_t last, const struct ctk_decode_inputs *x,
     float *y, intptr_t ldy, uint8_t *scratch) {
-  struct avx512_row_sums out;  // `lanes` uninitialised: clearing them would take as long as some rows
+  // Without an initialiser: clearing `lanes` would take as long as some rows.
+  struct avx512_row_sums out;
   out.pending = 0;
   out.inputs = x->rows;
   out.y = y + first;

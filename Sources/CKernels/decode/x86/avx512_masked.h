@@ -1,13 +1,13 @@
-// The AVX-512 loop over sparse rows, two rows of weights at a time against one row of inputs: unstructured
-// masks, and n:m patterns turned into masks. Groups are whole runs.
+// The AVX-512 loop over sparse rows, two rows of weights at a time against one row of inputs:
+// unstructured masks, and n:m patterns turned into masks. Groups are whole runs.
 #pragma once
 #include <string.h>
 
 #include "avx512_product.h"
-#include "avx512_scales.h"
+#include "avx512_rows.h"
 
-/// Two rows of weights: survivors' codes, one byte each, their masks, and combined scale and zero point
-/// per run.
+/// Two rows of weights: survivors' codes, one byte each, their masks, and combined scale and zero
+/// point per run.
 struct avx512_masked_rows {
   const uint8_t *codes[2];
   const uint64_t *words[2];
@@ -72,8 +72,8 @@ CTK_AVX512_VNNI_INLINE void avx512_add_masked_run(
   }
 }
 
-/// Adds pairs of runs from..<to; with `unpack` it also unpacks two blocks of `next` per pair. `unpack` and
-/// `bits` are constants.
+/// Adds pairs of runs from..<to; with `unpack` it also unpacks two blocks of `next` per pair.
+/// `unpack` and `bits` are constants.
 CTK_AVX512_VNNI_INLINE void avx512_add_masked_pairs(
     struct avx512_masked_rows *rows, intptr_t from, intptr_t to, const int8_t *values,
     struct avx512_packed_blocks *next, const int unpack, const int bits, __m512 even[2],
@@ -87,10 +87,11 @@ CTK_AVX512_VNNI_INLINE void avx512_add_masked_pairs(
   }
 }
 
-/// Sums of two rows of weights with one of inputs, in lanes, each run of inputs loaded once for both. The
-/// codes of the next two rows are unpacked on the way: stores overlap with the products, and memory traffic
-/// is spread evenly. Unpacking the rows at hand instead would cost store-forwarding stalls: survivors are
-/// read at any alignment, so that a load spans two recent stores.
+/// Sums of two rows of weights with one of inputs, in lanes, each run of inputs loaded once for
+/// both. The codes of the next two rows are unpacked on the way: stores overlap with the products,
+/// and memory traffic is spread evenly. Unpacking the rows at hand instead would cost
+/// store-forwarding stalls: survivors are read at any alignment, so that a load spans two recent
+/// stores.
 CTK_AVX512_VNNI_INLINE void avx512_masked_sums(
     const struct avx512_masked_rows *in, intptr_t runs, const int8_t *values,
     struct avx512_packed_blocks pending, const int bits, __m512 sums[2]) {
@@ -133,8 +134,8 @@ static inline avx512_masked_loop avx512_masked_loop_for(const struct ctk_packed 
   }
 }
 
-/// Points `out` at the survivors of `count` rows (one or two) from `row` on, and returns the blocks that
-/// have to be unpacked before. A single row is listed twice.
+/// Points `out` at the survivors of `count` rows (one or two) from `row` on, and returns the blocks
+/// that have to be unpacked before. A single row is listed twice.
 CTK_AVX512_VNNI_INLINE struct avx512_packed_blocks avx512_read_masked_rows(
     const struct ctk_packed *w, intptr_t row, intptr_t count, struct avx512_survivors space,
     struct avx512_masked_rows *out) {

@@ -1,6 +1,10 @@
-// State shared by the rows of one AVX-512 decode product: the workspace, and the horizontal sums.
+// State shared by the rows of one AVX-512 decode product: the workspace, and the scales, zero
+// points and corrections of a batch of rows:
+//   Σ (code − zero)·scale·x  =  Σ over groups of scale·(Σ code·x − zero·Σ x)
+// where the second term is a row's correction and the first needs only the combined scales.
 #pragma once
 #include <immintrin.h>
+#include <string.h>
 
 #include "decode_kernels.h"
 #include "planar_codes.h"
@@ -15,8 +19,8 @@ static inline intptr_t avx512_batch_rows(intptr_t groups) {
   return groups < avx512_batch_groups ? avx512_batch_groups / groups : 1;
 }
 
-/// Combined scales of one row: one per run, or per group where groups are narrower than a run (padded
-/// to whole runs).
+/// Combined scales of one row: one per run, or per group where groups are narrower than a run
+/// (padded to whole runs).
 static inline intptr_t avx512_row_scales(const struct ctk_packed *w) {
   return ctk_runs(w->columns) * (w->group_size < 64 ? 64 / w->group_size : 1);
 }
@@ -68,63 +72,9 @@ static inline struct avx512_workspace avx512_workspace(
   return s;
 }
 
-// ---- Horizontal sums, sixteen rows at once ----
+struct avx512_row_sums;
 
-/// Sums of consecutive rows, still spread over lanes. Adding up one row's lanes on its own takes about
-/// 30 cycles, half as long as the product of a row of 576 columns; sixteen rows share one transposition.
-struct avx512_row_sums {
-  __m512 lanes[ctk_decode_pass_rows][16];  // per row of inputs, of the rows that are pending
-  intptr_t pending, inputs;
-  float *y;  // the first pending row's result; inputs are `ldy` floats apart
-  intptr_t ldy;
-};
-
-/// Lane i of the result: the sum of all lanes of rows[i], added in an order that doesn't depend on i.
-CTK_AVX512_VNNI static inline __m512 avx512_sums_of_rows(const __m512 rows[16]) {
-  __m512 fours[4];
-#pragma clang loop unroll(full)
-  for (int i = 0; i < 4; i++) {
-    const __m512 *r = rows + 4 * i;
-    const __m512d a = _mm512_castps_pd(
-        _mm512_add_ps(_mm512_unpacklo_ps(r[0], r[1]), _mm512_unpackhi_ps(r[0], r[1])));
-    const __m512d b = _mm512_castps_pd(
-        _mm512_add_ps(_mm512_unpacklo_ps(r[2], r[3]), _mm512_unpackhi_ps(r[2], r[3])));
-    fours[i] = _mm512_add_ps(
-        _mm512_castpd_ps(_mm512_unpacklo_pd(a, b)), _mm512_castpd_ps(_mm512_unpackhi_pd(a, b)));
-  }
-  __m512 halves[2];
-#pragma clang loop unroll(full)
-  for (int i = 0; i < 2; i++)
-    halves[i] = _mm512_add_ps(
-        _mm512_shuffle_f32x4(fours[2 * i], fours[2 * i + 1], 0x88),
-        _mm512_shuffle_f32x4(fours[2 * i], fours[2 * i + 1], 0xdd));
-  return _mm512_add_ps(
-      _mm512_shuffle_f32x4(halves[0], halves[1], 0x88),
-      _mm512_shuffle_f32x4(halves[0], halves[1], 0xdd));
-}
-
-/// Writes the results of the pending rows.
-CTK_AVX512_VNNI static inline void avx512_write_rows(struct avx512_row_sums *s) {
-  for (intptr_t j = 0; j < s->inputs; j++) {
-    for (intptr_t i = s->pending; i < 16; i++) s->lanes[j][i] = _mm512_setzero_ps();
-    _mm512_mask_storeu_ps(
-        s->y + j * s->ldy, (__mmask16)((1u << s->pending) - 1), avx512_sums_of_rows(s->lanes[j]));
-  }
-  s->y += s->pending;
-  s->pending = 0;
-}
-
-/// Appends a row: its sums per row of inputs, less its corrections [inputs, 16].
-CTK_AVX512_VNNI_INLINE void avx512_put_row(
-    struct avx512_row_sums *s, const __m512 sums[], const float *corrections,
-    const intptr_t inputs) {
-  for (intptr_t j = 0; j < inputs; j++)
-    s->lanes[j][s->pending] = _mm512_sub_ps(sums[j], _mm512_loadu_ps(corrections + 16 * j));
-  if (++s->pending == 16) avx512_write_rows(s);
-}
-
-// ---- A product ----
-
+/// A product, as the functions that prepare its rows see it.
 struct avx512_product {
   const struct ctk_packed *w;
   const struct ctk_decode_inputs *x;
@@ -132,3 +82,144 @@ struct avx512_product {
   struct avx512_workspace space;
   struct avx512_row_sums *out;
 };
+
+// ---- Scales, zero points and corrections of a batch ----
+
+/// The zero points of groups start..<start + count, one byte each.
+CTK_AVX512_VNNI static inline void avx512_read_zeros(
+    const struct ctk_packed *w, intptr_t start, intptr_t count, uint8_t *zero) {
+  if (!w->zeros) {
+    memset(zero, 1 << (w->bits - 1), (size_t)count);
+    return;
+  }
+  const intptr_t size = 8 * w->bits, block = start / 64, before = start - 64 * block;
+  for (intptr_t b = 0; 64 * b < before + count; b++) {
+    const uint8_t *codes = w->zeros + (block + b) * size;
+    _mm_prefetch((const char *)codes + 1024, _MM_HINT_T1);
+    _mm512_storeu_si512(zero + 64 * b, ctk_codes64(codes, w->bits));
+  }
+  if (before > 0) memmove(zero, zero + before, (size_t)count);
+}
+
+static inline __mmask16 avx512_first_lanes(intptr_t count) {
+  return count >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << count) - 1);
+}
+
+/// Input scale times weight scale, per run (or per group where groups are narrower), for groups
+/// that aren't runs themselves.
+CTK_AVX512_VNNI static inline void avx512_combine_scales(
+    const struct ctk_packed *w, intptr_t runs, const float *weight_scales,
+    const float *input_scales, float *out) {
+  if (w->group_size > 64) {
+    const intptr_t per_group = w->group_size / 64, groups = ctk_groups(w);
+    for (intptr_t g = 0; g < groups; g++)
+      for (intptr_t b = g * per_group; b < (g + 1) * per_group && b < runs; b++)
+        out[b] = weight_scales[g] * input_scales[b];
+  } else {
+    const int shift = __builtin_ctzll(64 / (uint64_t)w->group_size);
+    const intptr_t groups = ctk_groups(w);
+    const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    const __m512i run = _mm512_srli_epi32(lane, (unsigned)shift);
+    // Inputs past the last column are zeros, and their scales must be finite for the product to be
+    // zero.
+    for (intptr_t g = 0; g < runs << shift; g += 16) {
+      const intptr_t rest = groups - g;
+      const __mmask16 some =
+          rest >= 16 ? (__mmask16)0xffff : rest > 0 ? (__mmask16)((1u << rest) - 1) : 0;
+      const intptr_t left = runs - (g >> shift);
+      const __m512 inputs = _mm512_maskz_loadu_ps(
+          left >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << left) - 1),
+          input_scales + (g >> shift));
+      _mm512_storeu_ps(
+          out + g, _mm512_mul_ps(
+                       _mm512_maskz_loadu_ps(some, weight_scales + g),
+                       _mm512_permutexvar_ps(run, inputs)));
+    }
+  }
+}
+
+/// Scales and corrections of rows top..<top + rows. `count`, the rows of inputs, and
+/// `runs_are_groups` are constants.
+CTK_AVX512_VNNI_INLINE void avx512_prepare_scales_of(
+    const struct ctk_packed *w, const struct ctk_decode_inputs *x, intptr_t top, intptr_t rows,
+    struct avx512_batch s, const int count, const int runs_are_groups) {
+  const intptr_t groups = ctk_groups(w), runs = ctk_runs(w->columns), size = s.size;
+  const __m512 factor = _mm512_set1_ps(ctk_power_of_two(w->scale_exponent));
+  avx512_read_zeros(w, top * groups, rows * groups, s.zero);
+  const uint8_t *halves = w->scales + 2 * top * groups, *zero = s.zero;
+  float *correction = s.corrections, *combined = s.combined;
+  for (intptr_t row = 0; row < rows; row++) {
+    __m512 sum[ctk_decode_pass_rows];
+#pragma clang loop unroll(full)
+    for (int j = 0; j < count; j++) sum[j] = _mm512_setzero_ps();
+    for (intptr_t g = 0; g < groups; g += 16) {
+      const __mmask16 some = avx512_first_lanes(groups - g);
+      // Prefetch the next batch's scales.
+      _mm_prefetch((const char *)halves + 2 * (rows * groups + g), _MM_HINT_T1);
+      const __m512 scale = _mm512_mul_ps(
+          _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(some, halves + 2 * g)), factor);
+      const __m512 scaled_zero = _mm512_mul_ps(
+          scale, _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(
+                     _mm_loadu_si128((const __m128i *)(const void *)(zero + g)))));
+      if (!runs_are_groups) _mm512_storeu_ps(s.scale + g, scale);
+#pragma clang loop unroll(full)
+      for (int j = 0; j < count; j++) {
+        sum[j] = _mm512_fmadd_ps(
+            scaled_zero, _mm512_maskz_loadu_ps(some, x->group_sums + j * groups + g), sum[j]);
+        if (runs_are_groups)
+          _mm512_storeu_ps(
+              combined + j * size + g,
+              _mm512_mul_ps(scale, _mm512_maskz_loadu_ps(some, x->scales + j * runs + g)));
+      }
+    }
+#pragma clang loop unroll(full)
+    for (int j = 0; j < count; j++, correction += 16) {
+      _mm512_storeu_ps(correction, sum[j]);
+      if (!runs_are_groups)
+        avx512_combine_scales(w, runs, s.scale, x->scales + j * runs, combined + j * size);
+    }
+    halves += 2 * groups;
+    zero += groups;
+    combined += avx512_row_scales(w);
+  }
+}
+
+CTK_AVX512_VNNI static void avx512_prepare_scales(
+    const struct ctk_packed *w, const struct ctk_decode_inputs *x, intptr_t top, intptr_t rows,
+    struct avx512_batch s) {
+  if (w->group_size != 64) {
+    switch (x->rows) {
+      case 1: avx512_prepare_scales_of(w, x, top, rows, s, 1, 0); return;
+      case 2: avx512_prepare_scales_of(w, x, top, rows, s, 2, 0); return;
+      case 3: avx512_prepare_scales_of(w, x, top, rows, s, 3, 0); return;
+      default: avx512_prepare_scales_of(w, x, top, rows, s, 4, 0); return;
+    }
+  }
+  switch (x->rows) {
+    case 1: avx512_prepare_scales_of(w, x, top, rows, s, 1, 1); return;
+    case 2: avx512_prepare_scales_of(w, x, top, rows, s, 2, 1); return;
+    case 3: avx512_prepare_scales_of(w, x, top, rows, s, 3, 1); return;
+    default: avx512_prepare_scales_of(w, x, top, rows, s, 4, 1); return;
+  }
+}
+
+/// The zero point of each run of a row, from those of its groups: the groups' own where a run is a
+/// group.
+static inline const uint8_t *avx512_run_zeros(
+    const struct ctk_packed *w, const uint8_t *zeros, uint8_t *space) {
+  const intptr_t per_group = w->group_size / 64, runs = ctk_runs(w->columns);
+  if (per_group == 1) return zeros;
+  for (intptr_t b = 0; b < runs; b++) space[b] = zeros[b / per_group];
+  return space;
+}
+
+/// The zero points of the runs of `rows` rows, at most two, from row `i` of the batch on: [rows,
+/// runs].
+static inline const uint8_t *avx512_run_zeros_of_rows(
+    const struct avx512_product *p, intptr_t i, intptr_t rows) {
+  const uint8_t *zeros = p->space.batch.zero + i * p->groups;
+  if (p->groups == p->runs) return zeros;
+  for (intptr_t r = 0; r < rows; r++)
+    avx512_run_zeros(p->w, zeros + r * p->groups, p->space.run_zeros + r * p->runs);
+  return p->space.run_zeros;
+}

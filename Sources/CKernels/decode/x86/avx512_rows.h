@@ -1,11 +1,71 @@
-// The innermost loops of the AVX-512 product over rows of weights, a run (block of 64 columns) at a time:
-// dense rows, and sparse ones that avx512_masked.h doesn't take. About ten instructions per run: codes
-// are unpacked to bytes and multiplied as unsigned bytes with the inputs' signed ones, four neighbours to a
-// 32-bit sum (VPDPBUSD).
+// The innermost loops of the AVX-512 product over rows of weights, a run (block of 64 columns) at a
+// time: dense rows, and sparse ones that avx512_masked.h doesn't take. About ten instructions per
+// run: codes are unpacked to bytes and multiplied as unsigned bytes with the inputs' signed ones,
+// four neighbours to a 32-bit sum (VPDPBUSD).
 #pragma once
 #include "avx512_product.h"
 
-/// A row of weights and the inputs, as the loops read them. Groups are "narrow" if a run has several.
+// ---- Horizontal sums, sixteen rows at once ----
+
+/// Sums of consecutive rows, still spread over lanes. Adding up one row's lanes on its own takes
+/// about 30 cycles, half as long as the product of a row of 576 columns; sixteen rows share one
+/// transposition.
+struct avx512_row_sums {
+  __m512 lanes[ctk_decode_pass_rows][16];  // per row of inputs, of the rows that are pending
+  intptr_t pending, inputs;
+  float *y;  // the first pending row's result; inputs are `ldy` floats apart
+  intptr_t ldy;
+};
+
+/// Lane i of the result: the sum of all lanes of rows[i], added in an order that doesn't depend on
+/// i.
+CTK_AVX512_VNNI static inline __m512 avx512_sums_of_rows(const __m512 rows[16]) {
+  __m512 fours[4];
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 4; i++) {
+    const __m512 *r = rows + 4 * i;
+    const __m512d a = _mm512_castps_pd(
+        _mm512_add_ps(_mm512_unpacklo_ps(r[0], r[1]), _mm512_unpackhi_ps(r[0], r[1])));
+    const __m512d b = _mm512_castps_pd(
+        _mm512_add_ps(_mm512_unpacklo_ps(r[2], r[3]), _mm512_unpackhi_ps(r[2], r[3])));
+    fours[i] = _mm512_add_ps(
+        _mm512_castpd_ps(_mm512_unpacklo_pd(a, b)), _mm512_castpd_ps(_mm512_unpackhi_pd(a, b)));
+  }
+  __m512 halves[2];
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 2; i++)
+    halves[i] = _mm512_add_ps(
+        _mm512_shuffle_f32x4(fours[2 * i], fours[2 * i + 1], 0x88),
+        _mm512_shuffle_f32x4(fours[2 * i], fours[2 * i + 1], 0xdd));
+  return _mm512_add_ps(
+      _mm512_shuffle_f32x4(halves[0], halves[1], 0x88),
+      _mm512_shuffle_f32x4(halves[0], halves[1], 0xdd));
+}
+
+/// Writes the results of the pending rows.
+CTK_AVX512_VNNI static inline void avx512_write_rows(struct avx512_row_sums *s) {
+  for (intptr_t j = 0; j < s->inputs; j++) {
+    for (intptr_t i = s->pending; i < 16; i++) s->lanes[j][i] = _mm512_setzero_ps();
+    _mm512_mask_storeu_ps(
+        s->y + j * s->ldy, (__mmask16)((1u << s->pending) - 1), avx512_sums_of_rows(s->lanes[j]));
+  }
+  s->y += s->pending;
+  s->pending = 0;
+}
+
+/// Appends a row: its sums per row of inputs, less its corrections [inputs, 16].
+CTK_AVX512_VNNI_INLINE void avx512_put_row(
+    struct avx512_row_sums *s, const __m512 sums[], const float *corrections,
+    const intptr_t inputs) {
+  for (intptr_t j = 0; j < inputs; j++)
+    s->lanes[j][s->pending] = _mm512_sub_ps(sums[j], _mm512_loadu_ps(corrections + 16 * j));
+  if (++s->pending == 16) avx512_write_rows(s);
+}
+
+// ---- Loops ----
+
+/// A row of weights and the inputs, as the loops read them. Groups are "narrow" if a run has
+/// several.
 struct avx512_row {
   const uint8_t *codes;        // packed; of a sparse row: its survivors, one byte each
   const uint64_t *words;       // sparse: the mask
@@ -19,7 +79,8 @@ struct avx512_row {
   __m512i lanes, bytes;        // narrow groups: the group of each 32-bit lane and of each byte
 };
 
-/// Adds run `b`, per row of inputs. `bits` (8 if sparse), `count`, `sparse` and `narrow` are constants.
+/// Adds run `b`, per row of inputs. `bits` (8 if sparse), `count`, `sparse` and `narrow` are
+/// constants.
 CTK_AVX512_VNNI_INLINE void avx512_add_run(
     const struct avx512_row *r, const uint8_t **codes, intptr_t b, const int bits,
     const int count, const int sparse, const int narrow, __m512 sum[]) {
@@ -75,9 +136,9 @@ CTK_AVX512_VNNI_INLINE void avx512_sums(
   for (int j = 0; j < count; j++) sum[j] = _mm512_add_ps(sum[j], odd[j]);
 }
 
-/// Σ scale·code·x over a dense row of 4-bit weights in groups of whole runs. A block's low and high nibbles
-/// are summed in the same eight lanes (YMM): shifts, conversions and scalings cost half, and no nibbles
-/// have to cross from one half of a register to the other.
+/// Σ scale·code·x over a dense row of 4-bit weights in groups of whole runs. A block's low and high
+/// nibbles are summed in the same eight lanes (YMM): shifts, conversions and scalings cost half,
+/// and no nibbles have to cross from one half of a register to the other.
 CTK_AVX512_VNNI_INLINE void avx512_nibble_sums(
     const struct avx512_row *r, const int count, __m512 sum[]) {
   const uint8_t *codes = r->codes;

@@ -1,5 +1,5 @@
-// How the weights of interleaved tiles get into registers with AVX-512: masked ones through a ring of codes,
-// 2:4 sparse ones by a byte permutation.
+// How the weights of interleaved tiles get into registers with AVX-512: masked ones through a ring
+// of codes, 2:4 sparse ones by a byte permutation. And the memory that this takes.
 #pragma once
 #include <immintrin.h>
 #include <string.h>
@@ -17,15 +17,34 @@ enum {
   avx512_run_reach = 64 * ctk_tile_rows + 64,
 };
 
-/// The survivors' codes of a product's masked tiles as one stream, from row to row and from tile to tile.
-/// They are unpacked to a ring of bytes that stays in the L1 cache, some runs before they are read: read at
-/// once they would cost store-forwarding stalls, since a load at any alignment spans two recent stores.
+/// The survivors' codes of a product's masked tiles as one stream, from row to row and from tile to
+/// tile. They are unpacked to a ring of bytes that stays in the L1 cache, some runs before they are
+/// read: read at once they would cost store-forwarding stalls, since a load at any alignment spans
+/// two recent stores.
 struct avx512_code_stream {
   const uint8_t *in;  // the next packed block
   intptr_t blocks;    // from there to the end
   uint8_t *ring;      // its first 64 bytes are repeated after its end, so that a load needn't wrap
   uintptr_t written, read;  // codes, counted from the first block
 };
+
+struct avx512_tile_workspace {
+  uint8_t *ring;    // avx512_ring_size and a vector
+  uint8_t *zeros;   // [groups, 16] of a tile, in blocks that it may share with its neighbours
+  uint64_t *words;  // [16·runs]: masks of a tile
+  intptr_t zero_bytes;
+};
+
+/// The workspace of a product with tiles, in the order in which it lies in memory.
+static inline struct avx512_tile_workspace avx512_tile_workspace(
+    const struct ctk_packed *w, struct ctk_arena *arena) {
+  struct avx512_tile_workspace s;
+  s.zero_bytes = ctk_tile_rows * ctk_groups(w) + 3 * 64;
+  s.ring = ctk_arena_take(arena, avx512_ring_size + 64);
+  s.zeros = ctk_arena_take(arena, s.zero_bytes);
+  s.words = ctk_arena_take(arena, ctk_tile_rows * 8 * ctk_runs(w->columns));
+  return s;
+}
 
 /// Unpacks the next block to `place` in the ring; `bits` is a constant.
 CTK_AVX512_VNNI_INLINE void avx512_unpack_to_ring(
@@ -34,8 +53,8 @@ CTK_AVX512_VNNI_INLINE void avx512_unpack_to_ring(
   s->in += 8 * bits;
 }
 
-/// Reserves the ring's place for the next `count` blocks, at most avx512_ring_step, which the caller then
-/// unpacks.
+/// Reserves the ring's place for the next `count` blocks, at most avx512_ring_step, which the
+/// caller then unpacks.
 CTK_AVX512_VNNI_INLINE uint8_t *avx512_next_blocks(
     struct avx512_code_stream *s, intptr_t count, const int bits) {
   uint8_t *place = s->ring + s->written % avx512_ring_size;
@@ -69,8 +88,8 @@ CTK_AVX512_VNNI static struct avx512_code_stream avx512_stream_of_tiles(
 
 // ---- 2:4 sparse tiles ----
 
-/// For each rank of 2 of 4, four bytes: the column's source, which is the group's first code (0), its second
-/// (1) or (64) the zero point.
+/// For each rank of 2 of 4, four bytes: the column's source, which is the group's first code (0),
+/// its second (1) or (64) the zero point.
 CTK_AVX512_VNNI static inline __m512i avx512_pair_sources(void) {
   uint8_t bytes[64];
   for (int r = 0; r < 16; r++)  // the fourth bit belongs to the next rank
@@ -79,8 +98,8 @@ CTK_AVX512_VNNI static inline __m512i avx512_pair_sources(void) {
   return _mm512_loadu_si512(bytes);
 }
 
-/// A block of 64 codes as two registers of 64 weights, by its 32 ranks (twelve bytes). A masked-out weight
-/// gets the byte of `zero` at the index, within the block, of its group's first code.
+/// A block of 64 codes as two registers of 64 weights, by its 32 ranks (twelve bytes). A masked-out
+/// weight gets the byte of `zero` at the index, within the block, of its group's first code.
 CTK_AVX512_VNNI_INLINE void avx512_spread_pairs(
     __m512i block, const uint8_t *ranks, __m512i sources, __m512i zero, __m512i w[2]) {
   const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);

@@ -1,26 +1,9 @@
-// The decode product over interleaved tiles of sparse weights with AVX-512 VBMI2 and VNNI. A register holds
-// four columns of sixteen rows, each row in a 32-bit lane of its own, and is multiplied with four inputs
-// that are the same in all lanes: the only work per row is to place its codes where its mask has ones.
+// The decode product over interleaved tiles of sparse weights with AVX-512 VBMI2 and VNNI. A
+// register holds four columns of sixteen rows, each row in a 32-bit lane of its own, and is
+// multiplied with four inputs that are the same in all lanes: the only work per row is to place its
+// codes where its mask has ones.
 #if defined(__x86_64__)
 #include "avx512_tile_codes.h"
-
-struct avx512_tile_workspace {
-  uint8_t *ring;    // avx512_ring_size and a vector
-  uint8_t *zeros;   // [groups, 16] of a tile, in blocks that it may share with its neighbours
-  uint64_t *words;  // [16·runs]: masks of a tile
-  intptr_t zero_bytes;
-};
-
-/// The workspace of a product with tiles, in the order in which it lies in memory.
-static inline struct avx512_tile_workspace avx512_tile_workspace(
-    const struct ctk_packed *w, struct ctk_arena *arena) {
-  struct avx512_tile_workspace s;
-  s.zero_bytes = ctk_tile_rows * ctk_groups(w) + 3 * 64;
-  s.ring = ctk_arena_take(arena, avx512_ring_size + 64);
-  s.zeros = ctk_arena_take(arena, s.zero_bytes);
-  s.words = ctk_arena_take(arena, ctk_tile_rows * 8 * ctk_runs(w->columns));
-  return s;
-}
 
 /// State shared by the tiles of one product.
 struct avx512_tile_product {
@@ -47,7 +30,8 @@ struct avx512_tile_sums {
 
 /// Adds w·x for four columns of sixteen rows; `count`, the rows of inputs, is a constant.
 CTK_AVX512_VNNI_INLINE void avx512_add_four(
-    struct avx512_tile_sums *sums, __m512i w, const int8_t *values, intptr_t stride, const int count) {
+    struct avx512_tile_sums *sums, __m512i w, const int8_t *values, intptr_t stride,
+    const int count) {
 #pragma clang loop unroll(full)
   for (int j = 0; j < count; j++) {
     int32_t high, low;
@@ -58,8 +42,8 @@ CTK_AVX512_VNNI_INLINE void avx512_add_four(
   }
 }
 
-/// Adds one run of a masked tile; with `unpack` it also unpacks one block of the stream per two registers.
-/// `unpack`, `bits` and `count` are constants.
+/// Adds one run of a masked tile; with `unpack` it also unpacks one block of the stream per two
+/// registers. `unpack`, `bits` and `count` are constants.
 CTK_AVX512_VNNI_INLINE void avx512_add_masked_tile_run(
     struct avx512_tile *t, struct avx512_code_stream *s, __m512i zero, const int8_t *values,
     intptr_t stride, const int unpack, const int bits, const int count,
@@ -107,10 +91,11 @@ CTK_AVX512_VNNI_INLINE void avx512_add_pairs_run(
   }
 }
 
-/// Results of one tile, a row per lane: y[inputs]. `pairs` (2:4 sparse), `bits` and `count` are constants.
+/// Results of one tile, a row per lane: y[inputs]. `pairs` (2:4 sparse), `bits` and `count` are
+/// constants.
 CTK_AVX512_VNNI_INLINE void avx512_multiply_tile(
-    const struct avx512_tile_product *p, const struct avx512_tile *tile, struct avx512_code_stream *stream,
-    const int pairs, const int bits, const int count, __m512 y[]) {
+    const struct avx512_tile_product *p, const struct avx512_tile *tile,
+    struct avx512_code_stream *stream, const int pairs, const int bits, const int count, __m512 y[]) {
   struct avx512_tile t = *tile;
   struct avx512_code_stream s = *stream;
   const intptr_t runs = p->runs, stride = 128 * runs;
@@ -135,7 +120,8 @@ CTK_AVX512_VNNI_INLINE void avx512_multiply_tile(
 #pragma clang loop unroll(full)
       for (int j = 0; j < count; j++)
         share[j] = _mm512_mul_ps(offset, _mm512_set1_ps(-p->x->group_sums[j * p->groups + group]));
-      // For 2:4: at both of a group's places, in either half of a block. For masks: in all of a row's bytes.
+      // For 2:4: at both of a group's places, in either half of a block. For masks: in all of a
+      // row's bytes.
       zero = pairs ? _mm512_broadcast_i64x4(_mm256_cvtepu8_epi16(bytes))
                    : _mm512_shuffle_epi8(zeros, four);
       left = p->per_group;
@@ -153,7 +139,8 @@ CTK_AVX512_VNNI_INLINE void avx512_multiply_tile(
     } else {
       avx512_fill_ring(&s, bits);
       // Unpack on the way, as long as there is room.
-      if (s.blocks >= avx512_ring_step && s.written + 64 * (avx512_ring_step + 1) <= s.read + avx512_ring_size)
+      if (s.blocks >= avx512_ring_step &&
+          s.written + 64 * (avx512_ring_step + 1) <= s.read + avx512_ring_size)
         avx512_add_masked_tile_run(&t, &s, zero, values, stride, 1, bits, count, sums);
       else
         avx512_add_masked_tile_run(&t, &s, zero, values, stride, 0, bits, count, sums);
@@ -176,8 +163,8 @@ CTK_AVX512_VNNI_INLINE void avx512_multiply_tile(
 }
 
 typedef void (*avx512_tile_loop)(
-    const struct avx512_tile_product *p, const struct avx512_tile *tile, struct avx512_code_stream *stream,
-    __m512 y[]);
+    const struct avx512_tile_product *p, const struct avx512_tile *tile,
+    struct avx512_code_stream *stream, __m512 y[]);
 
 #define AVX512_TILE_LOOP(name, pairs, bits)                                       \
   CTK_AVX512_VNNI static void name(                                               \
@@ -220,7 +207,8 @@ CTK_AVX512_VNNI static const uint8_t *avx512_tile_zeros(
   return zeros + (start - 64 * block);
 }
 
-/// Results of rows first..<last; those of a tile that other pieces of work share are computed and dropped.
+/// Results of rows first..<last; those of a tile that other pieces of work share are computed and
+/// dropped.
 CTK_AVX512_VNNI static void avx512_multiply_tiles(
     const struct ctk_packed *w, intptr_t first, intptr_t last, const struct ctk_decode_inputs *x,
     float *y, intptr_t ldy, uint8_t *scratch) {
