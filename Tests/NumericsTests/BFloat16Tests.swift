@@ -41,9 +41,9 @@ extension NumericsTests {
       }
     }
 
-    /// A few rows: codes as they are with inputs of 16 bits, groups of every kind.
+    /// Decode products: codes as stored with inputs of 16 bits, groups of every kind.
     @Test(arguments: [1, 2, 3, 4, 5, 8])
-    func fewRows(m: Int) throws {
+    func decodeProducts(m: Int) throws {
       for (outputs, inputs) in [(7, 5), (33, 65), (130, 127), (66, 1601), (70, 256), (48, 192)] {
         var random = RandomValues()
         var weights = try Products.weights(outputs, inputs, &random)
