@@ -3,8 +3,8 @@ import Numerics
 import Testing
 
 extension NumericsTests {
-  /// Products of a few rows in integers, at every level that this processor has.
-  @Suite struct FewRowProducts {
+  /// Decode products (up to eight rows, in integers), at every level of this processor.
+  @Suite struct DecodeProductTests {
     static let shapes = [
       (7, 5), (33, 65), (9, 130), (18, 256), (21, 192), (35, 64), (6, 449), (3, 1601), (32, 192),
     ]
@@ -22,26 +22,26 @@ extension NumericsTests {
           var values = [Int8](repeating: 0, count: m * runs * 128)
           var scales = [Float](repeating: 0, count: m * runs)
           var sums = [Float](repeating: 0, count: m * groups)
-          unsafe ctk_round_few(x, columns, m, columns, group, &values, &scales, &sums)
+          unsafe ctk_decode_round(x, columns, m, columns, group, &values, &scales, &sums)
           var (fast, plain) = (
             [Float](repeating: 1, count: m * rows), [Float](repeating: 2, count: m * rows)
           )
           var pieces = [Float](repeating: 3, count: m * rows)
           unsafe matrix.withDescription { view in
-            var scratch = unsafe [UInt8](repeating: 255, count: ctk_few_scratch(view))
+            var scratch = unsafe [UInt8](repeating: 255, count: ctk_decode_scratch(view))
             unsafe values.withUnsafeBufferPointer { values in
               unsafe scales.withUnsafeBufferPointer { scales in
                 unsafe sums.withUnsafeBufferPointer { sums in
-                  var inputs = unsafe ctk_few_inputs(
+                  var inputs = unsafe ctk_decode_inputs(
                     rows: m, columns: columns, values: values.baseAddress,
                     scales: scales.baseAddress, group_sums: sums.baseAddress)
-                  unsafe ctk_multiply_few(view, 0, rows, &inputs, &fast, rows, &scratch)
-                  unsafe ctk_multiply_few_ref(view, 0, rows, &inputs, &plain, rows, &scratch)
+                  unsafe ctk_decode_multiply(view, 0, rows, &inputs, &fast, rows, &scratch)
+                  unsafe ctk_decode_multiply_ref(view, 0, rows, &inputs, &plain, rows)
                   // However rows are cut into pieces, at odd places too.
                   var start = 0
                   for length in [1, 2, 5, rows] where start < rows {
                     let end = min(rows, start + length)
-                    unsafe ctk_multiply_few(view, start, end, &inputs, &pieces, rows, &scratch)
+                    unsafe ctk_decode_multiply(view, start, end, &inputs, &pieces, rows, &scratch)
                     start = end
                   }
                 }
@@ -69,7 +69,7 @@ extension NumericsTests {
           atEveryLevel { level in
             for arithmetic in Arithmetic.allCases {
               let y = Tensor([m, outputs])
-              FewRows.multiply(x, [(weight, y)], arithmetic: arithmetic)
+              DecodeProducts.multiply(x, [(weight, y)], arithmetic: arithmetic)
               expectClose(
                 y.values, product, bounds: bounds,
                 "\(name) [\(outputs), \(inputs)], m \(m), \(level), \(arithmetic), \(random.note)")
@@ -88,7 +88,7 @@ extension NumericsTests {
       for (name, weight) in try Products.weights(30, 200, &random) {
         atEveryLevel { level in
           let y = Tensor([2, 30])
-          FewRows.multiply(x, [(weight, y)], arithmetic: .bfloat16)
+          DecodeProducts.multiply(x, [(weight, y)], arithmetic: .bfloat16)
           #expect(y.rows(1..<2).values.contains { !$0.isFinite }, "\(name), \(level)")
           #expect(y.rows(0..<1).values.allSatisfy { $0.isFinite }, "\(name), \(level)")
         }

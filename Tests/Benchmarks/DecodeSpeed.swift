@@ -1,8 +1,8 @@
 import ArgumentParser
 import Numerics
 
-/// What a core can do where memory isn't the limit.
-struct FewRowsSpeed: ParsableCommand {
+/// The speed of one core's decode products with weights in its caches, where memory isn't the limit.
+struct DecodeSpeed: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "few-rows",
     abstract:
@@ -31,7 +31,7 @@ struct FewRowsSpeed: ParsableCommand {
       for run in 0...runs {
         let time = seconds {
           for _ in 0..<count {
-            FewRows.multiply(x, [(weight: weight, output: y)], arithmetic: .bfloat16)
+            DecodeProducts.multiply(x, [(weight: weight, output: y)], arithmetic: .bfloat16)
           }
         }
         if run > 0 { rates.append(Double(count * rows * columns) / time / 1e9) }

@@ -1,8 +1,9 @@
+// Dot products of one row of float32 weights with a few rows of x.
 #include "dot_rows.h"
 
 #include "vectors.h"
 
-/// Σ w·x in two times sixteen lanes, so that one addition needn't wait for the one before.
+/// Σ w·x, k terms, in two accumulators of sixteen lanes, which hide the latency of the additions.
 CTK_INLINE float dot(const float *w, const float *x, intptr_t k) {
   v16 a = {0}, b = {0};
   intptr_t i = 0;
@@ -28,13 +29,3 @@ CTK_KERNEL(
     (const float *w, const float *x, intptr_t ldx, intptr_t m, intptr_t k, float *y, intptr_t ldy,
      int accumulate),
     (w, x, ldx, m, k, y, ldy, accumulate))
-
-void ctk_dot_rows_ref(
-    const float *w, const float *x, intptr_t ldx, intptr_t m, intptr_t k, float *y, intptr_t ldy,
-    int accumulate) {
-  for (intptr_t j = 0; j < m; j++) {
-    double sum = accumulate ? y[j * ldy] : 0;
-    for (intptr_t i = 0; i < k; i++) sum += (double)w[i] * x[j * ldx + i];
-    y[j * ldy] = (float)sum;
-  }
-}
