@@ -2,6 +2,7 @@ import Bytes
 import Checkpoints
 import Models
 import Numerics
+import TestSupport
 import Testing
 
 /// Against PEFT's prefix tuning and LoRA in float32, on tiny random models (Golden/make_adapter_golden.py).
@@ -60,27 +61,25 @@ import Testing
   static func adapter(
     _ shape: AdapterShape, seed: UInt64, for c: ModelConfiguration
   ) throws -> Adapter {
-    var random = SeededGenerator(seed: seed)
+    var random = TestRandom(fixture: seed)
     return try shape.adapter(TinyModel.normals(shape.count(c), 0.3, &random), for: c)
   }
 
   /// Central differences of the scored loss along random directions, through packed weights.
   @Test(arguments: [ModelDesign.NormPlacement?.none, .before, .after])
   func finiteDifferences(_ placement: ModelDesign.NormPlacement?) throws {
-    let seed = UInt64.random(in: 0...UInt64.max)
-    print("seed \(seed)")
+    var random = TestRandom("\(String(describing: placement))")
     var c = TinyModel.configuration
     if let placement {
       c = placement == .before ? TinyModel.opt : TinyModel.opt350M
       c.design.feedForward = .plain(.gelu)
     }
-    let model = try TinyModel.make(seed: seed, bits: 4, configuration: c)
-    let ids = TinyModel.sequences(2, length: 11, seed: seed &+ 1)
+    let model = try TinyModel.make(seed: random.next(), bits: 4, configuration: c)
+    let ids = TinyModel.sequences(2, length: 11, seed: random.next())
     for shape in Self.shapes(c) {
-      let start = try Self.adapter(shape, seed: seed &+ 2, for: c)
+      let start = try Self.adapter(shape, seed: random.next(), for: c)
       let values = start.parameters.values
       let gradient = try PromptObjective(model).gradient(sequences: ids, adapter: start).gradient
-      var random = SeededGenerator(seed: seed &+ 3)
       for _ in 0..<2 {
         // Of length 1: however many parameters there are, the loss is looked at close by.
         let drawn = TinyModel.normals(values.count, 1, &random)
@@ -98,7 +97,8 @@ import Testing
         // The slope along a direction is about as large as the gradient is long, by the root of the
         // number of parameters; float32 losses leave 1e-3 or so of noise.
         let typical = size / Double(values.count).squareRoot()
-        #expect(abs(measured - expected) <= 3e-2 * typical + 2e-3, "\(shape)")
+        print("RATIO2 \(abs(measured - expected)) \(typical)")
+        #expect(abs(measured - expected) <= 3e-2 * typical + 2e-3, "\(shape), \(random.note)")
       }
     }
   }
@@ -144,8 +144,8 @@ import Testing
     let c = model.configuration
     let ids = TinyModel.sequences(2, length: 13, seed: 35)
     let shape = LowRankShape(rank: 4, alpha: 8, names: [.q, .v], in: c)
-    var random = SeededGenerator(seed: 36)
-    var values = shape.start(c, random: &random)
+    var generator = SeededGenerator(seed: 36)
+    var values = shape.start(c, random: &generator)
     #expect(values.count == 3 * 4 * (24 + 18 + 24 + 6))
     #expect(values.prefix(4 * 24).allSatisfy { $0 != 0 && abs($0) <= 1 / Float(24).squareRoot() })
     let started = try AdapterShape.lowRank(shape).adapter(values, for: c)
@@ -157,7 +157,7 @@ import Testing
 
   /// Low-rank parts are the dense layer W + scale·B·A, forwards for many rows and for few.
   @Test(arguments: [1, 3, 8, 9, 70]) func lowRankPartsAreADenseSum(_ rows: Int) throws {
-    var random = SeededGenerator(seed: 41)
+    var random = TestRandom("\(rows)")
     func tensor(_ shape: [Int]) -> Tensor {
       Tensor(shape, TinyModel.normals(shape[0] * shape[1], 0.5, &random))
     }
