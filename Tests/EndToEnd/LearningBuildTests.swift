@@ -1,4 +1,4 @@
-import Bundle
+import BundleFormat
 import Bytes
 import Foundation
 import TestSupport
@@ -32,11 +32,11 @@ import Testing
       """)
   }
 
-  private func learned(_ name: String, _ prompt: String) throws -> Prompt {
+  private func learned(_ name: String, _ prompt: String) throws -> StoredAdapter {
     try recipe(name, prompt)
     let run = try ctpack("run", "\(name).yaml", "--work", "work")
     #expect(run.status == 0, "\(run.errors)")
-    return try #require(try Bundle(path: folder.file("\(name).ctpack")).prompts.first)
+    return try #require(try ModelBundle(path: folder.file("\(name).ctpack")).prompts.first)
   }
 
   @Test func theFullModelTeaches() throws {

@@ -1,4 +1,4 @@
-import Bundle
+import BundleFormat
 import Bytes
 import Checkpoints
 import Prompts
@@ -20,12 +20,12 @@ import Testing
   func bundle(
     _ name: String, weight: Float, base: String = "base", tokenizer: String = "{}",
     width: Int = 3, prompts: [String] = []
-  ) throws -> Bundle {
+  ) throws -> ModelBundle {
     let path = folder.file(name)
     var writer = BundleWriter(path: path)
     let values = [UInt8](floats: Array(repeating: weight, count: 6))
     writer.addTensor(
-      try .dense(name: "w", shape: [2, 3], layout: .f32, values: ByteSlice(values)))
+      try .dense(name: "w", shape: [2, 3], format: .float32, values: ByteSlice(values)))
     writer.add(.document(.modelConfiguration, json: ["hidden_size": JSON(width)]))
     let vocabulary = ByteSlice(Array(tokenizer.utf8))
     writer.add(.document(.tokenizer, bytes: vocabulary))
@@ -38,15 +38,15 @@ import Testing
           baseModel: baseDigest, tokenizer: tokenizerDigest, data: [], recipe: nil,
           programVersion: "1", kernelClass: "k", stages: [])))
     for (index, prompt) in prompts.enumerated() {
-      writer.addPrompt(
-        Prompt(
+      writer.addAdapter(
+        StoredAdapter(
           name: prompt, tokens: 2, width: width,
           embeddings: (0..<2 * width).map { Float($0 + 10 * index) },
           binding: .init(baseModel: baseDigest, tokenizer: tokenizerDigest, weights: nil),
           objective: "cross-entropy"))
     }
     try writer.finish()
-    return try Bundle(path: path)
+    return try ModelBundle(path: path)
   }
 
   func isRefused(_ kind: Failure.Kind, naming word: String, _ body: () throws -> Void) -> Bool {
@@ -67,8 +67,8 @@ import Testing
     #expect(transfer.isValidated)
     try transfer.write()
 
-    let after = try Bundle(path: target.path, verify: .full)
-    let arrived = try after.prompt(named: "q")
+    let after = try ModelBundle(path: target.path, verify: .full)
+    let arrived = try after.adapter(named: "q")
     let prompt = try #require(arrived)
     #expect(prompt.values == [0, 1, 2, 3, 4, 5])
     #expect(prompt.unvalidated == false)
@@ -83,27 +83,27 @@ import Testing
     let source = try bundle("a", weight: 1, prompts: ["p"])
     let target = try bundle("b", weight: 2)
     let same = try bundle("c", weight: 1)
-    let prompt = try #require(try source.prompt(named: "p"))
-    func key(of prompt: Prompt, weights: SHA256Digest) -> StoredRoutingKey {
+    let prompt = try #require(try source.adapter(named: "p"))
+    func key(of prompt: StoredAdapter, weights: SHA256Digest) -> StoredRoutingKey {
       StoredRoutingKey(
         of: prompt, weights: weights, explained: 0.5, key: [1, 2, -3, 4], bias: -0.25)
     }
     try BundleEditor.append(
       to: source.path, sections: [.routingKey(key(of: prompt, weights: source.weightsDigest))])
-    let changed = try Bundle(path: source.path)
+    let changed = try ModelBundle(path: source.path)
     try Transfer("p", from: changed, to: target, as: "r").write(allowUnvalidated: true)
-    #expect(try Bundle(path: target.path).routingKey(of: "r") == nil)
+    #expect(try ModelBundle(path: target.path).routingKey(of: "r") == nil)
     var learned = try Transfer("p", from: changed, to: target, as: "q")
     learned.add(key(of: learned.prompt, weights: learned.targetWeights))
     try learned.write(allowUnvalidated: true)
     try Transfer("p", from: changed, to: same, as: "q").write(allowUnvalidated: true)
     for path in [target.path, same.path] {
-      let after = try Bundle(path: path, verify: .full)
+      let after = try ModelBundle(path: path, verify: .full)
       #expect(after.check(.full).allSatisfy { $0.severity == .note })
       let there = try #require(try after.routingKey(of: "q"))
       #expect(there.key == [1, 2, -3, 4] && there.bias == -0.25 && there.name == "q")
       try PromptShelf.remove(["q"], from: path)
-      #expect(try Bundle(path: path).sections(of: .promptRoutingKey).isEmpty)
+      #expect(try ModelBundle(path: path).sections(of: .promptRoutingKey).isEmpty)
     }
   }
 
@@ -112,9 +112,9 @@ import Testing
     let target = try bundle("b", weight: 2)
     let transfer = try Transfer(from: source, to: target)
     #expect(isRefused(.notMet, naming: "--allow-unvalidated") { try transfer.write() })
-    #expect(try Bundle(path: target.path).prompts.isEmpty)
+    #expect(try ModelBundle(path: target.path).adapters.isEmpty)
     try transfer.write(allowUnvalidated: true)
-    #expect(try Bundle(path: target.path).prompt(named: "p")?.unvalidated == true)
+    #expect(try ModelBundle(path: target.path).adapter(named: "p")?.unvalidated == true)
   }
 
   @Test func otherModelsTokenizersAndWidthsAreRefused() throws {
@@ -132,49 +132,51 @@ import Testing
 
   /// Adapters move as prompts do, onto models that have their layers.
   @Test func adaptersFollowTheSameRules() throws {
-    func model(_ name: String, layers: Int, seed: Float) throws -> Bundle {
+    func model(_ name: String, layers: Int, seed: Float) throws -> ModelBundle {
       let path = folder.file(name)
       var writer = BundleWriter(path: path)
       let values = ByteSlice([UInt8](floats: (0..<24).map { Float($0) + seed }))
       writer.addTensor(
         try .dense(
-          name: "model.layers.0.self_attn.v_proj.weight", shape: [4, 6], layout: .f32,
+          name: "model.layers.0.self_attn.v_proj.weight", shape: [4, 6], format: .float32,
           values: values))
       let c = ModelConfiguration(
         vocabularySize: 5, hiddenSize: 6, intermediateSize: 8, layers: layers, heads: 4, kvHeads: 2,
         headDim: 2)
       writer.add(.document(.modelConfiguration, json: c.canonical))
       try writer.finish()
-      return try Bundle(path: path)
+      return try ModelBundle(path: path)
     }
-    let target = Prompt.Target(
+    let target = LowRankTarget(
       tensor: "model.layers.0.self_attn.v_proj.weight", outputs: 4, inputs: 6)
-    let forms: [(Prompt.Form, Int)] = [
+    let shapes: [(AdapterShape, Int)] = [
       (.prefix(tokens: 1, layers: 1, width: 4), 8),
-      (.lowRank(rank: 1, alpha: 2, targets: [target]), 10),
+      (.lowRank(LowRankShape(rank: 1, alpha: 2, targets: [target])), 10),
     ]
     let source = try model("e", layers: 1, seed: 0)
-    for (form, count) in forms {
+    for (shape, count) in shapes {
       try BundleEditor.append(
         to: source.path,
         sections: [
-          .prompt(
-            Prompt(
-              name: form.kind, form: form, values: (0..<count).map { Float($0) },
+          .adapter(
+            StoredAdapter(
+              name: shape.kind.rawValue, shape: shape, values: (0..<count).map { Float($0) },
               binding: .init(baseModel: nil, tokenizer: nil, weights: nil),
               objective: "cross-entropy"))
         ])
       let same = try model("f", layers: 1, seed: 1)
-      let transfer = try Transfer(form.kind, from: Bundle(path: source.path), to: same)
+      let transfer = try Transfer(
+        shape.kind.rawValue, from: ModelBundle(path: source.path), to: same)
       #expect(isRefused(.notMet, naming: "--allow-unvalidated") { try transfer.write() })
       try transfer.write(allowUnvalidated: true)
-      let arrived = try Bundle(path: same.path, verify: .full).prompt(named: form.kind)
-      #expect(arrived?.form == form && arrived?.values.count == count)
+      let arrived = try ModelBundle(path: same.path, verify: .full).adapter(
+        named: shape.kind.rawValue)
+      #expect(arrived?.shape == shape && arrived?.values.count == count)
     }
     let deeper = try model("g", layers: 2, seed: 0)
     #expect(
       isRefused(.notMet, naming: "1 blocks") {
-        _ = try Transfer("prefix", from: Bundle(path: source.path), to: deeper)
+        _ = try Transfer("prefix", from: ModelBundle(path: source.path), to: deeper)
       })
   }
 
@@ -185,12 +187,12 @@ import Testing
     #expect(isRefused(.usage, naming: "“r”") { _ = try Transfer("r", from: source, to: target) })
     #expect(isRefused(.usage, naming: "no prompt") { _ = try Transfer(from: target, to: source) })
     try Transfer("p", from: source, to: target).write(allowUnvalidated: true)
-    let now = try Bundle(path: target.path)
+    let now = try ModelBundle(path: target.path)
     #expect(
       isRefused(.usage, naming: "--as") { _ = try Transfer("q", from: source, to: now, as: "p") })
     // The same prompt again is no clash.
     try Transfer("p", from: source, to: now).write(allowUnvalidated: true)
-    #expect(try Bundle(path: target.path).prompts.count == 1)
+    #expect(try ModelBundle(path: target.path).adapters.count == 1)
   }
 
   @Test func refusalsShowBothDigests() throws {
@@ -214,12 +216,12 @@ import Testing
     var transfers = try ["p", "q", "r"].map { try Transfer($0, from: source, to: target) }
     transfers[0].add(validation(transfers[0].targetWeights))
     #expect(isRefused(.notMet, naming: "“q”") { try Transfer.write(transfers) })
-    #expect(try Bundle(path: target.path).generation == target.generation)
+    #expect(try ModelBundle(path: target.path).generation == target.generation)
     let generation = try Transfer.write(transfers, allowUnvalidated: true)
     #expect(generation == target.generation + 1, "one commit")
-    let after = try Bundle(path: target.path, verify: .full)
-    #expect(try after.prompts.map(\.name) == ["p", "q", "r"])
-    #expect(try after.prompts.map(\.unvalidated) == [false, true, true])
+    let after = try ModelBundle(path: target.path, verify: .full)
+    #expect(try after.adapters.map(\.name) == ["p", "q", "r"])
+    #expect(try after.adapters.map(\.unvalidated) == [false, true, true])
   }
 
   @Test func namesAreCheckedTogether() throws {
@@ -238,11 +240,11 @@ import Testing
           _ = try Transfer("p", from: source, to: target, as: name)
         })
     }
-    #expect(try Bundle(path: target.path).prompts.isEmpty)
+    #expect(try ModelBundle(path: target.path).adapters.isEmpty)
   }
 
   private func record(
-    _ bundle: Bundle, prompt: String?, choice: [String] = [], ppl: Double = 9
+    _ bundle: ModelBundle, prompt: String?, choice: [String] = [], ppl: Double = 9
   ) -> EvidenceRecord {
     EvidenceRecord(
       protocol: "ctp-16", text: "t", textDigest: nil, model: "compressed",
@@ -278,19 +280,19 @@ import Testing
     var newer = records[1]
     newer.ppl = 7
     try PromptShelf.store([newer], validations: [], in: target.path)
-    let after = try Bundle(path: target.path, verify: .full)
+    let after = try ModelBundle(path: target.path, verify: .full)
     #expect(try after.evidence == [records[0], records[2], records[3], newer])
-    #expect(try after.prompts.map(\.unvalidated) == [false, true])
-    #expect(try after.prompt(named: "p")?.validatedOn == [measured])
+    #expect(try after.adapters.map(\.unvalidated) == [false, true])
+    #expect(try after.adapter(named: "p")?.validatedOn == [measured])
 
     try PromptShelf.remove(["q", "q"], from: target.path)
-    let left = try Bundle(path: target.path, verify: .full)
-    #expect(try left.prompts.map(\.name) == ["p"])
+    let left = try ModelBundle(path: target.path, verify: .full)
+    #expect(try left.adapters.map(\.name) == ["p"])
     #expect(try left.evidence == [records[0], newer], "what was measured with it goes with it")
     #expect(
       isRefused(.usage, naming: "it has p") {
         try PromptShelf.remove(["p", "q"], from: target.path)
       })
-    #expect(try Bundle(path: target.path).generation == left.generation)
+    #expect(try ModelBundle(path: target.path).generation == left.generation)
   }
 }

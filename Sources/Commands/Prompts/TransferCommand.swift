@@ -1,5 +1,5 @@
 import ArgumentParser
-import Bundle
+import BundleFormat
 import Bytes
 import Evaluation
 import Models
@@ -55,7 +55,7 @@ struct TransferCommand: ParsableCommand {
   }
 
   func run() throws {
-    let targetBundle = try Bundle(path: target)
+    let targetBundle = try ModelBundle(path: target)
     var transfers = try checked(targetBundle)
     var records: [EvidenceRecord] = []
     if let text {
@@ -94,10 +94,10 @@ struct TransferCommand: ParsableCommand {
   }
 
   /// Every prompt that is asked for, checked against the target.
-  private func checked(_ target: Bundle) throws -> [Transfer] {
-    let source = try Bundle(path: source)
+  private func checked(_ target: ModelBundle) throws -> [Transfer] {
+    let source = try ModelBundle(path: source)
     if all {
-      let names = try source.prompts.map(\.name)
+      let names = try source.adapters.map(\.name)
       guard !names.isEmpty else {
         throw Failure(.usage, file: source.path, "the bundle has no prompt")
       }
@@ -111,7 +111,7 @@ struct TransferCommand: ParsableCommand {
 
   /// Without a prompt, then with each.
   private func measure(
-    _ text: String, _ prompts: [Prompt], _ model: LanguageModel, _ file: ModelFile
+    _ text: String, _ prompts: [StoredAdapter], _ model: LanguageModel, _ file: ModelFile
   ) throws -> [Perplexity] {
     let rule = try PerplexityProtocol(id: protocolID, length: seqlen)
     let measurement = Measurement(

@@ -3,7 +3,7 @@ import Models
 
 /// What compressing a block takes in memory besides the rows of the calibration text, however short
 /// memory is.
-public enum WorkingSet {
+package enum WorkingSet {
   /// The program itself, and buffers that wait for their next use.
   private static let base = 384 << 20
 
@@ -12,7 +12,7 @@ public enum WorkingSet {
   /// - Parameters:
   ///   - rows: of a chunk at most.
   ///   - besideFullModel: the uncompressed model runs beside, for corrections of drift.
-  public static func bytes(
+  package static func bytes(
     for configuration: ModelConfiguration, rows: Int, besideFullModel: Bool = false
   ) -> Int {
     let c = configuration

@@ -1,16 +1,16 @@
-import Bundle
+import BundleFormat
 import Bytes
 import Numerics
 
 /// A weight matrix on its way to the solver.
-public struct WeightMatrix: Sendable {
+package struct WeightMatrix: Sendable {
   /// The checkpoint's key, `model.layers.0.self_attn.q_proj.weight`.
-  public let name: String
+  package let name: String
   /// [out, in] f32.
-  public let weight: Tensor
-  public let settings: TensorSettings
+  package let weight: Tensor
+  package let settings: TensorSettings
 
-  public init(name: String, weight: Tensor, settings: TensorSettings) {
+  package init(name: String, weight: Tensor, settings: TensorSettings) {
     self.name = name
     self.weight = weight
     self.settings = settings
@@ -18,15 +18,15 @@ public struct WeightMatrix: Sendable {
 }
 
 /// A weight matrix with its codes, and what it took to find them.
-public struct SolvedTensor: Sendable {
+package struct SolvedTensor: Sendable {
   /// nil where weights keep their values.
-  public let quantized: QuantizedTensor?
+  package let quantized: QuantizedTensor?
   /// [out, in], 1 = kept; nil where nothing was dropped on purpose.
-  public let kept: [UInt8]?
+  package let kept: [UInt8]?
   /// [out, in] f32: exactly what the codes decode to, or the pruned weights before they are stored.
-  public let restored: Tensor
-  public let ledger: LayerLedger
-  public let events: [EventRecord]
+  package let restored: Tensor
+  package let ledger: LayerLedger
+  package let events: [EventRecord]
 }
 
 /// Quantizes and prunes weight matrices: GPTQ (arXiv 2210.17323), SparseGPT (arXiv 2301.00774), and the
@@ -35,7 +35,7 @@ public struct SolvedTensor: Sendable {
 /// Scales are rounded to f16 before the first weight is quantized, so that what is solved is
 /// exactly what decodes. Rows are independent given H, so results don't depend on the number of
 /// threads.
-public enum LayerSolver {
+package enum LayerSolver {
   /// Solves matrices that read the same input, and so share `hessian`.
   ///
   /// - Parameters:
@@ -43,7 +43,7 @@ public enum LayerSolver {
   ///   - drift: [in, in] of that input; needed where it is to be corrected for.
   /// - Throws: `Failure(.usage)` for impossible settings, `Failure(.invalidData)` naming the tensor
   ///   for values that aren't finite.
-  public static func solve(
+  package static func solve(
     _ matrices: [WeightMatrix], hessian: Hessian?, drift: InputDrift? = nil
   ) throws(Failure) -> [SolvedTensor] {
     var factors = FactorCache()

@@ -4,8 +4,8 @@
 /// uncompressed model's layer makes of its own inputs x_full. The weights W that are compressed are
 /// therefore replaced by W + strength·W·M, where M maps x to an estimate of the drift x_full − x, and
 /// is learned from D = (2/N) Σ (x_full − x) xᵀ.
-public struct DriftCorrection: Sendable, Hashable {
-  public enum Method: String, Sendable, Hashable, CaseIterable {
+package struct DriftCorrection: Sendable, Hashable {
+  package enum Method: String, Sendable, Hashable, CaseIterable {
     /// M = triu(D Uᵀ, 1) U for H⁻¹ = UᵀU in solving order (arXiv 2504.02692): the drift of a column is
     /// made up for by the columns that are solved after it. With strength 1 that is the exact least-squares
     /// answer at each column's turn; the authors' code uses a quarter.
@@ -18,17 +18,17 @@ public struct DriftCorrection: Sendable, Hashable {
     case block
   }
 
-  public var method: Method
+  package var method: Method
   /// 0 leaves the weights alone, 1 makes up for all of the drift that the inputs show. 0...1.
-  public var strength: Double
+  package var strength: Double
 
   /// - Parameter strength: nil for the authors' own (of `block`, QEP's).
-  public init(_ method: Method, strength: Double? = nil) {
+  package init(_ method: Method, strength: Double? = nil) {
     self.method = method
     self.strength = strength ?? Self.publishedStrength(method)
   }
 
-  public static func publishedStrength(_ method: Method) -> Double {
+  package static func publishedStrength(_ method: Method) -> Double {
     method == .gptaq ? 0.25 : 0.5
   }
 }

@@ -2,28 +2,28 @@ import Numerics
 
 /// How far a layer's input is from the uncompressed model's, seen through the input itself:
 /// D = (2/N) Σ (x_full − x) xᵀ, gathered chunk by chunk beside `Hessian` and in its arithmetic.
-public struct InputDrift: Sendable {
+package struct InputDrift: Sendable {
   /// [k, k]; not symmetric: rows count x_full − x, columns x.
-  public let matrix: Tensor
+  package let matrix: Tensor
   /// [d, k] E = (2/N) Σ (r_full − r) xᵀ of the residual stream r that the layer's output is added to; nil
   /// where there is none.
-  public let stream: Tensor?
+  package let stream: Tensor?
   /// Input rows seen so far.
-  public private(set) var samples = 0
+  package private(set) var samples = 0
 
   /// - Parameter stream: the residual stream's width; nil for layers that don't add to it, or don't care.
-  public init(columns: Int, stream: Int? = nil) {
+  package init(columns: Int, stream: Int? = nil) {
     matrix = Tensor([columns, columns])
     self.stream = stream.map { Tensor([$0, columns]) }
   }
 
-  public var columns: Int { matrix.rows }
+  package var columns: Int { matrix.rows }
 
   /// Adds rows [m, k] of the compressed model's input and the same tokens' rows of the full model's.
   /// The order of calls matters to the last bit: keep it fixed.
   ///
   /// - Parameter streams: [m, d] of the residual stream, in the same way.
-  public mutating func add(
+  package mutating func add(
     _ x: Tensor, full: Tensor, streams: (rows: Tensor, full: Tensor)? = nil
   ) {
     guard x.rows > 0 else { return }
@@ -42,12 +42,12 @@ public struct InputDrift: Sendable {
 }
 
 /// What calibration saw of the input that some layers share.
-public struct InputStatistics: Sendable {
-  public var hessian: Hessian
+package struct InputStatistics: Sendable {
+  package var hessian: Hessian
   /// nil where no layer corrects for drift.
-  public var drift: InputDrift?
+  package var drift: InputDrift?
 
-  public init(hessian: Hessian, drift: InputDrift? = nil) {
+  package init(hessian: Hessian, drift: InputDrift? = nil) {
     self.hessian = hessian
     self.drift = drift
   }

@@ -1,4 +1,4 @@
-import Bundle
+import BundleFormat
 import Bytes
 
 extension SolvedTensor {
@@ -6,7 +6,7 @@ extension SolvedTensor {
   /// weights, or for the survivors only beside a bitmask or, where an n:m pattern was kept, beside the
   /// ranks of its combinations. Of equally small ones the first. Survivors are stored with their rows
   /// interleaved where the shape allows it: no byte more, and faster to multiply with.
-  public func stored() throws(Failure) -> StoredTensor {
+  package func stored() throws(Failure) -> StoredTensor {
     guard let quantized else { return try storedValues() }
     let dense = try quantized.stored()
     guard let kept else { return dense }
@@ -24,7 +24,7 @@ extension SolvedTensor {
     let name = ledger.tensor
     let all = restored.values
     var smallest = try StoredTensor.dense(
-      name: name, shape: restored.shape, layout: layout.packing,
+      name: name, shape: restored.shape, format: layout.format,
       values: ByteSlice(try layout.encode(all, name)))
     guard let kept else { return smallest }
     var survivors: [Float] = []
@@ -33,7 +33,7 @@ extension SolvedTensor {
     let bytes = ByteSlice(try layout.encode(survivors, name))
     for mask in masks(kept) {
       let candidate = try StoredTensor.dense(
-        name: name, shape: restored.shape, layout: layout.packing, values: bytes, mask: mask)
+        name: name, shape: restored.shape, format: layout.format, values: bytes, mask: mask)
       if candidate.bytes < smallest.bytes { smallest = candidate }
     }
     return smallest

@@ -5,15 +5,15 @@ import CKernels
 /// Tiles of 64 rows of all matrices run in parallel: from the first to the last column where rows
 /// don't influence each other, block by block where masks are chosen over all rows of a block. Sums
 /// are taken in the order of the tiles, so that nothing depends on the number of threads.
-public enum GPTQKernel {
+package enum GPTQKernel {
   /// How an error counts in the range search.
-  public enum SearchPower: Sendable {
+  package enum SearchPower: Sendable {
     case two
     case twoPointFour
   }
 
   /// Which weights are dropped: they become exactly 0, and their error is fed forward like any other.
-  public enum Pruning: Sendable {
+  package enum Pruning: Sendable {
     case none
     /// [out, in], 1 = dropped.
     case fixed([UInt8])
@@ -24,32 +24,32 @@ public enum GPTQKernel {
   }
 
   /// A weight matrix, [out, in], and the grid it gets.
-  public struct Job: Sendable {
-    public var weight: Tensor
+  package struct Job: Sendable {
+    package var weight: Tensor
     /// [in, in] upper U with H⁻¹ = UᵀU in solving order; nil is round-to-nearest.
-    public var factor: Tensor?
+    package var factor: Tensor?
     /// Solving position → original column; nil is as they stand.
-    public var order: [Int32]?
+    package var order: [Int32]?
     /// [in] by original column: weights of the errors in the range search; nil is 1 each.
-    public var importance: [Float]?
-    public var pruning: Pruning
+    package var importance: [Float]?
+    package var pruning: Pruning
     /// 1...in.
-    public var groupWidth: Int
+    package var groupWidth: Int
     /// 2...8; nil: weights that are kept keep their values.
-    public var bits: Int?
-    public var symmetric: Bool
+    package var bits: Int?
+    package var symmetric: Bool
     /// false needs the columns in their own order.
-    public var staticGroups: Bool
+    package var staticGroups: Bool
     /// 0...99 ranges tried: 1, 0.99, … of the full one.
-    public var searchSteps: Int
-    public var searchPower: SearchPower
+    package var searchSteps: Int
+    package var searchPower: SearchPower
     /// −100...100.
-    public var scaleExponent: Int
+    package var scaleExponent: Int
     /// 0...1, with a factor only: how much of a column's distance from its original value is taken back
     /// when its turn comes (FOEM).
-    public var firstOrder: Float
+    package var firstOrder: Float
 
-    public init(
+    package init(
       weight: Tensor, factor: Tensor? = nil, order: [Int32]? = nil, importance: [Float]? = nil,
       pruning: Pruning = .none, groupWidth: Int, bits: Int?, symmetric: Bool,
       staticGroups: Bool = true,
@@ -72,27 +72,27 @@ public enum GPTQKernel {
     }
   }
 
-  public struct Solution: Sendable {
+  package struct Solution: Sendable {
     /// [out, in]; empty without `bits`, like scales and zeros.
-    public var codes: [UInt8]
+    package var codes: [UInt8]
     /// [out, groups] f16 bits.
-    public var scales: [UInt16]
+    package var scales: [UInt16]
     /// [out, groups].
-    public var zeros: [UInt8]
+    package var zeros: [UInt8]
     /// [out, in]: (code − zero) · scale · 2^scaleExponent, 0 where dropped.
-    public var restored: Tensor
+    package var restored: Tensor
     /// [out, in], 1 = kept; nil where nothing was dropped on purpose.
-    public var kept: [UInt8]?
+    package var kept: [UInt8]?
     /// Σ ((w − q) / U_ii)²; Σ (w − q)² without a factor.
-    public var error: Double
+    package var error: Double
     /// Weights more than half a step outside their grid.
-    public var clipped: Int
+    package var clipped: Int
   }
 
   static let tileRows = Int(CTK_GPTQ_ROWS)
 
   /// - Parameter baseline: the build for any processor, for tests.
-  public static func solve(_ jobs: [Job], baseline: Bool = false) -> [Solution] {
+  package static func solve(_ jobs: [Job], baseline: Bool = false) -> [Solution] {
     let running = jobs.map { GPTQRun($0, baseline: baseline) }
     forEachTile(running) { run, tile in
       run.begin(tile: tile)

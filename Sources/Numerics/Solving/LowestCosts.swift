@@ -1,10 +1,10 @@
 import CKernels
 
 /// The lowest of many numbers.
-public enum LowestCosts {
+package enum LowestCosts {
   /// 1 for the `count` lowest of `costs` (none negative or NaN), else 0. Of equal ones those go first
   /// whose `ties`, asked by their number, are lowest, and of those the first.
-  public static func marks(
+  package static func marks(
     _ costs: [Float], count: Int, ties: ((Int) -> Float)? = nil
   ) -> [UInt8] {
     precondition(count >= 0 && count <= costs.count, "\(count) of \(costs.count)")

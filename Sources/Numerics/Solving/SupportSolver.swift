@@ -6,7 +6,7 @@ import CKernels
 /// known, all kept weights can be moved. Per row that is a least-squares problem, (w − w₀) H (w − w₀)ᵀ
 /// over the kept columns, solved by conjugate gradients with H's diagonal as preconditioner, many rows
 /// side by side so that the work is matrix products.
-public enum SupportSolver {
+package enum SupportSolver {
   /// Rows that go through a product together.
   private static let rowsAtOnce = 512
 
@@ -18,7 +18,7 @@ public enum SupportSolver {
   ///   - hessian: [in, in], symmetric.
   ///   - damping: added to its diagonal; > 0 where the diagonal has zeros.
   ///   - steps: of the gradient method; the error never grows.
-  public static func improve(
+  package static func improve(
     _ weight: Tensor, towards original: Tensor, kept: [UInt8], hessian: Tensor, damping: Float,
     steps: Int
   ) {

@@ -1,4 +1,4 @@
-import Bundle
+import BundleFormat
 import Bytes
 import Checkpoints
 import Models
@@ -55,7 +55,7 @@ struct PromptStage: Stage {
       budget: MemoryBudget(bytes: memory))
     return StageNeeds(
       memory: (192 << 20) + weightBytes + step,
-      disk: 32 * shape.count(configuration))
+      disk: 32 * (shape.count ?? 0))
   }
 
   /// Steps and seconds between two saves; a save costs about as much as reading the text of one
@@ -106,7 +106,7 @@ struct PromptStage: Stage {
     return StageResult(
       outputs: [
         Self.prompt: .bytes([UInt8](floats: best.parameters.values)),
-        Self.form: .bytes(best.shape.form(model.configuration).json.canonicalBytes),
+        Self.form: .bytes(best.shape.json.canonicalBytes),
         Self.training: .bytes(record(learner, context).canonicalBytes),
       ],
       summary: [
@@ -142,7 +142,7 @@ struct PromptStage: Stage {
   /// The prompt of another bundle to start from.
   private func start(_ context: StageContext, _ model: LanguageModel) throws -> Adapter? {
     guard let place = recipe.startFrom else { return nil }
-    let prompt = try Transfer.choose(place.prompt, from: Bundle(path: context.path("start")))
+    let prompt = try Transfer.choose(place.prompt, from: ModelBundle(path: context.path("start")))
     return try Adapter(prompt, for: model.configuration)
   }
 

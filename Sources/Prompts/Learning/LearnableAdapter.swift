@@ -1,28 +1,29 @@
+import BundleFormat
 import Bytes
 import Checkpoints
 import Models
 import Numerics
 
 /// A prefix, or low-rank parts, as what is learned: numbers inside a model's blocks.
-public struct LearnableAdapter: Learnable {
-  public let model: LanguageModel
-  public let shape: AdapterShape
-  public let shapes: [MatrixShape]
+package struct LearnableAdapter: Learnable {
+  package let model: LanguageModel
+  package let shape: AdapterShape
+  package let shapes: [MatrixShape]
   private let objective: PromptObjective
 
   /// - Parameter budget: for the backward pass; changes the time taken, never the numbers.
-  public init(_ model: LanguageModel, shape: AdapterShape, budget: MemoryBudget = .standard) {
+  package init(_ model: LanguageModel, shape: AdapterShape, budget: MemoryBudget = .standard) {
     self.model = model
     self.shape = shape
-    shapes = shape.matrices(model.configuration)
+    shapes = shape.matrices
     objective = PromptObjective(model, budget: budget)
   }
 
-  public func adapter(with parameters: [Float]) throws(Failure) -> Adapter {
+  package func adapter(with parameters: [Float]) throws(Failure) -> Adapter {
     try shape.adapter(parameters, for: model.configuration)
   }
 
-  public func gradient(
+  package func gradient(
     of sequences: [[Int32]], against target: LossTarget, at parameters: [Float]
   ) throws(Failure) -> (loss: Double, gradient: [Float]) {
     let (loss, slope) = try objective.gradient(
@@ -32,19 +33,17 @@ public struct LearnableAdapter: Learnable {
 }
 
 extension AdapterShape {
-  /// The matrices that the parameters are made of, in their order.
-  fileprivate func matrices(_ c: ModelConfiguration) -> [MatrixShape] {
+  /// The matrices that make up the parameters, in their order.
+  fileprivate var matrices: [MatrixShape] {
     switch self {
-    case .prompt(let tokens): return [MatrixShape(rows: tokens, columns: c.embeddingSize)]
-    case .prefix(let tokens):
-      let rows = MatrixShape(rows: tokens, columns: c.kvHeads * c.headDim)
-      return (0..<2 * c.layers).map { _ in rows }
+    case .embeddings(let tokens, let width, _): [MatrixShape(rows: tokens, columns: width)]
+    case .prefix(let tokens, let layers, let width):
+      Array(repeating: MatrixShape(rows: tokens, columns: width), count: 2 * layers)
     case .lowRank(let shape):
-      return shape.layers.flatMap { layer in
-        let (outputs, inputs) = c.shape(of: layer.name)
-        return [
-          MatrixShape(rows: shape.rank, columns: inputs),
-          MatrixShape(rows: outputs, columns: shape.rank),
+      shape.targets.flatMap { target in
+        [
+          MatrixShape(rows: shape.rank, columns: target.inputs),
+          MatrixShape(rows: target.outputs, columns: shape.rank),
         ]
       }
     }
