@@ -109,11 +109,12 @@ extension NumericsTests {
                 unsafe ctk_attention_shares_ref(&view, &plain)
               }
             }
+            // 10⁻¹³ is float64's share of sums of up to 128 numbers below 1.
             for (part, expected) in Self.shares(highest, sum, parts: parts, rows: rows).enumerated()
             {
               for found in [fast[part], plain[part]] {
                 #expect(
-                  abs(found - 0.5 - expected.value) <= expected.error,
+                  abs(found - 0.5 - expected.value) <= expected.error + 1e-13,
                   "part \(part) of \(parts), \(rows) rows, \(level), \(random.note)")
               }
             }

@@ -7,7 +7,7 @@ import TestSupport
 
 /// Random models in memory, small and with odd sizes, with dense or packed weights. The same seed gives the
 /// same model; a test that checks a bound, not an outcome, passes a seed of its `TestRandom`.
-struct TinyModel {
+struct RandomModel {
   static let configuration = ModelConfiguration(
     vocabularySize: 53, hiddenSize: 24, intermediateSize: 37, layers: 3, heads: 3, kvHeads: 1,
     headDim: 6, tiedEmbeddings: true, maximumPositions: 128)

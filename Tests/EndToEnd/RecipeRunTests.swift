@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// The main job by the real program on a tiny model.
-@Suite(.serialized) struct BuildTests {
+@Suite(.serialized) struct RecipeRunTests {
   let shop: Workshop
   var folder: TemporaryFolder { shop.folder }
   var ctpack: Program { shop.ctpack }
