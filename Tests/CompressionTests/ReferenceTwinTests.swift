@@ -1,5 +1,6 @@
 import Compression
 import Numerics
+import TestSupport
 import Testing
 
 /// The fast solver against the paper's loop in float64.
@@ -49,8 +50,7 @@ import Testing
   /// Codes agree; a row may part only at a column where the twin was within a hair of a tie (or,
   /// with grids that depend on earlier errors, of a different f16 scale).
   @Test(arguments: layers) func sameCodesUpToTies(layer: Layer) throws {
-    let seed: UInt64 = 20_250 + UInt64(layer.rows * 1000 + layer.columns)
-    var random = SeededGenerator(seed: seed)
+    var random = TestRandom("\(layer)")
     let inputs = SolverFixtures.inputs(2 * layer.columns + 5, layer.columns, &random)
     let weight = SolverFixtures.weights(layer.rows, layer.columns, &random)
     let hessian = SolverFixtures.hessian(of: inputs)
@@ -80,8 +80,8 @@ import Testing
         let grid = expected.grids[column / quantized.groupWidth]
         if scale != grid.scale || Double(quantized.zeros[group]) != grid.zero {
           #expect(
-            !layer.staticGroups, "seed \(seed): row \(row) has another grid at column \(column)")
-          #expect(abs(scale - grid.scale) <= 1.001 / 1024 * grid.scale, "seed \(seed)")
+            !layer.staticGroups, "\(random.note): row \(row) has another grid at column \(column)")
+          #expect(abs(scale - grid.scale) <= 1.001 / 1024 * grid.scale, "\(random.note)")
           parted += 1
           break
         }
@@ -89,18 +89,18 @@ import Testing
         if code != expected.codes[column] {
           #expect(
             expected.margins[column] < 2e-3,
-            "seed \(seed): row \(row) column \(column): \(code), not \(expected.codes[column])")
+            "\(random.note): row \(row) column \(column): \(code), not \(expected.codes[column])")
           parted += 1
           break
         }
       }
     }
-    #expect(parted <= 1 + layer.rows / 8, "seed \(seed): \(parted) rows parted at ties")
+    #expect(parted <= 1 + layer.rows / 8, "\(random.note): \(parted) rows parted at ties")
   }
 
   @Test func solverErrorIsTheDampedObjective() throws {
     // Σ ((w − q)/U_ii)² = tr(ΔW (H + λI) ΔWᵀ), because ΔW = E·U.
-    var random = SeededGenerator(seed: 5)
+    var random = TestRandom()
     let inputs = SolverFixtures.inputs(300, 96, &random)
     let weight = SolverFixtures.weights(40, 96, &random)
     let hessian = SolverFixtures.hessian(of: inputs)
@@ -128,7 +128,7 @@ import Testing
 
   /// The baseline build of the kernel, which other processors run, solves as well as the wide one.
   @Test func baselineBuildAgrees() throws {
-    var random = SeededGenerator(seed: 6)
+    var random = TestRandom()
     let inputs = SolverFixtures.inputs(300, 130, &random)
     let weight = SolverFixtures.weights(70, 130, &random)
     let order = Array(0..<130)

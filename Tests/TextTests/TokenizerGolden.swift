@@ -2,7 +2,7 @@ import Bytes
 import Foundation
 import Text
 
-/// The golden files beside this source, made by `Golden/make_golden.py` with Hugging Face
+/// The golden files beside this source, made by `Golden/make_tokenizer_golden.py` with Hugging Face
 /// `tokenizers`.
 enum Golden {
   static let names = [

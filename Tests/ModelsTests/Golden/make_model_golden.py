@@ -1,6 +1,6 @@
 """Tiny random models, and their logits, losses and gradients by transformers in float32.
 
-usage: make_golden.py OUT [SMOLLM2_HF]     (packages: Tests/Golden/requirements.txt; `make golden` runs it)
+usage: make_model_golden.py OUT [SMOLLM2_HF]     (packages: Tests/Golden/requirements.txt; `make golden` runs it)
 
 OUT/<case>/            config.json and model.safetensors, as transformers saves them
 OUT/<case>.json        token ids, a soft prompt's seed values' file offsets, negative log-likelihoods

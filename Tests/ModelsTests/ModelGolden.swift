@@ -36,7 +36,7 @@ struct GoldenFile {
 }
 
 /// One case of Golden/: token ids, and the arrays that transformers computed (see
-/// Golden/make_golden.py).
+/// Golden/make_model_golden.py).
 struct Golden {
   let name: String
   let ids: [[Int32]]

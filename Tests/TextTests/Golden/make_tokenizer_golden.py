@@ -1,6 +1,6 @@
 """Token ids of difficult texts by Hugging Face `tokenizers`, for tiny tokenizers of each family.
 
-usage: make_golden.py OUT [SMOLLM2_TOKENIZER_JSON]     (packages: Tests/Golden/requirements.txt; `make golden` runs it)
+usage: make_tokenizer_golden.py OUT [SMOLLM2_TOKENIZER_JSON]     (packages: Tests/Golden/requirements.txt; `make golden` runs it)
 
 Writes OUT/hard-cases.json (the texts), OUT/NAME.tokenizer.json (tokenizers trained here on generated text) and
 OUT/NAME.expected.json (per text the ids and the decoded text, null if it equals the text). OUT/scored.json holds a vocabulary with
