@@ -26,7 +26,7 @@ let package = Package(
       name: "CKernels",
       // The folders whose headers others include.
       cSettings: [.define("_GNU_SOURCE")]
-        + ["machine", "weights", "products", "few_rows", "compression"].map {
+        + ["machine", "weights", "products", "few_rows", "gptq"].map {
           .headerSearchPath($0)
         }),
 
@@ -45,7 +45,7 @@ let package = Package(
         "Bytes", "Checkpoints", .product(name: "HeapModule", package: "swift-collections"),
       ]),
     .target(name: "Models", dependencies: ["Bundle", "Numerics", "Checkpoints"]),
-    .target(name: "Compression", dependencies: ["Models", "Numerics", "Bundle"]),
+    .target(name: "Compression", dependencies: ["Models", "Numerics", "Bundle", "CKernels"]),
     .target(
       name: "Prompts", dependencies: ["Models", "Checkpoints", "Numerics", "Bundle", "Text"]),
     .target(name: "Evaluation", dependencies: ["Models", "Numerics", "Bundle", "Text"]),
@@ -74,7 +74,12 @@ let package = Package(
       name: "TextTests", dependencies: ["Text", "TestSupport"], resources: [.copy("Golden")]),
     .testTarget(
       name: "ModelsTests", dependencies: ["Models", "TestSupport"], resources: [.copy("Golden")]),
-    .testTarget(name: "CompressionTests", dependencies: ["Compression", "TestSupport"]),
+    .target(
+      name: "CompressionReference", dependencies: ["Compression"],
+      path: "Tests/CompressionReference"),
+    .testTarget(
+      name: "CompressionTests",
+      dependencies: ["Compression", "CompressionReference", "TestSupport"]),
     .testTarget(
       name: "PromptsTests", dependencies: ["Prompts", "TestSupport"], exclude: ["Golden"]),
     .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "TestSupport"]),

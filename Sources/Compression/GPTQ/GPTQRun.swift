@@ -1,11 +1,11 @@
 import CKernels
+import Numerics
 
-/// One matrix on its way through `GPTQKernel`: its tiles' state and the results. Tiles run on several
+/// The state of one matrix while `GPTQKernel` solves it: its tiles and its results. Tiles run on several
 /// threads; each writes its own rows only.
 @safe final class GPTQRun: @unchecked Sendable {
   let tiles: Int
   let job: GPTQKernel.Job
-  private let baseline: Bool
   let order: [Int32]
   let position: [Int32]
   let restored: Tensor
@@ -14,7 +14,7 @@ import CKernels
   let zeros: UnsafeMutableBufferPointer<UInt8>
   let kept: UnsafeMutableBufferPointer<UInt8>
   let sums: UnsafeMutablePointer<ctk_gptq_sums>
-  /// Per tile, while it is being solved.
+  /// By tile: its scratch space and marks from `begin` to `end`, otherwise nil.
   private let states: UnsafeMutablePointer<TileState?>
   /// Costs and marks of one block over all tiles.
   private let costs: UnsafeMutableBufferPointer<Float>
@@ -23,7 +23,7 @@ import CKernels
 
   private typealias TileState = (scratch: Tensor, dropped: UnsafeMutablePointer<UInt8>?)
 
-  init(_ job: GPTQKernel.Job, baseline: Bool) {
+  init(_ job: GPTQKernel.Job) {
     let columns = job.columns
     precondition(job.weight.shape.count == 2 && (1...columns).contains(job.groupWidth))
     precondition(job.bits.map((2...8).contains) ?? true && (0...99).contains(job.searchSteps))
@@ -46,7 +46,6 @@ import CKernels
         "the solving order tears columns of one pattern apart")
     }
     self.job = job
-    self.baseline = baseline
     self.order = order
     self.position = position
     tiles = job.tiles
@@ -84,7 +83,7 @@ import CKernels
 
   /// Whether masks are chosen over all rows of a block, so that tiles wait for each other.
   var choosesOverAllRows: Bool { job.choosesOverAllRows }
-  /// Whether grids that are fitted before the first column want to know what will be dropped.
+  /// Whether grids are fitted before the first column to the weights that will be kept.
   var forecasts: Bool { job.choosesOverAllRows && job.staticGroups && job.bits != nil }
   var isDone: Bool { block.isEmpty }
 
@@ -121,16 +120,15 @@ import CKernels
     }
   }
 
-  /// Fits all grids, where that is done before the first column.
+  /// Fits all grids of a tile; does nothing where each is fitted at its first column.
   func fit(tile: Int) {
     guard let state = unsafe states[tile], job.bits != nil, job.staticGroups else { return }
     unsafe withLayer { layer in
-      let fit = unsafe baseline ? ctk_gptq_fit_baseline : ctk_gptq_fit
-      unsafe fit(layer, state.scratch.pointer, state.dropped)
+      unsafe ctk_gptq_fit(layer, state.scratch.pointer, state.dropped)
     }
   }
 
-  /// All that is left to do for a tile that needs no other.
+  /// Solves a tile that waits for no other, from its first column to its last.
   func finish(tile: Int) {
     fit(tile: tile)
     var start = 0
@@ -145,8 +143,7 @@ import CKernels
   private func solve(tile: Int, _ block: Range<Int>) {
     guard let state = unsafe states[tile] else { return }
     unsafe withLayer { layer in
-      let solve = unsafe baseline ? ctk_gptq_block_baseline : ctk_gptq_block
-      unsafe solve(
+      unsafe ctk_gptq_block(
         layer, state.scratch.pointer, state.dropped, Int32(block.lowerBound),
         Int32(block.upperBound), sums + tile)
     }
@@ -170,7 +167,7 @@ import CKernels
 
   // MARK: All tiles together
 
-  /// Marks what would be dropped of the original weights, for grids that are fitted to the rest.
+  /// Marks the original weights that would be dropped, for grids that are fitted to the others.
   func forecast() {
     while !isDone {
       for tile in 0..<tiles { rate(tile: tile) }
@@ -182,7 +179,7 @@ import CKernels
     nextBlock()
   }
 
-  /// The costs of dropping each weight of the block.
+  /// Computes the cost of dropping each weight of the block.
   func rate(tile: Int) {
     guard let state = unsafe states[tile], let costs = unsafe costs.baseAddress else { return }
     unsafe withLayer { layer in
@@ -192,7 +189,7 @@ import CKernels
     }
   }
 
-  /// Which weights of the block are dropped, over all its rows.
+  /// Marks the weights of the block to drop, over all its rows.
   func choose() {
     guard case .share(let share) = job.pruning else { return }
     let weights = Double(job.weight.rows * block.count)
@@ -215,7 +212,7 @@ import CKernels
     solve(tile: tile, block)
   }
 
-  /// Goes on to the next block; there is none after the last.
+  /// Moves on to the next block, an empty one after the last.
   func nextBlock() {
     let start = block.upperBound
     block = start < job.columns ? start..<blockEnd(start) : start..<start

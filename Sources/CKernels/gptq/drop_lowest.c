@@ -1,8 +1,8 @@
-// The lowest of many numbers, by counting: their bits are in the order of their values.
-#include <stdlib.h>
-#include <string.h>
+// The lowest of many numbers, by counting: the bits of numbers that aren't negative are in the order of
+// their values.
+#include "drop_lowest.h"
 
-#include "gptq_block.h"
+#include <string.h>
 
 static uint32_t bits_of(float x) {
   uint32_t bits;
@@ -20,16 +20,26 @@ void ctk_drop_lowest(const float *costs, int64_t n, int64_t count, uint8_t *drop
     int64_t histogram[2048] = {0};
     for (int64_t i = 0; i < n; i++) {
       const uint32_t b = bits_of(costs[i]);
-      if (shift == 32 || b >> shift == prefix) histogram[b >> (shift - width) & ((1u << width) - 1)]++;
+      if (shift == 32 || b >> shift == prefix)
+        histogram[b >> (shift - width) & ((1u << width) - 1)]++;
     }
     uint32_t bin = 0;
     while (bin + 1 < 1u << width && rest >= histogram[bin]) rest -= histogram[bin++];
     prefix = prefix << width | bin;
     shift -= width;
   }
-  // `rest` of those that equal it go too.
+  // `rest` of those that equal it are dropped too.
   for (int64_t i = 0; i < n; i++) {
     const uint32_t b = bits_of(costs[i]);
     dropped[i] = b < prefix || (b == prefix && rest-- > 0);
+  }
+}
+
+void ctk_drop_lowest_ref(const float *costs, int64_t n, int64_t count, uint8_t *dropped) {
+  for (int64_t i = 0; i < n; i++) {
+    int64_t before = 0;
+    for (int64_t j = 0; j < n; j++)
+      before += costs[j] < costs[i] || (costs[j] == costs[i] && j < i);
+    dropped[i] = before < count;
   }
 }

@@ -1,10 +1,12 @@
 import CKernels
 
-/// The lowest of many numbers.
-public enum LowestCosts {
-  /// 1 for the `count` lowest of `costs` (none negative or NaN), else 0. Of equal ones those go first
-  /// whose `ties`, asked by their number, are lowest, and of those the first.
-  public static func marks(
+/// The lowest of many costs, for masks.
+enum LowestCosts {
+  /// 1 for the `count` lowest of `costs` (none negative or NaN), 0 for the others.
+  ///
+  /// - Parameter ties: a cost's rank among equal ones, by its index: the lowest is marked first, and of
+  ///   equal ranks the first; nil marks the first of equal costs.
+  static func marks(
     _ costs: [Float], count: Int, ties: ((Int) -> Float)? = nil
   ) -> [UInt8] {
     precondition(count >= 0 && count <= costs.count, "\(count) of \(costs.count)")
@@ -17,7 +19,8 @@ public enum LowestCosts {
     return marks
   }
 
-  /// Only at the highest cost that is marked can equal ones have parted.
+  /// Chooses anew among the costs equal to the highest that is marked: only there can one of two equal
+  /// costs be marked and the other not.
   private static func settle(
     _ marks: inout [UInt8], _ costs: [Float], by ties: (Int) -> Float
   ) {
@@ -32,7 +35,7 @@ public enum LowestCosts {
     for (rank, one) in ranked.enumerated() { marks[one.index] = rank < marked ? 1 : 0 }
   }
 
-  /// By rank; the counting of the kernel pays for many only.
+  /// Marks by counting the lower costs of each; the kernel's histograms pay for many costs only.
   private static func marksOfFew(
     _ costs: [Float], count: Int, ties: ((Int) -> Float)?
   ) -> [UInt8] {

@@ -1,17 +1,17 @@
 import Checkpoints
 import Models
 
-/// What compressing a block takes in memory besides the rows of the calibration text, however short
-/// memory is.
-public enum WorkingSet {
+/// The memory that compressing a block takes besides the rows of the calibration text, in bytes: the
+/// part that no budget makes smaller.
+public enum CompressionMemory {
   /// The program itself, and buffers that wait for their next use.
   private static let base = 384 << 20
 
-  /// Bytes, estimated from above.
+  /// An estimate from above for the largest layer of a model.
   ///
   /// - Parameters:
-  ///   - rows: of a chunk at most.
-  ///   - besideFullModel: the uncompressed model runs beside, for corrections of drift.
+  ///   - rows: the most rows of a chunk.
+  ///   - besideFullModel: whether the uncompressed model runs beside, to correct for drift.
   public static func bytes(
     for configuration: ModelConfiguration, rows: Int, besideFullModel: Bool = false
   ) -> Int {

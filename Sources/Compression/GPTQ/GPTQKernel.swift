@@ -1,55 +1,58 @@
 import CKernels
+import Numerics
 
 /// The column loop of GPTQ, SparseGPT and round-to-nearest over whole weight matrices.
 ///
 /// Tiles of 64 rows of all matrices run in parallel: from the first to the last column where rows
 /// don't influence each other, block by block where masks are chosen over all rows of a block. Sums
-/// are taken in the order of the tiles, so that nothing depends on the number of threads.
-public enum GPTQKernel {
-  /// How an error counts in the range search.
-  public enum SearchPower: Sendable {
+/// are added in the order of the tiles, so that results don't depend on the number of threads.
+package enum GPTQKernel {
+  /// The power of an error in the range search.
+  package enum SearchPower: Sendable {
     case two
     case twoPointFour
   }
 
-  /// Which weights are dropped: they become exactly 0, and their error is fed forward like any other.
-  public enum Pruning: Sendable {
+  /// The choice of the weights that are dropped: they become exactly 0, and their error is fed forward
+  /// like any other.
+  package enum Pruning: Sendable {
     case none
     /// [out, in], 1 = dropped.
     case fixed([UInt8])
-    /// That share of each block of 128 columns, by least w²/U_cc² over all rows of the block.
+    /// The share of each block of 128 columns with the least w²/U_cc² over all rows of the block.
     case share(Double)
-    /// Of each `of` neighbouring columns of a row `kept` stay; the solving order keeps them together.
+    /// n:m sparsity: `kept` of each `of` neighbouring columns of a row stay; the solving order keeps the
+    /// columns of a group together.
     case pattern(kept: Int, of: Int)
   }
 
-  /// A weight matrix, [out, in], and the grid it gets.
-  public struct Job: Sendable {
-    public var weight: Tensor
-    /// [in, in] upper U with H⁻¹ = UᵀU in solving order; nil is round-to-nearest.
-    public var factor: Tensor?
-    /// Solving position → original column; nil is as they stand.
-    public var order: [Int32]?
-    /// [in] by original column: weights of the errors in the range search; nil is 1 each.
-    public var importance: [Float]?
-    public var pruning: Pruning
-    /// 1...in.
-    public var groupWidth: Int
-    /// 2...8; nil: weights that are kept keep their values.
-    public var bits: Int?
-    public var symmetric: Bool
-    /// false needs the columns in their own order.
-    public var staticGroups: Bool
-    /// 0...99 ranges tried: 1, 0.99, … of the full one.
-    public var searchSteps: Int
-    public var searchPower: SearchPower
-    /// −100...100.
-    public var scaleExponent: Int
-    /// 0...1, with a factor only: how much of a column's distance from its original value is taken back
-    /// when its turn comes (FOEM).
-    public var firstOrder: Float
+  /// A weight matrix, [out, in], with its factor, grid and mask.
+  package struct Job: Sendable {
+    package var weight: Tensor
+    /// [in, in] upper U with H⁻¹ = UᵀU in solving order; nil rounds to nearest.
+    package var factor: Tensor?
+    /// [in] the original column at each solving position; nil solves the columns in their own order.
+    package var order: [Int32]?
+    /// [in] by original column: weights of the errors in the range search; nil weighs all alike.
+    package var importance: [Float]?
+    package var pruning: Pruning
+    /// Columns per group, 1...in.
+    package var groupWidth: Int
+    /// 2...8; nil keeps the values of the weights that stay.
+    package var bits: Int?
+    package var symmetric: Bool
+    /// Whether all grids are fitted to the original weights; false needs the columns in their own order.
+    package var staticGroups: Bool
+    /// 0...99, the number of ranges tried: 1, 0.99, … of the full one.
+    package var searchSteps: Int
+    package var searchPower: SearchPower
+    /// The power of two that stored scales are multiplied by, −100...100.
+    package var scaleExponent: Int
+    /// 0...1, with a factor only: the share of a column's distance from its original value that is taken
+    /// back when its turn comes (FOEM, arXiv 2507.11017).
+    package var firstOrder: Float
 
-    public init(
+    package init(
       weight: Tensor, factor: Tensor? = nil, order: [Int32]? = nil, importance: [Float]? = nil,
       pruning: Pruning = .none, groupWidth: Int, bits: Int?, symmetric: Bool,
       staticGroups: Bool = true,
@@ -72,28 +75,29 @@ public enum GPTQKernel {
     }
   }
 
-  public struct Solution: Sendable {
+  /// A solved weight matrix.
+  package struct Solution: Sendable {
     /// [out, in]; empty without `bits`, like scales and zeros.
-    public var codes: [UInt8]
+    package var codes: [UInt8]
     /// [out, groups] f16 bits.
-    public var scales: [UInt16]
+    package var scales: [UInt16]
     /// [out, groups].
-    public var zeros: [UInt8]
+    package var zeros: [UInt8]
     /// [out, in]: (code − zero) · scale · 2^scaleExponent, 0 where dropped.
-    public var restored: Tensor
-    /// [out, in], 1 = kept; nil where nothing was dropped on purpose.
-    public var kept: [UInt8]?
+    package var restored: Tensor
+    /// [out, in], 1 = kept; nil without pruning.
+    package var kept: [UInt8]?
     /// Σ ((w − q) / U_ii)²; Σ (w − q)² without a factor.
-    public var error: Double
+    package var error: Double
     /// Weights more than half a step outside their grid.
-    public var clipped: Int
+    package var clipped: Int
   }
 
   static let tileRows = Int(CTK_GPTQ_ROWS)
 
-  /// - Parameter baseline: the build for any processor, for tests.
-  public static func solve(_ jobs: [Job], baseline: Bool = false) -> [Solution] {
-    let running = jobs.map { GPTQRun($0, baseline: baseline) }
+  /// Solves matrices side by side; one solution per job, in their order.
+  package static func solve(_ jobs: [Job]) -> [Solution] {
+    let running = jobs.map { GPTQRun($0) }
     forEachTile(running) { run, tile in
       run.begin(tile: tile)
       if !run.choosesOverAllRows { run.finish(tile: tile) }

@@ -4,15 +4,16 @@ import Numerics
 ///
 /// 0 unless f16's range demands otherwise: where the largest group's step comes near to overflow
 /// (65504), or so near to the subnormals (below 2^−14) that most groups would lose digits. Groups
-/// far below the largest may be subnormal: they miss by 2^−25 at most, which is nothing beside its
-/// step. Then the largest step is put at 2^13…2^14: high, so that the small ones keep their digits,
+/// far below the largest may be subnormal: they are off by 2^−25 at most, which is nothing beside its
+/// step. Otherwise the largest step is put at 2^13 … 2^14: high, so that the small ones keep their digits,
 /// yet with room for weights that grow while errors are fed forward.
 enum ScaleExponent {
   private static let ordinary: ClosedRange<Float> = 0x1p-12...0x1p15
-  /// What container and kernels can hold.
+  /// The exponents that container and kernels hold.
   private static let range = -60...60
 
-  /// nil where the weights are too large for every exponent; no model's are (10^23 and more).
+  /// The exponent for a matrix; nil where its weights are too large for all of them (10^23 and more, as in
+  /// no model).
   static func choose(weights: Tensor, groupWidth: Int, grid: GridSettings) -> Int? {
     var step = largestExtent(weights, groupWidth: groupWidth, symmetric: grid.symmetric)
     guard step > 0 else { return 0 }

@@ -40,15 +40,3 @@ public struct InputDrift: Sendable {
     samples = total
   }
 }
-
-/// What calibration saw of the input that some layers share.
-public struct InputStatistics: Sendable {
-  public var hessian: Hessian
-  /// nil where no layer corrects for drift.
-  public var drift: InputDrift?
-
-  public init(hessian: Hessian, drift: InputDrift? = nil) {
-    self.hessian = hessian
-    self.drift = drift
-  }
-}

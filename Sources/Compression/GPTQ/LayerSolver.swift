@@ -2,35 +2,8 @@ import Bundle
 import Bytes
 import Numerics
 
-/// A weight matrix on its way to the solver.
-public struct WeightMatrix: Sendable {
-  /// The checkpoint's key, `model.layers.0.self_attn.q_proj.weight`.
-  public let name: String
-  /// [out, in] f32.
-  public let weight: Tensor
-  public let settings: TensorSettings
-
-  public init(name: String, weight: Tensor, settings: TensorSettings) {
-    self.name = name
-    self.weight = weight
-    self.settings = settings
-  }
-}
-
-/// A weight matrix with its codes, and what it took to find them.
-public struct SolvedTensor: Sendable {
-  /// nil where weights keep their values.
-  public let quantized: QuantizedTensor?
-  /// [out, in], 1 = kept; nil where nothing was dropped on purpose.
-  public let kept: [UInt8]?
-  /// [out, in] f32: exactly what the codes decode to, or the pruned weights before they are stored.
-  public let restored: Tensor
-  public let ledger: LayerLedger
-  public let events: [EventRecord]
-}
-
-/// Quantizes and prunes weight matrices: GPTQ (arXiv 2210.17323), SparseGPT (arXiv 2301.00774), and the
-/// baselines on the same grids.
+/// Quantization and pruning of weight matrices: GPTQ (arXiv 2210.17323), SparseGPT (arXiv 2301.00774),
+/// and the baselines on the same grids.
 ///
 /// Scales are rounded to f16 before the first weight is quantized, so that what is solved is
 /// exactly what decodes. Rows are independent given H, so results don't depend on the number of
@@ -51,12 +24,12 @@ public enum LayerSolver {
     return try solve(matrices, hessian: hessian, drift: &drift, &factors)
   }
 
-  /// The same for some of the matrices that share `hessian`, with the factors that are there
-  /// already.
+  /// Solves some of the matrices that share `hessian`, with the factors that earlier calls left in the
+  /// cache.
   ///
   /// - Parameters:
-  ///   - drift: as large as H, so that it is let go once the last weights are corrected.
-  ///   - areLast: whether these are the last matrices that ask for it.
+  ///   - drift: as large as H, and so set to nil once the last weights are corrected.
+  ///   - areLast: whether no later call needs the drift.
   static func solve(
     _ matrices: [WeightMatrix], hessian: Hessian?, drift: inout InputDrift?, areLast: Bool = true,
     _ factors: inout FactorCache
@@ -65,10 +38,10 @@ public enum LayerSolver {
     var prepared: [PreparedMatrix] = []
     for matrix in matrices {
       try check(matrix, hessian: hessian)
-      // Wanda's masks would come out of broken statistics too.
-      var live: LiveInputs?
+      // Checked for Wanda too, which would find masks in broken statistics.
+      var checked: HessianDiagonal?
       if matrix.settings.needsStatistics, let hessian {
-        live = try factors.inputs(of: hessian, name: inputs)
+        checked = try factors.diagonal(of: hessian, name: inputs)
       }
       var factor: FactoredHessian?
       var quantizing: FactoredHessian?
@@ -83,7 +56,7 @@ public enum LayerSolver {
       prepared.append(
         try PreparedMatrix(
           matrix, target: try target(of: matrix, hessian, drift, &factors, name: inputs),
-          factor: factor, quantizing: quantizing, inputs: live, diagonal: hessian?.diagonal))
+          factor: factor, quantizing: quantizing, checked: checked, diagonal: hessian?.diagonal))
     }
     if areLast {
       drift = nil
@@ -97,7 +70,7 @@ public enum LayerSolver {
     return solved
   }
 
-  /// The weights that make up for the drift of the layer's input; nil where the matrix' own are meant.
+  /// The weights corrected for the drift of the layer's input; nil without a correction.
   private static func target(
     of matrix: WeightMatrix, _ hessian: Hessian?, _ drift: InputDrift?,
     _ factors: inout FactorCache, name: String
@@ -123,8 +96,8 @@ public enum LayerSolver {
     return map.corrected(matrix.weight, stream: stream, strength: correction.strength)
   }
 
-  /// Masks first, then the kept weights moved to where they repair best, then codes: each matrix goes as
-  /// far as its settings ask.
+  /// Finds masks, then moves the kept weights to the least-squares optimum, then finds codes. Where no
+  /// repair steps are set, one pass finds masks and codes together.
   private static func solve(
     _ prepared: [PreparedMatrix], hessian: Hessian?
   ) -> [GPTQKernel.Solution] {
@@ -138,7 +111,7 @@ public enum LayerSolver {
     var second: [(index: Int, job: GPTQKernel.Job)] = []
     for (index, matrix) in prepared.enumerated() where matrix.matrix.settings.repairSteps > 0 {
       guard let kept = solutions[index].kept else { continue }
-      SupportSolver.improve(
+      MaskedLeastSquares.improve(
         solutions[index].restored, towards: matrix.job.weight, kept: kept,
         hessian: hessian.matrix, damping: Float(matrix.damping.value),
         steps: matrix.matrix.settings.repairSteps)

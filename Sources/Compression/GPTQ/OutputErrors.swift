@@ -1,16 +1,16 @@
 import Numerics
 
-/// How far a layer's outputs on the calibration text are from what they were meant to be, as shares of
-/// their squares: tr(Δ H Δᵀ) / tr(T H Tᵀ).
+/// The errors of a layer's outputs on the calibration text as shares of the outputs' energy,
+/// tr(Δ H Δᵀ) / tr(T H Tᵀ).
 struct OutputErrors {
-  /// Of the restored weights from their target; nil where the layer's output is 0 anyway.
+  /// Restored weights against their target; nil where the target's output is 0.
   let relative: Double?
-  /// Of the target from the original weights; nil where the original output is 0 anyway.
+  /// The target against the original weights; nil where the original output is 0.
   let shift: Double?
 
   /// - Parameters:
-  ///   - target: the same object as `original` where nothing was corrected for.
-  ///   - moved: how far it lies from `original`; nil where that has yet to be computed.
+  ///   - target: the same object as `original` without a correction.
+  ///   - moved: the target's distance from `original`; nil where it has yet to be computed.
   init(
     of restored: Tensor, target: Tensor, original: Tensor, moved: DriftMap.Moved?, hessian: Hessian
   ) {

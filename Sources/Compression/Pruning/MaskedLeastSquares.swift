@@ -1,12 +1,13 @@
 import CKernels
+import Numerics
 
-/// The best weights that are 0 wherever a mask says so.
+/// The least-squares weights under a mask: per row, the minimum of (w − w₀) H (w − w₀)ᵀ over the kept
+/// columns.
 ///
 /// SparseGPT repairs each dropped weight with the columns that come after it only; once the mask is
-/// known, all kept weights can be moved. Per row that is a least-squares problem, (w − w₀) H (w − w₀)ᵀ
-/// over the kept columns, solved by conjugate gradients with H's diagonal as preconditioner, many rows
-/// side by side so that the work is matrix products.
-public enum SupportSolver {
+/// known, all kept weights can be moved. Solved by conjugate gradients with H's diagonal as
+/// preconditioner, many rows side by side, so that the work is matrix products.
+enum MaskedLeastSquares {
   /// Rows that go through a product together.
   private static let rowsAtOnce = 512
 
@@ -17,8 +18,8 @@ public enum SupportSolver {
   ///   - kept: [out, in], 1 = kept.
   ///   - hessian: [in, in], symmetric.
   ///   - damping: added to its diagonal; > 0 where the diagonal has zeros.
-  ///   - steps: of the gradient method; the error never grows.
-  public static func improve(
+  ///   - steps: of conjugate gradients; the error never grows.
+  static func improve(
     _ weight: Tensor, towards original: Tensor, kept: [UInt8], hessian: Tensor, damping: Float,
     steps: Int
   ) {
@@ -55,7 +56,7 @@ public enum SupportSolver {
       nonisolated(unsafe) let energies = unsafe energies
       unsafe forEachRow(rows, kept, inverse) { row, kept, inverse in
         guard let energy = unsafe energies.baseAddress else { return }
-        unsafe ctk_support_begin(
+        unsafe ctk_masked_least_squares_begin(
           kept + row * n, inverse, n, residual.pointer + row * n, direction.pointer + row * n,
           energy + row)
       }
@@ -63,7 +64,7 @@ public enum SupportSolver {
         MatMul.multiply(direction, damped, into: product)
         unsafe forEachRow(rows, kept, inverse) { row, kept, inverse in
           guard let energy = unsafe energies.baseAddress else { return }
-          unsafe ctk_support_step(
+          unsafe ctk_masked_least_squares_step(
             kept + row * n, inverse, product.pointer + row * n, n, weight.pointer + row * n,
             residual.pointer + row * n, direction.pointer + row * n, energy + row)
         }

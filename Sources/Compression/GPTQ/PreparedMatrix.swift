@@ -2,19 +2,18 @@ import Bundle
 import Bytes
 import Numerics
 
-/// A checked weight matrix with everything the kernel needs, and the way back from the kernel's
-/// result.
+/// A checked weight matrix with its job for the kernel, and the reading of the kernel's result.
 struct PreparedMatrix {
   let matrix: WeightMatrix
-  /// [out, in] what is compressed: the matrix' own weights, or those that make up for drift.
+  /// [out, in] the weights to compress: the matrix' own, or those corrected for drift.
   let target: Tensor
   let factor: FactoredHessian?
-  /// For a second pass that quantizes; nil where there is none.
+  /// The factor for a second pass that quantizes; nil without such a pass.
   let quantizing: FactoredHessian?
   let job: GPTQKernel.Job
-  /// As a share of the mean of H's diagonal, and as what is added to it; 0 where nothing is solved for.
+  /// λ as a share of the mean of H's diagonal, and λ itself; 0 without error feedback and repair.
   let damping: (share: Double, value: Double)
-  /// Inputs that never were anything but 0, where that matters: their weights become 0.
+  /// Columns whose input is always 0, where errors are fed forward or repaired: their weights become 0.
   private let deadColumns: [Int]
   private let moved: DriftMap.Moved?
   private let groupWidth: Int
@@ -22,11 +21,11 @@ struct PreparedMatrix {
 
   /// - Parameters:
   ///   - target: nil for the matrix' own weights.
-  ///   - inputs: of H, for repairs without a factor.
-  ///   - diagonal: H's, for a weighted range search.
+  ///   - checked: H's diagonal for repairs without a factor.
+  ///   - diagonal: H_cc by column, for Wanda and the weighted range search.
   init(
     _ matrix: WeightMatrix, target: DriftMap.Corrected? = nil, factor: FactoredHessian?,
-    quantizing: FactoredHessian? = nil, inputs: LiveInputs? = nil,
+    quantizing: FactoredHessian? = nil, checked: HessianDiagonal? = nil,
     diagonal: [Float]?
   ) throws(Failure) {
     let settings = matrix.settings
@@ -40,9 +39,9 @@ struct PreparedMatrix {
     if let factor {
       damping = (factor.dampingShare, factor.damping)
       deadColumns = factor.deadColumns
-    } else if settings.repairSteps > 0, let inputs {
-      damping = (settings.damping, settings.damping * inputs.mean)
-      deadColumns = inputs.dead
+    } else if settings.repairSteps > 0, let checked {
+      damping = (settings.damping, settings.damping * checked.liveMean)
+      deadColumns = checked.deadColumns
     } else {
       damping = (0, 0)
       deadColumns = []
@@ -66,7 +65,7 @@ struct PreparedMatrix {
     self.job = GPTQKernel.Job(
       weight: weight, factor: factor?.factor, order: factor?.order,
       importance: grid.rangeSearch == .weighted ? Self.normalized(diagonal) : nil,
-      pruning: Pruning.of(weight, settings, diagonal: diagonal), groupWidth: groupWidth,
+      pruning: PruningMask.of(weight, settings, diagonal: diagonal), groupWidth: groupWidth,
       bits: settings.quantizes ? grid.bits : nil, symmetric: grid.symmetric,
       // One group per row meets its first column before any error was fed forward.
       staticGroups: settings.staticGroups || groupWidth == columns || factor == nil,
@@ -76,7 +75,7 @@ struct PreparedMatrix {
       firstOrder: factor == nil ? 0 : Float(settings.firstOrder))
   }
 
-  /// Scaled to a mean of 1, so that the products neither vanish nor overflow.
+  /// The diagonal scaled to a mean of 1, so that the products neither vanish nor overflow.
   private static func normalized(_ diagonal: [Float]?) -> [Float]? {
     guard let diagonal, !diagonal.isEmpty else { return nil }
     var sum = 0.0

@@ -1,6 +1,7 @@
 import CKernels
+import Numerics
 
-/// What the kernel sees of a matrix, and what it leaves behind.
+/// The kernel's view of a matrix, and the collection of its results.
 extension GPTQRun {
   func solution() -> GPTQKernel.Solution {
     var error = 0.0

@@ -1,15 +1,15 @@
 import Bytes
 
-/// Which of a layer's inputs are ever anything but 0, and how large they are.
-struct LiveInputs {
-  /// Columns whose input never was anything but 0, ascending.
-  let dead: [Int]
-  /// The mean of H's diagonal over all others, which damping is a share of. > 0
-  let mean: Double
+/// H's diagonal, checked: the dead columns and the mean of the live ones.
+struct HessianDiagonal {
+  /// Columns whose input is 0 in the whole calibration text, ascending.
+  let deadColumns: [Int]
+  /// The mean of H_cc over the live columns, the unit of damping. > 0
+  let liveMean: Double
 
-  /// - Parameter name: the tensor(s) concerned, for the sentence of a failure.
-  /// - Throws: `Failure(.invalidData)` for values that aren't finite, for a diagonal that no sum of
-  ///   squares has, and where all inputs are dead.
+  /// - Parameter name: the tensors that read this input, for the text of a failure.
+  /// - Throws: `Failure(.invalidData)` for values that aren't finite, for a negative H_cc, and where all
+  ///   columns are dead.
   init(_ hessian: Hessian, name: String) throws(Failure) {
     let k = hessian.columns
     if let index = hessian.matrix.firstNonFinite {
@@ -24,14 +24,14 @@ struct LiveInputs {
         .invalidData, at: name,
         "column \(column) of the calibration statistics has the mean square \(diagonal[column])")
     }
-    dead = diagonal.indices.filter { diagonal[$0] == 0 }
-    guard dead.count < k else {
+    deadColumns = diagonal.indices.filter { diagonal[$0] == 0 }
+    guard deadColumns.count < k else {
       throw Failure(
         .invalidData, at: name, "all \(k) inputs are 0 in the whole calibration text",
         advice: "the model or the text is broken before this layer")
     }
     var sum = 0.0
     for value in diagonal { sum += Double(value) }
-    mean = sum / Double(k - dead.count)
+    liveMean = sum / Double(k - deadColumns.count)
   }
 }

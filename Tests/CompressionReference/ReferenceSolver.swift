@@ -1,7 +1,7 @@
-import Numerics
+import Compression
 
-/// GPTQ as the paper writes it, in float64 and one row at a time: the twin that `LayerSolver` is
-/// tested against, and the shortest description of what it computes.
+/// GPTQ as the paper writes it (arXiv 2210.17323, Algorithm 1), in float64 and one row at a time: the
+/// twin that `LayerSolver` is tested against, and its shortest description.
 package struct ReferenceSolver {
   package var bits: Int
   package var groupWidth: Int

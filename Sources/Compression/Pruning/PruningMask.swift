@@ -1,10 +1,11 @@
 import Numerics
 
-/// How the kernel is to choose what is dropped.
-enum Pruning {
+/// The weights that a pruning method drops: a mask found before the column loop (Wanda, magnitude), or a
+/// rule that the column loop follows (SparseGPT).
+enum PruningMask {
   /// - Parameters:
   ///   - weight: [out, in].
-  ///   - diagonal: [in] mean squares of the inputs; needed by Wanda.
+  ///   - diagonal: [in] H_cc, twice the mean square of each input; needed by Wanda.
   static func of(
     _ weight: Tensor, _ settings: TensorSettings, diagonal: [Float]?
   ) -> GPTQKernel.Pruning {
@@ -21,18 +22,19 @@ enum Pruning {
       }
       return .fixed(mask(costs, columns: weight.columns, settings))
     default:
-      let importance = RelativeImportance(weight)
+      let equals = MagnitudeTieBreaker(weight)
       return .fixed(
-        mask(squares(of: weight), columns: weight.columns, settings, ties: importance.ofEqual))
+        mask(squares(of: weight), columns: weight.columns, settings, ties: equals.rank))
     }
   }
 
   private static func squares(of weight: Tensor) -> [Float] { weight.values.map { $0 * $0 } }
 
-  /// 1 where the cost is among the lowest: of the matrix (magnitude), of its row (Wanda), or of its
-  /// group of a pattern.
+  /// [out, in], 1 where the cost is among the lowest of the matrix (magnitude), of its row (Wanda), or of
+  /// its n:m group.
   ///
-  /// - Parameter ties: which of equal costs goes first, by the number of the weight.
+  /// - Parameter ties: a weight's rank among those of equal cost, by its index; the lowest is dropped
+  ///   first.
   private static func mask(
     _ costs: [Float], columns: Int, _ settings: TensorSettings, ties: ((Int) -> Float)? = nil
   ) -> [UInt8] {
