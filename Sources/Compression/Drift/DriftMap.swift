@@ -1,25 +1,29 @@
 import Numerics
 
-/// M of `DriftCorrection`, ready to be applied to the weights of all layers that share an input.
+/// The map M of `DriftCorrection`, for the weights of all layers that share an input.
 ///
 /// H⁻¹ = UᵀU is applied factor by factor to W·D, a few rows at a time, so that no [k, k] matrix is needed
 /// beside D and U. Only GPTAQ, which takes a triangle of D Uᵀ, needs that one.
 struct DriftMap {
   private let drift: InputDrift
   private let factored: FactoredHessian
-  /// GPTAQ's [k, k] triu(D Uᵀ, 1), rows by original column, columns in solving order; nil for the others.
+  /// [k, k] triu(D Uᵀ, 1) of GPTAQ, rows by original column, columns in solving order; nil for the other
+  /// methods.
   private let triangle: Tensor?
 
-  /// Weights that make up for drift.
+  /// Weights corrected for drift.
   struct Corrected {
+    /// [out, in].
     let weights: Tensor
-    /// How far they were moved; nil where that takes a product with H (GPTAQ).
+    /// The distance from the original weights; nil where it takes a product with H (GPTAQ).
     let moved: Moved?
   }
 
-  /// For W moved by S: tr(S H Sᵀ) and tr(W H Sᵀ).
+  /// The energies of a step S from weights W.
   struct Moved {
+    /// tr(S H Sᵀ).
     var own = 0.0
+    /// tr(W H Sᵀ).
     var cross = 0.0
   }
 
@@ -39,7 +43,7 @@ struct DriftMap {
       columns(of: drift, inOrder: factored.order), upper: factored.factor, into: lifted,
       transposed: true)
     lifted.withMutableSpan { values in
-      // The diagonal itself too: a column's own drift is for later ones to make up for.
+      // The diagonal itself too: later columns compensate a column's own drift.
       for (position, column) in factored.order.enumerated() {
         for j in 0...position { values[Int(column) * k + j] = 0 }
       }
@@ -47,17 +51,17 @@ struct DriftMap {
     return lifted
   }
 
-  /// W + strength·(W·D + E)·H⁻¹ for weights [n, k]; GPTAQ's W + strength·W·triu(D Uᵀ, 1)·U.
+  /// W + strength·(W·D + E)·H⁻¹ for weights W [n, k]; for GPTAQ W + strength·W·triu(D Uᵀ, 1)·U.
   ///
   /// All in float32: H⁻¹ magnifies what bfloat16 leaves out of W·D (SmolLM2 at 3 bits on one machine: C4
   /// perplexity 50.6 instead of 49.4, PTB 76.0 instead of 73.1). Float64 instead (dgemm, and
   /// H + λI factored by dpotrf) moved perplexities in both directions over three sizes of calibration, and
   /// helped none of three texts by more than these sizes are apart.
   ///
-  /// S (H + λI) is strength·(W·D + E), which is there on the way: S·H costs no product. (In a dead column
-  /// both are 0, whatever stands on the diagonal there.)
+  /// S (H + λI) is strength·(W·D + E), an intermediate result, so that S·H costs no product. (In a dead
+  /// column both are 0, whatever the diagonal holds there.)
   ///
-  /// - Parameter stream: E [n, k], columns as they stand; nil is 0. Not for GPTAQ.
+  /// - Parameter stream: E [n, k], columns in their own order; nil is 0. Not for GPTAQ.
   func corrected(_ weight: Tensor, stream: Tensor? = nil, strength: Double) -> Corrected {
     let k = weight.columns
     let result = weight.copy()
@@ -94,9 +98,11 @@ struct DriftMap {
     return Corrected(weights: result, moved: triangle == nil ? moved : nil)
   }
 
+  /// Adds some rows' shares of the energies.
+  ///
   /// - Parameters:
   ///   - shift: S / strength, columns in solving order.
-  ///   - drifted: W·D + E, in the same order.
+  ///   - drifted: W·D + E, columns in solving order.
   private func add(
     _ weight: Tensor, movedBy shift: Tensor, _ drifted: Tensor, strength: Double,
     to moved: inout Moved
