@@ -3,13 +3,13 @@ import FoundationEssentials
 import Numerics
 
 /// Where checkpoints are opened, whatever their format.
-public enum Checkpoint {
+package enum Checkpoint {
   /// The model at `path`: a folder as transformers saves it, or a GGUF file.
   ///
   /// Everything but the weights' values is read and checked here: structure, names and shapes
   /// against the configuration. Throws `inputMissing` where a file isn't there, `invalidData` where
   /// one isn't right.
-  public static func open(_ path: String) throws(Failure) -> any TensorSource {
+  package static func open(_ path: String) throws(Failure) -> any TensorSource {
     // "folder/." exists for folders alone.
     if exists(path + "/.") { return try HuggingFaceCheckpoint(folder: path) }
     let file = try MappedFile(path: path)
@@ -26,11 +26,11 @@ public enum Checkpoint {
 
   /// The flat index of the first NaN or infinity among the tensor's values; nil where all are
   /// finite.
-  public static func firstNonFinite(in tensor: Tensor) -> Int? { tensor.firstNonFinite }
+  package static func firstNonFinite(in tensor: Tensor) -> Int? { tensor.firstNonFinite }
 
   /// The same for a tensor of `source`, of which only a piece at a time is in memory where the file
   /// holds plain floats.
-  public static func firstNonFinite(
+  package static func firstNonFinite(
     of name: String, in source: any TensorSource
   ) throws(Failure) -> Int? {
     guard let (layout, bytes) = source.storedHalfOrFloat(name) else {

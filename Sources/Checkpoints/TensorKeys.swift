@@ -1,7 +1,7 @@
 /// The linear layers of one block; the raw value is LLaMA's checkpoint key between
 /// `model.layers.N.` and `.weight`. OPT spells some of them otherwise (`TensorKeys`) and has no
 /// gate.
-public enum LinearName: String, CaseIterable, Sendable, Codable {
+package enum LinearName: String, CaseIterable, Sendable, Codable {
   case q = "self_attn.q_proj"
   case k = "self_attn.k_proj"
   case v = "self_attn.v_proj"
@@ -12,42 +12,42 @@ public enum LinearName: String, CaseIterable, Sendable, Codable {
 }
 
 /// The keys of a family's tensors as Hugging Face's checkpoints spell them.
-public struct TensorKeys: Sendable {
-  public let family: ModelConfiguration.Family
+package struct TensorKeys: Sendable {
+  package let family: ModelConfiguration.Family
 
   private var isOPT: Bool { family == .opt }
   private var root: String { isOPT ? "model.decoder." : "model." }
   private func layer(_ block: Int) -> String { "\(root)layers.\(block)." }
 
   /// [V, e]
-  public var embedding: String { root + "embed_tokens.weight" }
+  package var embedding: String { root + "embed_tokens.weight" }
   /// [positions + offset, d]; OPT alone.
-  public var positions: String { root + "embed_positions.weight" }
+  package var positions: String { root + "embed_positions.weight" }
   /// [d, e]; OPT alone, where e isn't d.
-  public var inputProjection: String { root + "project_in.weight" }
+  package var inputProjection: String { root + "project_in.weight" }
   /// [e, d]; OPT alone, where e isn't d.
-  public var outputProjection: String { root + "project_out.weight" }
+  package var outputProjection: String { root + "project_out.weight" }
   /// Without `.weight` or `.bias`.
-  public var finalNorm: String { root + (isOPT ? "final_layer_norm" : "norm") }
+  package var finalNorm: String { root + (isOPT ? "final_layer_norm" : "norm") }
   /// [V, e]; not there where it is the embedding.
-  public var head: String { "lm_head.weight" }
+  package var head: String { "lm_head.weight" }
 
   /// The norm that belongs to attention, without `.weight` or `.bias`.
-  public func attentionNorm(block: Int) -> String {
+  package func attentionNorm(block: Int) -> String {
     layer(block) + (isOPT ? "self_attn_layer_norm" : "input_layernorm")
   }
 
   /// The norm that belongs to the feed-forward, without `.weight` or `.bias`.
-  public func feedForwardNorm(block: Int) -> String {
+  package func feedForwardNorm(block: Int) -> String {
     layer(block) + (isOPT ? "final_layer_norm" : "post_attention_layernorm")
   }
 
-  public func weight(of name: LinearName, block: Int) -> String {
+  package func weight(of name: LinearName, block: Int) -> String {
     layer(block) + spelling(of: name) + ".weight"
   }
 
   /// Not every family, nor every layer, has one.
-  public func bias(of name: LinearName, block: Int) -> String {
+  package func bias(of name: LinearName, block: Int) -> String {
     layer(block) + spelling(of: name) + ".bias"
   }
 
@@ -63,15 +63,15 @@ public struct TensorKeys: Sendable {
 }
 
 extension ModelConfiguration {
-  public var keys: TensorKeys { TensorKeys(family: family) }
+  package var keys: TensorKeys { TensorKeys(family: family) }
 
   /// The linear layers that a block has, in the order of the computation.
-  public var linears: [LinearName] {
+  package var linears: [LinearName] {
     LinearName.allCases.filter { $0 != .gate || design.feedForward == .gated }
   }
 
   /// Rows (outputs) and columns (inputs) of a block's linear layer.
-  public func shape(of name: LinearName) -> (rows: Int, columns: Int) {
+  package func shape(of name: LinearName) -> (rows: Int, columns: Int) {
     switch name {
     case .q: (heads * headDim, hiddenSize)
     case .k, .v: (kvHeads * headDim, hiddenSize)
@@ -82,7 +82,7 @@ extension ModelConfiguration {
   }
 
   /// Whether a block's linear layer has a bias.
-  public func hasBias(_ name: LinearName) -> Bool {
+  package func hasBias(_ name: LinearName) -> Bool {
     switch design.biases {
     case .none: false
     case .queryKeyValue: [.q, .k, .v].contains(name)
@@ -91,7 +91,7 @@ extension ModelConfiguration {
   }
 
   /// Rows of the table of learned positions; nil where positions aren't learned.
-  public var positionRows: Int? {
+  package var positionRows: Int? {
     guard case .learned(let offset) = design.positions else { return nil }
     return maximumPositions + offset
   }

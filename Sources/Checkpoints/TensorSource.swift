@@ -7,7 +7,7 @@ import Numerics
 /// `model.layers.0.self_attn.q_proj.weight` and so on; matrices are [out, in]. Names, shapes and
 /// the file's structure are checked when the source is opened, so that reading a listed tensor
 /// fails only where the system does.
-public protocol TensorSource: Sendable {
+package protocol TensorSource: Sendable {
   var configuration: ModelConfiguration { get }
   /// Every tensor of the model, in the order of the computation; no `lm_head.weight` where it is
   /// tied.
@@ -27,16 +27,16 @@ public protocol TensorSource: Sendable {
 }
 
 /// A plain float format that can be passed through without conversion.
-public enum StoredFloatLayout: String, Sendable {
+package enum StoredFloatLayout: String, Sendable {
   case f32 = "F32"
   case f16 = "F16"
   case bf16 = "BF16"
 
-  public var bytesPerValue: Int { self == .f32 ? 4 : 2 }
+  package var bytesPerValue: Int { self == .f32 ? 4 : 2 }
 }
 
 /// What a checkpoint says about its tokenizer.
-public enum TokenizerMaterial: Sendable {
+package enum TokenizerMaterial: Sendable {
   /// The bytes of `tokenizer.json`.
   case huggingFace(tokenizerJSON: ByteSlice)
   case bytePair(BytePairFiles)

@@ -22,8 +22,8 @@ struct CTPack: ParsableCommand {
 }
 
 /// The program from its arguments to its exit status.
-public enum CommandLineTool {
-  public static func main() -> Never {
+package enum CommandLineTool {
+  package static func main() -> Never {
     MappedFile.installTruncationGuard()
     StopSignal.install()
     var command: any ParsableCommand

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Bundle
+import BundleFormat
 import Bytes
 import Models
 import Numerics
@@ -78,7 +78,7 @@ struct PromptOptions: ParsableArguments {
   }
 
   /// - Throws: `usage` where there is none of this name.
-  static func named(_ name: String, in bundle: Bundle) throws(Failure) -> Prompt {
+  static func named(_ name: String, in bundle: ModelBundle) throws(Failure) -> Prompt {
     if let found = try bundle.prompt(named: name) { return found }
     let names = try bundle.prompts.map(\.name).joined(separator: ", ")
     throw Failure(
@@ -87,7 +87,7 @@ struct PromptOptions: ParsableArguments {
   }
 
   /// - Throws: `usage` naming an adapter to which nothing can attend.
-  static func checkChoice(among prompts: [Prompt], in bundle: Bundle) throws(Failure) {
+  static func checkChoice(among prompts: [Prompt], in bundle: ModelBundle) throws(Failure) {
     guard let adapter = prompts.first(where: { $0.tokens == 0 }) else { return }
     throw Failure(
       .usage, file: bundle.path, at: "--prompt",

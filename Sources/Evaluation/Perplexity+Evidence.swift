@@ -1,4 +1,4 @@
-import Bundle
+import BundleFormat
 import Bytes
 import Numerics
 
@@ -10,7 +10,7 @@ extension Perplexity {
   ///   - model: what was measured ("full", "compressed" …), and the digest of its weights.
   ///   - arithmetic: of the products; said in the record where it isn't float32.
   ///   - rest: the same measurement over the later tokens of each window.
-  public func evidence(
+  package func evidence(
     text: (name: String, digest: SHA256Digest?), model: (name: String, digest: SHA256Digest?),
     arithmetic: Arithmetic = .float32, rest: RestRecord? = nil
   ) -> EvidenceRecord {
@@ -24,7 +24,7 @@ extension Perplexity {
 
   /// What a pair of measurements, without and with a prompt, says about it on given weights.
   /// - Throws: `internalError` where the two didn't score the same tokens.
-  public static func validation(
+  package static func validation(
     without: Perplexity, with: Perplexity, weights: SHA256Digest,
     text: (name: String, digest: SHA256Digest?)
   ) throws(Failure) -> Validation {

@@ -1,31 +1,31 @@
-import Bundle
+import BundleFormat
 import Bytes
 import Models
 import Numerics
 
 /// Measures a perplexity window by window; between any two windows it can be stopped and taken up
 /// again.
-public struct PerplexityMeter {
+package struct PerplexityMeter {
   /// What a measurement has so far; the same settings and this state go on to the same bits.
-  public struct State: Sendable, Equatable, Codable {
+  package struct State: Sendable, Equatable, Codable {
     /// Windows done.
-    public var windows = 0
-    public var sums = ScoreSums()
+    package var windows = 0
+    package var sums = ScoreSums()
     /// Windows per prompt, where each window chooses among several.
-    public var routed: [Int]?
+    package var routed: [Int]?
 
-    public init() {}
+    package init() {}
 
     /// Perplexity of the windows done so far.
-    public var runningPerplexity: Double {
+    package var runningPerplexity: Double {
       Perplexity(protocolID: "", sums: sums, tokens: 0, windows: windows, prompt: nil).value
     }
   }
 
-  public let rule: PerplexityProtocol
+  package let rule: PerplexityProtocol
   /// Windows to score in all.
-  public let windows: Int
-  public private(set) var state: State
+  package let windows: Int
+  package private(set) var state: State
   private let ids: [Int32]
   private let bos: Int32?
   private let promptName: String?
@@ -42,7 +42,7 @@ public struct PerplexityMeter {
   ///   - state: where an earlier run of the same measurement stopped.
   /// - Throws: `usage` where the text is shorter than one window or the prompt doesn't fit the
   ///   model.
-  public init(
+  package init(
     _ model: LanguageModel, ids: [Int32], rule: PerplexityProtocol = .standard,
     limit: Int? = nil, bos: Int32? = nil, prompt: (name: String, adapter: Adapter)? = nil,
     state: State = State()
@@ -56,7 +56,7 @@ public struct PerplexityMeter {
   ///
   /// Where all tokens of a window decide, its text is known to the choice before it is scored.
   /// - Parameter names: of the prompts to choose from, in the order of `routing`.
-  public init(
+  package init(
     _ model: LanguageModel, ids: [Int32], rule: PerplexityProtocol = .standard,
     limit: Int? = nil, bos: Int32? = nil, choosing names: [String], by routing: PromptRouting,
     state: State = State()
@@ -100,10 +100,10 @@ public struct PerplexityMeter {
     self.scorer = scorer
   }
 
-  public var isDone: Bool { state.windows >= windows }
+  package var isDone: Bool { state.windows >= windows }
 
   /// Scores the next window.
-  public mutating func step() throws(Failure) {
+  package mutating func step() throws(Failure) {
     precondition(!isDone, "all windows are scored")
     let window = rule.window(state.windows, of: ids, bos: bos)
     let losses = try scorer.nll([window])[0]
@@ -117,7 +117,7 @@ public struct PerplexityMeter {
   }
 
   /// The measurement as far as it has come; the full one once `isDone`.
-  public var result: Perplexity {
+  package var result: Perplexity {
     Perplexity(
       protocolID: rule.id, sums: state.sums, tokens: ids.count, windows: state.windows,
       prompt: promptName, choice: choice)
@@ -135,7 +135,7 @@ public struct PerplexityMeter {
 
   /// Scores all windows left.
   /// - Parameter onWindow: after each window; what it throws ends the measurement there.
-  public mutating func run(
+  package mutating func run(
     onWindow: (borrowing PerplexityMeter) throws(Failure) -> Void = { _ in }
   ) throws(Failure) -> Perplexity {
     while !isDone {

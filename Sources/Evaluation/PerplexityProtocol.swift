@@ -11,17 +11,17 @@ import Bytes
 ///
 /// The `llamacpp` rule is that of llama.cpp's `perplexity` tool: of the logits at positions N/2 ..<
 /// N − 1, each is scored against the token after it.
-public struct PerplexityProtocol: Hashable, Sendable {
-  public enum Family: String, CaseIterable, Sendable {
+package struct PerplexityProtocol: Hashable, Sendable {
+  package enum Family: String, CaseIterable, Sendable {
     case ctp, gptq, llamacpp
   }
 
-  public let family: Family
+  package let family: Family
   /// Tokens per window.
-  public let length: Int
+  package let length: Int
 
   /// - Throws: `usage` where a window of `length` has nothing to score.
-  public init(_ family: Family, length: Int) throws(Failure) {
+  package init(_ family: Family, length: Int) throws(Failure) {
     guard length >= 4, length <= 1 << 20 else {
       throw Failure(
         .usage, "a window of \(length) tokens can't be scored", advice: "use 4 to 1048576")
@@ -31,7 +31,7 @@ public struct PerplexityProtocol: Hashable, Sendable {
   }
 
   /// Reads an id such as "ctp-1024".
-  public init(id: String) throws(Failure) {
+  package init(id: String) throws(Failure) {
     let parts = id.split(separator: "-", omittingEmptySubsequences: false)
     guard parts.count == 2, let family = Family(rawValue: String(parts[0])),
       let length = Int(parts[1]), String(length) == parts[1]
@@ -43,30 +43,30 @@ public struct PerplexityProtocol: Hashable, Sendable {
     try self.init(family, length: length)
   }
 
-  public static let standard = PerplexityProtocol(fixed: .ctp, length: 1024)
-  public static let gptq2048 = PerplexityProtocol(fixed: .gptq, length: 2048)
-  public static let llamacpp512 = PerplexityProtocol(fixed: .llamacpp, length: 512)
+  package static let standard = PerplexityProtocol(fixed: .ctp, length: 1024)
+  package static let gptq2048 = PerplexityProtocol(fixed: .gptq, length: 2048)
+  package static let llamacpp512 = PerplexityProtocol(fixed: .llamacpp, length: 512)
 
   private init(fixed family: Family, length: Int) {
     self.family = family
     self.length = length
   }
 
-  public var id: String { "\(family.rawValue)-\(length)" }
+  package var id: String { "\(family.rawValue)-\(length)" }
 
   /// The first target scored in a window; the last is always `length` − 1. Token 0 never is.
-  public var firstTarget: Int { family == .llamacpp ? length / 2 + 1 : 1 }
+  package var firstTarget: Int { family == .llamacpp ? length / 2 + 1 : 1 }
 
   /// Tokens scored per window.
-  public var targetsPerWindow: Int { length - firstTarget }
+  package var targetsPerWindow: Int { length - firstTarget }
 
   /// Whole windows in a text of `tokens` tokens.
-  public func windowCount(tokens: Int) -> Int { tokens / length }
+  package func windowCount(tokens: Int) -> Int { tokens / length }
 
   /// Window `index` of `ids`.
   /// - Parameter bos: the vocabulary's BOS where it wants one before a text; used by `llamacpp`
   ///   alone.
-  public func window(_ index: Int, of ids: [Int32], bos: Int32?) -> [Int32] {
+  package func window(_ index: Int, of ids: [Int32], bos: Int32?) -> [Int32] {
     var window = Array(ids[index * length..<(index + 1) * length])
     if family == .llamacpp, let bos { window[0] = bos }
     return window

@@ -6,15 +6,15 @@ import Numerics
 ///     embeddings [m, e] → projection (OPT 350M) → + learned positions (OPT) → x [m, d]
 ///
 /// Positions count from 0 at the first row, the prompt's included.
-public struct InputLayer: Sendable {
+package struct InputLayer: Sendable {
   /// Token embeddings [V, e].
-  public let embedding: Weight
+  package let embedding: Weight
   /// [d, e]; nil where e is d.
-  public let projection: Linear?
+  package let projection: Linear?
   /// The learned positions, a row each, and the row of position 0; nil where positions are rotary.
-  public let positions: (table: Weight, offset: Int)?
+  package let positions: (table: Weight, offset: Int)?
 
-  public init(
+  package init(
     embedding: Weight, projection: Linear? = nil, positions: (table: Weight, offset: Int)? = nil
   ) {
     self.embedding = embedding

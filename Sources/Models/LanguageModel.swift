@@ -1,4 +1,4 @@
-import Bundle
+import BundleFormat
 import Bytes
 import Checkpoints
 import Numerics
@@ -8,29 +8,29 @@ import Synchronization
 ///
 /// Dense weights in float32, float16 or bfloat16 and packed weights are views of their mapped file;
 /// only types with no kernel of their own (GGUF blocks) are decoded into memory.
-public final class LanguageModel: Sendable {
+package final class LanguageModel: Sendable {
   /// What becomes of a block after it has been loaded.
-  public enum Residency: Sendable {
+  package enum Residency: Sendable {
     /// It stays: every block is read once.
     case kept
     /// It goes when its user drops it: never more than the blocks in use are in memory.
     case streamed
   }
 
-  public let configuration: ModelConfiguration
+  package let configuration: ModelConfiguration
   /// Of the products with the weights; what was asked for, as far as this processor has it.
-  public let arithmetic: Arithmetic
+  package let arithmetic: Arithmetic
   /// What was asked for: of a few rows' products more processors have something of bfloat16's kind.
   let askedArithmetic: Arithmetic
-  public let input: InputLayer
-  public let output: OutputLayer
+  package let input: InputLayer
+  package let output: OutputLayer
   private let load: @Sendable (Int) throws(Failure) -> Block
   private let residency: Residency
   private let resident: Mutex<[Block?]>
 
   /// - Throws: `invalidData` where a tensor is missing or has another shape than the configuration
   ///   says.
-  public convenience init(
+  package convenience init(
     source: any TensorSource, residency: Residency = .kept, arithmetic: Arithmetic = .float32
   ) throws(Failure) {
     try self.init(
@@ -55,7 +55,7 @@ public final class LanguageModel: Sendable {
   }
 
   /// A model from parts in memory, such as one whose blocks were just compressed.
-  public init(
+  package init(
     configuration: ModelConfiguration, input: InputLayer, output: OutputLayer, blocks: [Block]
   ) {
     precondition(blocks.count == configuration.layers, "a block per layer")
@@ -86,12 +86,12 @@ public final class LanguageModel: Sendable {
   }
 
   /// Token embeddings [V, e].
-  public var embedding: Weight { input.embedding }
+  package var embedding: Weight { input.embedding }
   /// Output head [V, e]; the embedding itself where the two are tied.
-  public var head: Weight { output.head }
+  package var head: Weight { output.head }
 
   /// Block `index` (0 ..< layers), loaded now unless it is resident.
-  public func block(_ index: Int) throws(Failure) -> Block {
+  package func block(_ index: Int) throws(Failure) -> Block {
     precondition(index >= 0 && index < configuration.layers, "block \(index)")
     guard residency == .kept else { return try load(index) }
     return try resident.withLock { blocks throws(Failure) in
@@ -104,7 +104,7 @@ public final class LanguageModel: Sendable {
 
   /// What enters block 0 for some texts that each begin at position 0: [all tokens, d].
   /// - Throws: `usage` where an id lies outside the vocabulary, or a text is too long.
-  public func residual(of texts: [[Int32]]) throws(Failure) -> Tensor {
+  package func residual(of texts: [[Int32]]) throws(Failure) -> Tensor {
     let ids = texts.flatMap(\.self)
     try check(ids)
     try configuration.checkPositions(texts.map(\.count).max() ?? 0)
@@ -116,7 +116,7 @@ public final class LanguageModel: Sendable {
 
   /// Embeddings of `ids` [count, e], as a soft prompt's vectors could stand in their place.
   /// - Throws: `usage` where an id lies outside the vocabulary.
-  public func embed(_ ids: [Int32]) throws(Failure) -> Tensor {
+  package func embed(_ ids: [Int32]) throws(Failure) -> Tensor {
     try check(ids)
     let rows = Tensor([ids.count, configuration.embeddingSize])
     embedding.gather(ids, into: rows)
@@ -131,7 +131,7 @@ public final class LanguageModel: Sendable {
       advice: "use the tokenizer that belongs to this model")
   }
 
-  public func check(prompt: Tensor) throws(Failure) {
+  package func check(prompt: Tensor) throws(Failure) {
     guard prompt.columns == configuration.embeddingSize else {
       throw Failure(
         .usage,

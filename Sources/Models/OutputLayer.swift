@@ -5,14 +5,14 @@ import Numerics
 ///
 ///     x [m, d] → final norm (unless norms stand behind) → projection (OPT 350M) → hidden [m, e]
 ///     hidden → head [V, e] → logits
-public struct OutputLayer: Sendable {
-  public let norm: Norm?
+package struct OutputLayer: Sendable {
+  package let norm: Norm?
   /// [e, d]; nil where e is d.
-  public let projection: Linear?
+  package let projection: Linear?
   /// Output head [V, e]; the embedding itself where the two are tied.
-  public let head: Weight
+  package let head: Weight
 
-  public init(norm: Norm?, projection: Linear? = nil, head: Weight) {
+  package init(norm: Norm?, projection: Linear? = nil, head: Weight) {
     self.norm = norm
     self.projection = projection
     self.head = head
@@ -51,7 +51,7 @@ public struct OutputLayer: Sendable {
 
 extension LanguageModel {
   /// What leaves the last block [m, d] → the rows [m, e] that `output.head` multiplies.
-  public func hidden(behindBlocks rows: Tensor) -> Tensor {
+  package func hidden(behindBlocks rows: Tensor) -> Tensor {
     let hidden = Tensor([rows.rows, output.head.columns])
     output.hidden(rows, arithmetic: arithmetic, into: hidden)
     return hidden

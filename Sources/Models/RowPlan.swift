@@ -7,17 +7,17 @@ import Numerics
 ///
 /// A prompt's rows are the same for every sequence of a batch (nothing after them can change them),
 /// so they are computed once, not B times.
-public struct RowPlan: Sendable {
-  public let shape: AttentionShape
+package struct RowPlan: Sendable {
+  package let shape: AttentionShape
   /// The position of each row of the residual stream, from 0 at the start of the prefix.
-  public let positions: [Int32]
+  package let positions: [Int32]
   /// nil where positions aren't rotary.
-  public let rotary: RotaryTable?
+  package let rotary: RotaryTable?
 
   /// Rows of the residual stream, queries and outputs.
-  public var rows: Int { positions.count }
+  package var rows: Int { positions.count }
   /// Rows of keys and values, those of a cached prefix included.
-  public var keyRows: Int { shape.prefix + shape.sequences * shape.length }
+  package var keyRows: Int { shape.prefix + shape.sequences * shape.length }
   /// The key rows that this pass computes; earlier ones lie in a cache.
   var newKeyRows: Range<Int> { (keyRows - rows)..<keyRows }
   /// The rows of the residual stream that belong to the sequences.
@@ -29,7 +29,7 @@ public struct RowPlan: Sendable {
   ///   - rotary: a table of at least `prefix + length` positions; made here where nil and needed.
   /// - Throws: `usage` where the positions exceed a sliding attention window (exact there only
   ///   while nothing slides out of it) or a table of learned positions.
-  public init(
+  package init(
     _ configuration: ModelConfiguration, prefix: Int = 0, sequences: Int, length: Int,
     cachedPrefix: Bool = false, rotary: RotaryTable? = nil
   ) throws(Failure) {

@@ -7,21 +7,21 @@ import Numerics
 ///
 /// A prompt's keys and values are computed once, here, and serve every window. Buffers are kept
 /// between calls. Not for use from two threads at once.
-public final class Scorer {
+package final class Scorer {
   /// Rows of one pass; equally long sequences are scored together up to this many.
-  public static let rowsPerPass = 1024
+  package static let rowsPerPass = 1024
 
   private let model: LanguageModel
   private let cache: KeyValueCache?
   private let routing: PromptRouting?
   /// What each sequence of the last call to `nll` chose; nil for those with nothing to score, empty
   /// where there is no choice.
-  public private(set) var choices: [PromptChoice?] = []
+  package private(set) var choices: [PromptChoice?] = []
   private var pass: ForwardPass?
 
   /// - Parameter adapter: what was learned beside the model; nil for none.
   /// - Throws: `usage` where it isn't for this model.
-  public init(_ model: LanguageModel, adapter: Adapter?) throws(Failure) {
+  package init(_ model: LanguageModel, adapter: Adapter?) throws(Failure) {
     let (adapted, start) = try adapter?.attached(to: model) ?? (model, .none)
     self.model = adapted
     routing = nil
@@ -35,12 +35,12 @@ public final class Scorer {
 
   /// - Parameter prompt: soft prompt [n, d], nil or empty for none.
   /// - Throws: `usage` where the prompt's width isn't the model's.
-  public convenience init(_ model: LanguageModel, prompt: Tensor? = nil) throws(Failure) {
+  package convenience init(_ model: LanguageModel, prompt: Tensor? = nil) throws(Failure) {
     try self.init(model, adapter: prompt.map { .prompt($0) })
   }
 
   /// A scorer that lets every sequence choose its prompt; `choices` says which.
-  public init(_ model: LanguageModel, routing: PromptRouting) {
+  package init(_ model: LanguageModel, routing: PromptRouting) {
     self.model = model
     self.routing = routing
     cache = KeyValueCache(model.configuration, capacity: routing.prefixes.longest)
@@ -51,7 +51,7 @@ public final class Scorer {
   ///
   /// Token 0 is never scored, not even by the prompt's last position, so that the same tokens are
   /// scored with and without a prompt.
-  public func nll(_ sequences: [[Int32]]) throws(Failure) -> [[Float]] {
+  package func nll(_ sequences: [[Int32]]) throws(Failure) -> [[Float]] {
     var result: [[Float]] = []
     choices = []
     var start = 0
@@ -80,7 +80,7 @@ public final class Scorer {
   }
 
   /// Logits [T, V] of one sequence, in float32.
-  public func logits(_ ids: [Int32]) throws(Failure) -> Tensor {
+  package func logits(_ ids: [Int32]) throws(Failure) -> Tensor {
     choices = []
     let hidden = try hidden([ids], length: ids.count)
     let logits = Tensor([ids.count, model.configuration.vocabularySize])
@@ -89,7 +89,7 @@ public final class Scorer {
   }
 
   /// Which prompt one sequence chooses; nil where there is no choice.
-  public func choice(for ids: [Int32]) throws(Failure) -> PromptChoice? {
+  package func choice(for ids: [Int32]) throws(Failure) -> PromptChoice? {
     try routing?.choose(ids)
   }
 
@@ -135,7 +135,7 @@ extension LanguageModel {
   /// Negative log-likelihoods of `sequences` after `prompt` [n, d]: T − 1 values for a sequence of
   /// T tokens, the same tokens with and without a prompt. For many calls with one prompt, use a
   /// `Scorer`.
-  public func nll(sequences: [[Int32]], prompt: Tensor? = nil) throws(Failure) -> [[Float]] {
+  package func nll(sequences: [[Int32]], prompt: Tensor? = nil) throws(Failure) -> [[Float]] {
     try Scorer(self, prompt: prompt).nll(sequences)
   }
 }

@@ -3,13 +3,13 @@ import Synchronization
 
 /// Loops over independent pieces of work. Pieces are cut by the caller in a way that doesn't depend
 /// on the number of threads, so results don't either.
-public enum Parallel {
+package enum Parallel {
   private static let chosen = Atomic<Int>(0)
   private static let processors = max(1, Int(ctk_processor_count()))
 
   /// The number of threads that loops use, in the whole process; at least 1. Starts out as the
   /// number of processors this process may use.
-  public static var threads: Int {
+  package static var threads: Int {
     get {
       let value = chosen.load(ordering: .relaxed)
       return value > 0 ? value : processors
@@ -19,7 +19,7 @@ public enum Parallel {
 
   /// Calls `body` once for each index below `n`, each on one thread, and returns when all are done.
   /// A loop inside a loop runs on the thread that starts it.
-  public static func forEach(_ n: Int, _ body: @Sendable (Int) -> Void) {
+  package static func forEach(_ n: Int, _ body: @Sendable (Int) -> Void) {
     if n <= 1 || threads == 1 {
       for i in 0..<max(n, 0) { body(i) }
       return

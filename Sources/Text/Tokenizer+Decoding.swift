@@ -1,12 +1,12 @@
 extension Tokenizer {
   /// The text of `ids`. Ids outside the vocabulary are left out, bytes that form no character
   /// become U+FFFD.
-  public func decode(_ ids: [Int32], skipSpecialTokens: Bool = true) -> String {
+  package func decode(_ ids: [Int32], skipSpecialTokens: Bool = true) -> String {
     String(decoding: decodeBytes(ids, skipSpecialTokens: skipSpecialTokens), as: UTF8.self)
   }
 
   /// The bytes of `ids`; of a byte-level vocabulary they may end inside a character.
-  public func decodeBytes(_ ids: [Int32], skipSpecialTokens: Bool = true) -> [UInt8] {
+  package func decodeBytes(_ ids: [Int32], skipSpecialTokens: Bool = true) -> [UInt8] {
     var tokens: [[UInt8]] = []
     for id in ids {
       guard let text = parts.texts[id] else { continue }
@@ -26,7 +26,7 @@ extension Tokenizer {
 }
 
 /// Decodes ids as they are generated: returns text as soon as it can't change any more.
-public struct StreamingDecoder: Sendable {
+package struct StreamingDecoder: Sendable {
   private let tokenizer: Tokenizer
   private let skipSpecialTokens: Bool
   /// The ids since the last place where text was complete, with the ones before them that decoders
@@ -37,19 +37,19 @@ public struct StreamingDecoder: Sendable {
   /// A character has at most four bytes; more unfinished tokens than this never become one.
   private static let longestWait = 8
 
-  public init(_ tokenizer: Tokenizer, skipSpecialTokens: Bool = true) {
+  package init(_ tokenizer: Tokenizer, skipSpecialTokens: Bool = true) {
     self.tokenizer = tokenizer
     self.skipSpecialTokens = skipSpecialTokens
   }
 
   /// The text that `id` completes; empty while a character is still incomplete.
-  public mutating func append(_ id: Int32) -> String {
+  package mutating func append(_ id: Int32) -> String {
     window.append(id)
     return take(evenIfIncomplete: window.count - settled > Self.longestWait)
   }
 
   /// What is left at the end, an incomplete character as U+FFFD.
-  public mutating func finish() -> String {
+  package mutating func finish() -> String {
     defer {
       window = []
       settled = 0

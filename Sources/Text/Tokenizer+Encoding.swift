@@ -3,17 +3,17 @@ import Bytes
 extension Tokenizer {
   /// The ids of `text`. Special tokens written in the text become their ids; `addSpecialTokens`
   /// puts those around it that the file's post-processor adds.
-  public func encode(_ text: String, addSpecialTokens: Bool = false) -> [Int32] {
+  package func encode(_ text: String, addSpecialTokens: Bool = false) -> [Int32] {
     encode(valid: Array(text.utf8), addSpecialTokens)
   }
 
   /// The ids of bytes that should be UTF-8. Where they aren't, each maximal ill-formed part counts
   /// as one U+FFFD, as Python's `errors="replace"` has it.
-  public func encode(bytes: [UInt8], addSpecialTokens: Bool = false) -> [Int32] {
+  package func encode(bytes: [UInt8], addSpecialTokens: Bool = false) -> [Int32] {
     encode(valid: UTF8Text.repaired(bytes), addSpecialTokens)
   }
 
-  public func encode(bytes: ByteSlice, addSpecialTokens: Bool = false) -> [Int32] {
+  package func encode(bytes: ByteSlice, addSpecialTokens: Bool = false) -> [Int32] {
     encode(bytes: bytes.array, addSpecialTokens: addSpecialTokens)
   }
 

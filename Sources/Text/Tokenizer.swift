@@ -8,7 +8,7 @@ import Checkpoints
 /// file. Ids agree with Hugging Face
 /// `tokenizers`; a component that isn't built is refused by name, never ignored. Truncation and
 /// padding, which a file may also ask for, belong to whoever builds batches and are left aside.
-public struct Tokenizer: Sendable {
+package struct Tokenizer: Sendable {
   let parts: Parts
 
   /// Everything that is fixed once the file is read; shared by all copies.
@@ -79,7 +79,7 @@ public struct Tokenizer: Sendable {
   }
 
   /// Reads a `tokenizer.json`. Throws `invalidData` that names the place and what was found there.
-  public init(json: ByteSlice, file: String? = nil) throws(Failure) {
+  package init(json: ByteSlice, file: String? = nil) throws(Failure) {
     let value = try JSON(parsing: json, file: file)
     parts = try Parts(JSONPlace(value: value, path: "", file: file), document: json)
   }
@@ -88,7 +88,7 @@ public struct Tokenizer: Sendable {
   /// that names the file and what was found there.
   ///
   /// - Parameter folder: where they lie, for errors.
-  public init(bytePair files: BytePairFiles, folder: String? = nil) throws(Failure) {
+  package init(bytePair files: BytePairFiles, folder: String? = nil) throws(Failure) {
     let document = try BytePairDocument(files: files, folder: folder).document()
     parts = try Parts(
       JSONPlace(value: document, path: "", file: folder),
@@ -96,7 +96,7 @@ public struct Tokenizer: Sendable {
   }
 
   /// Reads the vocabulary inside a GGUF file. Throws `invalidData` for what isn't supported.
-  public init(gguf vocabulary: GGUFVocabulary, file: String? = nil) throws(Failure) {
+  package init(gguf vocabulary: GGUFVocabulary, file: String? = nil) throws(Failure) {
     let document = try GGUFTokenizerDocument(vocabulary, file: file).document()
     parts = try Parts(
       JSONPlace(value: document, path: "", file: file),
@@ -105,25 +105,25 @@ public struct Tokenizer: Sendable {
 
   /// A tokenizer.json that reads back to the same tokenizer: the file's own bytes, or for the
   /// other forms a canonical document, the same bytes each time.
-  public var canonicalJSON: [UInt8] { parts.document.array }
+  package var canonicalJSON: [UInt8] { parts.document.array }
 
   /// The number of ids, added tokens included; ids run from 0 without holes.
-  public var vocabularySize: Int { parts.texts.count }
+  package var vocabularySize: Int { parts.texts.count }
   /// The token that begins a text, where the file tells.
-  public var bosToken: Int32? { parts.bosToken }
+  package var bosToken: Int32? { parts.bosToken }
   /// The token that ends a text, where the file tells.
-  public var eosToken: Int32? { parts.eosToken }
+  package var eosToken: Int32? { parts.eosToken }
 
   /// The text of a token as the vocabulary writes it ("Ġthe", "▁the", "<0x0A>"); nil for an unknown
   /// id.
-  public func token(_ id: Int32) -> String? {
+  package func token(_ id: Int32) -> String? {
     parts.texts[id].map { String(decoding: $0, as: UTF8.self) }
   }
 
   /// The id of a token given as the vocabulary writes it.
-  public func id(ofToken text: String) -> Int32? { parts.texts.id(Array(text.utf8)) }
+  package func id(ofToken text: String) -> Int32? { parts.texts.id(Array(text.utf8)) }
 
-  public func isSpecial(_ id: Int32) -> Bool {
+  package func isSpecial(_ id: Int32) -> Bool {
     id >= 0 && Int(id) < parts.isSpecial.count && parts.isSpecial[Int(id)]
   }
 }

@@ -1,9 +1,7 @@
 import ArgumentParser
-import Bundle
+import BundleFormat
 import Bytes
 import Foundation
-
-import class Bundle.Bundle
 
 /// What coded storage saves, and what it costs.
 struct CodedDecode: ParsableCommand {
@@ -19,7 +17,7 @@ struct CodedDecode: ParsableCommand {
     let path = scratch + "/ctpack-benchmark-coded.ctpack"
     let coding = try seconds { try BundleEditor.recode(model, to: path, storage: .coded) }
     defer { try? FileManager.default.removeItem(atPath: path) }
-    let bundle = try Bundle(path: path)
+    let bundle = try ModelBundle(path: path)
     let coded = bundle.sections.filter { $0.codec == .blocks }
     var notes: [String] = []
     let entropy = try bundle.codeEntropy()
@@ -37,7 +35,7 @@ struct CodedDecode: ParsableCommand {
       var rates: [Double] = []
       for run in 0...runs {
         // A bundle of its own each time, because decoded sections in use aren't decoded again.
-        let fresh = try Bundle(path: path)
+        let fresh = try ModelBundle(path: path)
         // Codes are sorted by zero points, which are measured by themselves.
         let held =
           type == .tensorCodes

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Bundle
+import BundleFormat
 import Bytes
 import Foundation
 
@@ -25,7 +25,7 @@ struct Inspect: ParsableCommand {
       var before = rusage()
       var after = rusage()
       unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &before)
-      let problems = try Bundle.audit(path: path, level: .fast)
+      let problems = try ModelBundle.audit(path: path, level: .fast)
       unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &after)
       guard problems.isEmpty else { throw Failure(.internalError, file: path, "\(problems)") }
       let process = try seconds {

@@ -1,4 +1,4 @@
-import Bundle
+import BundleFormat
 import Bytes
 import Numerics
 

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Bundle
+import BundleFormat
 import Bytes
 import Foundation
 import Models
@@ -69,7 +69,7 @@ struct LargeDecode: ParsableCommand {
       (self.sparsity, self.path) = (sparsity, path)
       var opened: TextDecoder?
       opening = try seconds {
-        let model = try LanguageModel(bundle: Bundle(path: path), arithmetic: .bfloat16)
+        let model = try LanguageModel(bundle: ModelBundle(path: path), arithmetic: .bfloat16)
         opened = try TextDecoder(model, capacity: capacity)
       }
       guard let opened else { throw Failure(.internalError, "no decoder") }

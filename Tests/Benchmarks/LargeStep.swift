@@ -1,5 +1,5 @@
 import ArgumentParser
-import Bundle
+import BundleFormat
 import Bytes
 import Foundation
 import Models
@@ -29,7 +29,7 @@ struct LargeStep: ParsableCommand {
     let path = scratch + "/ctpack-benchmark-step.ctpack"
     try SyntheticModel.write(to: path, layers: layers, bits: 4, sparsity: .none)
     defer { try? FileManager.default.removeItem(atPath: path) }
-    let model = try LanguageModel(bundle: Bundle(path: path), arithmetic: .bfloat16)
+    let model = try LanguageModel(bundle: ModelBundle(path: path), arithmetic: .bfloat16)
     let budget = MemoryBudget(bytes: bytes)
     let objective = PromptObjective(model, budget: budget)
     let ids = (0..<length).map { Int32(($0 * 7919) % model.configuration.vocabularySize) }

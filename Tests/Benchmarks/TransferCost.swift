@@ -1,5 +1,5 @@
 import ArgumentParser
-import Bundle
+import BundleFormat
 import Bytes
 import Foundation
 import Prompts
@@ -27,7 +27,7 @@ struct TransferCost: ParsableCommand {
     }
     let before = try written()
     _ = try Transfer(
-      "prompt-0", from: Bundle(path: source), to: Bundle(path: target), as: "warm-up"
+      "prompt-0", from: ModelBundle(path: source), to: ModelBundle(path: target), as: "warm-up"
     )
     .write(allowUnvalidated: true)
     let bytesWritten = try written() - before

@@ -1,4 +1,4 @@
-import Bundle
+import BundleFormat
 import Bytes
 import Foundation
 import TestSupport
@@ -82,7 +82,7 @@ import Testing
     #expect(text.json["ids"]?.array?.count == 5, "\(text.errors)")
     #expect(try ctpack("prompt", "remove", bundle, name).status == 0)
     #expect(try ctpack("prompt", "list", bundle).output.contains("no prompts"))
-    #expect(try Bundle(path: folder.file(bundle), verify: .full).check(.full).isEmpty)
+    #expect(try ModelBundle(path: folder.file(bundle), verify: .full).check(.full).isEmpty)
   }
 
   @Test func adaptersMoveAsPromptsDo() throws {

@@ -1,10 +1,8 @@
-import Bundle
+import BundleFormat
 import Bytes
 import Foundation
 import TestSupport
 import Testing
-
-import class Bundle.Bundle
 
 /// Prompts learned on a finished bundle, through the real program, on a tiny model.
 @Suite(.serialized) struct PromptLearnTests {
@@ -53,12 +51,12 @@ import class Bundle.Bundle
   }
 
   private func prompt(_ name: String, of bundle: String) throws -> Prompt {
-    try #require(try Bundle(path: folder.file(bundle)).prompt(named: name))
+    try #require(try ModelBundle(path: folder.file(bundle)).prompt(named: name))
   }
 
   /// The same weights, texts and settings give the build's prompt, to the bit, and all that belongs to it.
   @Test func itIsThePromptThatABuildLearns() throws {
-    let weights = try Bundle(path: folder.file("bare.ctpack")).weightsDigest
+    let weights = try ModelBundle(path: folder.file("bare.ctpack")).weightsDigest
     let learned = try learn("bare.ctpack", ["--as", "own", "--json"])
     #expect(learned.status == 0, "\(learned.errors)")
     #expect(learned.json["prompt"]?.string == "own" && learned.json["generation"]?.int == 2)
@@ -84,8 +82,8 @@ import class Bundle.Bundle
     #expect(
       learned.json["learned"]?["validation_ppl"]?.double
         == new.training["best_validation_ppl"]?.double)
-    let a = try Bundle(path: folder.file("bare.ctpack"))
-    let b = try Bundle(path: folder.file("built.ctpack"))
+    let a = try ModelBundle(path: folder.file("bare.ctpack"))
+    let b = try ModelBundle(path: folder.file("built.ctpack"))
     #expect(a.weightsDigest == weights)
     #expect(try a.keyValues(of: "own")?.values.array == b.keyValues(of: "own")?.values.array)
     #expect(try a.routingKey(of: "own") == b.routingKey(of: "own"))
@@ -149,7 +147,7 @@ import class Bundle.Bundle
         "built.ctpack",
       ])
     #expect(asked.status == 0, "\(asked.errors)")
-    let kinds = try Bundle(path: folder.file("bare.ctpack")).prompts.map {
+    let kinds = try ModelBundle(path: folder.file("bare.ctpack")).prompts.map {
       "\($0.name) \($0.form.kind) \($0.tokens) \($0.objective)"
     }
     #expect(

@@ -1,4 +1,4 @@
-import Bundle
+import BundleFormat
 import Bytes
 import Checkpoints
 import Models
@@ -62,7 +62,7 @@ import Testing
     for tensor in tensors { writer.addTensor(tensor) }
     writer.add(.document(.modelConfiguration, json: source.configuration.canonical))
     try writer.finish()
-    return try LanguageModel(bundle: Bundle(path: path), residency: .streamed)
+    return try LanguageModel(bundle: ModelBundle(path: path), residency: .streamed)
   }
 
   @Test func itScoresLikeThePlainMeaningOfItsTensors() throws {

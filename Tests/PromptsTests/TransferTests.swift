@@ -1,4 +1,4 @@
-import Bundle
+import BundleFormat
 import Bytes
 import Checkpoints
 import Prompts
@@ -20,7 +20,7 @@ import Testing
   func bundle(
     _ name: String, weight: Float, base: String = "base", tokenizer: String = "{}",
     width: Int = 3, prompts: [String] = []
-  ) throws -> Bundle {
+  ) throws -> ModelBundle {
     let path = folder.file(name)
     var writer = BundleWriter(path: path)
     let values = [UInt8](floats: Array(repeating: weight, count: 6))
@@ -46,7 +46,7 @@ import Testing
           objective: "cross-entropy"))
     }
     try writer.finish()
-    return try Bundle(path: path)
+    return try ModelBundle(path: path)
   }
 
   func isRefused(_ kind: Failure.Kind, naming word: String, _ body: () throws -> Void) -> Bool {
@@ -67,7 +67,7 @@ import Testing
     #expect(transfer.isValidated)
     try transfer.write()
 
-    let after = try Bundle(path: target.path, verify: .full)
+    let after = try ModelBundle(path: target.path, verify: .full)
     let arrived = try after.prompt(named: "q")
     let prompt = try #require(arrived)
     #expect(prompt.values == [0, 1, 2, 3, 4, 5])
@@ -90,20 +90,20 @@ import Testing
     }
     try BundleEditor.append(
       to: source.path, sections: [.routingKey(key(of: prompt, weights: source.weightsDigest))])
-    let changed = try Bundle(path: source.path)
+    let changed = try ModelBundle(path: source.path)
     try Transfer("p", from: changed, to: target, as: "r").write(allowUnvalidated: true)
-    #expect(try Bundle(path: target.path).routingKey(of: "r") == nil)
+    #expect(try ModelBundle(path: target.path).routingKey(of: "r") == nil)
     var learned = try Transfer("p", from: changed, to: target, as: "q")
     learned.add(key(of: learned.prompt, weights: learned.targetWeights))
     try learned.write(allowUnvalidated: true)
     try Transfer("p", from: changed, to: same, as: "q").write(allowUnvalidated: true)
     for path in [target.path, same.path] {
-      let after = try Bundle(path: path, verify: .full)
+      let after = try ModelBundle(path: path, verify: .full)
       #expect(after.check(.full).allSatisfy { $0.severity == .note })
       let there = try #require(try after.routingKey(of: "q"))
       #expect(there.key == [1, 2, -3, 4] && there.bias == -0.25 && there.name == "q")
       try PromptShelf.remove(["q"], from: path)
-      #expect(try Bundle(path: path).sections(of: .promptRoutingKey).isEmpty)
+      #expect(try ModelBundle(path: path).sections(of: .promptRoutingKey).isEmpty)
     }
   }
 
@@ -112,9 +112,9 @@ import Testing
     let target = try bundle("b", weight: 2)
     let transfer = try Transfer(from: source, to: target)
     #expect(isRefused(.notMet, naming: "--allow-unvalidated") { try transfer.write() })
-    #expect(try Bundle(path: target.path).prompts.isEmpty)
+    #expect(try ModelBundle(path: target.path).prompts.isEmpty)
     try transfer.write(allowUnvalidated: true)
-    #expect(try Bundle(path: target.path).prompt(named: "p")?.unvalidated == true)
+    #expect(try ModelBundle(path: target.path).prompt(named: "p")?.unvalidated == true)
   }
 
   @Test func otherModelsTokenizersAndWidthsAreRefused() throws {
@@ -132,7 +132,7 @@ import Testing
 
   /// Adapters move as prompts do, onto models that have their layers.
   @Test func adaptersFollowTheSameRules() throws {
-    func model(_ name: String, layers: Int, seed: Float) throws -> Bundle {
+    func model(_ name: String, layers: Int, seed: Float) throws -> ModelBundle {
       let path = folder.file(name)
       var writer = BundleWriter(path: path)
       let values = ByteSlice([UInt8](floats: (0..<24).map { Float($0) + seed }))
@@ -145,7 +145,7 @@ import Testing
         headDim: 2)
       writer.add(.document(.modelConfiguration, json: c.canonical))
       try writer.finish()
-      return try Bundle(path: path)
+      return try ModelBundle(path: path)
     }
     let target = Prompt.Target(
       tensor: "model.layers.0.self_attn.v_proj.weight", outputs: 4, inputs: 6)
@@ -165,16 +165,16 @@ import Testing
               objective: "cross-entropy"))
         ])
       let same = try model("f", layers: 1, seed: 1)
-      let transfer = try Transfer(form.kind, from: Bundle(path: source.path), to: same)
+      let transfer = try Transfer(form.kind, from: ModelBundle(path: source.path), to: same)
       #expect(isRefused(.notMet, naming: "--allow-unvalidated") { try transfer.write() })
       try transfer.write(allowUnvalidated: true)
-      let arrived = try Bundle(path: same.path, verify: .full).prompt(named: form.kind)
+      let arrived = try ModelBundle(path: same.path, verify: .full).prompt(named: form.kind)
       #expect(arrived?.form == form && arrived?.values.count == count)
     }
     let deeper = try model("g", layers: 2, seed: 0)
     #expect(
       isRefused(.notMet, naming: "1 blocks") {
-        _ = try Transfer("prefix", from: Bundle(path: source.path), to: deeper)
+        _ = try Transfer("prefix", from: ModelBundle(path: source.path), to: deeper)
       })
   }
 
@@ -185,12 +185,12 @@ import Testing
     #expect(isRefused(.usage, naming: "“r”") { _ = try Transfer("r", from: source, to: target) })
     #expect(isRefused(.usage, naming: "no prompt") { _ = try Transfer(from: target, to: source) })
     try Transfer("p", from: source, to: target).write(allowUnvalidated: true)
-    let now = try Bundle(path: target.path)
+    let now = try ModelBundle(path: target.path)
     #expect(
       isRefused(.usage, naming: "--as") { _ = try Transfer("q", from: source, to: now, as: "p") })
     // The same prompt again is no clash.
     try Transfer("p", from: source, to: now).write(allowUnvalidated: true)
-    #expect(try Bundle(path: target.path).prompts.count == 1)
+    #expect(try ModelBundle(path: target.path).prompts.count == 1)
   }
 
   @Test func refusalsShowBothDigests() throws {
@@ -214,10 +214,10 @@ import Testing
     var transfers = try ["p", "q", "r"].map { try Transfer($0, from: source, to: target) }
     transfers[0].add(validation(transfers[0].targetWeights))
     #expect(isRefused(.notMet, naming: "“q”") { try Transfer.write(transfers) })
-    #expect(try Bundle(path: target.path).generation == target.generation)
+    #expect(try ModelBundle(path: target.path).generation == target.generation)
     let generation = try Transfer.write(transfers, allowUnvalidated: true)
     #expect(generation == target.generation + 1, "one commit")
-    let after = try Bundle(path: target.path, verify: .full)
+    let after = try ModelBundle(path: target.path, verify: .full)
     #expect(try after.prompts.map(\.name) == ["p", "q", "r"])
     #expect(try after.prompts.map(\.unvalidated) == [false, true, true])
   }
@@ -238,11 +238,11 @@ import Testing
           _ = try Transfer("p", from: source, to: target, as: name)
         })
     }
-    #expect(try Bundle(path: target.path).prompts.isEmpty)
+    #expect(try ModelBundle(path: target.path).prompts.isEmpty)
   }
 
   private func record(
-    _ bundle: Bundle, prompt: String?, choice: [String] = [], ppl: Double = 9
+    _ bundle: ModelBundle, prompt: String?, choice: [String] = [], ppl: Double = 9
   ) -> EvidenceRecord {
     EvidenceRecord(
       protocol: "ctp-16", text: "t", textDigest: nil, model: "compressed",
@@ -278,19 +278,19 @@ import Testing
     var newer = records[1]
     newer.ppl = 7
     try PromptShelf.store([newer], validations: [], in: target.path)
-    let after = try Bundle(path: target.path, verify: .full)
+    let after = try ModelBundle(path: target.path, verify: .full)
     #expect(try after.evidence == [records[0], records[2], records[3], newer])
     #expect(try after.prompts.map(\.unvalidated) == [false, true])
     #expect(try after.prompt(named: "p")?.validatedOn == [measured])
 
     try PromptShelf.remove(["q", "q"], from: target.path)
-    let left = try Bundle(path: target.path, verify: .full)
+    let left = try ModelBundle(path: target.path, verify: .full)
     #expect(try left.prompts.map(\.name) == ["p"])
     #expect(try left.evidence == [records[0], newer], "what was measured with it goes with it")
     #expect(
       isRefused(.usage, naming: "it has p") {
         try PromptShelf.remove(["p", "q"], from: target.path)
       })
-    #expect(try Bundle(path: target.path).generation == left.generation)
+    #expect(try ModelBundle(path: target.path).generation == left.generation)
   }
 }

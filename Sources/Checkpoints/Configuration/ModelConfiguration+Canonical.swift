@@ -6,7 +6,7 @@ import Bytes
 /// Of LLaMA's relatives, two things have no spelling there and are this project's own: the rope type "divisors" (with
 /// `divisors`), and `attention_bias`, which means q, k and v alone, in each of them.
 extension ModelConfiguration {
-  public var canonical: JSON { family == .opt ? canonicalOPT : canonicalLLaMA }
+  package var canonical: JSON { family == .opt ? canonicalOPT : canonicalLLaMA }
 
   private var canonicalLLaMA: JSON {
     var rope: JSONObject = ["rope_theta": .number(ropeTheta)]
@@ -50,7 +50,7 @@ extension ModelConfiguration {
 
   /// Reads what `canonical` wrote. Throws `invalidData` naming the key that is missing or
   /// impossible.
-  public init(canonical: JSON, file: String? = nil) throws(Failure) {
+  package init(canonical: JSON, file: String? = nil) throws(Failure) {
     let reader = try SettingsReader(canonical, file: file)
     let type = try reader.string("model_type") ?? ""
     guard let family = Family(rawValue: type) else {

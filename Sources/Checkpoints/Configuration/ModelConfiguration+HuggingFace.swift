@@ -6,7 +6,7 @@ import Bytes
 extension ModelConfiguration {
   /// `generation` is `generation_config.json` where the folder has one; its special tokens go
   /// first.
-  public init(huggingFace: JSON, generation: JSON? = nil, file: String?) throws(Failure) {
+  package init(huggingFace: JSON, generation: JSON? = nil, file: String?) throws(Failure) {
     let reader = try SettingsReader(huggingFace, file: file)
     let family = try Self.family(reader)
     if reader.value("quantization_config") != nil {

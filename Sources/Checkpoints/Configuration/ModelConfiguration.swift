@@ -1,16 +1,16 @@
 import Bytes
 
 /// What kind of decoder a checkpoint holds: the sizes and settings of a transformer.
-public struct ModelConfiguration: Sendable, Equatable {
+package struct ModelConfiguration: Sendable, Equatable {
   /// Who spells the settings and tensors, and how; the raw value is Hugging Face's `model_type`.
-  public enum Family: String, Sendable, CaseIterable {
+  package enum Family: String, Sendable, CaseIterable {
     case llama
     case mistral
     case qwen2
     case opt
 
     /// The class name that Hugging Face's `architectures` gives it.
-    public var architecture: String {
+    package var architecture: String {
       switch self {
       case .llama: "LlamaForCausalLM"
       case .mistral: "MistralForCausalLM"
@@ -22,36 +22,36 @@ public struct ModelConfiguration: Sendable, Equatable {
     static let supported = "the LLaMA, Mistral, Qwen2 and OPT families are supported"
   }
 
-  public var family: Family
-  public var design: ModelDesign
-  public var vocabularySize: Int
+  package var family: Family
+  package var design: ModelDesign
+  package var vocabularySize: Int
   /// Of the residual stream.
-  public var hiddenSize: Int
+  package var hiddenSize: Int
   /// Of token embeddings and soft prompts: `hiddenSize`, unless projections stand between them and
   /// the residual stream (OPT 350M).
-  public var embeddingSize: Int
-  public var intermediateSize: Int
-  public var layers: Int
+  package var embeddingSize: Int
+  package var intermediateSize: Int
+  package var layers: Int
   /// Query heads per layer.
-  public var heads: Int
+  package var heads: Int
   /// Key and value heads per layer; divides `heads`.
-  public var kvHeads: Int
+  package var kvHeads: Int
   /// Channels per head; even where positions are rotary. `heads` · `headDim` need not equal `hiddenSize`.
-  public var headDim: Int
-  public var normEpsilon: Float
-  public var ropeTheta: Double
-  public var ropeScaling: RopeScaling
+  package var headDim: Int
+  package var normEpsilon: Float
+  package var ropeTheta: Double
+  package var ropeScaling: RopeScaling
   /// Whether the output head is the embedding matrix.
-  public var tiedEmbeddings: Bool
+  package var tiedEmbeddings: Bool
   /// The longest context the model was made for, in tokens.
-  public var maximumPositions: Int
+  package var maximumPositions: Int
   /// How many tokens back attention may look, counting the token itself; nil for all.
-  public var slidingWindow: Int?
-  public var bosToken: Int32?
+  package var slidingWindow: Int?
+  package var bosToken: Int32?
   /// Any of them ends a text; may be empty.
-  public var eosTokens: [Int32]
+  package var eosTokens: [Int32]
 
-  public init(
+  package init(
     family: Family = .llama, design: ModelDesign = .llama(), vocabularySize: Int,
     hiddenSize: Int, embeddingSize: Int? = nil, intermediateSize: Int, layers: Int, heads: Int,
     kvHeads: Int, headDim: Int, normEpsilon: Float = 1e-5,
@@ -80,7 +80,7 @@ public struct ModelConfiguration: Sendable, Equatable {
   }
 
   /// Rotary inverse frequencies with the scaling applied: headDim / 2 values, radians per position.
-  public func inverseFrequencies() -> [Float] {
+  package func inverseFrequencies() -> [Float] {
     ropeScaling.inverseFrequencies(theta: ropeTheta, headDim: headDim)
   }
 

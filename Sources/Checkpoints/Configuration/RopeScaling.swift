@@ -1,7 +1,7 @@
 import Glibc
 
 /// How the rotary embedding's frequencies are stretched beyond the base table θ^(−2i/headDim).
-public enum RopeScaling: Sendable, Equatable {
+package enum RopeScaling: Sendable, Equatable {
   case none
   /// Every frequency divided by `factor` (position interpolation).
   case linear(factor: Double)

@@ -1,27 +1,27 @@
 /// The vocabulary that a GGUF file carries under `tokenizer.ggml.*`.
-public struct GGUFVocabulary: Sendable, Equatable {
+package struct GGUFVocabulary: Sendable, Equatable {
   /// `tokenizer.ggml.model`: "gpt2" (byte-level BPE) or "llama" (scores, Metaspace, byte fallback).
-  public var model: String
+  package var model: String
   /// `tokenizer.ggml.pre`: the pre-tokenizer's name, "default" where the file has none.
-  public var preTokenizer: String
+  package var preTokenizer: String
   /// Token texts by id, as raw bytes (a GGUF string need not be UTF-8).
-  public var tokens: [[UInt8]]
+  package var tokens: [[UInt8]]
   /// Token types by id (1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte); empty
   /// where absent.
-  public var types: [Int32]
+  package var types: [Int32]
   /// Scores by id; empty where absent.
-  public var scores: [Float]
+  package var scores: [Float]
   /// Merges as "left right", most important first; empty where absent.
-  public var merges: [[UInt8]]
-  public var bosToken: Int32?
-  public var eosToken: Int32?
-  public var unknownToken: Int32?
+  package var merges: [[UInt8]]
+  package var bosToken: Int32?
+  package var eosToken: Int32?
+  package var unknownToken: Int32?
   /// `tokenizer.ggml.add_bos_token`, nil where absent.
-  public var addBOS: Bool?
+  package var addBOS: Bool?
   /// `tokenizer.ggml.add_space_prefix`, nil where absent.
-  public var addSpacePrefix: Bool?
+  package var addSpacePrefix: Bool?
 
-  public init(
+  package init(
     model: String, preTokenizer: String, tokens: [[UInt8]], types: [Int32], scores: [Float],
     merges: [[UInt8]], bosToken: Int32?, eosToken: Int32?, unknownToken: Int32?, addBOS: Bool?,
     addSpacePrefix: Bool?

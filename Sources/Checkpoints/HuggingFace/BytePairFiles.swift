@@ -2,17 +2,17 @@ import Bytes
 
 /// A byte-level tokenizer in its older form: the files that `GPT2Tokenizer` saves, before there was
 /// a tokenizer.json.
-public struct BytePairFiles: Sendable {
+package struct BytePairFiles: Sendable {
   /// `vocab.json`: ids by token.
-  public let vocabulary: ByteSlice
+  package let vocabulary: ByteSlice
   /// `merges.txt`: a pair of tokens per line, the first the strongest.
-  public let merges: ByteSlice
+  package let merges: ByteSlice
   /// `tokenizer_config.json`, where there is one.
-  public let settings: ByteSlice?
+  package let settings: ByteSlice?
   /// `special_tokens_map.json`, where there is one.
-  public let specialTokens: ByteSlice?
+  package let specialTokens: ByteSlice?
 
-  public init(
+  package init(
     vocabulary: ByteSlice, merges: ByteSlice, settings: ByteSlice? = nil,
     specialTokens: ByteSlice? = nil
   ) {

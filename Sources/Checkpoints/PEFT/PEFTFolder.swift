@@ -4,17 +4,17 @@ import Numerics
 
 /// An adapter as Hugging Face's PEFT saves it: `adapter_config.json` beside
 /// `adapter_model.safetensors`.
-public struct PEFTFolder: Sendable {
+package struct PEFTFolder: Sendable {
   /// The members of `adapter_config.json`.
-  public var configuration: JSON
+  package var configuration: JSON
   /// Values by key, with their shapes.
-  public var tensors: [String: (shape: [Int], values: [Float])]
-  public let path: String
+  package var tensors: [String: (shape: [Int], values: [Float])]
+  package let path: String
 
-  public static let configurationFile = "adapter_config.json"
-  public static let weightsFile = "adapter_model.safetensors"
+  package static let configurationFile = "adapter_config.json"
+  package static let weightsFile = "adapter_model.safetensors"
 
-  public init(
+  package init(
     path: String, configuration: JSON, tensors: [String: (shape: [Int], values: [Float])]
   ) {
     self.path = path
@@ -23,7 +23,7 @@ public struct PEFTFolder: Sendable {
   }
 
   /// - Throws: `inputMissing` where one of the two isn't there, `invalidData` where it isn't right.
-  public init(reading path: String) throws(Failure) {
+  package init(reading path: String) throws(Failure) {
     let file = path + "/" + Self.configurationFile
     configuration = try JSON(parsing: MappedFile(path: file).bytes, file: file)
     let weights = try SafetensorsFile(path: path + "/" + Self.weightsFile)
@@ -51,7 +51,7 @@ public struct PEFTFolder: Sendable {
   }
 
   /// Writes both files, the configuration last: a folder that has it is whole.
-  public func write() throws(Failure) {
+  package func write() throws(Failure) {
     do {
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     } catch {

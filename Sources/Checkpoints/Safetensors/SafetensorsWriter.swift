@@ -1,10 +1,10 @@
 import Bytes
 
 /// Writes float32 tensors as one safetensors file, in the order of their names.
-public enum SafetensorsWriter {
+package enum SafetensorsWriter {
   /// - Parameter metadata: the file's own `__metadata__`.
   /// - Throws: `cannotCreate` or `io` where it can't be written; the file is then what it was.
-  public static func write(
+  package static func write(
     _ tensors: [String: (shape: [Int], values: [Float])], metadata: [String: String] = [:],
     to path: String
   ) throws(Failure) {

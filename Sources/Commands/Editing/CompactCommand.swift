@@ -1,5 +1,5 @@
 import ArgumentParser
-import Bundle
+import BundleFormat
 import Bytes
 import Pipeline
 
@@ -23,11 +23,11 @@ struct CompactCommand: ParsableCommand {
   @Flag(help: "The result as JSON.") var json = false
 
   func run() throws {
-    let before = try Bundle(path: bundle)
+    let before = try ModelBundle(path: bundle)
     let (bytes, generation) = (before.fileBytes, before.generation)
     let target = out ?? bundle
     let digest = try BundleEditor.compact(bundle, to: target)
-    let after = try Bundle(path: target)
+    let after = try ModelBundle(path: target)
     if json {
       return try Output.print([
         "output": .string(target), "digest": .string(digest.hex),

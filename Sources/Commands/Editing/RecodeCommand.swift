@@ -1,5 +1,5 @@
 import ArgumentParser
-import Bundle
+import BundleFormat
 import Bytes
 import Pipeline
 
@@ -24,9 +24,9 @@ struct RecodeCommand: ParsableCommand {
   @Flag(help: "The result as JSON.") var json = false
 
   func run() throws {
-    let before = try Bundle(path: input)
+    let before = try ModelBundle(path: input)
     let digest = try BundleEditor.recode(input, to: output, storage: storage)
-    let after = try Bundle(path: output)
+    let after = try ModelBundle(path: output)
     if json {
       return try Output.print([
         "output": .string(output), "storage": .string(after.storage.rawValue),
@@ -45,7 +45,7 @@ struct RecodeCommand: ParsableCommand {
     try Output.print(Output.table(rows, right: [2, 3, 4]))
   }
 
-  private static func size(of bundle: Bundle) -> JSON {
+  private static func size(of bundle: ModelBundle) -> JSON {
     [
       "storage": .string(bundle.storage.rawValue), "file_bytes": JSON(bundle.fileBytes),
       "bits_per_weight": .number(bundle.bitsPerWeight),

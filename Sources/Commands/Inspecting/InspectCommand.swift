@@ -1,5 +1,5 @@
 import ArgumentParser
-import Bundle
+import BundleFormat
 import Bytes
 import Pipeline
 
@@ -20,11 +20,11 @@ struct InspectCommand: ParsableCommand {
   @Flag(help: "Also the entropy of the codes; reads all of them.") var entropy = false
 
   func run() throws {
-    let problems = try Bundle.audit(path: bundle, level: verify)
+    let problems = try ModelBundle.audit(path: bundle, level: verify)
     let errors = problems.filter { $0.severity == .error }
-    let opened: Bundle?
+    let opened: ModelBundle?
     do {
-      opened = try Bundle(path: bundle)
+      opened = try ModelBundle(path: bundle)
     } catch {
       guard !errors.isEmpty else { throw error }
       opened = nil
@@ -53,7 +53,8 @@ struct InspectionJSON {
   private var object = JSONObject()
 
   init(
-    bundle: Bundle?, _ footprint: InspectionFootprint?, _ verified: String, _ problems: [Problem]
+    bundle: ModelBundle?, _ footprint: InspectionFootprint?, _ verified: String,
+    _ problems: [Problem]
   ) throws {
     if let bundle {
       // A damaged document leaves its key out; what is wrong stands among the problems.
@@ -127,7 +128,7 @@ extension Prompt {
 
 extension Prompt {
   /// As `inspection`, with what is stored beside it.
-  fileprivate func inspection(in bundle: Bundle) -> JSON {
+  fileprivate func inspection(in bundle: ModelBundle) -> JSON {
     var object = inspection.object ?? [:]
     let stored = try? bundle.keyValues(of: name)
     object["key_values_bytes"] = stored.map { JSON($0.values.count) } ?? .null

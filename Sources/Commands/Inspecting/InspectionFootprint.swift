@@ -1,4 +1,4 @@
-import Bundle
+import BundleFormat
 import Bytes
 import Pipeline
 
@@ -10,7 +10,7 @@ struct InspectionFootprint {
   let entropy: CodeEntropy?
 
   /// Reads every code where the entropy is asked for.
-  init(_ bundle: Bundle, entropy: Bool) throws(Failure) {
+  init(_ bundle: ModelBundle, entropy: Bool) throws(Failure) {
     footprint = bundle.footprint
     storage = bundle.storage
     self.entropy = entropy ? try bundle.codeEntropy() : nil

@@ -1,18 +1,18 @@
-import Bundle
+import BundleFormat
 import Bytes
 import Checkpoints
 import Pipeline
 
 /// The page that a person reads: what the artifact is, how good it is, and which numbers to trust.
 struct InspectionPage {
-  private let bundle: Bundle
+  private let bundle: ModelBundle
   private let footprint: InspectionFootprint
   private let verified: String
   private let problems: [Problem]
   private var lines: [String] = []
 
   init(
-    bundle: Bundle, _ footprint: InspectionFootprint, _ verified: String, _ problems: [Problem]
+    bundle: ModelBundle, _ footprint: InspectionFootprint, _ verified: String, _ problems: [Problem]
   ) throws {
     self.bundle = bundle
     self.footprint = footprint

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Bundle
+import BundleFormat
 import Bytes
 import Pipeline
 import Prompts
@@ -22,7 +22,7 @@ struct PromptListCommand: ParsableCommand {
   @Flag(help: "The result as JSON.") var json = false
 
   func run() throws {
-    let prompts = try Bundle(path: bundle).prompts
+    let prompts = try ModelBundle(path: bundle).prompts
     if json { return try Output.print(.array(prompts.map(\.inspection))) }
     if prompts.isEmpty { return try Output.print("no prompts") }
     let rows = prompts.map { prompt in
@@ -53,7 +53,7 @@ struct PromptRemoveCommand: ParsableCommand {
 
   func run() throws {
     let generation = try PromptShelf.remove(names, from: bundle)
-    let left = try Bundle(path: bundle).prompts.map(\.name)
+    let left = try ModelBundle(path: bundle).prompts.map(\.name)
     if json {
       return try Output.print([
         "bundle": .string(bundle), "removed": .array(names.map { .string($0) }),

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Bundle
+import BundleFormat
 import Bytes
 import Evaluation
 import Models
@@ -66,7 +66,7 @@ struct PromptCompareCommand: ParsableCommand {
 
   func run() throws {
     threads.apply()
-    let opened = try Bundle(path: bundle)
+    let opened = try ModelBundle(path: bundle)
     let prompts = try chosenPrompts(of: opened)
     let file = ModelFile.bundle(opened)
     let texts = try text.map { path in
@@ -106,7 +106,7 @@ struct PromptCompareCommand: ParsableCommand {
     if let generation { try Output.print("\nkept in \(bundle) (generation \(generation))") }
   }
 
-  private func chosenPrompts(of bundle: Bundle) throws -> [Prompt] {
+  private func chosenPrompts(of bundle: ModelBundle) throws -> [Prompt] {
     let prompts =
       prompt.isEmpty
       ? try bundle.prompts : try prompt.map { try PromptOptions.named($0, in: bundle) }

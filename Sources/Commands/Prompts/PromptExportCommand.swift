@@ -1,5 +1,5 @@
 import ArgumentParser
-import Bundle
+import BundleFormat
 import Bytes
 import Checkpoints
 import FoundationEssentials
@@ -39,7 +39,7 @@ struct PromptExportCommand: ParsableCommand {
   }
 
   func run() throws {
-    let bundle = try Bundle(path: bundle)
+    let bundle = try ModelBundle(path: bundle)
     let prompt = try Transfer.choose(prompt, from: bundle)
     if FileManager.default.fileExists(atPath: out) {
       throw Failure(
@@ -69,7 +69,7 @@ struct PromptExportCommand: ParsableCommand {
   }
 
   /// The prompt's rows, then those of the text.
-  private func embeddings(_ prompt: Prompt, _ bundle: Bundle) throws -> Tensor {
+  private func embeddings(_ prompt: Prompt, _ bundle: ModelBundle) throws -> Tensor {
     guard case .embeddings(let tokens, let width, _) = prompt.form else {
       throw Failure(
         .usage, file: bundle.path, at: "prompt “\(prompt.name)”",

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Bundle
+import BundleFormat
 import Bytes
 import Checkpoints
 import Models
@@ -31,7 +31,7 @@ struct PromptImportCommand: ParsableCommand {
   }
 
   func run() throws {
-    let target = try Bundle(path: bundle)
+    let target = try ModelBundle(path: bundle)
     try target.checkFree(name)
     let model = try LanguageModel(bundle: target)
     let prompt = try Prompt(

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Bundle
+import BundleFormat
 import Bytes
 import FoundationEssentials
 import Numerics
@@ -69,7 +69,7 @@ struct PromptLearnCommand: ParsableCommand {
   func run() throws {
     let recipe = try PromptRecipe(options: options)
     threads.apply()
-    let target = try Bundle(path: bundle)
+    let target = try ModelBundle(path: bundle)
     guard FileManager.default.isWritableFile(atPath: bundle) else {
       throw Failure(.cannotCreate, file: bundle, "the bundle can't be written to")
     }

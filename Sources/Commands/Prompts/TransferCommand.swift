@@ -1,5 +1,5 @@
 import ArgumentParser
-import Bundle
+import BundleFormat
 import Bytes
 import Evaluation
 import Models
@@ -55,7 +55,7 @@ struct TransferCommand: ParsableCommand {
   }
 
   func run() throws {
-    let targetBundle = try Bundle(path: target)
+    let targetBundle = try ModelBundle(path: target)
     var transfers = try checked(targetBundle)
     var records: [EvidenceRecord] = []
     if let text {
@@ -94,8 +94,8 @@ struct TransferCommand: ParsableCommand {
   }
 
   /// Every prompt that is asked for, checked against the target.
-  private func checked(_ target: Bundle) throws -> [Transfer] {
-    let source = try Bundle(path: source)
+  private func checked(_ target: ModelBundle) throws -> [Transfer] {
+    let source = try ModelBundle(path: source)
     if all {
       let names = try source.prompts.map(\.name)
       guard !names.isEmpty else {

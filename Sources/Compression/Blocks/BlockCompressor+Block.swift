@@ -4,12 +4,12 @@ import Numerics
 
 extension BlockCompressor {
   /// What enters a block in the uncompressed model.
-  public struct FullInputs {
-    public let inputs: [Tensor]
+  package struct FullInputs {
+    package let inputs: [Tensor]
     /// Of the files for what enters the next block.
-    public let set: Int
+    package let set: Int
 
-    public init(inputs: [Tensor], set: Int) {
+    package init(inputs: [Tensor], set: Int) {
       self.inputs = inputs
       self.set = set
     }
@@ -26,7 +26,7 @@ extension BlockCompressor {
   ///   - betweenStages: called between two sets of layers; what it throws ends the work there.
   /// - Returns: the block, and what enters the next one: behind compressed blocks, and, where `full` was
   ///   given, in the uncompressed model.
-  public func compressBlock(
+  package func compressBlock(
     _ index: Int, of model: LanguageModel, inputs: [Tensor], set: Int = 1, full: FullInputs? = nil,
     betweenStages: () throws(Failure) -> Void = {}
   ) throws(Failure) -> (block: CompressedBlock, outputs: [Tensor], full: [Tensor]?) {
@@ -63,7 +63,7 @@ extension BlockCompressor {
 
   /// What leaves a block that is compressed already, or one of the uncompressed model: the same numbers
   /// that `compressBlock` returned.
-  public func outputs(
+  package func outputs(
     of block: Block, inputs: [Tensor], set: Int = 1, _ stream: Stream = .compressed
   ) throws(Failure) -> [Tensor] {
     let space = space(of: inputs, stream)

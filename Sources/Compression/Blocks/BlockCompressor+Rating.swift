@@ -11,7 +11,7 @@ extension BlockCompressor {
   ///   enters the next one.
   /// - Returns: the ratings by the weight's key, in the order of the computation, and the block with the
   ///   settings that it has without an allocation.
-  public func rateBlock(
+  package func rateBlock(
     _ index: Int, of model: LanguageModel, inputs: [Tensor],
     betweenStages: () throws(Failure) -> Void = {}
   ) throws(Failure) -> (

@@ -1,4 +1,4 @@
-import Bundle
+import BundleFormat
 import Bytes
 import Checkpoints
 import Models
@@ -20,16 +20,16 @@ import Numerics
 ///
 /// Results depend on nothing but the settings, the block's weights and its inputs. Load the model
 /// with `residency: .streamed`, so that no block outlives its turn.
-public struct BlockCompressor: Sendable {
-  public let settings: CompressionSettings
+package struct BlockCompressor: Sendable {
+  package let settings: CompressionSettings
   /// Tokens per calibration window.
-  public let sequenceLength: Int
+  package let sequenceLength: Int
   private let configuration: ModelConfiguration
   let budget: MemoryBudget
   private let folder: String?
 
   /// Which model's rows.
-  public enum Stream: Sendable, CaseIterable {
+  package enum Stream: Sendable, CaseIterable {
     /// What enters a block behind compressed ones.
     case compressed
     /// What enters it in the uncompressed model.
@@ -46,7 +46,7 @@ public struct BlockCompressor: Sendable {
   ///   - folder: for the files of rows beyond it; without one only what can be computed again follows
   ///     the budget.
   /// - Throws: `Failure(.usage)` for settings that a layer of the model can't have.
-  public init(
+  package init(
     _ settings: CompressionSettings, for configuration: ModelConfiguration, sequenceLength: Int,
     budget: MemoryBudget = .standard, folder: String? = nil
   ) throws(Failure) {
@@ -62,7 +62,7 @@ public struct BlockCompressor: Sendable {
   }
 
   /// Where the rows of this many windows are kept.
-  public func space(windows: Int, _ stream: Stream = .compressed) -> ActivationSpace {
+  package func space(windows: Int, _ stream: Stream = .compressed) -> ActivationSpace {
     let perChunk = windowsPerChunk
     let rows = stride(from: 0, to: windows, by: perChunk).map {
       min(perChunk, windows - $0) * sequenceLength
@@ -73,11 +73,11 @@ public struct BlockCompressor: Sendable {
   private var windowsPerChunk: Int { max(1, Self.chunkRows / sequenceLength) }
 
   /// The most rows of a chunk for windows of this many tokens.
-  public static func mostRows(sequenceLength: Int) -> Int { max(chunkRows, sequenceLength) }
+  package static func mostRows(sequenceLength: Int) -> Int { max(chunkRows, sequenceLength) }
 
   /// What enters block 0: embedded windows, in chunks of whole windows, [windows · length, d] each;
   /// of the space's set 0.
-  public func inputs(
+  package func inputs(
     for windows: [[Int32]], of model: LanguageModel, _ stream: Stream = .compressed
   ) throws(Failure) -> [Tensor] {
     guard windows.allSatisfy({ $0.count == sequenceLength }) else {

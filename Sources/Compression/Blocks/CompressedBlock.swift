@@ -1,15 +1,15 @@
-import Bundle
+import BundleFormat
 import Bytes
 import Models
 import Numerics
 
 /// One weight matrix as it goes into a bundle, with what is to be said about it.
-public struct CompressedTensor: Sendable {
-  public let stored: StoredTensor
-  public let ledger: LayerLedger
-  public let events: [EventRecord]
+package struct CompressedTensor: Sendable {
+  package let stored: StoredTensor
+  package let ledger: LayerLedger
+  package let events: [EventRecord]
 
-  public var name: String { stored.descriptor.name }
+  package var name: String { stored.descriptor.name }
 
   init(_ solved: SolvedTensor) throws(Failure) {
     stored = try solved.stored()
@@ -19,18 +19,18 @@ public struct CompressedTensor: Sendable {
 }
 
 /// The linear layers of one block after compression.
-public struct CompressedBlock: Sendable {
-  public let index: Int
+package struct CompressedBlock: Sendable {
+  package let index: Int
   /// In the order of the computation: q, k, v, o, gate (where there is one), up, down.
-  public let tensors: [CompressedTensor]
+  package let tensors: [CompressedTensor]
   /// Wall time by part of the work; for the run's log, never for the artifact.
-  public let seconds: Seconds
+  package let seconds: Seconds
 
-  public struct Seconds: Sendable {
-    public var statistics = 0.0
-    public var solving = 0.0
-    public var forward = 0.0
+  package struct Seconds: Sendable {
+    package var statistics = 0.0
+    package var solving = 0.0
+    package var forward = 0.0
 
-    public init() {}
+    package init() {}
   }
 }

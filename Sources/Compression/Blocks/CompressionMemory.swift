@@ -3,7 +3,7 @@ import Models
 
 /// The memory that compressing a block takes besides the rows of the calibration text, in bytes: the
 /// part that no budget makes smaller.
-public enum CompressionMemory {
+package enum CompressionMemory {
   /// The program itself, and buffers that wait for their next use.
   private static let base = 384 << 20
 
@@ -12,7 +12,7 @@ public enum CompressionMemory {
   /// - Parameters:
   ///   - rows: the most rows of a chunk.
   ///   - besideFullModel: whether the uncompressed model runs beside, to correct for drift.
-  public static func bytes(
+  package static func bytes(
     for configuration: ModelConfiguration, rows: Int, besideFullModel: Bool = false
   ) -> Int {
     let c = configuration

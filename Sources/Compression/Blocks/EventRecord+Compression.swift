@@ -1,11 +1,11 @@
-import Bundle
+import BundleFormat
 import Bytes
 
 /// What the arithmetic had to do that a reader of the artifact should know about. Events are part
 /// of the result: the same inputs give the same events, so they carry no times.
 extension EventRecord {
   /// Every kind that compressing can give.
-  public static let compressionKinds = ["damping-raised", "dead-columns", "scale-exponent"]
+  package static let compressionKinds = ["damping-raised", "dead-columns", "scale-exponent"]
 
   private static func compression(
     _ kind: String, _ tensor: String, _ detail: JSONObject

@@ -2,28 +2,28 @@ import Bytes
 
 /// What became of one weight matrix, in numbers. Equal inputs give equal ledgers; times are kept
 /// apart.
-public struct LayerLedger: Sendable, Equatable {
-  public let tensor: String
+package struct LayerLedger: Sendable, Equatable {
+  package let tensor: String
   /// What was asked for.
-  public let settings: TensorSettings
-  public let groupWidth: Int
+  package let settings: TensorSettings
+  package let groupWidth: Int
   /// The share of weights that were dropped; nil where none was asked for.
-  public let sparsity: Double?
+  package let sparsity: Double?
   /// With error feedback Σ ((w − q) / U_ii)², the damped objective; otherwise Σ (w − q)².
-  public let solverError: Double
+  package let solverError: Double
   /// tr(ΔW H ΔWᵀ) / tr(W H Wᵀ): the share of the output's energy that became error, of the weights that
   /// were to be compressed, a correction for drift included. nil without H.
-  public let relativeOutputError: Double?
+  package let relativeOutputError: Double?
   /// The same for the step from the original weights to the corrected ones; nil without a correction.
-  public let driftShift: Double?
+  package let driftShift: Double?
   /// λ / mean of H's diagonal as used, and how often it was raised.
-  public let damping: Double
-  public let dampingRetries: Int
-  public let deadColumns: Int
+  package let damping: Double
+  package let dampingRetries: Int
+  package let deadColumns: Int
   /// Weights more than half a step outside their grid, as a share of all.
-  public let clippedShare: Double
+  package let clippedShare: Double
 
-  public var json: JSON {
+  package var json: JSON {
     var entry: JSONObject = [
       "tensor": .string(tensor), "method": .string(settings.method.rawValue),
       "solverError": .number(solverError),

@@ -1,11 +1,11 @@
 /// One way of storing a matrix: what it costs in bytes, and what it costs in output.
-public struct CandidateRating: Sendable, Equatable {
-  public let settings: TensorSettings
-  public let bytes: Int
+package struct CandidateRating: Sendable, Equatable {
+  package let settings: TensorSettings
+  package let bytes: Int
   /// tr(ΔW H ΔWᵀ) / tr(W H Wᵀ): the share of the layer's output that became error.
-  public let error: Double
+  package let error: Double
 
-  public init(settings: TensorSettings, bytes: Int, error: Double) {
+  package init(settings: TensorSettings, bytes: Int, error: Double) {
     self.settings = settings
     self.bytes = bytes
     self.error = error
@@ -13,10 +13,10 @@ public struct CandidateRating: Sendable, Equatable {
 }
 
 /// Which of its candidates each matrix gets, so that all together fit into a number of bytes.
-public enum Allocation {
+package enum Allocation {
   /// The candidates between which a mixed allocation chooses: `base` itself, other bits, other shares of
   /// zeros, or both.
-  public static func candidates(around base: TensorSettings) -> [TensorSettings] {
+  package static func candidates(around base: TensorSettings) -> [TensorSettings] {
     var shares = [base.sparsity]
     if case .share(let share) = base.sparsity {
       let others = [-0.2, -0.1, 0.1, 0.2].map { ((share + $0) * 1000).rounded() / 1000 }
@@ -36,7 +36,7 @@ public enum Allocation {
   /// The index of the chosen candidate per matrix: the least Σ error within `budget` bytes, as far as
   /// one price per byte for all (and what is left over, spent where it helps most) finds it. nil where
   /// not even the smallest candidates fit.
-  public static func choose(_ ratings: [[CandidateRating]], budget: Int) -> [Int]? {
+  package static func choose(_ ratings: [[CandidateRating]], budget: Int) -> [Int]? {
     func cheapest(_ price: Double) -> [Int] {
       ratings.map { candidates in
         candidates.indices.min {

@@ -9,7 +9,7 @@ import Numerics
 /// The share of a layer's output that becomes error says little across blocks: where a few huge
 /// activations make up the output's energy, as in a model's first and last blocks, small shares do
 /// great harm.
-public struct LossProbe {
+package struct LossProbe {
   private let model: LanguageModel
   private let length: Int
   /// What enters the block at hand.
@@ -18,7 +18,7 @@ public struct LossProbe {
   private let teacher: Tensor
 
   /// - Parameter windows: equally long; two thousand tokens are enough.
-  public init(_ model: LanguageModel, windows: [[Int32]]) throws(Failure) {
+  package init(_ model: LanguageModel, windows: [[Int32]]) throws(Failure) {
     self.model = model
     length = windows.first?.count ?? 0
     rows = try model.embed(windows.flatMap(\.self))
@@ -26,13 +26,13 @@ public struct LossProbe {
   }
 
   /// What a probe keeps and makes in memory besides a block's own buffers, from above.
-  public static func bytes(for configuration: ModelConfiguration, tokens: Int) -> Int {
+  package static func bytes(for configuration: ModelConfiguration, tokens: Int) -> Int {
     // The rows, the teacher's, and two changed copies.
     4 * 4 * tokens * configuration.hiddenSize
   }
 
   /// Nats per token that the model loses with `block` in the place of its own block at hand.
-  public func divergence(replacing block: Block) throws(Failure) -> Double {
+  package func divergence(replacing block: Block) throws(Failure) -> Double {
     precondition(block.index == next, "blocks are probed in order")
     let changed = rows.copy()
     try Self.run(block, changed, length)
@@ -43,7 +43,7 @@ public struct LossProbe {
   }
 
   /// Goes on to the next block.
-  public mutating func advance() throws(Failure) {
+  package mutating func advance() throws(Failure) {
     try Self.run(model.block(next), rows, length)
     next += 1
   }

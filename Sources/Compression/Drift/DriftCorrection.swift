@@ -5,8 +5,8 @@
 /// uncompressed model for its own inputs x_full. The weights W to compress are therefore replaced by
 /// W + strength·W·M, where M maps x to an estimate of the drift x_full − x and is learned from
 /// D = (2/N) Σ (x_full − x) xᵀ.
-public struct DriftCorrection: Sendable, Hashable {
-  public enum Method: String, Sendable, Hashable, CaseIterable {
+package struct DriftCorrection: Sendable, Hashable {
+  package enum Method: String, Sendable, Hashable, CaseIterable {
     /// GPTAQ, M = triu(D Uᵀ, 1) U for H⁻¹ = UᵀU in solving order (arXiv 2504.02692): the columns that are
     /// solved later compensate the drift of a column. With strength 1 that is the exact least-squares
     /// answer at each column's turn; the authors' code uses a quarter.
@@ -19,18 +19,18 @@ public struct DriftCorrection: Sendable, Hashable {
     case block
   }
 
-  public var method: Method
+  package var method: Method
   /// 0...1: 0 leaves the weights alone, 1 corrects for all of the drift that the inputs show.
-  public var strength: Double
+  package var strength: Double
 
   /// - Parameter strength: nil for the method's published strength.
-  public init(_ method: Method, strength: Double? = nil) {
+  package init(_ method: Method, strength: Double? = nil) {
     self.method = method
     self.strength = strength ?? Self.publishedStrength(method)
   }
 
   /// The strength of the method's authors; QEP's for `block`.
-  public static func publishedStrength(_ method: Method) -> Double {
+  package static func publishedStrength(_ method: Method) -> Double {
     method == .gptaq ? 0.25 : 0.5
   }
 }

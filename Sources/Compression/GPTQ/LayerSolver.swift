@@ -1,4 +1,4 @@
-import Bundle
+import BundleFormat
 import Bytes
 import Numerics
 
@@ -8,7 +8,7 @@ import Numerics
 /// Scales are rounded to f16 before the first weight is quantized, so that what is solved is
 /// exactly what decodes. Rows are independent given H, so results don't depend on the number of
 /// threads.
-public enum LayerSolver {
+package enum LayerSolver {
   /// Solves matrices that read the same input, and so share `hessian`.
   ///
   /// - Parameters:
@@ -16,7 +16,7 @@ public enum LayerSolver {
   ///   - drift: [in, in] of that input; needed where it is to be corrected for.
   /// - Throws: `Failure(.usage)` for impossible settings, `Failure(.invalidData)` naming the tensor
   ///   for values that aren't finite.
-  public static func solve(
+  package static func solve(
     _ matrices: [WeightMatrix], hessian: Hessian?, drift: InputDrift? = nil
   ) throws(Failure) -> [SolvedTensor] {
     var factors = FactorCache()

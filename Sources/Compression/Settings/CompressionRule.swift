@@ -1,16 +1,16 @@
 /// Settings for the linear layers whose names fit a pattern.
-public struct CompressionRule: Sendable, Hashable {
+package struct CompressionRule: Sendable, Hashable {
   /// `*` stands for any characters; the pattern fits the whole name, whose `.weight` may be left out:
   /// `*.down_proj`, `model.layers.0.*`.
-  public var pattern: String
-  public var settings: TensorSettings
+  package var pattern: String
+  package var settings: TensorSettings
 
-  public init(pattern: String, settings: TensorSettings) {
+  package init(pattern: String, settings: TensorSettings) {
     self.pattern = pattern
     self.settings = settings
   }
 
-  public func fits(_ tensor: String) -> Bool {
+  package func fits(_ tensor: String) -> Bool {
     let suffix = ".weight"
     return Self.fits(tensor.utf8[...], pattern.utf8[...])
       || (tensor.hasSuffix(suffix)

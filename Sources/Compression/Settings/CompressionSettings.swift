@@ -3,18 +3,18 @@ import Checkpoints
 import Models
 
 /// What a recipe decides about compressing a whole model.
-public struct CompressionSettings: Sendable, Hashable {
+package struct CompressionSettings: Sendable, Hashable {
   /// For every linear layer of every block that no rule fits.
-  public var linear: TensorSettings
+  package var linear: TensorSettings
   /// Of several that fit a layer the last one counts.
-  public var rules: [CompressionRule]
+  package var rules: [CompressionRule]
   /// Each set of layers is calibrated on inputs that carry the error of the sets before it in the
   /// block ({q, k, v} → {o} → {gate, up} or {up} → {down}); otherwise all on the uncompressed block's.
-  public var trueSequential: Bool
-  public var embeddings: MatrixStorage
-  public var outputHead: MatrixStorage
+  package var trueSequential: Bool
+  package var embeddings: MatrixStorage
+  package var outputHead: MatrixStorage
 
-  public init(
+  package init(
     linear: TensorSettings = TensorSettings(), rules: [CompressionRule] = [],
     trueSequential: Bool = true, embeddings: MatrixStorage = .source,
     outputHead: MatrixStorage? = nil
@@ -27,17 +27,17 @@ public struct CompressionSettings: Sendable, Hashable {
   }
 
   /// The settings of one linear layer's weight, by its checkpoint key.
-  public func settings(for tensor: String) -> TensorSettings {
+  package func settings(for tensor: String) -> TensorSettings {
     rules.last { $0.fits(tensor) }?.settings ?? linear
   }
 
   /// Whether some layer corrects for drift, so that the uncompressed model runs beside.
-  public var needsFullModel: Bool {
+  package var needsFullModel: Bool {
     ([linear] + rules.map(\.settings)).contains { $0.compresses && $0.drift != nil }
   }
 
   /// The same for layers whose inputs haven't drifted.
-  public var withoutDrift: CompressionSettings {
+  package var withoutDrift: CompressionSettings {
     var settings = self
     settings.linear.drift = nil
     for index in settings.rules.indices { settings.rules[index].settings.drift = nil }
@@ -45,7 +45,7 @@ public struct CompressionSettings: Sendable, Hashable {
   }
 
   /// How a tensor outside the blocks' linear layers is stored.
-  public func storage(of tensor: String) -> MatrixStorage {
+  package func storage(of tensor: String) -> MatrixStorage {
     if tensor == "lm_head.weight" { return outputHead }
     if tensor.hasSuffix("embed_tokens.weight") || embeddings.dense != nil { return embeddings }
     // Positions and projections are small, and everything passes through them.
@@ -53,7 +53,7 @@ public struct CompressionSettings: Sendable, Hashable {
   }
 
   /// Refuses settings that no layer of `model` can have and rules that fit none, before anything runs.
-  public func validate(for model: ModelConfiguration) throws(Failure) {
+  package func validate(for model: ModelConfiguration) throws(Failure) {
     var unused = Set(rules.map(\.pattern))
     for block in 0..<model.layers {
       for name in model.linears {
@@ -72,7 +72,7 @@ public struct CompressionSettings: Sendable, Hashable {
   }
 
   /// Everything that decides the bytes, in one fixed form: part of a stage's key.
-  public var canonical: JSON {
+  package var canonical: JSON {
     var object: JSONObject = [
       "embeddings": .string(embeddings.rawValue), "linear": linear.canonical,
       "output_head": .string(outputHead.rawValue), "true_sequential": .bool(trueSequential),
@@ -87,7 +87,7 @@ public struct CompressionSettings: Sendable, Hashable {
 
 extension TensorSettings {
   /// Everything that decides a matrix' codes, in one fixed form.
-  public var canonical: JSON {
+  package var canonical: JSON {
     let group: JSON =
       switch grid.group {
       case .columns(let width): JSON(width)

@@ -1,7 +1,7 @@
 import Bytes
 
 /// How many neighbouring columns share a scale and a zero point.
-public enum GroupWidth: Sendable, Hashable {
+package enum GroupWidth: Sendable, Hashable {
   /// That many; the last group of a row may be shorter.
   case columns(Int)
   /// The whole row.
@@ -12,7 +12,7 @@ public enum GroupWidth: Sendable, Hashable {
 ///
 /// SmolLM2-135M-Instruct in groups of 64, C4 perplexity over 24 windows of 1024 (uncompressed 38.0):
 /// at 4 bits 44.6 with `full` and 41.5 with `weighted`, at 3 bits 68.3 and 56.2.
-public enum RangeSearch: String, Sendable, Hashable, CaseIterable {
+package enum RangeSearch: String, Sendable, Hashable, CaseIterable {
   /// From the smallest to the largest weight, 0 included.
   case full = "min-max"
   /// The best of 80 shrunken ranges by Σ|error|^2.4 (GPTQ's released code calls it `mse`).
@@ -23,22 +23,22 @@ public enum RangeSearch: String, Sendable, Hashable, CaseIterable {
   /// What measured best. Rounding to the nearest point at 2 bits leaves no language model with the full
   /// range (C4 perplexity 625,000; 11,000 when clipped); at 3 bits clipping is as good on C4 and worse on
   /// WikiText-2 (90.9 instead of 79.1), at 4 bits worse on all (50.7 instead of 48.7 on C4).
-  public static func measuredBest(for method: CompressionMethod, bits: Int) -> RangeSearch {
+  package static func measuredBest(for method: CompressionMethod, bits: Int) -> RangeSearch {
     if method.needsStatistics { return .weighted }
     return bits == 2 ? .clipped : .full
   }
 }
 
 /// The grid that a weight matrix is quantized to: w = (code − zero) · scale, per row and group.
-public struct GridSettings: Sendable, Hashable {
+package struct GridSettings: Sendable, Hashable {
   /// 2, 3, 4 or 8.
-  public var bits: Int
-  public var group: GroupWidth
+  package var bits: Int
+  package var group: GroupWidth
   /// The zero point is fixed at 2^(bits−1) instead of stored per group.
-  public var symmetric: Bool
-  public var rangeSearch: RangeSearch
+  package var symmetric: Bool
+  package var rangeSearch: RangeSearch
 
-  public init(
+  package init(
     bits: Int = 4, group: GroupWidth = .columns(64), symmetric: Bool = false,
     rangeSearch: RangeSearch = .full
   ) {
@@ -49,13 +49,13 @@ public struct GridSettings: Sendable, Hashable {
   }
 
   /// The widths that the container can pack.
-  public static let packableBits = [2, 3, 4, 8]
+  package static let packableBits = [2, 3, 4, 8]
 
   /// Ranges tried in a search: 1, 0.99, … 0.21 of the full one.
   package static let searchSteps = 80
 
   /// The group width in columns for rows of `columns`; at least 1, at most `columns`.
-  public func groupWidth(columns: Int) -> Int {
+  package func groupWidth(columns: Int) -> Int {
     switch group {
     case .columns(let width): width
     case .row: columns

@@ -1,7 +1,7 @@
 import Bytes
 
 /// Which share of a matrix' weights becomes exactly 0.
-public enum Sparsity: Sendable, Hashable {
+package enum Sparsity: Sendable, Hashable {
   case none
   /// That share of all weights, 0 < share < 1, wherever it costs least.
   case share(Double)
@@ -9,7 +9,7 @@ public enum Sparsity: Sendable, Hashable {
   case pattern(kept: Int, of: Int)
 
   /// "50%" or "0.5" → a share, "2:4" → a pattern, "none"; nil for anything else.
-  public init?(_ text: String) {
+  package init?(_ text: String) {
     if text == "none" {
       self = .none
       return
@@ -27,7 +27,7 @@ public enum Sparsity: Sendable, Hashable {
   }
 
   /// The share of weights that are dropped, 0..<1.
-  public var share: Double {
+  package var share: Double {
     switch self {
     case .none: 0
     case .share(let share): share
@@ -36,7 +36,7 @@ public enum Sparsity: Sendable, Hashable {
   }
 
   /// "none", "0.5" or "2:4".
-  public var label: String {
+  package var label: String {
     switch self {
     case .none: "none"
     case .share(let share): "\(share)"

@@ -1,7 +1,7 @@
 import Bytes
 
 /// What decides which weights are dropped, and what the others become.
-public enum CompressionMethod: String, Sendable, Hashable, CaseIterable {
+package enum CompressionMethod: String, Sendable, Hashable, CaseIterable {
   /// Second-order error feedback (arXiv 2210.17323); with a sparsity also SparseGPT's masks, both
   /// errors fed forward in one pass.
   case gptq
@@ -15,49 +15,49 @@ public enum CompressionMethod: String, Sendable, Hashable, CaseIterable {
   case roundToNearest = "rtn"
 
   /// Whether errors are fed forward to the columns that are still to come.
-  public var feedsErrorsForward: Bool { self == .gptq || self == .sparseGPT }
+  package var feedsErrorsForward: Bool { self == .gptq || self == .sparseGPT }
   /// Whether its choices ask what the layer's inputs look like.
-  public var needsStatistics: Bool { feedsErrorsForward || self == .wanda }
+  package var needsStatistics: Bool { feedsErrorsForward || self == .wanda }
 }
 
 /// Everything that a recipe decides about one weight matrix.
-public struct TensorSettings: Sendable, Hashable {
-  public var method: CompressionMethod
-  public var grid: GridSettings
+package struct TensorSettings: Sendable, Hashable {
+  package var method: CompressionMethod
+  package var grid: GridSettings
   /// Columns are solved by descending mean square of their input, the important ones while there is
   /// still freedom left to repair their errors.
-  public var actOrder: Bool
+  package var actOrder: Bool
   /// All grids are fitted to the original weights before the first column is solved.
-  public var staticGroups: Bool
+  package var staticGroups: Bool
   /// Added to H's diagonal, as a share of its mean. 0...1.
-  public var damping: Double
-  public var sparsity: Sparsity
+  package var damping: Double
+  package var sparsity: Sparsity
   /// Steps of conjugate gradients that move all kept weights to where they make up best for the dropped
   /// ones, once the mask is known; before quantizing. 0...1000, above 0 with a sparsity only.
-  public var repairSteps: Int
+  package var repairSteps: Int
   /// How the layer makes up for the drift of its input; nil: not at all.
-  public var drift: DriftCorrection?
+  package var drift: DriftCorrection?
   /// The share of a column's distance from its original value, gained by other columns' errors, that is
   /// taken back when its turn comes and left out of what is fed forward (FOEM, arXiv 2507.11017).
   /// 0...1, above 0 with error feedback only.
-  public var firstOrder: Double
+  package var firstOrder: Double
   /// How weights are stored that keep their values; nil where they are quantized.
-  public var values: DenseStorage?
+  package var values: DenseStorage?
 
   /// In no measurement worse than none, whatever chose the mask: SmolLM2 at 50 % has a perplexity of 67 on C4 instead of
   /// 82 with Wanda's.
   private static let usualRepairSteps = 20
 
   /// The matrix stays what it was.
-  public static let untouched = TensorSettings(values: .asSource)
+  package static let untouched = TensorSettings(values: .asSource)
 
-  public var quantizes: Bool { values == nil }
+  package var quantizes: Bool { values == nil }
   /// Masks and repairs come first, and the codes in a pass of their own: columns are then quantized in
   /// `actOrder`, but pruned as they stand.
-  public var prunesFirst: Bool { quantizes && repairSteps > 0 }
+  package var prunesFirst: Bool { quantizes && repairSteps > 0 }
   /// Whether anything is done at all.
-  public var compresses: Bool { quantizes || sparsity != .none }
-  public var needsStatistics: Bool {
+  package var compresses: Bool { quantizes || sparsity != .none }
+  package var needsStatistics: Bool {
     compresses
       && (method.needsStatistics || (quantizes && grid.rangeSearch == .weighted) || drift != nil
         || repairSteps > 0)
@@ -66,7 +66,7 @@ public struct TensorSettings: Sendable, Hashable {
   /// - Parameters:
   ///   - grid: nil for the one that measured best, 4 bits in groups of 64.
   ///   - actOrder: nil for what measured best: on, but not for pruning alone.
-  public init(
+  package init(
     method: CompressionMethod = .gptq, grid: GridSettings? = nil, actOrder: Bool? = nil,
     staticGroups: Bool = true, damping: Double = 0.01, sparsity: Sparsity = .none,
     repairSteps: Int? = nil, drift: DriftCorrection? = nil, firstOrder: Double = 0,
@@ -89,7 +89,7 @@ public struct TensorSettings: Sendable, Hashable {
   /// - Parameter columns: nil where the shape isn't known yet (a recipe read before its
   ///   checkpoint).
   /// - Throws: `Failure(.usage)` that names the tensor and the way out.
-  public func validate(columns: Int? = nil, tensor: String? = nil) throws(Failure) {
+  package func validate(columns: Int? = nil, tensor: String? = nil) throws(Failure) {
     guard compresses else { return }
     try sparsity.validate(columns: columns, tensor: tensor)
     switch (method, sparsity) {

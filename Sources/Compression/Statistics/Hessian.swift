@@ -5,28 +5,28 @@ import Numerics
 /// mean.
 ///
 /// All matrices that read the same input (q, k, v; gate, up) share one.
-public struct Hessian: Sendable {
+package struct Hessian: Sendable {
   /// [k, k], both triangles.
-  public let matrix: Tensor
+  package let matrix: Tensor
   /// Input rows seen so far.
-  public private(set) var samples = 0
+  package private(set) var samples = 0
 
-  public init(columns: Int) {
+  package init(columns: Int) {
     matrix = Tensor([columns, columns])
   }
 
   /// H of inputs that were seen elsewhere.
   ///
   /// - Parameter matrix: [k, k] symmetric.
-  public init(matrix: Tensor, samples: Int) {
+  package init(matrix: Tensor, samples: Int) {
     self.matrix = matrix
     self.samples = samples
   }
 
-  public var columns: Int { matrix.rows }
+  package var columns: Int { matrix.rows }
 
   /// Adds the rows of `x`, [m, k]. The order of calls matters to the last bit: keep it fixed.
-  public mutating func add(_ x: Tensor) {
+  package mutating func add(_ x: Tensor) {
     guard x.rows > 0 else { return }
     let total = samples + x.rows
     MatMul.gram(
@@ -35,7 +35,7 @@ public struct Hessian: Sendable {
   }
 
   /// H_cc by column: 2 · the mean square of input c.
-  public var diagonal: [Float] {
+  package var diagonal: [Float] {
     (0..<columns).map { matrix[$0, $0] }
   }
 }

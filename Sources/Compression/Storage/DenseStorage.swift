@@ -1,10 +1,10 @@
-import Bundle
+import BundleFormat
 import Bytes
 import Checkpoints
 
 /// How the matrices that stay dense (embedding, output head, learned positions) are stored. Gains and biases are never
 /// rounded: they are small and everything passes through them.
-public enum DenseStorage: String, Sendable, Hashable, CaseIterable {
+package enum DenseStorage: String, Sendable, Hashable, CaseIterable {
   /// f32, f16 and bf16 as they are, byte for byte; other types (GGUF blocks) as the f32 they decode
   /// to.
   case asSource = "source"
@@ -14,7 +14,7 @@ public enum DenseStorage: String, Sendable, Hashable, CaseIterable {
 
   /// - Throws: `Failure(.invalidData)` for values that aren't finite, `Failure(.usage)` for values
   ///   that f16 can't hold.
-  public func store(
+  package func store(
     _ name: String, from source: any TensorSource
   ) throws(Failure) -> StoredTensor {
     guard let shape = source.shape(of: name) else {

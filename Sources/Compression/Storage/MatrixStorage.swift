@@ -1,11 +1,11 @@
-import Bundle
+import BundleFormat
 import Bytes
 import Checkpoints
 import Numerics
 
 /// How a matrix is stored that no linear layer of a block multiplies with: the embedding, the output
 /// head.
-public enum MatrixStorage: String, Sendable, Hashable, CaseIterable {
+package enum MatrixStorage: String, Sendable, Hashable, CaseIterable {
   /// As it is; other types than f32, f16 and bf16 (GGUF blocks) as the f32 they decode to.
   case source
   case f32
@@ -19,7 +19,7 @@ public enum MatrixStorage: String, Sendable, Hashable, CaseIterable {
   /// nil where the matrix is quantized.
   var dense: DenseStorage? { DenseStorage(rawValue: rawValue) }
 
-  public func store(
+  package func store(
     _ name: String, from source: any TensorSource
   ) throws(Failure) -> StoredTensor {
     if let dense { return try dense.store(name, from: source) }

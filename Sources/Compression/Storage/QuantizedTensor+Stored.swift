@@ -1,9 +1,9 @@
-import Bundle
+import BundleFormat
 import Bytes
 
 extension QuantizedTensor {
   /// The matrix in the container's planar layout.
-  public func stored() throws(Failure) -> StoredTensor {
+  package func stored() throws(Failure) -> StoredTensor {
     try stored(
       codes: Planar.pack(codes, rows: rows, columns: columns, bits: bits), mask: nil)
   }

@@ -1,4 +1,4 @@
-import Bundle
+import BundleFormat
 import Bytes
 
 extension SolvedTensor {
@@ -6,7 +6,7 @@ extension SolvedTensor {
   /// weights, or for the survivors only beside a bitmask or, where an n:m pattern was kept, beside the
   /// ranks of its combinations. Of equally small ones the first. Survivors are stored with their rows
   /// interleaved where the shape allows it: no byte more, and faster to multiply with.
-  public func stored() throws(Failure) -> StoredTensor {
+  package func stored() throws(Failure) -> StoredTensor {
     guard let quantized else { return try storedValues() }
     let dense = try quantized.stored()
     guard let kept else { return dense }

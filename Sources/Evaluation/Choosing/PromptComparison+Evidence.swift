@@ -1,10 +1,10 @@
-import Bundle
+import BundleFormat
 import Bytes
 import Numerics
 
 extension PromptComparison {
   /// One row's measurement on a text (nil: on all texts, one after the other).
-  public func perplexity(_ pick: PromptPick, text: Int? = nil) -> Perplexity {
+  package func perplexity(_ pick: PromptPick, text: Int? = nil) -> Perplexity {
     let own = texts.indices.filter { text == nil || text == $0 }
     let name: String? =
       switch pick {
@@ -20,7 +20,7 @@ extension PromptComparison {
   }
 
   /// The same over the targets behind the first `part` tokens of each window.
-  public func rest(_ pick: PromptPick, text: Int? = nil) -> RestRecord {
+  package func rest(_ pick: PromptPick, text: Int? = nil) -> RestRecord {
     let sums = sums(pick, text: text, from: part)
     let value = Perplexity(
       protocolID: rule.id, sums: sums, tokens: 0, windows: 0, prompt: nil
@@ -40,7 +40,7 @@ extension PromptComparison {
   }
 
   /// What a bundle keeps: a record per text and row.
-  public func evidence(
+  package func evidence(
     model: (name: String, digest: SHA256Digest?), arithmetic: Arithmetic
   ) -> [EvidenceRecord] {
     texts.indices.flatMap { text in
@@ -53,7 +53,7 @@ extension PromptComparison {
   }
 
   /// What each prompt's own record keeps: a measurement per text.
-  public func validations(
+  package func validations(
     on weights: SHA256Digest
   ) throws(Failure) -> [(prompt: String, of: Validation)] {
     var found: [(prompt: String, of: Validation)] = []

@@ -1,4 +1,4 @@
-import Bundle
+import BundleFormat
 import Bytes
 import Models
 import Numerics
@@ -9,18 +9,18 @@ import Numerics
 /// Each window is scored once without a prompt and once with each. A way to choose costs nothing
 /// more than finding out what it chooses, because an input that has chosen gives to the bit what its
 /// prompt gives alone.
-public struct PromptComparison {
+package struct PromptComparison {
   /// Windows of one text with all that is known of them.
-  public struct Text: Sendable {
-    public let name: String
-    public let digest: SHA256Digest?
+  package struct Text: Sendable {
+    package let name: String
+    package let digest: SHA256Digest?
     /// Tokens of the whole text, before it was cut.
-    public let tokens: Int
-    public let windows: [Window]
+    package let tokens: Int
+    package let windows: [Window]
   }
 
   /// One window's losses, and what its attention and its routing keys chose.
-  public struct Window: Sendable {
+  package struct Window: Sendable {
     /// Negative log-likelihoods of targets 1 ..< T in nats: without a prompt, then with each.
     let losses: [[Float]]
     /// By the attention of all its tokens.
@@ -31,13 +31,13 @@ public struct PromptComparison {
     let keys: Int
   }
 
-  public let names: [String]
-  public let rule: PerplexityProtocol
+  package let names: [String]
+  package let rule: PerplexityProtocol
   /// Tokens at the start of a window that the choices which don't see all of it go by; what is behind
   /// them is also reported on its own.
-  public let part: Int
-  public let seed: UInt64
-  public private(set) var texts: [Text] = []
+  package let part: Int
+  package let seed: UInt64
+  package private(set) var texts: [Text] = []
   private let model: LanguageModel
   private let adapters: [Adapter]
   private let prefixes: PromptPrefixes
@@ -49,7 +49,7 @@ public struct PromptComparison {
   ///   - keys: the prompts' routing keys; learned here where nil.
   ///   - seed: of the random choice.
   /// - Throws: `usage` where there is nothing to choose.
-  public init(
+  package init(
     _ model: LanguageModel, prompts: [(name: String, adapter: Adapter)],
     keys: [RoutingKey]? = nil, rule: PerplexityProtocol = .standard, part: Int? = nil,
     seed: UInt64 = 0
@@ -78,7 +78,7 @@ public struct PromptComparison {
   }
 
   /// Passes over the text that `measure` makes: `onPass` is called so many times per window.
-  public var passes: Int { names.count + 2 }
+  package var passes: Int { names.count + 2 }
 
   /// Scores the windows of one text.
   ///
@@ -87,7 +87,7 @@ public struct PromptComparison {
   ///   - onPass: after each pass over a window, with the number of passes done and to do; what it
   ///     throws ends the measurement there.
   /// - Throws: `usage` where the text is shorter than a window, `notMet` where a loss isn't finite.
-  public mutating func measure(
+  package mutating func measure(
     _ ids: [Int32], name: String, digest: SHA256Digest?, limit: Int? = nil, bos: Int32? = nil,
     onPass: (Int, Int) throws(Failure) -> Void = { _, _ in }
   ) throws(Failure) {

@@ -2,7 +2,7 @@ import Models
 import Numerics
 
 /// What stands before the windows of a comparison.
-public enum PromptPick: Hashable, Sendable {
+package enum PromptPick: Hashable, Sendable {
   /// No prompt.
   case without
   /// The prompt of this number before every window.
@@ -12,7 +12,7 @@ public enum PromptPick: Hashable, Sendable {
 }
 
 /// A way to choose one of several prompts for a window.
-public enum PromptRule: String, Sendable, CaseIterable {
+package enum PromptRule: String, Sendable, CaseIterable {
   /// Each equally likely.
   case random
   /// The one prompt with the lowest NLL over all scored tokens of all texts, for all windows; known
@@ -32,7 +32,7 @@ public enum PromptRule: String, Sendable, CaseIterable {
   case oracle
 
   /// Whether the choice goes by the first tokens of a window alone.
-  public var goesByPart: Bool { self == .attentionPart || self == .lowestNLL || self == .keys }
+  package var goesByPart: Bool { self == .attentionPart || self == .lowestNLL || self == .keys }
 
   /// What a measurement with `--prompt auto` is called.
   init(_ rule: PromptRouting.Rule) {
@@ -47,12 +47,12 @@ public enum PromptRule: String, Sendable, CaseIterable {
 
 extension PromptComparison {
   /// All rows of a comparison, in the order of a table.
-  public var picks: [PromptPick] {
+  package var picks: [PromptPick] {
     [.without] + names.indices.map { .prompt($0) } + PromptRule.allCases.map { .chosen($0) }
   }
 
   /// What `rule` chooses: per text, per window the number of a prompt. Among equals the first.
-  public func choices(_ rule: PromptRule) -> [[Int]] {
+  package func choices(_ rule: PromptRule) -> [[Int]] {
     switch rule {
     case .random:
       var random = SeededGenerator(seed: seed)
@@ -86,7 +86,7 @@ extension PromptComparison {
 
   /// Sums over the scored targets of a text (nil: of all texts, one after the other), from target
   /// `first` of each window on (nil: all that are scored).
-  public func sums(_ pick: PromptPick, text: Int? = nil, from first: Int? = nil) -> ScoreSums {
+  package func sums(_ pick: PromptPick, text: Int? = nil, from first: Int? = nil) -> ScoreSums {
     let from = max(rule.firstTarget, first ?? 0)
     var chosen: [[Int]]?
     if case .chosen(let rule) = pick { chosen = choices(rule) }
@@ -106,7 +106,7 @@ extension PromptComparison {
   }
 
   /// Windows of a text (nil: of all) per prompt.
-  public func shares(_ rule: PromptRule, text: Int? = nil) -> [Int] {
+  package func shares(_ rule: PromptRule, text: Int? = nil) -> [Int] {
     var counts = [Int](repeating: 0, count: names.count)
     for (index, choices) in choices(rule).enumerated() where text == nil || text == index {
       for choice in choices { counts[choice] += 1 }

@@ -1,4 +1,4 @@
-import Bundle
+import BundleFormat
 import Bytes
 import Checkpoints
 import Numerics
@@ -6,7 +6,7 @@ import Numerics
 extension Adapter {
   /// What a bundle holds, for a model of this shape.
   /// - Throws: `usage` where it is for another.
-  public init(_ stored: Prompt, for c: ModelConfiguration) throws(Failure) {
+  package init(_ stored: Prompt, for c: ModelConfiguration) throws(Failure) {
     do throws(Failure) {
       self = try AdapterShape(stored.form, for: c).adapter(stored.values, for: c)
     } catch {
@@ -17,7 +17,7 @@ extension Adapter {
 
 extension AdapterShape {
   /// - Throws: `usage` where the form is for a model of another shape.
-  public init(_ form: Prompt.Form, for c: ModelConfiguration) throws(Failure) {
+  package init(_ form: Prompt.Form, for c: ModelConfiguration) throws(Failure) {
     switch form {
     case .embeddings(let tokens, let width, _):
       guard width == c.embeddingSize else {
@@ -54,7 +54,7 @@ extension AdapterShape {
 
   /// How a bundle names this shape.
   /// - Parameter ids: the tokens whose embeddings a hard prompt is; nil for a learned one.
-  public func form(_ c: ModelConfiguration, ids: [Int32]? = nil) -> Prompt.Form {
+  package func form(_ c: ModelConfiguration, ids: [Int32]? = nil) -> Prompt.Form {
     switch self {
     case .prompt(let tokens):
       return .embeddings(tokens: tokens, width: c.embeddingSize, ids: ids)

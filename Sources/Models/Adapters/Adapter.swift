@@ -3,17 +3,17 @@ import Checkpoints
 import Numerics
 
 /// What was learned beside a frozen model, ready for use with it.
-public enum Adapter: Sendable {
+package enum Adapter: Sendable {
   /// Rows [n, e] before the token embeddings: a soft prompt, or a hard one's embeddings.
   case prompt(Tensor)
   case prefix(Prefix)
   case lowRank(LowRankAdapter)
 
   /// Positions before a text's first token.
-  public var tokens: Int { shape.tokens }
+  package var tokens: Int { shape.tokens }
 
   /// All learned numbers, in the order of `AdapterShape`.
-  public var parameters: Tensor {
+  package var parameters: Tensor {
     switch self {
     case .prompt(let vectors): vectors
     case .prefix(let prefix): prefix.rows
@@ -21,7 +21,7 @@ public enum Adapter: Sendable {
     }
   }
 
-  public var shape: AdapterShape {
+  package var shape: AdapterShape {
     switch self {
     case .prompt(let vectors): .prompt(tokens: vectors.rows)
     case .prefix(let prefix): .prefix(tokens: prefix.tokens)
@@ -31,7 +31,7 @@ public enum Adapter: Sendable {
 
   /// The model with whatever is beside its layers, and what then stands before each text.
   /// - Throws: `usage` where this isn't for such a model.
-  public func attached(
+  package func attached(
     to model: LanguageModel
   ) throws(Failure) -> (model: LanguageModel, start: PromptStart) {
     switch self {
@@ -43,7 +43,7 @@ public enum Adapter: Sendable {
 }
 
 /// The kind and the sizes of an adapter; with them, a flat array of numbers is one.
-public enum AdapterShape: Sendable, Equatable {
+package enum AdapterShape: Sendable, Equatable {
   /// [n, e], row by row.
   case prompt(tokens: Int)
   /// [layers, 2, n, kvHeads · headDim]: per block all keys, then all values.
@@ -52,7 +52,7 @@ public enum AdapterShape: Sendable, Equatable {
   case lowRank(LowRankShape)
 
   /// Positions before a text's first token.
-  public var tokens: Int {
+  package var tokens: Int {
     switch self {
     case .prompt(let tokens), .prefix(let tokens): tokens
     case .lowRank: 0
@@ -60,7 +60,7 @@ public enum AdapterShape: Sendable, Equatable {
   }
 
   /// Numbers to learn.
-  public func count(_ c: ModelConfiguration) -> Int {
+  package func count(_ c: ModelConfiguration) -> Int {
     switch self {
     case .prompt(let tokens): tokens * c.embeddingSize
     case .prefix(let tokens): c.layers * 2 * tokens * c.kvHeads * c.headDim
@@ -70,7 +70,7 @@ public enum AdapterShape: Sendable, Equatable {
 
   /// The adapter that `parameters`, as many as `count` says, make; without a copy.
   /// - Throws: `usage` where they don't fit the model.
-  public func adapter(
+  package func adapter(
     _ parameters: Tensor, for c: ModelConfiguration
   ) throws(Failure) -> Adapter {
     let count = count(c)
@@ -90,7 +90,7 @@ public enum AdapterShape: Sendable, Equatable {
   }
 
   /// As above, from an array.
-  public func adapter(
+  package func adapter(
     _ parameters: [Float], for c: ModelConfiguration
   ) throws(Failure) -> Adapter {
     try adapter(Tensor([parameters.count], parameters), for: c)

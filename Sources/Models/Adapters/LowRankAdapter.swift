@@ -3,11 +3,11 @@ import Checkpoints
 import Numerics
 
 /// A linear layer of a model.
-public struct LayerPlace: Sendable, Hashable {
-  public let block: Int
-  public let name: LinearName
+package struct LayerPlace: Sendable, Hashable {
+  package let block: Int
+  package let name: LinearName
 
-  public init(block: Int, name: LinearName) {
+  package init(block: Int, name: LinearName) {
     self.block = block
     self.name = name
   }
@@ -15,16 +15,16 @@ public struct LayerPlace: Sendable, Hashable {
 
 /// Low-rank parts beside some linear layers of a model (LoRA, Hu et al., arXiv 2106.09685), all of
 /// one rank.
-public struct LowRankAdapter: Sendable {
-  public let shape: LowRankShape
+package struct LowRankAdapter: Sendable {
+  package let shape: LowRankShape
   /// All numbers [count]: per layer A [r, inputs], then B [outputs, r].
-  public let parameters: Tensor
+  package let parameters: Tensor
   /// In the shape's order.
-  public let parts: [LowRank]
+  package let parts: [LowRank]
 
   /// - Parameter parameters: [count] as `shape` orders them, taken without a copy.
   /// - Throws: `usage` where the shape isn't one of the model's, or the count another.
-  public init(
+  package init(
     parameters: Tensor, shape: LowRankShape, for c: ModelConfiguration
   ) throws(Failure) {
     try shape.check(c)
@@ -62,20 +62,20 @@ public struct LowRankAdapter: Sendable {
 }
 
 /// Which layers have a low-rank part, and of which rank.
-public struct LowRankShape: Sendable, Equatable {
-  public let rank: Int
+package struct LowRankShape: Sendable, Equatable {
+  package let rank: Int
   /// What is added is multiplied by alpha / rank.
-  public let alpha: Double
-  public let layers: [LayerPlace]
+  package let alpha: Double
+  package let layers: [LayerPlace]
 
-  public init(rank: Int, alpha: Double, layers: [LayerPlace]) {
+  package init(rank: Int, alpha: Double, layers: [LayerPlace]) {
     self.rank = rank
     self.alpha = alpha
     self.layers = layers
   }
 
   /// The layers of these names in every block.
-  public init(rank: Int, alpha: Double, names: [LinearName], in c: ModelConfiguration) {
+  package init(rank: Int, alpha: Double, names: [LinearName], in c: ModelConfiguration) {
     let ordered = LinearName.allCases.filter(names.contains)
     self.init(
       rank: rank, alpha: alpha,
@@ -85,7 +85,7 @@ public struct LowRankShape: Sendable, Equatable {
   }
 
   /// Numbers in all.
-  public func count(_ c: ModelConfiguration) -> Int {
+  package func count(_ c: ModelConfiguration) -> Int {
     layers.reduce(0) { sum, layer in
       let (outputs, inputs) = c.shape(of: layer.name)
       return sum + rank * (inputs + outputs)
@@ -93,7 +93,7 @@ public struct LowRankShape: Sendable, Equatable {
   }
 
   /// - Throws: `usage` naming what the model hasn't got.
-  public func check(_ c: ModelConfiguration) throws(Failure) {
+  package func check(_ c: ModelConfiguration) throws(Failure) {
     guard rank >= 1, rank <= 1 << 16, alpha.isFinite, !layers.isEmpty else {
       throw Failure(
         .usage, "low-rank parts of rank \(rank), alpha \(alpha), beside \(layers.count) layers",
@@ -115,7 +115,7 @@ public struct LowRankShape: Sendable, Equatable {
 extension LowRankShape {
   /// Where learning begins: B is 0, so that nothing is changed, and A uniform within ±1/√inputs
   /// (Kaiming's bound with slope √5, as PEFT begins).
-  public func start(_ c: ModelConfiguration, random: inout SeededGenerator) -> [Float] {
+  package func start(_ c: ModelConfiguration, random: inout SeededGenerator) -> [Float] {
     var values: [Float] = []
     values.reserveCapacity(count(c))
     for layer in layers {
@@ -131,7 +131,7 @@ extension LowRankShape {
 extension LanguageModel {
   /// This model with low-rank parts beside its layers; its weights are shared.
   /// - Throws: `usage` where the parts are another model's.
-  public func adapted(by adapter: LowRankAdapter) throws(Failure) -> LanguageModel {
+  package func adapted(by adapter: LowRankAdapter) throws(Failure) -> LanguageModel {
     let checked = try LowRankAdapter(
       parameters: adapter.parameters, shape: adapter.shape, for: configuration)
     let parts = (0..<configuration.layers).map { checked.parts(of: $0) }

@@ -6,15 +6,15 @@ import Numerics
 /// learned as they are, without a projection behind them.
 ///
 /// Keys are as they go into the cache: they are never rotated. Texts begin at position n.
-public struct Prefix: Sendable {
+package struct Prefix: Sendable {
   /// Rows per block, n.
-  public let tokens: Int
+  package let tokens: Int
   /// [layers · 2 · n, kvHeads · headDim]: per block all keys, then all values.
-  public let rows: Tensor
+  package let rows: Tensor
 
   /// - Parameter rows: [layers · 2 · n, kvHeads · headDim], taken without a copy.
   /// - Throws: `usage` where they aren't those of the model's blocks.
-  public init(rows: Tensor, tokens: Int, for c: ModelConfiguration) throws(Failure) {
+  package init(rows: Tensor, tokens: Int, for c: ModelConfiguration) throws(Failure) {
     let width = c.kvHeads * c.headDim
     guard tokens > 0, rows.shape == [c.layers * 2 * tokens, width] else {
       throw Failure(
@@ -29,7 +29,7 @@ public struct Prefix: Sendable {
 
   /// The keys and values that rows [n, e] before the token embeddings have in the model: where
   /// learning begins, so that it begins as good as a soft prompt does.
-  public init(of prompt: Tensor, in model: LanguageModel) throws(Failure) {
+  package init(of prompt: Tensor, in model: LanguageModel) throws(Failure) {
     let c = model.configuration
     let n = prompt.rows
     let known = try KeyValueCache(of: prompt, in: model)
@@ -43,12 +43,12 @@ public struct Prefix: Sendable {
   }
 
   /// [n, kvHeads · headDim], a view.
-  public func keys(of layer: Int) -> Tensor {
+  package func keys(of layer: Int) -> Tensor {
     rows.rows(2 * layer * tokens..<(2 * layer + 1) * tokens)
   }
 
   /// [n, kvHeads · headDim], a view.
-  public func values(of layer: Int) -> Tensor {
+  package func values(of layer: Int) -> Tensor {
     rows.rows((2 * layer + 1) * tokens..<(2 * layer + 2) * tokens)
   }
 

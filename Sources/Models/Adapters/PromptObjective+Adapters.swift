@@ -10,7 +10,7 @@ extension PromptObjective {
   ///   - sequences: B sequences of the same length T ≥ 2; targets are tokens 1 ..< T of each.
   ///   - target: what the sequences' tokens are measured against.
   /// - Throws: `usage` where the adapter isn't for this model.
-  public func gradient(
+  package func gradient(
     sequences: [[Int32]], adapter: Adapter, against target: LossTarget = .tokens
   ) throws(Failure) -> (loss: Double, gradient: Tensor) {
     switch adapter {

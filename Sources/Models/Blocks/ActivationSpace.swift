@@ -7,14 +7,14 @@ import Numerics
 ///
 /// The residual stream goes first, because every set of layers reads it, then attention's output,
 /// then the feed-forward's hidden rows, which are computed again instead of going to files.
-public struct ActivationSpace: Sendable {
+package struct ActivationSpace: Sendable {
   /// How many of the chunks, counted from the first, are in memory.
   private let residualInMemory: Int
   private let attendedInMemory: Int
   private let hiddenInMemory: Int
   private let configuration: ModelConfiguration
   /// Rows per chunk.
-  public let rows: [Int]
+  package let rows: [Int]
   private let folder: String?
   private let prefix: String
 
@@ -22,7 +22,7 @@ public struct ActivationSpace: Sendable {
   ///   - rows: of each chunk.
   ///   - folder: for the files; without one only the hidden rows follow the budget.
   ///   - prefix: of the files' names, where several spaces share a folder.
-  public init(
+  package init(
     rows: [Int], configuration: ModelConfiguration, budget: MemoryBudget, folder: String? = nil,
     prefix: String = ""
   ) {
@@ -48,17 +48,17 @@ public struct ActivationSpace: Sendable {
   }
 
   /// Chunks of the residual stream that live in files.
-  public var spilledChunks: Range<Int> { residualInMemory..<rows.count }
+  package var spilledChunks: Range<Int> { residualInMemory..<rows.count }
 
   /// Bytes of all files together.
-  public var spilledBytes: Int {
+  package var spilledBytes: Int {
     let residual = rows[residualInMemory...].reduce(0, +) * 8 * configuration.hiddenSize
     let attended = rows[attendedInMemory...].reduce(0, +) * 4 * attendedWidth
     return residual + attended
   }
 
   /// Bytes of a row of the residual stream.
-  public var rowBytes: Int { 4 * configuration.hiddenSize }
+  package var rowBytes: Int { 4 * configuration.hiddenSize }
 
   private var attendedWidth: Int { configuration.heads * configuration.headDim }
 
@@ -66,13 +66,13 @@ public struct ActivationSpace: Sendable {
   /// arbitrary otherwise.
   ///
   /// - Parameter set: 0 and 1 take turns, so that what enters a block outlives the work on it.
-  public func residual(_ chunk: Int, set: Int) throws(Failure) -> Tensor {
+  package func residual(_ chunk: Int, set: Int) throws(Failure) -> Tensor {
     try tensor(
       chunk, configuration.hiddenSize, file: spilledChunks.contains(chunk) ? "rows-\(set)" : nil)
   }
 
   /// The file of a chunk of the residual stream, whether it is there or not; nil without a folder.
-  public func residualPath(_ chunk: Int, set: Int) -> String? { path("rows-\(set)", chunk) }
+  package func residualPath(_ chunk: Int, set: Int) -> String? { path("rows-\(set)", chunk) }
 
   /// A chunk [rows, heads · headDim] of attention's output, its values arbitrary.
   func attended(_ chunk: Int) throws(Failure) -> Tensor {

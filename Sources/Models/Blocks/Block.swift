@@ -7,26 +7,26 @@ import Numerics
 ///
 ///     x [R, d] → norm → q k v → positions → attention → o → + x
 ///              → norm → feed-forward → +
-public struct Block: Sendable {
-  public let index: Int
-  public let configuration: ModelConfiguration
+package struct Block: Sendable {
+  package let index: Int
+  package let configuration: ModelConfiguration
   /// Of the products with this block's weights, as it was asked for.
-  public var arithmetic = Arithmetic.float32
-  public let norms: BlockNorms
+  package var arithmetic = Arithmetic.float32
+  package let norms: BlockNorms
   /// [heads·headDim, d]
-  public internal(set) var q: Linear
+  package internal(set) var q: Linear
   /// [kvHeads·headDim, d]
-  public internal(set) var k: Linear
+  package internal(set) var k: Linear
   /// [kvHeads·headDim, d]
-  public internal(set) var v: Linear
+  package internal(set) var v: Linear
   /// [d, heads·headDim]
-  public internal(set) var o: Linear
-  public internal(set) var feedForward: FeedForward
+  package internal(set) var o: Linear
+  package internal(set) var feedForward: FeedForward
 
   /// - Parameters:
   ///   - attentionNorm: the one that belongs to attention, in front of it or behind.
   ///   - feedForwardNorm: the one that belongs to the feed-forward.
-  public init(
+  package init(
     index: Int, configuration: ModelConfiguration, attentionNorm: Norm, feedForwardNorm: Norm,
     linear: (LinearName) throws(Failure) -> Linear
   ) throws(Failure) {
@@ -42,7 +42,7 @@ public struct Block: Sendable {
   }
 
   /// A layer that this block has (`ModelConfiguration.linears`).
-  public subscript(name: LinearName) -> Linear {
+  package subscript(name: LinearName) -> Linear {
     get {
       switch name {
       case .q: return q

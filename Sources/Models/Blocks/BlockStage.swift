@@ -4,18 +4,18 @@ import Checkpoints
 ///
 /// Calibration goes through them in this order ("true sequential", GPTQ §4): a later set sees the
 /// error of the sets before it.
-public enum BlockStage: Int, CaseIterable, Sendable, Codable {
+package enum BlockStage: Int, CaseIterable, Sendable, Codable {
   case queryKeyValue, output
   /// What widens the rows for the activation: gate and up, or up alone.
   case gateUp
   case down
 
   /// Whether the layer's output is added to the residual stream.
-  public var addsToStream: Bool { self == .output || self == .down }
+  package var addsToStream: Bool { self == .output || self == .down }
 }
 
 extension LinearName {
-  public var stage: BlockStage {
+  package var stage: BlockStage {
     switch self {
     case .q, .k, .v: .queryKeyValue
     case .o: .output
@@ -27,7 +27,7 @@ extension LinearName {
 
 extension ModelConfiguration {
   /// The linear layers of a stage; at least one.
-  public func linears(of stage: BlockStage) -> [LinearName] {
+  package func linears(of stage: BlockStage) -> [LinearName] {
     linears.filter { $0.stage == stage }
   }
 }

@@ -7,14 +7,14 @@ import Numerics
 ///
 ///     gated (SwiGLU): x [m, d] → gate, up [m, i] → silu(gate)·up → down [m, d]
 ///     plain:          x [m, d] → up [m, i] → activation(up) → down [m, d]
-public struct FeedForward: Sendable {
+package struct FeedForward: Sendable {
   let kind: ModelDesign.FeedForward
   /// [intermediate, d]; nil in plain ones.
-  public internal(set) var gate: Linear?
+  package internal(set) var gate: Linear?
   /// [intermediate, d]; OPT's `fc1`.
-  public internal(set) var up: Linear
+  package internal(set) var up: Linear
   /// [d, intermediate]; OPT's `fc2`.
-  public internal(set) var down: Linear
+  package internal(set) var down: Linear
 
   init(
     _ kind: ModelDesign.FeedForward, linear: (LinearName) throws(Failure) -> Linear

@@ -2,22 +2,22 @@ import Numerics
 
 /// A frozen linear layer, y = W·x + b, on rows: x [m, in], y [m, out]; with what was learned beside
 /// it, y = W·x + b + scale·B·A·x.
-public struct Linear: Sendable {
+package struct Linear: Sendable {
   /// [out, in], as the checkpoint stores it, or packed.
-  public var weight: Weight
+  package var weight: Weight
   /// [out]; nil in most families (Qwen2 has them on q, k and v).
-  public var bias: Tensor?
+  package var bias: Tensor?
   /// nil where nothing was learned for this layer.
-  public var lowRank: LowRank?
+  package var lowRank: LowRank?
 
-  public init(weight: Weight, bias: Tensor? = nil) {
+  package init(weight: Weight, bias: Tensor? = nil) {
     if let bias { precondition(bias.count == weight.rows, "a bias per output") }
     self.weight = weight
     self.bias = bias
   }
 
   /// y = W·x + b, or y += W·x + b.
-  public func apply(_ x: ProductInput, into y: Tensor, accumulate: Bool = false) {
+  package func apply(_ x: ProductInput, into y: Tensor, accumulate: Bool = false) {
     weight.apply(x, into: y, accumulate: accumulate)
     addRest(x.rows, to: y)
   }
@@ -29,14 +29,14 @@ public struct Linear: Sendable {
   }
 
   /// As above, where no other layer reads the same rows.
-  public func apply(
+  package func apply(
     _ x: Tensor, into y: Tensor, accumulate: Bool = false, arithmetic: Arithmetic
   ) {
     apply(ProductInput(x, arithmetic), into: y, accumulate: accumulate)
   }
 
   /// dx = Wᵀ·dy, or dx += Wᵀ·dy.
-  public func applyTransposed(
+  package func applyTransposed(
     _ dy: Tensor, into dx: Tensor, accumulate: Bool = false, arithmetic: Arithmetic
   ) {
     weight.applyTransposed(dy, into: dx, accumulate: accumulate, arithmetic: arithmetic)

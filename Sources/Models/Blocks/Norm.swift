@@ -2,14 +2,14 @@ import Checkpoints
 import Numerics
 
 /// A frozen normalisation of rows, whichever kind the model has.
-public enum Norm: Sendable {
+package enum Norm: Sendable {
   /// Root mean square: gain [d].
   case rms(gain: Tensor, epsilon: Float)
   /// Mean and variance: gain and bias [d], ones and zeros where the model has neither.
   case layer(gain: Tensor, bias: Tensor, epsilon: Float)
 
   /// y = norm(x), both [m, d]; y may be x. `statistics` of m rows receive what `backward` needs.
-  public func forward(_ x: Tensor, into y: Tensor, statistics: NormStatistics? = nil) {
+  package func forward(_ x: Tensor, into y: Tensor, statistics: NormStatistics? = nil) {
     switch self {
     case .rms(let gain, let epsilon):
       RMSNorm.forward(x, gain: gain, epsilon: epsilon, into: y, inverseRMS: statistics?.inverse)
@@ -37,7 +37,7 @@ public enum Norm: Sendable {
 }
 
 /// What a norm's backward pass needs of each row, beside the row.
-public struct NormStatistics: Sendable {
+package struct NormStatistics: Sendable {
   /// The rows' means [m]; unused by a root mean square.
   let mean: Tensor
   /// 1/RMS, or 1/standard deviation [m].
@@ -61,17 +61,17 @@ public struct NormStatistics: Sendable {
 }
 
 /// A block's two norms by where they stand: each half of a block is x → after(x + f(before(x))).
-public struct BlockNorms: Sendable {
+package struct BlockNorms: Sendable {
   /// On what enters attention.
-  public let beforeAttention: Norm?
+  package let beforeAttention: Norm?
   /// On the residual stream behind attention.
-  public let afterAttention: Norm?
-  public let beforeFeedForward: Norm?
-  public let afterFeedForward: Norm?
+  package let afterAttention: Norm?
+  package let beforeFeedForward: Norm?
+  package let afterFeedForward: Norm?
   /// The one that stands between attention and feed-forward.
   let middle: Norm
 
-  public init(_ placement: ModelDesign.NormPlacement, attention: Norm, feedForward: Norm) {
+  package init(_ placement: ModelDesign.NormPlacement, attention: Norm, feedForward: Norm) {
     let isBefore = placement == .before
     beforeAttention = isBefore ? attention : nil
     beforeFeedForward = isBefore ? feedForward : nil

@@ -13,9 +13,9 @@ import Numerics
 ///
 /// Stages go in order, each committed once. Between stages only what the next needs is kept: the
 /// residual stream (updated in place) and one intermediate; in memory or in files, as the space says.
-public struct StagedBlock {
+package struct StagedBlock {
   /// The block with the weights committed so far.
-  public private(set) var block: Block
+  package private(set) var block: Block
   private let residual: [Tensor]
   private let plans: [RowPlan]
   private let space: ActivationSpace
@@ -35,7 +35,7 @@ public struct StagedBlock {
   ///   - length: tokens per sequence, positions 0 ..< length.
   ///   - budget: for the feed-forward's hidden rows [rows, intermediate]; chunks beyond it
   ///     recompute theirs.
-  public init(
+  package init(
     _ block: Block, chunks: [Tensor], length: Int, budget: MemoryBudget = .standard
   ) throws(Failure) {
     try self.init(
@@ -46,7 +46,7 @@ public struct StagedBlock {
 
   /// As above, with everything else where `space` (for chunks of just these rows) puts it.
   /// - Throws: `io` where the disk has no room for the files.
-  public init(
+  package init(
     _ block: Block, chunks: [Tensor], length: Int, space: ActivationSpace
   ) throws(Failure) {
     let c = block.configuration
@@ -69,11 +69,11 @@ public struct StagedBlock {
     }
   }
 
-  public var chunks: Range<Int> { residual.indices }
+  package var chunks: Range<Int> { residual.indices }
 
   /// The rows that the linear layers of `stage` multiply, for one chunk [rows, in]: the normalised
   /// residual stream, attention's output, or the activated hidden rows. Valid until the next call.
-  public func inputs(of stage: BlockStage, chunk: Int) -> Tensor {
+  package func inputs(of stage: BlockStage, chunk: Int) -> Tensor {
     precondition(stage == next, "stages are run in order")
     switch stage {
     case .queryKeyValue: return normalised(chunk, block.norms.beforeAttention)
@@ -89,20 +89,20 @@ public struct StagedBlock {
   }
 
   /// The residual stream of a chunk [rows, d], to which a stage's output is going to be added.
-  public func stream(chunk: Int) -> Tensor { residual[chunk] }
+  package func stream(chunk: Int) -> Tensor { residual[chunk] }
 
   /// Lets go of what `inputs` handed out for a chunk: rows that live in files leave memory.
-  public func release(_ chunk: Int) {
+  package func release(_ chunk: Int) {
     residual[chunk].release()
     attendedFiles[chunk]?.release()
   }
 
   /// Frees the buffers until they are needed again; what `inputs` handed out isn't valid any more.
-  public func releaseScratch() { scratch.release() }
+  package func releaseScratch() { scratch.release() }
 
   /// Puts `weights` (those left out stay as they are) in place and runs the stage's layers over all
   /// chunks.
-  public mutating func commit(_ stage: BlockStage, weights: [LinearName: Weight] = [:]) {
+  package mutating func commit(_ stage: BlockStage, weights: [LinearName: Weight] = [:]) {
     precondition(stage == next, "stages are run in order")
     for (name, weight) in weights {
       precondition(name.stage == stage, "\(name.rawValue) belongs to another stage")

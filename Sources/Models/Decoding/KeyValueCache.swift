@@ -4,15 +4,15 @@ import Numerics
 
 /// Keys (rotated where the model does that) and values of the rows already computed, for every block: a prompt shared by many
 /// windows, or the past of a text being generated.
-public final class KeyValueCache {
+package final class KeyValueCache {
   /// Rows that hold a prefix.
-  public private(set) var count: Int = 0
+  package private(set) var count: Int = 0
   private var keys: [Tensor]
   private var values: [Tensor]
   private let width: Int
 
   /// - Parameter capacity: rows to make room for, the prefix and what is appended to it.
-  public init(_ configuration: ModelConfiguration, capacity: Int) {
+  package init(_ configuration: ModelConfiguration, capacity: Int) {
     width = configuration.kvHeads * configuration.headDim
     keys = (0..<configuration.layers).map { [width] _ in Tensor([capacity, width]) }
     values = (0..<configuration.layers).map { [width] _ in Tensor([capacity, width]) }

@@ -2,23 +2,23 @@ import Bytes
 import Numerics
 
 /// Some texts' continuations.
-public struct Generation: Sendable {
+package struct Generation: Sendable {
   /// The new tokens of each text.
-  public var tokens: [[Int32]]
+  package var tokens: [[Int32]]
   /// The prompt that each text chose; nil where it had no choice.
-  public var choices: [PromptChoice?]
+  package var choices: [PromptChoice?]
 }
 
 /// How a text is continued.
-public struct GenerationSettings: Sendable {
-  public var maxTokens = 64
-  public var sampling = SamplingSettings()
+package struct GenerationSettings: Sendable {
+  package var maxTokens = 64
+  package var sampling = SamplingSettings()
   /// How keys and values are kept.
-  public var cache = AttentionCache.Format.float16
+  package var cache = AttentionCache.Format.float16
   /// A text ends, without it, when one of these comes.
-  public var stopTokens: Set<Int32> = []
+  package var stopTokens: Set<Int32> = []
 
-  public init() {}
+  package init() {}
 }
 
 extension LanguageModel {
@@ -28,7 +28,7 @@ extension LanguageModel {
   /// - Parameter onToken: called with each token as it comes and the number of its text; false ends
   ///   that text.
   /// - Returns: the new tokens of each text.
-  public func generate(
+  package func generate(
     _ texts: [[Int32]], prompt: PromptStart = .none, settings: GenerationSettings,
     onToken: (Int, Int32) throws(Failure) -> Bool = { _, _ in true }
   ) throws(Failure) -> [[Int32]] {
@@ -36,7 +36,7 @@ extension LanguageModel {
   }
 
   /// As `generate`, with what each text chose where it had a choice among prompts.
-  public func continuing(
+  package func continuing(
     _ texts: [[Int32]], prompt: PromptStart, settings: GenerationSettings,
     onToken: (Int, Int32) throws(Failure) -> Bool = { _, _ in true }
   ) throws(Failure) -> Generation {
@@ -85,7 +85,7 @@ extension LanguageModel {
 
 extension PromptStart {
   /// Rows of the prompt.
-  public var count: Int {
+  package var count: Int {
     switch self {
     case .none: 0
     case .vectors(let vectors): vectors.rows

@@ -4,14 +4,14 @@ import Numerics
 
 /// The keys (rotated where the model does that) and values that a soft prompt has in every block of one model: what a prompt
 /// costs is paid once, not per text.
-public struct PromptKeyValues: Sendable {
+package struct PromptKeyValues: Sendable {
   /// Rows of the prompt.
-  public let tokens: Int
+  package let tokens: Int
   /// float16, [layers, 2, tokens, kvHeads·headDim]: per block all keys, then all values.
-  public let values: ByteSlice
+  package let values: ByteSlice
 
   /// Runs `prompt` [n, e] through the model.
-  public init(of prompt: Tensor, in model: LanguageModel) throws(Failure) {
+  package init(of prompt: Tensor, in model: LanguageModel) throws(Failure) {
     let c = model.configuration
     let cache = try KeyValueCache(of: prompt, in: model)
     tokens = prompt.rows
@@ -27,7 +27,7 @@ public struct PromptKeyValues: Sendable {
 
   /// What was stored before.
   /// - Throws: `invalidData` where the size isn't that of this model's blocks.
-  public init(
+  package init(
     stored values: ByteSlice, tokens: Int, for configuration: ModelConfiguration
   ) throws(Failure) {
     let expected = Self.byteCount(configuration, tokens: tokens)

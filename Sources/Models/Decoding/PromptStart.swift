@@ -2,7 +2,7 @@ import Bytes
 import Numerics
 
 /// What stands before a text that is continued.
-public enum PromptStart: Sendable {
+package enum PromptStart: Sendable {
   case none
   /// A soft prompt [n, e], to be run through the model.
   case vectors(Tensor)

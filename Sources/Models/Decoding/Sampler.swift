@@ -3,20 +3,20 @@ import Foundation
 import Numerics
 
 /// How the next token is chosen from its logits.
-public struct SamplingSettings: Sendable, Equatable {
+package struct SamplingSettings: Sendable, Equatable {
   /// 0 takes the most likely token; above, logits are divided by it.
-  public var temperature = 0.0
+  package var temperature = 0.0
   /// Only the k most likely tokens are eligible; 0 for all.
-  public var topK = 0
+  package var topK = 0
   /// Only the most likely tokens that together reach this probability are eligible (at least one);
   /// 1 for all (Holtzman et al., arXiv 1904.09751).
-  public var topP = 1.0
-  public var seed: UInt64 = 0
+  package var topP = 1.0
+  package var seed: UInt64 = 0
 
-  public init() {}
+  package init() {}
 
   /// - Throws: `usage` for values without a meaning.
-  public func check() throws(Failure) {
+  package func check() throws(Failure) {
     guard temperature.isFinite, temperature >= 0 else {
       throw Failure(.usage, "a temperature of \(temperature)", advice: "use 0 or more")
     }
@@ -28,18 +28,18 @@ public struct SamplingSettings: Sendable, Equatable {
 }
 
 /// Chooses tokens; the same seed and the same logits give the same tokens.
-public struct Sampler: Sendable {
-  public let settings: SamplingSettings
+package struct Sampler: Sendable {
+  package let settings: SamplingSettings
   private var random: SeededGenerator
 
-  public init(_ settings: SamplingSettings = SamplingSettings()) throws(Failure) {
+  package init(_ settings: SamplingSettings = SamplingSettings()) throws(Failure) {
     try settings.check()
     self.settings = settings
     random = SeededGenerator(seed: settings.seed)
   }
 
   /// The next token for `logits` [V].
-  public mutating func next(_ logits: [Float]) -> Int32 {
+  package mutating func next(_ logits: [Float]) -> Int32 {
     guard settings.temperature > 0 else { return Self.mostLikely(logits) }
     let eligible = shares(logits)
     var left = random.uniform()
@@ -53,7 +53,7 @@ public struct Sampler: Sendable {
   /// The eligible tokens with their probabilities, which sum to 1; the likeliest first, the lower
   /// id among equals. Tokens below e⁻⁴⁰ of the likeliest are left out: all of them together would
   /// not come up once in 10¹¹ draws.
-  public func shares(_ logits: [Float]) -> [(token: Int32, share: Double)] {
+  package func shares(_ logits: [Float]) -> [(token: Int32, share: Double)] {
     let top = Double(logits.max() ?? 0)
     let lowest = Float(top - 40 * settings.temperature)
     var all: [(token: Int32, logit: Float)] = []
@@ -74,7 +74,7 @@ public struct Sampler: Sendable {
   }
 
   /// The lowest id among the most likely.
-  public static func mostLikely(_ logits: [Float]) -> Int32 {
+  package static func mostLikely(_ logits: [Float]) -> Int32 {
     var best = 0
     for index in logits.indices where logits[index] > logits[best] { best = index }
     return Int32(best)

@@ -6,20 +6,20 @@ import Numerics
 /// weights are read once per step, whatever the number of texts.
 ///
 /// Not for use from two threads at once.
-public final class TextDecoder {
-  public let model: LanguageModel
+package final class TextDecoder {
+  package let model: LanguageModel
   /// Rows of a text at most: prompt, given tokens and generated ones.
-  public let capacity: Int
-  public let format: AttentionCache.Format
+  package let capacity: Int
+  package let format: AttentionCache.Format
   /// Per text, per block.
   private var caches: [[AttentionCache]] = []
   /// Per text, the prompt that it chose; nil where it had no choice.
-  public private(set) var choices: [PromptChoice?] = []
+  package private(set) var choices: [PromptChoice?] = []
   private let rotary: RotaryTable?
   private var buffers: Buffers?
 
   /// - Throws: `usage` where the model can't have that many positions.
-  public init(
+  package init(
     _ model: LanguageModel, capacity: Int, format: AttentionCache.Format = .float16
   ) throws(Failure) {
     try model.configuration.checkPositions(capacity)
@@ -30,15 +30,15 @@ public final class TextDecoder {
   }
 
   /// Texts begun so far.
-  public var texts: Int { caches.count }
+  package var texts: Int { caches.count }
 
   /// Rows of a text that are in the caches.
-  public func rows(of text: Int) -> Int { caches[text].first?.count ?? 0 }
+  package func rows(of text: Int) -> Int { caches[text].first?.count ?? 0 }
 
   /// Begins another text with `ids` after an optional soft prompt; returns the logits [V] after its
   /// last row.
   /// - Throws: `usage` where there is nothing to begin with, or it doesn't fit.
-  public func begin(_ ids: [Int32], prompt: PromptStart = .none) throws(Failure) -> [Float] {
+  package func begin(_ ids: [Int32], prompt: PromptStart = .none) throws(Failure) -> [Float] {
     let c = model.configuration
     let given = try prompt.rows(before: ids, model: model)
     guard given.rows > 0 else {
@@ -82,7 +82,7 @@ public final class TextDecoder {
   /// Appends one token to each text of `texts`; returns the logits after them [texts, V], valid
   /// until the next step.
   /// - Throws: `usage` where an id is outside of the vocabulary or a text is full.
-  public func step(_ tokens: [Int32], texts: [Int]) throws(Failure) -> Tensor {
+  package func step(_ tokens: [Int32], texts: [Int]) throws(Failure) -> Tensor {
     precondition(tokens.count == texts.count && !tokens.isEmpty, "a token per text")
     try model.check(tokens)
     guard texts.allSatisfy({ rows(of: $0) < capacity }) else {

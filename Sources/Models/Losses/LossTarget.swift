@@ -1,7 +1,7 @@
 import Numerics
 
 /// What the tokens of a batch are measured against.
-public enum LossTarget: Sendable {
+package enum LossTarget: Sendable {
   /// The text's own next tokens: cross-entropy.
   case tokens
   /// A teacher's most likely tokens at each row of the sequences [B·T] (the last of a sequence is

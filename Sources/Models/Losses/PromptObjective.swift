@@ -9,12 +9,12 @@ import Numerics
 /// The prompt's rows are computed once for the whole batch. No gradient of a weight is ever formed,
 /// and below the first block only the prompt's rows are followed. Buffers are kept between steps of
 /// one shape. Not for use from two threads at once.
-public final class PromptObjective {
+package final class PromptObjective {
   let model: LanguageModel
   private let budget: MemoryBudget
   private var buffers: TrainingBuffers?
 
-  public init(_ model: LanguageModel, budget: MemoryBudget = .standard) {
+  package init(_ model: LanguageModel, budget: MemoryBudget = .standard) {
     self.model = model
     self.budget = budget
   }
@@ -24,7 +24,7 @@ public final class PromptObjective {
   /// - Parameters:
   ///   - prompt: rows of the prompt.
   ///   - sequences: sequences of `length` tokens behind it.
-  public static func byteCount(
+  package static func byteCount(
     _ c: ModelConfiguration, prompt: Int, sequences: Int, length: Int, budget: MemoryBudget
   ) -> Int {
     let plan = RowPlan(rowsOf: c, prefix: prompt, sequences: sequences, length: length)
@@ -44,7 +44,7 @@ public final class PromptObjective {
   ///   - sequences: B sequences of the same length T ≥ 2; targets are tokens 1 ..< T of each.
   ///   - prompt: [n, d], n ≥ 1.
   ///   - target: what the sequences' tokens are measured against.
-  public func gradient(
+  package func gradient(
     sequences: [[Int32]], prompt: Tensor, against target: LossTarget = .tokens
   ) throws(Failure) -> (loss: Double, gradient: Tensor) {
     try model.check(prompt: prompt)
@@ -145,7 +145,7 @@ public final class PromptObjective {
 
 extension LanguageModel {
   /// Loss and prompt gradient of one batch. For many steps, use a `PromptObjective`.
-  public func promptGradient(
+  package func promptGradient(
     sequences: [[Int32]], prompt: Tensor, budget: MemoryBudget = .standard
   ) throws(Failure) -> (loss: Double, gradient: Tensor) {
     try PromptObjective(self, budget: budget).gradient(sequences: sequences, prompt: prompt)

@@ -8,26 +8,26 @@ import Synchronization
 /// Each prompt's keys and values are computed alone, at positions 0 ..< n: prompts never see each
 /// other, and an input stands behind the one it keeps. They are computed when they
 /// are first needed: a prompt that no input keeps needn't go through the model.
-public final class PromptPrefixes: Sendable {
+package final class PromptPrefixes: Sendable {
   /// Keys (rotated where the model does that) and values of a prompt in every block,
   /// [n, kvHeads·headDim].
   typealias Rows = [(k: Tensor, v: Tensor)]
 
   /// Rows of each prompt, n.
-  public let lengths: [Int]
+  package let lengths: [Int]
   private let prompts: [PromptStart]
   let model: LanguageModel
   private let known: Mutex<[Rows?]>
 
   /// The number of prompts, m.
-  public var count: Int { prompts.count }
+  package var count: Int { prompts.count }
   /// Rows of the longest prompt.
-  public var longest: Int { lengths.max() ?? 0 }
+  package var longest: Int { lengths.max() ?? 0 }
 
   /// - Parameter prompts: vectors, which will go through the model, or keys and values that are known
   ///   already.
   /// - Throws: `usage` where there is none, or one is empty or not for the model.
-  public init(_ prompts: [PromptStart], in model: LanguageModel) throws(Failure) {
+  package init(_ prompts: [PromptStart], in model: LanguageModel) throws(Failure) {
     lengths = prompts.map(\.count)
     guard !prompts.isEmpty, !lengths.contains(0) else {
       throw Failure(.usage, "there is no prompt to choose from, or one without tokens")

@@ -1,9 +1,9 @@
 import Bytes
 
 /// A choice among prompts for every input.
-public struct PromptRouting: Sendable {
+package struct PromptRouting: Sendable {
   /// By what an input chooses.
-  public enum Rule: String, Sendable, CaseIterable {
+  package enum Rule: String, Sendable, CaseIterable {
     /// The attention that the first block's queries pay to one learned key of each prompt; at next to no price.
     case keys
     /// The lowest loss over the input's first tokens behind each prompt, at the price of a pass over those
@@ -14,19 +14,20 @@ public struct PromptRouting: Sendable {
     case attention
 
     /// The fewest tokens that can decide; the first has no loss.
-    public var least: Int { self == .loss ? 2 : 1 }
+    package var least: Int { self == .loss ? 2 : 1 }
   }
 
-  public let prefixes: PromptPrefixes
-  public let rule: Rule
+  package let prefixes: PromptPrefixes
+  package let rule: Rule
   /// How many tokens of an input decide, counted from its first; nil for all. The tokens behind
   /// them are then no part of the choice.
-  public let deciding: Int?
+  package let deciding: Int?
   /// Where keys decide, one for each prompt.
   let keys: [RoutingKey]
 
-  /// As many tokens as it takes to tell kinds of text apart (README, "Several prompts"); nil for all.
-  public static func usual(_ rule: Rule) -> Int? {
+  /// Default number of deciding tokens, enough to tell kinds of text apart
+  /// (Tests/Benchmarks/Results/routing.md); nil for all.
+  package static func usual(_ rule: Rule) -> Int? {
     switch rule {
     case .loss: 32
     case .keys: 256
@@ -39,7 +40,7 @@ public struct PromptRouting: Sendable {
   ///   - keys: the prompts' routing keys where they are known; those that decide and aren't are learned here.
   /// - Throws: `usage` where nothing would decide: no token, or only the first, which has no loss;
   ///   `invalidData` where a key is of another model.
-  public init(
+  package init(
     _ prefixes: PromptPrefixes, in model: LanguageModel, rule: Rule = .keys,
     deciding: Int? = nil, keys: [RoutingKey]? = nil
   ) throws(Failure) {
@@ -68,7 +69,7 @@ public struct PromptRouting: Sendable {
   /// Which prompt an input that begins with `ids` keeps; it then stands behind that one alone.
   ///
   /// - Throws: `usage` where an id lies outside the vocabulary, or the model has no positions for all of them.
-  public func choose(_ ids: [Int32]) throws(Failure) -> PromptChoice {
+  package func choose(_ ids: [Int32]) throws(Failure) -> PromptChoice {
     let first = Array(ids.prefix(deciding ?? ids.count))
     switch rule {
     case .keys: return try RoutingKey.choose(first, behind: prefixes, among: keys)
@@ -79,17 +80,17 @@ public struct PromptRouting: Sendable {
 }
 
 /// Which prompt an input keeps.
-public struct PromptChoice: Sendable, Equatable {
+package struct PromptChoice: Sendable, Equatable {
   /// Per prompt. By keys: the mean over deciding tokens of their logits for the prompt's key. By attention: the
   /// mean over heads and deciding tokens of what falls on the prompt's rows where all prompts are seen at once,
   /// divided by their number. By loss: minus the mean loss in nats of the deciding tokens but the first; all
   /// 0 where there is only that one.
-  public let scores: [Double]
+  package let scores: [Double]
   /// The number of the prompt with the highest score, the first among equals.
-  public let index: Int
+  package let index: Int
 
   /// - Parameter scores: at least one.
-  public init(scores: [Double]) {
+  package init(scores: [Double]) {
     self.scores = scores
     index = scores.indices.reduce(0) { scores[$1] > scores[$0] ? $1 : $0 }
   }

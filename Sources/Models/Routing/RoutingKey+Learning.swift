@@ -16,7 +16,7 @@ extension RoutingKey {
   /// - Parameter onPart: called before the first token of the vocabulary and after each part of it, with the
   ///   tokens that are done and those there are; what it throws ends the learning there.
   /// - Throws: `notMet` where the model's values aren't finite.
-  public static func learn(
+  package static func learn(
     _ prefixes: PromptPrefixes, in model: LanguageModel,
     onPart: (Int, Int) throws(Failure) -> Void = { _, _ in }
   ) throws(Failure) -> [RoutingKey] {

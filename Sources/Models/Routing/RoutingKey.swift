@@ -8,16 +8,16 @@ import Numerics
 /// A token's logit, the sum of q·key/√headDim over heads and a bias, says by how many nats it is likelier
 /// behind the prompt than behind nothing, whatever else stands before it. Keys are learned one by one, for the
 /// weights as they are: with those that were learned on another compression, fewer texts find their prompt
-/// (README, "Several prompts"). (Prompts with keys that queries find them
+/// (Tests/Benchmarks/Results/routing.md). (Prompts with keys that queries find them
 /// by: Learning to Prompt, arXiv 2112.08654.)
-public struct RoutingKey: Sendable, Equatable {
+package struct RoutingKey: Sendable, Equatable {
   /// [heads·headDim]
-  public let key: [Float]
-  public let bias: Float
+  package let key: [Float]
+  package let bias: Float
   /// The share that the logit explains of what it stands for, over the vocabulary, 0 ... 1.
-  public let explained: Double
+  package let explained: Double
 
-  public init(key: [Float], bias: Float, explained: Double) {
+  package init(key: [Float], bias: Float, explained: Double) {
     self.key = key
     self.bias = bias
     self.explained = explained

@@ -1,18 +1,18 @@
-import Bundle
+import BundleFormat
 import Bytes
 import Checkpoints
 import Numerics
 
 /// Weights of a bundle: packed ones stay packed, and all that are mapped stay in the file.
 struct BundleWeights: WeightStore {
-  let bundle: Bundle
+  let bundle: ModelBundle
   let configuration: ModelConfiguration
   /// Coded tensors that were decoded ahead.
   private let decoded: [ByteSlice]
 
   /// - Parameter decodesAhead: whether coded tensors are decoded now, all at once on all cores, and
   ///   stay in memory; otherwise each is when it is asked for.
-  init(_ bundle: Bundle, decodesAhead: Bool) throws(Failure) {
+  init(_ bundle: ModelBundle, decodesAhead: Bool) throws(Failure) {
     self.bundle = bundle
     decoded = decodesAhead ? try bundle.decodeTensors() : []
     configuration = try ModelConfiguration(canonical: bundle.configuration, file: bundle.path)
@@ -51,8 +51,8 @@ extension LanguageModel {
   /// are stored coded, in the memory they are decoded into.
   /// - Throws: `invalidData` where the bundle has no configuration, or a tensor is missing or
   ///   misshapen.
-  public convenience init(
-    bundle: Bundle, residency: Residency = .kept, arithmetic: Arithmetic = .float32
+  package convenience init(
+    bundle: ModelBundle, residency: Residency = .kept, arithmetic: Arithmetic = .float32
   ) throws(Failure) {
     try self.init(
       store: BundleWeights(bundle, decodesAhead: residency == .kept), residency: residency,

@@ -1,11 +1,11 @@
-import Bundle
+import BundleFormat
 import Bytes
 import Numerics
 
 extension PackedMatrix {
   /// A stored matrix as the kernels take it.
   /// - Throws: `Failure(.invalidData)` for a tensor that isn't packed.
-  public init(_ stored: StoredTensor) throws(Failure) {
+  package init(_ stored: StoredTensor) throws(Failure) {
     let descriptor = stored.descriptor
     guard let codes = stored.codes, let scales = stored.scales else {
       throw Failure(.invalidData, at: descriptor.name, "is stored dense, not packed")

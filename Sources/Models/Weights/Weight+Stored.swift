@@ -1,4 +1,4 @@
-import Bundle
+import BundleFormat
 import Bytes
 import Numerics
 
@@ -6,7 +6,7 @@ extension Weight {
   /// A stored matrix as the products take it: where it lies, but for pruned values without codes,
   /// which are spread out.
   /// - Throws: `Failure(.invalidData)` where its parts contradict each other.
-  public init(_ stored: StoredTensor) throws(Failure) {
+  package init(_ stored: StoredTensor) throws(Failure) {
     let descriptor = stored.descriptor
     if descriptor.isPacked {
       self = try .packed(PackedMatrix(stored))

@@ -4,7 +4,7 @@ extension Attention {
   /// The gradients to q, k and v (overwritten), from `dOut` and what `forward` returned. Scores are
   /// computed again tile by tile. Where several heads or sequences read one key, their parts are
   /// added up in a fixed order.
-  public static func backward(
+  package static func backward(
     dOut: Tensor, q: Tensor, k: Tensor, v: Tensor, out: Tensor, logSumExp: Tensor,
     shape: AttentionShape, dq: Tensor, dk: Tensor, dv: Tensor,
     arithmetic: Arithmetic = .float32

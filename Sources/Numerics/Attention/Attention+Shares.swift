@@ -12,7 +12,7 @@ extension Attention {
   ///   - prefixKeys: keys of all prefixes, one after the other, [Σn, kvHeads·headDim].
   ///   - lengths: how many each has, n ≥ 1; one prefix or more.
   /// - Returns: per prefix the mean over heads and queries, within 0 … 1; together at most 1.
-  public static func prefixShares(
+  package static func prefixShares(
     q: Tensor, keys: Tensor, prefixKeys: Tensor, lengths: [Int], heads: Int, kvHeads: Int,
     headDim: Int
   ) -> [Double] {

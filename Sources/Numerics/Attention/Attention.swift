@@ -4,7 +4,7 @@ import Glibc
 /// Grouped-query attention with a causal mask, tile by tile with a running softmax (Dao et al.,
 /// arXiv 2205.14135): no more than a tile of scores exists at a time, and tiles that are masked
 /// entirely aren't computed. Query heads that read the same keys are treated together.
-public enum Attention {
+package enum Attention {
   /// Keys per tile of scores, and about how many rows (queries × heads of a group) it has.
   static let keyTile = 256
   private static let tileRows = 384
@@ -13,7 +13,7 @@ public enum Attention {
   /// log Σ exp(score) where given, for `backward`.
   ///
   /// - Parameter arithmetic: of the two products; the softmax between them is float32.
-  public static func forward(
+  package static func forward(
     q: Tensor, k: Tensor, v: Tensor, shape: AttentionShape, into out: Tensor,
     logSumExp: Tensor? = nil, arithmetic: Arithmetic = .float32
   ) {

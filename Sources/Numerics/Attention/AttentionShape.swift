@@ -5,16 +5,16 @@
 ///
 /// Prefix rows attend to the prefix up to themselves. Sequence rows attend to the whole prefix and
 /// to their own sequence up to themselves. Query head h reads key/value head h / (heads/kvHeads).
-public struct AttentionShape: Sendable, Equatable {
-  public var heads: Int
-  public var kvHeads: Int
-  public var headDim: Int
-  public var prefix: Int
-  public var sequences: Int
-  public var length: Int
-  public var queriesFromPrefix: Bool
+package struct AttentionShape: Sendable, Equatable {
+  package var heads: Int
+  package var kvHeads: Int
+  package var headDim: Int
+  package var prefix: Int
+  package var sequences: Int
+  package var length: Int
+  package var queriesFromPrefix: Bool
 
-  public init(
+  package init(
     heads: Int, kvHeads: Int, headDim: Int, prefix: Int, sequences: Int, length: Int,
     queriesFromPrefix: Bool = true
   ) {
@@ -29,10 +29,10 @@ public struct AttentionShape: Sendable, Equatable {
     self.queriesFromPrefix = queriesFromPrefix
   }
 
-  public var keyRows: Int { prefix + sequences * length }
-  public var queryRows: Int { queriesFromPrefix ? keyRows : sequences * length }
+  package var keyRows: Int { prefix + sequences * length }
+  package var queryRows: Int { queriesFromPrefix ? keyRows : sequences * length }
   /// 1/√headDim
-  public var scale: Float { 1 / Float(headDim).squareRoot() }
+  package var scale: Float { 1 / Float(headDim).squareRoot() }
   var group: Int { heads / kvHeads }
 }
 

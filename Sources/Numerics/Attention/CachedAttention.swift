@@ -3,26 +3,26 @@ import Glibc
 
 /// Rotated keys, and values, of one block for one text that is being continued, as compact as its
 /// reader allows.
-@safe public final class AttentionCache: @unchecked Sendable {
+@safe package final class AttentionCache: @unchecked Sendable {
   /// How numbers are kept.
-  public enum Format: String, Sendable, CaseIterable {
+  package enum Format: String, Sendable, CaseIterable {
     case float32
     case float16
     /// Bytes with a float32 scale per row and head.
     case int8
   }
 
-  public let format: Format
-  public let capacity: Int
-  public let kvHeads: Int
-  public let headDim: Int
+  package let format: Format
+  package let capacity: Int
+  package let kvHeads: Int
+  package let headDim: Int
   /// Rows that are there.
-  public private(set) var count = 0
+  package private(set) var count = 0
   private let keys: Rows
   private let values: Rows
 
   /// Room for `capacity` rows of kvHeads·headDim numbers, keys and values each.
-  public init(capacity: Int, kvHeads: Int, headDim: Int, format: Format) {
+  package init(capacity: Int, kvHeads: Int, headDim: Int, format: Format) {
     self.capacity = capacity
     self.kvHeads = kvHeads
     self.headDim = headDim
@@ -32,7 +32,7 @@ import Glibc
   }
 
   /// Adds rows [n, kvHeads·headDim] at the end.
-  public func append(keys newKeys: Tensor, values newValues: Tensor) {
+  package func append(keys newKeys: Tensor, values newValues: Tensor) {
     let width = kvHeads * headDim
     precondition(
       newKeys.columns == width && newValues.columns == width && newKeys.rows == newValues.rows
@@ -49,7 +49,7 @@ import Glibc
   }
 
   /// Forgets the rows from `count` on.
-  public func truncate(to count: Int) {
+  package func truncate(to count: Int) {
     precondition(count >= 0 && count <= self.count)
     self.count = count
   }
@@ -116,7 +116,7 @@ extension AttentionCache {
 
   /// One new token of each of several texts: out[j] = softmax(q[j]·kᵀ/√headDim)·v over all rows of
   /// caches[j]; q and out [texts, heads·headDim].
-  public static func attend(
+  package static func attend(
     _ q: Tensor, over caches: [AttentionCache], heads: Int, into out: Tensor
   ) {
     guard let first = caches.first else { return }

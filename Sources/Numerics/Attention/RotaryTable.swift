@@ -3,17 +3,17 @@ import Glibc
 
 /// Cosines and sines for rotary positions (Su et al., arXiv 2104.09864), in the order of Hugging
 /// Face's models: value i of a head turns together with value i + headDim/2.
-public struct RotaryTable: Sendable {
-  public let headDim: Int
+package struct RotaryTable: Sendable {
+  package let headDim: Int
   /// Positions 0 ..< positions are in the table.
-  public let positions: Int
+  package let positions: Int
   /// [positions, headDim/2] each.
   private let cosines: Tensor
   private let sines: Tensor
 
   /// `inverseFrequencies`: headDim/2 angles per position, in radians; all cosines and sines are
   /// multiplied by `attentionFactor`.
-  public init(
+  package init(
     headDim: Int, positions: Int, inverseFrequencies: [Float], attentionFactor: Float = 1
   ) {
     precondition(headDim % 2 == 0 && inverseFrequencies.count == headDim / 2)
@@ -38,7 +38,7 @@ public struct RotaryTable: Sendable {
 
   /// Turns x [rows, heads·headDim] in place, row r by the angles of `positions[r]`; backwards where
   /// `inverse`, which is also how gradients pass.
-  public func apply(to x: Tensor, heads: Int, positions: [Int32], inverse: Bool = false) {
+  package func apply(to x: Tensor, heads: Int, positions: [Int32], inverse: Bool = false) {
     precondition(x.columns == heads * headDim && positions.count == x.rows && !x.isReadOnly)
     precondition(positions.allSatisfy { $0 >= 0 && Int($0) < self.positions }, "position too high")
     let half = headDim / 2

@@ -2,7 +2,7 @@ import CKernels
 
 /// The activations of feed-forward layers without a gate, value by value; the raw values are
 /// Hugging Face's names.
-public enum Activation: String, Sendable, CaseIterable {
+package enum Activation: String, Sendable, CaseIterable {
   /// max(x, 0)
   case relu
   /// x·Φ(x), exact rather than by a hyperbolic tangent (Hendrycks and Gimpel, arXiv 1606.08415).
@@ -11,7 +11,7 @@ public enum Activation: String, Sendable, CaseIterable {
   private static let grain = 1 << 14
 
   /// `y` may be `x` itself.
-  public func forward(_ x: Tensor, into y: Tensor) {
+  package func forward(_ x: Tensor, into y: Tensor) {
     precondition(x.count == y.count && !y.isReadOnly)
     Parallel.ranges(x.count, grain: Self.grain) { range in
       let i = range.lowerBound
@@ -23,7 +23,7 @@ public enum Activation: String, Sendable, CaseIterable {
   }
 
   /// The gradient to x, from that to y; `dx` may be `dy` or `x`.
-  public func backward(_ dy: Tensor, x: Tensor, into dx: Tensor) {
+  package func backward(_ dy: Tensor, x: Tensor, into dx: Tensor) {
     precondition(x.count == dy.count && x.count == dx.count && !dx.isReadOnly)
     Parallel.ranges(x.count, grain: Self.grain) { range in
       let i = range.lowerBound

@@ -1,10 +1,10 @@
 import CKernels
 
 /// Normalisation of rows by mean and variance (Ba, Kiros and Hinton, arXiv 1607.06450).
-public enum LayerNorm {
+package enum LayerNorm {
   /// y = (x − mean)·r·gain + bias, r = 1/√(variance + epsilon) per row; x and y [m, d] (y may be x),
   /// gain and bias [d]. Mean and r go to `mean` and `inverse` [m] where given, for `backward`.
-  public static func forward(
+  package static func forward(
     _ x: Tensor, gain: Tensor, bias: Tensor, epsilon: Float, into y: Tensor,
     statistics: (mean: Tensor, inverse: Tensor)? = nil
   ) {
@@ -29,7 +29,7 @@ public enum LayerNorm {
   }
 
   /// The gradient to x, from that to y; added to dx where `accumulate`. Otherwise dx may be dy.
-  public static func backward(
+  package static func backward(
     _ dy: Tensor, x: Tensor, gain: Tensor, statistics: (mean: Tensor, inverse: Tensor),
     into dx: Tensor, accumulate: Bool = false
   ) {

@@ -1,10 +1,10 @@
 import CKernels
 
 /// Root-mean-square normalisation of rows (Zhang and Sennrich, arXiv 1910.07467).
-public enum RMSNorm {
+package enum RMSNorm {
   /// y = x·r·gain, r = 1/√(mean x² + epsilon) per row; x and y [m, d], gain [d]. r goes to
   /// `inverseRMS` [m] where given, for `backward`.
-  public static func forward(
+  package static func forward(
     _ x: Tensor, gain: Tensor, epsilon: Float, into y: Tensor, inverseRMS: Tensor? = nil
   ) {
     let d = x.columns
@@ -21,7 +21,7 @@ public enum RMSNorm {
   }
 
   /// The gradient to x, from that to y; added to dx where `accumulate`.
-  public static func backward(
+  package static func backward(
     _ dy: Tensor, x: Tensor, gain: Tensor, inverseRMS: Tensor, into dx: Tensor,
     accumulate: Bool = false
   ) {

@@ -1,11 +1,11 @@
 import CKernels
 
 /// The gated activation h = gate·σ(gate)·up (Shazeer, arXiv 2002.05202), value by value.
-public enum SwiGLU {
+package enum SwiGLU {
   private static let grain = 1 << 14
 
   /// `h` may be `gate` or `up` itself.
-  public static func forward(_ gate: Tensor, _ up: Tensor, into h: Tensor) {
+  package static func forward(_ gate: Tensor, _ up: Tensor, into h: Tensor) {
     precondition(gate.count == up.count && h.count == gate.count && !h.isReadOnly)
     Parallel.ranges(gate.count, grain: grain) { range in
       let i = range.lowerBound
@@ -14,7 +14,7 @@ public enum SwiGLU {
   }
 
   /// The gradients to gate and up; each may be written over any of the inputs.
-  public static func backward(
+  package static func backward(
     _ dh: Tensor, gate: Tensor, up: Tensor, dGate: Tensor, dUp: Tensor
   ) {
     precondition(gate.count == up.count && dh.count == gate.count)

@@ -1,17 +1,17 @@
 import CKernels
 
 /// The negative log-likelihood of target tokens, fused with the output head.
-public enum CrossEntropy {
+package enum CrossEntropy {
   /// −log p(target) in nats per row of `hidden` [m, d] through `head` [V, d]; 0 where the target is
   /// −1, and no work either.
-  public static func loss(
+  package static func loss(
     hidden: Tensor, head: Weight, targets: [Int32], arithmetic: Arithmetic = .float32
   ) -> [Float] {
     run(hidden, head, targets, arithmetic.available, gradient: nil, scale: 0)
   }
 
   /// As `loss`; `dHidden` [m, d] receives scale·∂(Σ nll)/∂hidden, zero where the target is −1.
-  public static func gradient(
+  package static func gradient(
     hidden: Tensor, head: Weight, targets: [Int32], scale: Float, into dHidden: Tensor,
     arithmetic: Arithmetic = .float32
   ) -> [Float] {

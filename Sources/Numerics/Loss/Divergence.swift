@@ -3,13 +3,13 @@ import CKernels
 /// KL(teacher ‖ student) between two models' distributions over the vocabulary, and its gradient to
 /// the student's hidden rows. Both models' logits pass by in tiles, twice: once for the softmax
 /// normalisers, once for the divergence; they are never stored whole.
-public enum Divergence {
+package enum Divergence {
   private static let tile = 256
   private static let rowsAtOnce = 300
 
   /// Nats per row of `student` [m, d] through `head` [V, d], against `teacher` [m, e] through
   /// `teacherHead` [V, e]. Where `dHidden` [m, d] is given it receives scale·∂(Σ KL)/∂student.
-  public static func run(
+  package static func run(
     student: Tensor, head: Weight, teacher: Tensor, teacherHead: Weight, scale: Float = 1,
     into dHidden: Tensor? = nil, arithmetic: Arithmetic = .float32
   ) -> [Float] {

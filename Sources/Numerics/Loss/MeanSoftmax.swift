@@ -1,10 +1,10 @@
 import Foundation
 
 /// The mean of some rows' distributions over the vocabulary.
-public enum MeanSoftmax {
+package enum MeanSoftmax {
   /// row[v] = log(mean over r of softmax(logits[r])[v]) for logits [n, V] and `row` [1, V]; at least the
   /// logarithm of the smallest normal number.
-  public static func logarithms(_ logits: Tensor, into row: Tensor) {
+  package static func logarithms(_ logits: Tensor, into row: Tensor) {
     let vocabulary = logits.columns
     precondition(
       logits.rows > 0 && row.rows == 1 && row.columns == vocabulary && !row.isReadOnly,

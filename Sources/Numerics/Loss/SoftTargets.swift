@@ -3,18 +3,18 @@ import Glibc
 
 /// What a teacher says of the next token, row by row: its probabilities for k tokens, and all the
 /// rest as one number, the tail.
-public struct SoftTargets: Sendable, Equatable {
+package struct SoftTargets: Sendable, Equatable {
   /// Tokens named per row.
-  public let k: Int
+  package let k: Int
   /// [rows · k], the tokens of a row all different.
-  public var ids: [Int32]
+  package var ids: [Int32]
   /// [rows · k], ≥ 0.
-  public var probabilities: [Float]
+  package var probabilities: [Float]
   /// [rows], the probability of all other tokens together. A number of its own: what the rounded
   /// probabilities leave of 1 may be nothing but their rounding.
-  public var tails: [Float]
+  package var tails: [Float]
 
-  public init(k: Int, ids: [Int32], probabilities: [Float], tails: [Float]) {
+  package init(k: Int, ids: [Int32], probabilities: [Float], tails: [Float]) {
     precondition(k > 0 && ids.count == probabilities.count && ids.count == tails.count * k)
     self.k = k
     self.ids = ids
@@ -22,7 +22,7 @@ public struct SoftTargets: Sendable, Equatable {
     self.tails = tails
   }
 
-  public var rows: Int { ids.count / k }
+  package var rows: Int { ids.count / k }
 }
 
 /// The divergence from a teacher that is known by its most likely tokens, mixed with the
@@ -35,14 +35,14 @@ public struct SoftTargets: Sendable, Equatable {
 ///
 /// By the chain rule of divergences it is never more than the whole KL, and the gap is the tail's
 /// own. Its slope to a logit is q − p in S, and q·(1 − t / (1 − Σ_S q)) outside.
-public enum SoftCrossEntropy {
+package enum SoftCrossEntropy {
   /// Below this the student's own tail drowns in the rounding of its sum: it then counts as so much,
   /// lest t / (1 − Σ_S q) be anything.
   private static let smallestTail = 1e-4
 
   /// share·KL + (1 − share)·nll in nats per row of `hidden` [m, d] through `head` [V, d]; 0 where
   /// the label is −1, and no work either. `dHidden` [m, d] receives scale·∂(Σ)/∂hidden.
-  public static func gradient(
+  package static func gradient(
     hidden: Tensor, head: Weight, targets: SoftTargets, labels: [Int32], share: Float,
     scale: Float, into dHidden: Tensor, arithmetic: Arithmetic = .float32
   ) -> [Float] {

@@ -3,13 +3,13 @@ import Glibc
 
 /// The most likely tokens of hidden rows and their probabilities: what a student needs to know of
 /// its teacher.
-public enum TopTokens {
+package enum TopTokens {
   private static let tile = 256
   private static let rowsAtOnce = 300
 
   /// The k most likely tokens of each row of `hidden` [m, d] through `head` [V, d], most likely
   /// first, with their probabilities; k ≤ V.
-  public static func run(
+  package static func run(
     hidden: Tensor, head: Weight, k: Int, arithmetic: Arithmetic = .float32
   ) -> SoftTargets {
     precondition(k > 0 && k <= head.rows, "\(k) of \(head.rows) tokens")

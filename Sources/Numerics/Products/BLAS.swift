@@ -8,15 +8,15 @@ import Glibc
 /// OpenBLAS picks kernels by the processor's model, and falls back to those of 2013 for models that
 /// are newer than itself. What the processor can do is a better guide, so unless the user chose
 /// through OPENBLAS_CORETYPE, the choice is redone from the CPU's flags.
-public enum BLAS {
+package enum BLAS {
   /// Picks the kernels and makes the library single-threaded (loops above it use the cores).
   /// Whatever needs the library calls it; calling it again does nothing.
-  public static func prepare() { _ = kernelClass }
+  package static func prepare() { _ = kernelClass }
 
   /// Library, its kernels, and the level of this module's own kernels, for example
   /// "openblas-0.3.21/Cooperlake+avx512+bf16" (bf16: bfloat16 products exist; int8 or dotprod: only
   /// those of a few rows, in integers). Results are the same to the bit wherever this is the same.
-  public static let kernelClass: String = {
+  package static let kernelClass: String = {
     let library = prepareLibrary()
     let products =
       switch ctk_few_kernels() {
@@ -29,7 +29,7 @@ public enum BLAS {
   }()
 
   /// One line for people: the kernel class, and who chose it.
-  public static var describe: String {
+  package static var describe: String {
     let by = chosenByUser.map { " (OPENBLAS_CORETYPE=\($0) as set by the user)" } ?? ""
     return kernelClass + by
   }
@@ -87,20 +87,20 @@ public enum BLAS {
 }
 
 /// Which instructions this module's own kernels use.
-public enum KernelLevel: Int32, Sendable, CaseIterable, Comparable, CustomStringConvertible {
+package enum KernelLevel: Int32, Sendable, CaseIterable, Comparable, CustomStringConvertible {
   case plain = 0
   case avx2 = 1
   case avx512 = 2
 
   /// What this processor can do.
-  public static var highest: KernelLevel { KernelLevel(rawValue: ctk_highest_level()) ?? .plain }
-  public static var current: KernelLevel { KernelLevel(rawValue: ctk_level()) ?? .plain }
+  package static var highest: KernelLevel { KernelLevel(rawValue: ctk_highest_level()) ?? .plain }
+  package static var current: KernelLevel { KernelLevel(rawValue: ctk_level()) ?? .plain }
 
   /// Limits the level on the calling thread and in the loops that it starts, for comparisons
   /// between levels.
-  public static func limit(to level: KernelLevel) { _ = ctk_limit_level(level.rawValue) }
+  package static func limit(to level: KernelLevel) { _ = ctk_limit_level(level.rawValue) }
 
-  public var description: String {
+  package var description: String {
     switch self {
     case .plain: "plain"
     case .avx2: "avx2"
@@ -108,5 +108,5 @@ public enum KernelLevel: Int32, Sendable, CaseIterable, Comparable, CustomString
     }
   }
 
-  public static func < (a: KernelLevel, b: KernelLevel) -> Bool { a.rawValue < b.rawValue }
+  package static func < (a: KernelLevel, b: KernelLevel) -> Bool { a.rawValue < b.rawValue }
 }

@@ -1,7 +1,7 @@
 import COpenBLAS
 
 /// Cholesky factors in float64.
-public enum Cholesky {
+package enum Cholesky {
   /// Rows and columns per block; fixed, so that the number of threads doesn't show.
   private static let block = 128
 
@@ -10,7 +10,7 @@ public enum Cholesky {
   ///
   /// h⁻¹ itself isn't formed: with h reversed in both directions factored as LLᵀ, U is L⁻¹ reversed
   /// again. Takes 2k³/3 operations and 8k² bytes.
-  public static func inverseUpperFactor(_ h: Tensor) -> Tensor? {
+  package static func inverseUpperFactor(_ h: Tensor) -> Tensor? {
     inverseUpperFactor(
       h, order: Array(0..<Int32(h.rows)), diagonal: (0..<h.rows).map { h[$0, $0] })
   }
@@ -22,7 +22,7 @@ public enum Cholesky {
   ///   - h: [k, k], symmetric to the bit.
   ///   - order: h's column at each of the k positions.
   ///   - diagonal: [k] by position.
-  public static func inverseUpperFactor(
+  package static func inverseUpperFactor(
     _ h: Tensor, order: [Int32], diagonal: [Float]
   ) -> Tensor? {
     let k = h.rows

@@ -4,41 +4,41 @@ import Synchronization
 /// A low-rank matrix beside a frozen one: y += scale·B·(A·x), A [r, inputs], B [outputs, r] (Hu et
 /// al., arXiv 2106.09685 §4.1). Always in float32, whatever the arithmetic of the frozen matrix. A
 /// and B must not change while it is in use.
-public struct LowRank: Sendable {
+package struct LowRank: Sendable {
   /// [r, inputs]
-  public let a: Tensor
+  package let a: Tensor
   /// [outputs, r]
-  public let b: Tensor
+  package let b: Tensor
   /// alpha / r
-  public let scale: Float
+  package let scale: Float
   /// For tokens being generated; training has no use for it.
   private let scaledAcross = LazyTensor()
 
-  public init(a: Tensor, b: Tensor, scale: Float) {
+  package init(a: Tensor, b: Tensor, scale: Float) {
     precondition(a.rows == b.columns, "A \(a.shape) and B \(b.shape) have one rank")
     self.a = a
     self.b = b
     self.scale = scale
   }
 
-  public var rank: Int { a.rows }
+  package var rank: Int { a.rows }
 
   /// y += scale·B·(A·x), x [m, inputs], y [m, outputs].
-  public func apply(_ x: Tensor, addedTo y: Tensor) {
+  package func apply(_ x: Tensor, addedTo y: Tensor) {
     check(x, y)
     guard x.rows > FewRows.most else { return applyToFew(x, y) }
     MatMul.multiply(reduced(x), b, into: y, transposeB: true, alpha: scale, beta: 1)
   }
 
   /// dx += scale·Aᵀ·(Bᵀ·dy)
-  public func applyTransposed(_ dy: Tensor, addedTo dx: Tensor) {
+  package func applyTransposed(_ dy: Tensor, addedTo dx: Tensor) {
     check(dx, dy)
     MatMul.multiply(widened(dy), a, into: dx, alpha: scale, beta: 1)
   }
 
   /// The gradients to A and B (overwritten), from the rows that went in and the gradient to those
   /// that came out.
-  public func gradient(x: Tensor, dy: Tensor, a dA: Tensor, b dB: Tensor) {
+  package func gradient(x: Tensor, dy: Tensor, a dA: Tensor, b dB: Tensor) {
     check(x, dy)
     precondition(dA.shape == a.shape && dB.shape == b.shape, "gradients as large as A and B")
     MatMul.multiply(widened(dy), x, into: dA, transposeA: true, alpha: scale)

@@ -5,7 +5,7 @@ extension MatMul {
   ///
   /// What lies above the diagonal counts twice instead of being computed twice, so that it takes half of
   /// the product's operations. Products are float32; float64 adds them up, tile by tile in a fixed order.
-  public static func quadraticForm(_ a: Tensor, _ h: Tensor) -> Double {
+  package static func quadraticForm(_ a: Tensor, _ h: Tensor) -> Double {
     let k = a.columns
     precondition(h.rows == k && h.columns == k, "tr(a h aᵀ) of \(a.shape) and \(h.shape)")
     // The last to be taken are the ones with least to do.

@@ -5,7 +5,7 @@ extension MatMul {
   /// - Parameters:
   ///   - a: [m, k].
   ///   - c: [m, k]; must not share memory with `a` or `u`.
-  public static func multiply(
+  package static func multiply(
     _ a: Tensor, upper u: Tensor, into c: Tensor, transposed: Bool = false
   ) {
     let (m, k) = (a.rows, a.columns)

@@ -1,10 +1,10 @@
 import CKernels
 
 /// Products of whole tensors.
-public enum MatMul {
+package enum MatMul {
   /// c = alpha·op(a)·op(b) + beta·c, where op transposes as asked. c is [m, n]; `c` must not share
   /// memory with `a` or `b`.
-  public static func multiply(
+  package static func multiply(
     _ a: Tensor, _ b: Tensor, into c: Tensor, transposeA: Bool = false, transposeB: Bool = false,
     alpha: Float = 1, beta: Float = 0
   ) {
@@ -23,7 +23,7 @@ public enum MatMul {
 
   /// h = keep·h + scale·xᵀx for x [m, k] and symmetric h [k, k]. Only the tiles on and above the
   /// diagonal are computed; the rest is mirrored, so h is symmetric to the bit.
-  public static func gram(_ x: Tensor, into h: Tensor, scale: Float, keep: Float) {
+  package static func gram(_ x: Tensor, into h: Tensor, scale: Float, keep: Float) {
     let k = x.columns
     precondition(
       h.rows == k && h.columns == k && !h.isReadOnly, "gram of \(x.shape) into \(h.shape)")

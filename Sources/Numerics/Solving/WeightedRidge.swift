@@ -4,15 +4,15 @@
 ///
 /// Features are brought to about mean 0 and variance 1 first, so that the damping means the same whatever
 /// their size, and so that sums in float32 suffice.
-public final class WeightedRidge {
+package final class WeightedRidge {
   /// What features are brought to size with: their means and deviations over a sample.
-  public struct Scale: Sendable {
+  package struct Scale: Sendable {
     let means: Tensor
     /// 1 / standard deviation; 1 where all values are the same.
     let inverses: Tensor
 
     /// - Parameter sample: [rows, F], at least one row.
-    public init(of sample: Tensor) {
+    package init(of sample: Tensor) {
       let features = sample.columns
       precondition(sample.rows > 0, "a sample has rows")
       var sums = [Double](repeating: 0, count: features)
@@ -37,12 +37,12 @@ public final class WeightedRidge {
   }
 
   /// y ≈ x·coefficients + intercept.
-  public struct Solution: Sendable {
+  package struct Solution: Sendable {
     /// [F]
-    public let coefficients: [Double]
-    public let intercept: Double
+    package let coefficients: [Double]
+    package let intercept: Double
     /// The share of y's weighted variance that this explains, 0 ... 1.
-    public let explained: Double
+    package let explained: Double
   }
 
   private let scale: Scale
@@ -52,7 +52,7 @@ public final class WeightedRidge {
   private let products: Tensor
   private var squares = 0.0
 
-  public init(_ scale: Scale) {
+  package init(_ scale: Scale) {
     self.scale = scale
     features = scale.means.count
     gram = Tensor([features + 1, features + 1])
@@ -63,7 +63,7 @@ public final class WeightedRidge {
   ///   - x: [rows, F].
   ///   - weights: one per row, 0 or more.
   ///   - y: one per row.
-  public func add(_ x: Tensor, weights: [Float], y: [Float]) {
+  package func add(_ x: Tensor, weights: [Float], y: [Float]) {
     precondition(
       x.columns == features && weights.count == x.rows && y.count == x.rows,
       "\(x.shape), \(weights.count) weights, \(y.count) values")
@@ -88,7 +88,7 @@ public final class WeightedRidge {
 
   /// - Parameter damping: added to the features' variances, which are about 1.
   /// - Returns: nil where values aren't finite, or too little was added for this damping.
-  public func solve(damping: Double) -> Solution? {
+  package func solve(damping: Double) -> Solution? {
     let size = features + 1
     // Not on the intercept, which is the last.
     let diagonal = (0..<size).map { gram[$0, $0] + ($0 < features ? Float(damping) : 0) }

@@ -3,10 +3,10 @@ import Glibc
 /// xoshiro256** (Blackman and Vigna, "Scrambled linear pseudorandom number generators", 2018),
 /// seeded through splitmix64. Its state can be saved and restored, so that a run that was
 /// interrupted draws the same numbers as one that was not.
-public struct SeededGenerator: RandomNumberGenerator, Sendable, Codable, Equatable {
+package struct SeededGenerator: RandomNumberGenerator, Sendable, Codable, Equatable {
   private var state: [UInt64]
 
-  public init(seed: UInt64) {
+  package init(seed: UInt64) {
     var x = seed
     state = (0..<4).map { _ in
       x &+= 0x9E37_79B9_7F4A_7C15
@@ -18,15 +18,15 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable, Codable, Equatab
   }
 
   /// A generator that goes on from a saved `words`; nil unless they are four, not all zero.
-  public init?(words: [UInt64]) {
+  package init?(words: [UInt64]) {
     guard words.count == 4, words.contains(where: { $0 != 0 }) else { return nil }
     state = words
   }
 
   /// The state, four words.
-  public var words: [UInt64] { state }
+  package var words: [UInt64] { state }
 
-  public init(from decoder: any Decoder) throws {
+  package init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()
     guard let restored = SeededGenerator(words: try container.decode([UInt64].self)) else {
       throw DecodingError.dataCorruptedError(
@@ -35,12 +35,12 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable, Codable, Equatab
     self = restored
   }
 
-  public func encode(to encoder: any Encoder) throws {
+  package func encode(to encoder: any Encoder) throws {
     var container = encoder.singleValueContainer()
     try container.encode(state)
   }
 
-  public mutating func next() -> UInt64 {
+  package mutating func next() -> UInt64 {
     func rotated(_ x: UInt64, _ k: UInt64) -> UInt64 { x << k | x >> (64 - k) }
     let result = rotated(state[1] &* 5, 7) &* 9
     let t = state[1] << 17
@@ -54,10 +54,10 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable, Codable, Equatab
   }
 
   /// Evenly spread over 0 ..< 1, in steps of 2⁻⁵³.
-  public mutating func uniform() -> Double { Double(next() >> 11) * 0x1p-53 }
+  package mutating func uniform() -> Double { Double(next() >> 11) * 0x1p-53 }
 
   /// An integer in 0 ..< bound, every one equally likely (Lemire's multiplication with rejection).
-  public mutating func below(_ bound: Int) -> Int {
+  package mutating func below(_ bound: Int) -> Int {
     precondition(bound > 0)
     let n = UInt64(bound)
     var product = next().multipliedFullWidth(by: n)
@@ -70,14 +70,14 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable, Codable, Equatab
 
   /// Normally distributed with mean 0 and deviation 1 (Box and Muller; the pair's sine is dropped,
   /// so that the state is all there is to save).
-  public mutating func normal() -> Double {
+  package mutating func normal() -> Double {
     let radius = (-2 * log(1 - uniform())).squareRoot()
     return radius * cos(2 * .pi * uniform())
   }
 
   /// A permutation after Fisher and Yates. (The standard library's `shuffled(using:)` doesn't
   /// promise the same order in every release.)
-  public mutating func shuffled<T>(_ items: [T]) -> [T] {
+  package mutating func shuffled<T>(_ items: [T]) -> [T] {
     var result = items
     for i in stride(from: result.count - 1, to: 0, by: -1) { result.swapAt(i, below(i + 1)) }
     return result

@@ -3,7 +3,7 @@ import CKernels
 /// Single values and whole copies. Hot loops belong in a kernel instead.
 extension Tensor {
   /// The value at a flat row-major index.
-  public subscript(index: Int) -> Float {
+  package subscript(index: Int) -> Float {
     get {
       precondition(index >= 0 && index < count, "value \(index) of \(count)")
       return unsafe pointer[index]
@@ -16,7 +16,7 @@ extension Tensor {
   }
 
   /// The value in a row and column (`columns` counts all extents but the first).
-  public subscript(row: Int, column: Int) -> Float {
+  package subscript(row: Int, column: Int) -> Float {
     get {
       precondition(column >= 0 && column < columns, "column \(column) of \(columns)")
       return self[row * columns + column]
@@ -28,31 +28,31 @@ extension Tensor {
   }
 
   /// All values, copied.
-  public var values: [Float] {
+  package var values: [Float] {
     unsafe Array(UnsafeBufferPointer(start: pointer, count: count))
   }
 
   /// A tensor of its own with the same values.
-  public func copy() -> Tensor {
+  package func copy() -> Tensor {
     let result = Tensor(uninitialized: shape)
     unsafe result.pointer.update(from: pointer, count: count)
     return result
   }
 
-  public func fill(_ value: Float) {
+  package func fill(_ value: Float) {
     precondition(!isReadOnly, "writing to mapped values")
     unsafe pointer.update(repeating: value, count: count)
   }
 
   /// Takes over the values of a tensor with the same number of them.
-  public func copy(from other: Tensor) {
+  package func copy(from other: Tensor) {
     precondition(!isReadOnly, "writing to mapped values")
     precondition(other.count == count, "\(other.shape) into \(shape)")
     unsafe pointer.update(from: other.pointer, count: count)
   }
 
   /// Takes over values from an array with the same number of them.
-  public func copy(from values: [Float]) {
+  package func copy(from values: [Float]) {
     precondition(!isReadOnly, "writing to mapped values")
     precondition(values.count == count, "\(values.count) values into \(shape)")
     unsafe values.withUnsafeBufferPointer { source in
@@ -62,13 +62,13 @@ extension Tensor {
   }
 
   /// Calls `body` with all values, to read. For code that works on spans.
-  public func withSpan<R, E: Error>(_ body: (Span<Float>) throws(E) -> R) throws(E) -> R {
+  package func withSpan<R, E: Error>(_ body: (Span<Float>) throws(E) -> R) throws(E) -> R {
     let buffer = unsafe UnsafeBufferPointer(start: pointer, count: count)
     return try body(unsafe buffer.span)
   }
 
   /// Calls `body` with all values, to read and write.
-  public func withMutableSpan<R, E: Error>(
+  package func withMutableSpan<R, E: Error>(
     _ body: (inout MutableSpan<Float>) throws(E) -> R
   ) throws(E) -> R {
     precondition(!isReadOnly, "writing to mapped values")
@@ -80,7 +80,7 @@ extension Tensor {
 
 extension Tensor {
   /// The values rounded to float16, little-endian.
-  public var float16Bytes: [UInt8] {
+  package var float16Bytes: [UInt8] {
     unsafe [UInt8](unsafeUninitializedCapacity: 2 * count) { buffer, filled in
       if let base = buffer.baseAddress {
         unsafe ctk_store_cached(Int32(ctk_cache_f16.rawValue), pointer, count, base, nil)

@@ -5,13 +5,13 @@ import Bytes
 ///
 /// Reading from several threads is safe. Writing is safe as long as no other thread reads or writes
 /// the same elements; the kernels of this module divide their outputs accordingly.
-@safe public final class Tensor: @unchecked Sendable {
+@safe package final class Tensor: @unchecked Sendable {
   /// Extents, outermost first; none is negative. An empty shape means one scalar.
-  public let shape: [Int]
+  package let shape: [Int]
   /// The number of values.
-  public let count: Int
+  package let count: Int
   /// Values that live in a mapped file can't be written.
-  public let isReadOnly: Bool
+  package let isReadOnly: Bool
   private let owner: AnyObject
   /// The first value. The tensor must outlive the pointer's use.
   package let pointer: UnsafeMutablePointer<Float>
@@ -27,19 +27,19 @@ import Bytes
   }
 
   /// Zeros.
-  public convenience init(_ shape: [Int]) {
+  package convenience init(_ shape: [Int]) {
     let storage = FloatStorage(count: Tensor.elements(of: shape), zeroed: true)
     unsafe self.init(shape: shape, pointer: storage.pointer, owner: storage, readOnly: false)
   }
 
   /// Memory whose content is arbitrary until a kernel fills all of it.
-  public convenience init(uninitialized shape: [Int]) {
+  package convenience init(uninitialized shape: [Int]) {
     let storage = FloatStorage(count: Tensor.elements(of: shape), zeroed: false)
     unsafe self.init(shape: shape, pointer: storage.pointer, owner: storage, readOnly: false)
   }
 
   /// `values` in row-major order; their count must be the shape's product.
-  public convenience init(_ shape: [Int], _ values: [Float]) {
+  package convenience init(_ shape: [Int], _ values: [Float]) {
     self.init(uninitialized: shape)
     precondition(values.count == count, "\(values.count) values for shape \(shape)")
     unsafe values.withUnsafeBufferPointer { source in
@@ -50,7 +50,7 @@ import Bytes
 
   /// Little-endian float32 values where they are, without a copy (with one where `bytes` doesn't
   /// start on a multiple of four). Read-only.
-  public convenience init(mapping bytes: ByteSlice, shape: [Int]) {
+  package convenience init(mapping bytes: ByteSlice, shape: [Int]) {
     let count = Tensor.elements(of: shape)
     precondition(bytes.count == count * 4, "\(bytes.count) bytes for shape \(shape)")
     if bytes.isAligned(to: 4) {
@@ -71,7 +71,7 @@ import Bytes
   }
 
   /// The values that `file` holds, to read and write; its bytes must be exactly the shape's.
-  public convenience init(_ file: ScratchFile, shape: [Int]) {
+  package convenience init(_ file: ScratchFile, shape: [Int]) {
     let count = Tensor.elements(of: shape)
     precondition(file.byteCount == count * 4, "\(file.byteCount) bytes for shape \(shape)")
     unsafe self.init(
@@ -80,18 +80,18 @@ import Bytes
   }
 
   /// The file that holds the values; nil for values in memory.
-  public var file: ScratchFile? { owner as? ScratchFile }
+  package var file: ScratchFile? { owner as? ScratchFile }
 
   /// Values in a scratch file leave memory until they are used again; nothing happens to others.
-  public func release() { file?.release() }
+  package func release() { file?.release() }
 
   /// The first extent (1 for a scalar).
-  public var rows: Int { shape.first ?? 1 }
+  package var rows: Int { shape.first ?? 1 }
   /// The product of all extents but the first.
-  public var columns: Int { shape.dropFirst().reduce(1, *) }
+  package var columns: Int { shape.dropFirst().reduce(1, *) }
 
   /// Some rows, sharing this tensor's values.
-  public func rows(_ range: Range<Int>) -> Tensor {
+  package func rows(_ range: Range<Int>) -> Tensor {
     precondition(
       !shape.isEmpty && range.lowerBound >= 0 && range.upperBound <= rows,
       "rows \(range) of \(shape)")
@@ -101,7 +101,7 @@ import Bytes
   }
 
   /// The same values under another shape with the same product.
-  public func reshaped(_ shape: [Int]) -> Tensor {
+  package func reshaped(_ shape: [Int]) -> Tensor {
     precondition(Tensor.elements(of: shape) == count, "\(self.shape) seen as \(shape)")
     return unsafe Tensor(shape: shape, pointer: pointer, owner: owner, readOnly: isReadOnly)
   }

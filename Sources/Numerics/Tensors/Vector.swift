@@ -1,11 +1,11 @@
 import CKernels
 
 /// Elementwise operations on tensors of the same number of values.
-public enum Vector {
+package enum Vector {
   private static let grain = 1 << 15
 
   /// b += a
-  public static func add(_ a: Tensor, into b: Tensor) {
+  package static func add(_ a: Tensor, into b: Tensor) {
     precondition(a.count == b.count && !b.isReadOnly, "\(a.shape) into \(b.shape)")
     Parallel.ranges(a.count, grain: grain) { range in
       let i = range.lowerBound
@@ -14,7 +14,7 @@ public enum Vector {
   }
 
   /// b += scale·a
-  public static func add(_ a: Tensor, scaledBy scale: Float, into b: Tensor) {
+  package static func add(_ a: Tensor, scaledBy scale: Float, into b: Tensor) {
     precondition(a.count == b.count && !b.isReadOnly, "\(a.shape) into \(b.shape)")
     Parallel.ranges(a.count, grain: grain) { range in
       let i = range.lowerBound
@@ -23,7 +23,7 @@ public enum Vector {
   }
 
   /// Adds `row` [n] to every row of `b` [m, n]: a linear layer's bias.
-  public static func addToRows(_ row: Tensor, of b: Tensor) {
+  package static func addToRows(_ row: Tensor, of b: Tensor) {
     let n = row.count
     precondition(b.columns == n && !b.isReadOnly, "\(row.shape) to the rows of \(b.shape)")
     Parallel.ranges(b.rows, grain: 64) { rows in
@@ -32,7 +32,7 @@ public enum Vector {
   }
 
   /// a *= scale
-  public static func scale(_ a: Tensor, by scale: Float) {
+  package static func scale(_ a: Tensor, by scale: Float) {
     precondition(!a.isReadOnly)
     Parallel.ranges(a.count, grain: grain) { range in
       unsafe ctk_scale(a.pointer + range.lowerBound, scale, range.count)
@@ -40,7 +40,7 @@ public enum Vector {
   }
 
   /// Σ a², in float64.
-  public static func sumOfSquares(_ a: Tensor) -> Double {
+  package static func sumOfSquares(_ a: Tensor) -> Double {
     var total = 0.0
     for start in stride(from: 0, to: a.count, by: grain) {
       var part = 0.0
@@ -51,5 +51,5 @@ public enum Vector {
   }
 
   /// Whether no value is infinite or not a number.
-  public static func isFinite(_ a: Tensor) -> Bool { sumOfSquares(a).isFinite }
+  package static func isFinite(_ a: Tensor) -> Bool { sumOfSquares(a).isFinite }
 }

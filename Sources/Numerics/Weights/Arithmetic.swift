@@ -2,7 +2,7 @@ import CKernels
 
 /// The numbers in which products with weights, and attention's, are computed. Everything else (norms,
 /// rotations, softmax, losses, sums) is float32 in both.
-public enum Arithmetic: String, Sendable, CaseIterable {
+package enum Arithmetic: String, Sendable, CaseIterable {
   /// Inputs and weights as they are: exact to float32's rounding.
   case float32
   /// Both operands rounded to bfloat16 (8 bits of mantissa) on their way into the product,
@@ -10,9 +10,9 @@ public enum Arithmetic: String, Sendable, CaseIterable {
   case bfloat16
 
   /// Whether this processor has what it takes (AVX-512 with BF16, VNNI and VBMI2 for bfloat16).
-  public var isAvailable: Bool { self == .float32 || ctk_has_bf16_products() != 0 }
+  package var isAvailable: Bool { self == .float32 || ctk_has_bf16_products() != 0 }
 
   /// What products asked for in these numbers are computed in here: float32 where bfloat16 isn't
   /// available.
-  public var available: Arithmetic { isAvailable ? self : .float32 }
+  package var available: Arithmetic { isAvailable ? self : .float32 }
 }

@@ -5,7 +5,7 @@ import CKernels
 ///
 /// The cases keep the spelling that everybody uses.
 // swift-format-ignore: AlwaysUseLowerCamelCase
-public enum BlockType: UInt32, Sendable, CaseIterable {
+package enum BlockType: UInt32, Sendable, CaseIterable {
   case f32 = 0
   case f16 = 1
   case q4_0 = 2
@@ -19,7 +19,7 @@ public enum BlockType: UInt32, Sendable, CaseIterable {
   case bf16 = 30
 
   /// As people write it: "Q4_K".
-  public var name: String {
+  package var name: String {
     switch self {
     case .f32: "F32"
     case .f16: "F16"
@@ -36,7 +36,7 @@ public enum BlockType: UInt32, Sendable, CaseIterable {
   }
 
   /// Weights per block; a row holds whole blocks.
-  public var blockLength: Int {
+  package var blockLength: Int {
     switch self {
     case .f32, .f16, .bf16: 1
     case .q4_0, .q4_1, .q5_0, .q5_1, .q8_0: 32
@@ -45,7 +45,7 @@ public enum BlockType: UInt32, Sendable, CaseIterable {
   }
 
   /// Bytes per block.
-  public var blockBytes: Int {
+  package var blockBytes: Int {
     switch self {
     case .f32: 4
     case .f16, .bf16: 2
@@ -61,7 +61,7 @@ public enum BlockType: UInt32, Sendable, CaseIterable {
   }
 
   /// Bytes of `count` weights; nil where they aren't whole blocks or the size overflows.
-  public func byteCount(of count: Int) -> Int? {
+  package func byteCount(of count: Int) -> Int? {
     guard count >= 0, count % blockLength == 0 else { return nil }
     let (bytes, overflowed) = (count / blockLength).multipliedReportingOverflow(by: blockBytes)
     return overflowed ? nil : bytes
@@ -89,13 +89,13 @@ public enum BlockType: UInt32, Sendable, CaseIterable {
 
 /// Expands stored blocks to float32, with the exact meaning that each kernel in gguf_blocks.c
 /// states.
-public enum BlockDequantizer {
+package enum BlockDequantizer {
   /// The tensor of `shape` (row-major) in `bytes`, whose size must be the type's for that many
   /// weights.
   ///
   /// `rowOrder` re-orders rows (the first extent) on the way: row r of the result is row
   /// `rowOrder[r]` of the blocks. Every row must then hold whole blocks.
-  public static func decode(
+  package static func decode(
     _ bytes: ByteSlice, type: BlockType, shape: [Int], rowOrder: [Int]? = nil
   ) -> Tensor {
     let tensor = Tensor(uninitialized: shape)
@@ -104,7 +104,7 @@ public enum BlockDequantizer {
   }
 
   /// As above, into the memory of `tensor`.
-  public static func decode(
+  package static func decode(
     _ bytes: ByteSlice, type: BlockType, into tensor: Tensor, rowOrder: [Int]? = nil
   ) {
     precondition(!tensor.isReadOnly, "decoding into mapped values")
@@ -155,7 +155,7 @@ public enum BlockDequantizer {
 
 extension Tensor {
   /// The flat index of the first NaN or infinity; nil where all values are finite.
-  public var firstNonFinite: Int? {
+  package var firstNonFinite: Int? {
     let index = unsafe ctk_first_non_finite(pointer, count)
     return index < count ? index : nil
   }

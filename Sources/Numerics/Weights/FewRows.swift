@@ -3,16 +3,16 @@ import CKernels
 
 /// Products with a few rows of inputs (tokens being generated), where the time is what it takes to
 /// read the weights. Several matrices that read the same rows share one parallel loop.
-public enum FewRows {
+package enum FewRows {
   /// More rows than this go through the tiled products.
-  public static let most = 8
+  package static let most = 8
 
   /// output = x·Wᵀ for each pair, x [m, inputs] with m ≤ 8, outputs [m, outputs].
   ///
   /// Where bfloat16 is asked for, codes are multiplied as they are with inputs rounded to 16 bits (to
   /// 2⁻¹⁶ of the largest of 64 neighbours), which is finer than bfloat16 and which more processors
   /// have: AVX2 and NEON are enough. In float32 everything is float32.
-  public static func multiply(
+  package static func multiply(
     _ x: Tensor, _ products: [(weight: Weight, output: Tensor)], arithmetic: Arithmetic
   ) {
     for (weight, output) in products {

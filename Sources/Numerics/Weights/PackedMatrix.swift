@@ -6,31 +6,31 @@ import Synchronization
 /// columns, in the planar layout of the bundle (drawn in CKernels/include/unpack_planar.h):
 /// w = (code − zero)·scale·2^scaleExponent. With a mask only the kept weights have codes, and the
 /// others are exactly 0.
-public struct PackedMatrix: Sendable {
-  public let rows: Int
-  public let columns: Int
-  public let bits: Int
-  public let groupSize: Int
+package struct PackedMatrix: Sendable {
+  package let rows: Int
+  package let columns: Int
+  package let bits: Int
+  package let groupSize: Int
   /// Row after row in whole blocks of 64; with a mask one stream over the survivors.
-  public let codes: ByteSlice
+  package let codes: ByteSlice
   /// float16, [rows, groups].
-  public let scales: ByteSlice
+  package let scales: ByteSlice
   /// Codes over the flattened [rows·groups]; nil means 2^(bits − 1) everywhere.
-  public let zeros: ByteSlice?
+  package let zeros: ByteSlice?
   /// One bit per weight, 1 = kept, rows padded to 64 with zero bits; nil means all are kept.
-  public let mask: ByteSlice?
+  package let mask: ByteSlice?
   /// n:m sparsity instead of a mask; nil means none.
-  public let kept: KeptRanks?
-  public let scaleExponent: Int
+  package let kept: KeptRanks?
+  package let scaleExponent: Int
   /// Whether the rows of a sparse matrix stand side by side, sixteen to a tile (Formats/packing.md): its
   /// parts are then in the order that unpack_planar.h tells.
-  public let interleaved: Bool
+  package let interleaved: Bool
   /// The number of weights with a code.
-  public let survivors: Int
+  package let survivors: Int
   let view: View
 
   /// Throws `invalidData` where the parts' sizes don't fit the shape.
-  public init(
+  package init(
     rows: Int, columns: Int, bits: Int, groupSize: Int, codes: ByteSlice, scales: ByteSlice,
     zeros: ByteSlice? = nil, mask: ByteSlice? = nil, kept: KeptRanks? = nil,
     scaleExponent: Int = 0, interleaved: Bool = false
@@ -196,13 +196,13 @@ public struct PackedMatrix: Sendable {
 /// n:m sparsity: of every `of` columns of a row `count` are kept (a short last group keeps at most as
 /// many), and the number of the kept combination, Σ C(pᵢ, i) over its ascending positions, is listed
 /// without gaps, lowest bit first.
-public struct KeptRanks: Sendable {
-  public let count: Int
-  public let of: Int
-  public let ranks: ByteSlice
+package struct KeptRanks: Sendable {
+  package let count: Int
+  package let of: Int
+  package let ranks: ByteSlice
 
   /// - Parameters: 1 ≤ count < of ≤ 32.
-  public init(count: Int, of: Int, ranks: ByteSlice) {
+  package init(count: Int, of: Int, ranks: ByteSlice) {
     precondition(count >= 1 && of > count && of <= 32, "\(count) of \(of)")
     self.count = count
     self.of = of

@@ -2,14 +2,14 @@ import CKernels
 
 /// Rows [m, k] on their way into products with weights, in the form that the arithmetic asks for.
 /// Layers that read the same rows share one.
-public struct ProductInput: Sendable {
-  public let rows: Tensor
+package struct ProductInput: Sendable {
+  package let rows: Tensor
   /// As far as this processor has what was asked for.
-  public let arithmetic: Arithmetic
+  package let arithmetic: Arithmetic
   /// nil in float32, and for few rows.
   let packed: PackedRows?
 
-  public init(_ rows: Tensor, _ arithmetic: Arithmetic) {
+  package init(_ rows: Tensor, _ arithmetic: Arithmetic) {
     self.rows = rows
     self.arithmetic = arithmetic.available
     let isPacked = self.arithmetic == .bfloat16 && rows.rows > FewRows.most

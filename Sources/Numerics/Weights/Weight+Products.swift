@@ -3,14 +3,14 @@ import CKernels
 /// Products with inputs, forwards and backwards.
 extension Weight {
   /// y = x·Wᵀ (added to y where `accumulate`), x [m, inputs], y [m, outputs].
-  public func apply(
+  package func apply(
     _ x: Tensor, into y: Tensor, accumulate: Bool = false, arithmetic: Arithmetic = .float32
   ) {
     apply(ProductInput(x, arithmetic), into: y, accumulate: accumulate)
   }
 
   /// As above, with the input in the form of its arithmetic.
-  public func apply(_ input: ProductInput, into y: Tensor, accumulate: Bool = false) {
+  package func apply(_ input: ProductInput, into y: Tensor, accumulate: Bool = false) {
     let x = input.rows
     let m = x.rows
     precondition(
@@ -29,7 +29,7 @@ extension Weight {
   }
 
   /// dx = dy·W (added to dx where `accumulate`), dy [m, outputs], dx [m, inputs].
-  public func applyTransposed(
+  package func applyTransposed(
     _ dy: Tensor, into dx: Tensor, accumulate: Bool = false, arithmetic: Arithmetic = .float32
   ) {
     let m = dy.rows

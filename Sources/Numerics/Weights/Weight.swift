@@ -3,19 +3,19 @@ import CKernels
 
 /// A linear layer's weights [rows = outputs, columns = inputs], as they are stored. Products decode
 /// what they need piece by piece; a full float32 copy exists only where `dense()` is asked for.
-public enum Weight: Sendable {
+package enum Weight: Sendable {
   case dense(Tensor)
   case half(HalfKind, ByteSlice, rows: Int, columns: Int)
   case packed(PackedMatrix)
 
   /// The two 16-bit formats, little-endian.
-  public enum HalfKind: Sendable {
+  package enum HalfKind: Sendable {
     case f16
     case bf16
   }
 
   /// The number of outputs.
-  public var rows: Int {
+  package var rows: Int {
     switch self {
     case .dense(let tensor): tensor.rows
     case .half(_, _, let rows, _): rows
@@ -24,7 +24,7 @@ public enum Weight: Sendable {
   }
 
   /// The number of inputs.
-  public var columns: Int {
+  package var columns: Int {
     switch self {
     case .dense(let tensor): tensor.columns
     case .half(_, _, _, let columns): columns
@@ -33,7 +33,7 @@ public enum Weight: Sendable {
   }
 
   /// All weights in float32.
-  public func dense() -> Tensor {
+  package func dense() -> Tensor {
     if case .dense(let tensor) = self { return tensor }
     let result = Tensor(uninitialized: [rows, columns])
     Parallel.ranges(rows, grain: 64) { range in
@@ -43,7 +43,7 @@ public enum Weight: Sendable {
   }
 
   /// Copies the rows with these numbers into `result` [rowIndices.count, columns].
-  public func gather(_ rowIndices: [Int32], into result: Tensor) {
+  package func gather(_ rowIndices: [Int32], into result: Tensor) {
     precondition(
       result.rows == rowIndices.count && result.columns == columns && !result.isReadOnly,
       "\(rowIndices.count) rows of \(columns) into \(result.shape)")

@@ -2,20 +2,20 @@ import Bytes
 import Foundation
 
 /// What a run would do with one stage, and why.
-public struct StageOutlook: Sendable, Equatable {
-  public let stage: String
-  public let willRun: Bool
+package struct StageOutlook: Sendable, Equatable {
+  package let stage: String
+  package let willRun: Bool
   /// One clause each.
-  public let reasons: [String]
+  package let reasons: [String]
   /// nil where it depends on a stage that has to run first.
-  public let key: String?
-  public let outputs: [String: StoreObject]
+  package let key: String?
+  package let outputs: [String: StoreObject]
   /// What it takes of the machine, estimated, where it would run.
-  public var needs: StageNeeds?
+  package var needs: StageNeeds?
   /// Seconds, estimated likewise.
-  public var seconds: Double?
+  package var seconds: Double?
 
-  public var json: JSON {
+  package var json: JSON {
     var objects = JSONObject()
     for (name, object) in outputs.sorted(by: { $0.key < $1.key }) { objects[name] = object.json }
     var result: JSONObject = [
@@ -37,7 +37,7 @@ extension Build {
   ///
   /// - Parameter missing: files that aren't there: no stage can then be looked up, and all are said
   ///   to run.
-  public func explainWithEstimates(
+  package func explainWithEstimates(
     until last: String? = nil, missing: [String] = []
   ) throws -> [StageOutlook] {
     let rate = MachineRate.measured()
@@ -61,7 +61,7 @@ extension Build {
   }
 
   /// Says for each stage whether it would run and why, without running or writing anything.
-  public func explain(until last: String? = nil) throws -> [StageOutlook] {
+  package func explain(until last: String? = nil) throws -> [StageOutlook] {
     var files = ExternalFiles()
     var done: [StageMarker] = []
     let latest = store.latest()
@@ -172,7 +172,7 @@ struct PartialStatus: Sendable, Equatable {
 
 extension PartialState {
   /// Notes how far the saved states reach, for `status` and `--explain`.
-  public func mark(_ done: Int, of total: Int, unit: String) throws {
+  package func mark(_ done: Int, of total: Int, unit: String) throws {
     let json: JSON = ["done": JSON(done), "total": JSON(total), "unit": .string(unit)]
     try AtomicFile.write(json.canonicalBytes, to: folder + "/at.json")
   }

@@ -1,4 +1,4 @@
-import Bundle
+import BundleFormat
 import Bytes
 
 /// Digests of files outside of the store, each read once per run unless it changed.
@@ -16,7 +16,7 @@ struct ExternalFiles {
 
   /// What stages may read of the bundle at `path`, as one digest.
   func weights(_ path: String) throws(Failure) -> StoreObject {
-    let bundle = try Bundle(path: path)
+    let bundle = try ModelBundle(path: path)
     let document: JSON = [
       "weights": .string(bundle.weightsDigest.hex), "configuration": try bundle.configuration,
       "tokenizer": bundle.tokenizerDigest.map { .string($0.hex) } ?? .null,

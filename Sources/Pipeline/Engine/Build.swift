@@ -3,9 +3,9 @@ import Foundation
 
 /// A list of stages brought up to date in a store: what is done and whole is reused, the rest runs
 /// in order.
-public final class Build {
-  public let stages: [any Stage]
-  public let store: Store
+package final class Build {
+  package let stages: [any Stage]
+  package let store: Store
   let kernels: String
   let progress: BuildProgress
   let threads: Int
@@ -15,7 +15,7 @@ public final class Build {
   ///   - kernels: the class of arithmetic on this machine, part of the keys of the stages that
   ///     compute.
   ///   - stop: asked at every safe point whether to stop.
-  public init(
+  package init(
     stages: [any Stage], store: Store, kernels: String, threads: Int = 1,
     progress: BuildProgress, stop: @escaping @Sendable () -> Bool = { StopSignal.isRequested }
   ) {
@@ -33,7 +33,7 @@ public final class Build {
   /// - Throws: `busy` where another process builds here; `interrupted` at a safe point; whatever a
   ///   stage throws.
   @discardableResult
-  public func run(until last: String? = nil) throws -> [StageMarker] {
+  package func run(until last: String? = nil) throws -> [StageMarker] {
     let wanted = try stages(until: last)
     let lock = try store.lock()
     defer { withExtendedLifetime(lock) {} }

@@ -1,7 +1,7 @@
 import Bytes
 
 /// One step of a build, from digested inputs to files in the store.
-public protocol Stage: Sendable {
+package protocol Stage: Sendable {
   var name: String { get }
   /// Raised whenever the same inputs and parameters would give other bytes than before.
   var algorithmVersion: Int { get }
@@ -24,13 +24,13 @@ public protocol Stage: Sendable {
 }
 
 extension Stage {
-  public var pace: Double { 1 }
-  public var needs: StageNeeds { StageNeeds() }
+  package var pace: Double { 1 }
+  package var needs: StageNeeds { StageNeeds() }
 }
 
 /// Something that a stage reads.
-public struct StageInput: Sendable, Equatable {
-  public enum Source: Sendable, Equatable {
+package struct StageInput: Sendable, Equatable {
+  package enum Source: Sendable, Equatable {
     /// A file outside of the store.
     case file(String)
     /// The weights, the configuration and the tokenizer of a bundle outside of the store; whatever else is in
@@ -42,47 +42,47 @@ public struct StageInput: Sendable, Equatable {
     case record(stage: String)
   }
 
-  public let name: String
-  public let source: Source
+  package let name: String
+  package let source: Source
 
-  public static func file(_ name: String, _ path: String) -> StageInput {
+  package static func file(_ name: String, _ path: String) -> StageInput {
     StageInput(name: name, source: .file(path))
   }
 
-  public static func weights(_ name: String, _ bundle: String) -> StageInput {
+  package static func weights(_ name: String, _ bundle: String) -> StageInput {
     StageInput(name: name, source: .weights(bundle))
   }
 
-  public static func output(_ name: String, of stage: String) -> StageInput {
+  package static func output(_ name: String, of stage: String) -> StageInput {
     StageInput(name: name, source: .output(stage: stage, name: name))
   }
 
-  public static func record(of stage: String) -> StageInput {
+  package static func record(of stage: String) -> StageInput {
     StageInput(name: "record of \(stage)", source: .record(stage: stage))
   }
 }
 
 /// What a stage made.
-public struct StageResult: Sendable {
-  public enum Content: Sendable {
+package struct StageResult: Sendable {
+  package enum Content: Sendable {
     case bytes([UInt8])
     /// A finished, durable file in the stage's scratch space.
     case file(String)
   }
 
-  public var outputs: [String: Content]
-  public var summary: JSON
+  package var outputs: [String: Content]
+  package var summary: JSON
 
-  public init(outputs: [String: Content], summary: JSON = .object([:])) {
+  package init(outputs: [String: Content], summary: JSON = .object([:])) {
     self.outputs = outputs
     self.summary = summary
   }
 }
 
 /// What a running stage may use.
-public struct StageContext: Sendable {
-  public let key: StageKey
-  public let partial: PartialState
+package struct StageContext: Sendable {
+  package let key: StageKey
+  package let partial: PartialState
   let files: [String: ResolvedInput]
   let progress: BuildProgress
   let stage: String
@@ -90,15 +90,15 @@ public struct StageContext: Sendable {
   let stop: @Sendable () -> Bool
 
   /// The path of the input `name`, as declared by the stage.
-  public func path(_ name: String) throws(Failure) -> String { try resolved(name).path }
+  package func path(_ name: String) throws(Failure) -> String { try resolved(name).path }
 
   /// The digest that the input `name` had when the stage began.
-  public func digest(_ name: String) throws(Failure) -> SHA256Digest {
+  package func digest(_ name: String) throws(Failure) -> SHA256Digest {
     try resolved(name).object.digest
   }
 
   /// The record of an earlier stage, as declared by the stage.
-  public func record(of stage: String) throws(Failure) -> StageMarker {
+  package func record(of stage: String) throws(Failure) -> StageMarker {
     guard let marker = try resolved(StageInput.record(of: stage).name).record else {
       throw Failure(.internalError, "stage \(stage) left no record")
     }
@@ -113,7 +113,7 @@ public struct StageContext: Sendable {
   }
 
   /// A safe point: throws `interrupted` where the person asked to stop.
-  public func checkStop() throws(Failure) {
+  package func checkStop() throws(Failure) {
     if stop() {
       throw Failure(
         .interrupted, "stopped during \(stage)", advice: "run the same command to go on from here")
@@ -121,21 +121,21 @@ public struct StageContext: Sendable {
   }
 
   /// Whether the next safe point will stop: time to save.
-  public var isStopping: Bool { stop() }
+  package var isStopping: Bool { stop() }
 
   /// Says how far the stage is: `done` of `total` units, with a few words on how it goes.
-  public func report(_ done: Int, of total: Int, _ note: String = "") {
+  package func report(_ done: Int, of total: Int, _ note: String = "") {
     progress.report(done, of: total, note)
   }
 
   /// Says something worth a line of its own.
-  public func say(_ text: String) { progress.say(text) }
+  package func say(_ text: String) { progress.say(text) }
 
   /// Says something for those who asked for more.
-  public func detail(_ text: String) { progress.detail(text) }
+  package func detail(_ text: String) { progress.detail(text) }
 
   /// Adds a line to the ledger of times and memory, which nothing reads but people.
-  public func record(_ fields: JSONObject) { ledger.append(fields, stage: stage, key: key.short) }
+  package func record(_ fields: JSONObject) { ledger.append(fields, stage: stage, key: key.short) }
 }
 
 /// An input with its place and the digest it had.

@@ -1,12 +1,12 @@
 import Bytes
 
 /// What a stage's result depends on, and the digest of that: equal keys mean equal bytes.
-public struct StageKey: Sendable, Equatable {
+package struct StageKey: Sendable, Equatable {
   /// Version of this document's own form.
   static let schema = 1
 
-  public let document: JSON
-  public let digest: SHA256Digest
+  package let document: JSON
+  package let digest: SHA256Digest
 
   init(document: JSON) {
     self.document = document
@@ -31,7 +31,7 @@ public struct StageKey: Sendable, Equatable {
   }
 
   /// The first digits, for people.
-  public var short: String { String(digest.hex.prefix(12)) }
+  package var short: String { String(digest.hex.prefix(12)) }
 }
 
 extension StageKey {

@@ -5,13 +5,13 @@ import Models
 import Numerics
 
 /// What a stage takes of the machine, estimated before it runs.
-public struct StageNeeds: Sendable, Equatable {
+package struct StageNeeds: Sendable, Equatable {
   /// Bytes in memory at most, mapped files left out.
-  public var memory: Int
+  package var memory: Int
   /// Bytes that it leaves in the work folder, or has there while it runs.
-  public var disk: Int
+  package var disk: Int
 
-  public init(memory: Int = 128 << 20, disk: Int = 0) {
+  package init(memory: Int = 128 << 20, disk: Int = 0) {
     self.memory = memory
     self.disk = disk
   }
@@ -36,12 +36,12 @@ extension ModelConfiguration {
 }
 
 /// How fast this machine multiplies, for estimates.
-public struct MachineRate: Sendable {
+package struct MachineRate: Sendable {
   /// Multiply-adds a second of a plain product in bfloat16 where the processor has it, in 10⁹.
-  public let product: Double
+  package let product: Double
 
   /// Measures for about a fifth of a second.
-  public static func measured() -> MachineRate {
+  package static func measured() -> MachineRate {
     let arithmetic = Arithmetic.bfloat16.available
     let (m, n) = (768, 1536)
     let x = Tensor([m, n], (0..<m * n).map { Float($0 % 7) * 0.1 })

@@ -8,7 +8,7 @@ extension BuildProgress {
   ///   - work: calls what it gets with the parts done, the parts to do and a few words; the first time before
   ///     its first part. Where it never does, nothing is shown.
   /// - Throws: `interrupted` where the person asked to stop.
-  public func alone<Result>(
+  package func alone<Result>(
     _ name: String, unit: String, unlessDone: String,
     _ work: (_ onPart: (Int, Int, String) throws(Failure) -> Void) throws -> Result
   ) throws -> Result {

@@ -3,8 +3,8 @@ import Synchronization
 
 /// What a person sees of a build: one line that redraws on a terminal, a plain line now and then
 /// elsewhere.
-public final class BuildProgress: Sendable {
-  public enum Style: Sendable, Equatable {
+package final class BuildProgress: Sendable {
+  package enum Style: Sendable, Equatable {
     /// Redrawn in place, at most `width()` columns.
     case redrawn(color: Bool)
     case plain
@@ -43,7 +43,7 @@ public final class BuildProgress: Sendable {
   /// Seconds between two drawings.
   private var interval: Double { style == .plain ? 5 : 0.1 }
 
-  public init(
+  package init(
     style: Style, isVerbose: Bool = false,
     clock: @escaping @Sendable () -> Double = { ProcessUsage.clock },
     width: @escaping @Sendable () -> Int = { StandardStream.error.width ?? 80 },

@@ -1,17 +1,17 @@
 import Foundation
 
 /// Numbers for people: as many digits as say something.
-public enum Figure {
+package enum Figure {
   /// Four significant digits: `12.35`, `0.01235`, `1.235e+06`.
-  public static func short(_ value: Double) -> String { String(format: "%.4g", value) }
+  package static func short(_ value: Double) -> String { String(format: "%.4g", value) }
 
   /// With `decimals` digits after the point.
-  public static func fixed(_ value: Double, _ decimals: Int) -> String {
+  package static func fixed(_ value: Double, _ decimals: Int) -> String {
     String(format: "%.\(decimals)f", value)
   }
 
   /// `538.1 MB`: decimal units, as disks are sold.
-  public static func bytes(_ count: Int) -> String {
+  package static func bytes(_ count: Int) -> String {
     var value = Double(count)
     for unit in ["bytes", "kB", "MB", "GB"] {
       if value < 1000 || unit == "GB" {
@@ -23,7 +23,7 @@ public enum Figure {
   }
 
   /// `134,515,008`.
-  public static func count(_ value: Int) -> String {
+  package static func count(_ value: Int) -> String {
     var text = ""
     for (index, digit) in String(value.magnitude).reversed().enumerated() {
       if index > 0, index % 3 == 0 { text.append(",") }
@@ -33,5 +33,5 @@ public enum Figure {
   }
 
   /// `83 %`, of a share 0…1.
-  public static func percent(_ share: Double) -> String { "\(fixed(share * 100, 1)) %" }
+  package static func percent(_ share: Double) -> String { "\(fixed(share * 100, 1)) %" }
 }

@@ -49,9 +49,9 @@ struct ProgressLine {
 }
 
 /// Seconds in the words of a person.
-public enum TimeText {
+package enum TimeText {
   /// `0.4 s`, `42 s`, `3:10`, `2:05:00`, `12 days`.
-  public static func short(_ seconds: Double) -> String {
+  package static func short(_ seconds: Double) -> String {
     guard seconds.isFinite, seconds >= 0 else { return "?" }
     if seconds < 9.95 { return "\((seconds * 10).rounded() / 10) s" }
     let whole = Int(min(seconds, 1e9).rounded())

@@ -7,7 +7,7 @@ extension PromptRecipe {
   /// Paths are relative to the current folder.
   ///
   /// - Throws: `usage` with everything that is wrong, `inputMissing` where only files are missing.
-  public init(options: [(field: String, value: String)]) throws(Failure) {
+  package init(options: [(field: String, value: String)]) throws(Failure) {
     let problems = RecipeProblems(file: "the options")
     var root = OptionFields()
     for (field, value) in options {

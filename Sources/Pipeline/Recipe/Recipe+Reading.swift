@@ -10,13 +10,13 @@ extension Recipe {
   ///   - planning: whether files may be missing where the model's shape is known.
   /// - Throws: one `Failure` that lists every problem with its line: `inputMissing` where only
   ///   files are missing, `invalidData` otherwise.
-  public init(path: String, variant: String? = nil, planning: Bool = false) throws(Failure) {
+  package init(path: String, variant: String? = nil, planning: Bool = false) throws(Failure) {
     try self.init(
       YAMLDocument.load(path: path), path: path, variant, planning, RecipePaths(recipe: path))
   }
 
   /// The names of the variants of the recipe at `path`.
-  public static func variants(path: String) throws(Failure) -> [String] {
+  package static func variants(path: String) throws(Failure) -> [String] {
     RecipeVariants.names(try YAMLDocument.load(path: path))
   }
 
@@ -73,7 +73,7 @@ extension Recipe {
     return String(last[..<dot])
   }
 
-  public static func isPlainName(_ name: String) -> Bool {
+  package static func isPlainName(_ name: String) -> Bool {
     name.utf8.count <= 100 && !name.hasPrefix(".")
       && name.utf8.allSatisfy {
         switch $0 {

@@ -8,15 +8,15 @@ import Numerics
 import Text
 
 /// A recipe and the model that it names, checked against each other, as stages.
-public struct BuildPlan: Sendable {
-  public let recipe: Recipe
-  public let stages: [any Stage]
+package struct BuildPlan: Sendable {
+  package let recipe: Recipe
+  package let stages: [any Stage]
 
   /// Opens the checkpoint (structure, names and shapes; no values) and checks what the recipe asks
   /// of it.
   ///
   /// - Throws: `invalidData` with the recipe's lines, or what is wrong with the checkpoint.
-  public init(_ recipe: Recipe) throws(Failure) {
+  package init(_ recipe: Recipe) throws(Failure) {
     let source = try Self.source(recipe)
     let configuration = source.configuration
     let problems = RecipeProblems(file: recipe.path)

@@ -1,4 +1,4 @@
-import Bundle
+import BundleFormat
 import Bytes
 import Checkpoints
 import Compression
@@ -12,18 +12,18 @@ extension CompressRun {
   }
 
   /// The finished block `index`; nil where it isn't there or not whole.
-  private func finished(_ index: Int) -> Bundle? {
+  private func finished(_ index: Int) -> ModelBundle? {
     guard context.partial.has("block-\(index)"), context.partial.json("block-\(index)") != nil
     else {
       return nil
     }
-    return try? Bundle(path: blockPath(index), verify: .full)
+    return try? ModelBundle(path: blockPath(index), verify: .full)
   }
 
   /// Goes on behind the last finished block, from the last saved rows in front of it. The two streams of
   /// rows are saved one after the other, so each catches up for itself.
   mutating func recover() throws {
-    var done: [Bundle] = []
+    var done: [ModelBundle] = []
     while let bundle = finished(done.count), done.count < stage.configuration.layers {
       done.append(bundle)
     }
@@ -63,7 +63,7 @@ extension CompressRun {
   }
 
   /// Block `index` with the packed weights of `bundle`.
-  private func packed(_ index: Int, _ bundle: Bundle) throws(Failure) -> Block {
+  private func packed(_ index: Int, _ bundle: ModelBundle) throws(Failure) -> Block {
     var block = try model.block(index)
     for name in stage.configuration.linears {
       let key = stage.configuration.keys.weight(of: name, block: index)

@@ -1,4 +1,4 @@
-import Bundle
+import BundleFormat
 import Bytes
 import Checkpoints
 import Compression
@@ -155,7 +155,7 @@ struct CompressRun {
     var ledger: [JSON] = []
     var events: [JSON] = []
     for index in 0..<stage.configuration.layers {
-      let bundle = try Bundle(path: blockPath(index))
+      let bundle = try ModelBundle(path: blockPath(index))
       for section in bundle.sections { try writer.add(copying: section, from: bundle) }
       bundle.release()
       let notes = context.partial.json("block-\(index)")
@@ -178,7 +178,7 @@ struct CompressRun {
     writer.add(.document(.tokenizer, bytes: try source.bundle.tokenizer, layout: .json))
     writer.add(.document(.modelConfiguration, json: try source.bundle.configuration))
     try writer.finish()
-    let bundle = try Bundle(path: target)
+    let bundle = try ModelBundle(path: target)
     return StageResult(
       outputs: [
         CompressStage.model: .file(target),

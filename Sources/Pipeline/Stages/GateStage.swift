@@ -1,4 +1,4 @@
-import Bundle
+import BundleFormat
 import Bytes
 
 /// Evidence against the recipe's limits: nothing is packaged that doesn't meet them.
@@ -48,13 +48,13 @@ struct GateStage: Stage {
 }
 
 /// The perplexities of one text, as far as they were measured.
-public struct FourNumbers: Sendable, Equatable {
-  public var full: Double?
-  public var fullWithPrompt: Double?
-  public var compressed: Double?
-  public var compressedWithPrompt: Double?
+package struct FourNumbers: Sendable, Equatable {
+  package var full: Double?
+  package var fullWithPrompt: Double?
+  package var compressed: Double?
+  package var compressedWithPrompt: Double?
 
-  public init(_ records: [EvidenceRecord], text: String) {
+  package init(_ records: [EvidenceRecord], text: String) {
     func value(_ model: String, prompted: Bool) -> Double? {
       records.first {
         $0.text == text && $0.model == model && ($0.prompt != nil) == prompted && $0.choice == nil
@@ -67,11 +67,11 @@ public struct FourNumbers: Sendable, Equatable {
   }
 
   /// What the artifact as shipped reaches: with its prompt where it has one.
-  public var shipped: Double? { compressedWithPrompt ?? compressed }
+  package var shipped: Double? { compressedWithPrompt ?? compressed }
 
   /// The share of the gap between full and compressed that the prompt closes; above 1 where it goes
   /// beyond the full model, nil where there is no gap.
-  public var gapClosed: Double? {
+  package var gapClosed: Double? {
     guard let full, let compressed, let compressedWithPrompt, compressed > full else { return nil }
     return (compressed - compressedWithPrompt) / (compressed - full)
   }

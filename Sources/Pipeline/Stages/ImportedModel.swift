@@ -1,15 +1,15 @@
-import Bundle
+import BundleFormat
 import Bytes
 import Checkpoints
 import Numerics
 
 /// The import stage's output as a source of tensors.
 struct ImportedModel: TensorSource {
-  let bundle: Bundle
+  let bundle: ModelBundle
   let configuration: ModelConfiguration
 
   init(path: String) throws(Failure) {
-    bundle = try Bundle(path: path)
+    bundle = try ModelBundle(path: path)
     configuration = try ModelConfiguration(canonical: bundle.configuration, file: path)
   }
 

@@ -1,4 +1,4 @@
-import Bundle
+import BundleFormat
 import Bytes
 import Checkpoints
 import Models
@@ -7,9 +7,9 @@ import Prompts
 
 /// A prompt that is learned on a finished bundle: what is asked for, checked against the bundle, as stages
 /// that a `Build` runs and resumes; then the way of their result into the bundle.
-public struct LearningPlan: Sendable {
-  public let recipe: PromptRecipe
-  public let stages: [any Stage]
+package struct LearningPlan: Sendable {
+  package let recipe: PromptRecipe
+  package let stages: [any Stage]
   private let bundle: String
   private let weights: SHA256Digest
 
@@ -19,8 +19,8 @@ public struct LearningPlan: Sendable {
   /// - Throws: `usage` where the bundle has a prompt of this name, the settings don't fit the model, or a
   ///   teacher is missing, of no use, or of another shape; `notMet` where it is of another base model;
   ///   `invalidData` where the bundle is damaged.
-  public init(
-    _ recipe: PromptRecipe, on bundle: Bundle, full: ModelFile?, memory: Int
+  package init(
+    _ recipe: PromptRecipe, on bundle: ModelBundle, full: ModelFile?, memory: Int
   ) throws(Failure) {
     self.recipe = recipe
     self.bundle = bundle.path
@@ -48,7 +48,7 @@ public struct LearningPlan: Sendable {
   }
 
   private static func check(
-    _ full: ModelFile?, _ recipe: PromptRecipe, _ bundle: Bundle, _ own: ModelConfiguration
+    _ full: ModelFile?, _ recipe: PromptRecipe, _ bundle: ModelBundle, _ own: ModelConfiguration
   ) throws(Failure) {
     guard recipe.teacherShare > 0 else {
       guard let full else { return }
@@ -90,12 +90,12 @@ public struct LearningPlan: Sendable {
   ///   - onPart: as for `RoutingKey.learn`.
   /// - Returns: the prompt and the bundle's new generation.
   /// - Throws: `notMet` where the bundle's weights aren't those it was learned on any more.
-  public func publish(
+  package func publish(
     _ done: [StageMarker], from store: Store,
     onPart: (Int, Int) throws(Failure) -> Void = { _, _ in }
   ) throws -> (prompt: Prompt, generation: UInt64) {
     guard let last = done.last else { throw Failure(.internalError, "nothing was learned") }
-    let target = try Bundle(path: bundle)
+    let target = try ModelBundle(path: bundle)
     try target.checkFree(recipe.name)
     guard target.weightsDigest == weights else {
       throw Failure(

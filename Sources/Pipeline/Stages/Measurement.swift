@@ -5,19 +5,19 @@ import Numerics
 import Text
 
 /// A perplexity outside of a build: stopped by Ctrl-C, with progress, and nothing kept.
-public struct Measurement {
+package struct Measurement {
   private let model: LanguageModel
   private let tokenizer: Tokenizer
   private let progress: BuildProgress
 
-  public init(model: LanguageModel, tokenizer: Tokenizer, progress: BuildProgress) {
+  package init(model: LanguageModel, tokenizer: Tokenizer, progress: BuildProgress) {
     self.model = model
     self.tokenizer = tokenizer
     self.progress = progress
   }
 
   /// - Throws: `usage` where the text is shorter than a window; `interrupted` between two windows.
-  public func perplexity(
+  package func perplexity(
     _ text: String, rule: PerplexityProtocol, windows: Int? = nil,
     prompt: (name: String, adapter: Adapter)? = nil, label: String
   ) throws -> Perplexity {
@@ -28,7 +28,7 @@ public struct Measurement {
   }
 
   /// As above, each window with the prompt that it chooses itself.
-  public func perplexity(
+  package func perplexity(
     _ text: String, rule: PerplexityProtocol, windows: Int? = nil, choosing names: [String],
     by routing: PromptRouting, label: String
   ) throws -> Perplexity {
@@ -39,7 +39,7 @@ public struct Measurement {
   }
 
   /// Scores some windows of a text with every prompt of `comparison`.
-  public func compare(
+  package func compare(
     _ text: String, named name: String, digest: SHA256Digest, windows: Int? = nil,
     into comparison: inout PromptComparison
   ) throws {
@@ -69,7 +69,7 @@ public struct Measurement {
 
 extension Tokenizer {
   /// The token that this vocabulary wants before every text; nil for most.
-  public var forcedBOS: Int32? {
+  package var forcedBOS: Int32? {
     guard let bosToken, encode("", addSpecialTokens: true).first == bosToken else { return nil }
     return bosToken
   }
@@ -77,7 +77,7 @@ extension Tokenizer {
 
 extension PerplexityProtocol {
   /// The protocol `id` with windows of `length` tokens in the place of its own.
-  public init(id: String, length: Int?) throws(Failure) {
+  package init(id: String, length: Int?) throws(Failure) {
     let rule = try PerplexityProtocol(id: id)
     guard let length else {
       self = rule

@@ -1,4 +1,4 @@
-import Bundle
+import BundleFormat
 import Bytes
 import Checkpoints
 import FoundationEssentials
@@ -8,12 +8,12 @@ import Prompts
 import Text
 
 /// Anything that a command takes as MODEL: a bundle, a Hugging Face folder or a GGUF file.
-public enum ModelFile: Sendable {
-  case bundle(Bundle)
+package enum ModelFile: Sendable {
+  case bundle(ModelBundle)
   case checkpoint(any TensorSource, path: String)
 
   /// Opens by content, whatever the name says.
-  public init(path: String) throws(Failure) {
+  package init(path: String) throws(Failure) {
     guard FileManager.default.fileExists(atPath: path) else {
       throw Failure(.inputMissing, file: path, "there is no such file or folder")
     }
@@ -26,18 +26,18 @@ public enum ModelFile: Sendable {
     if head.slice(0..<min(4, head.count))?.array == Array("GGUF".utf8) {
       self = .checkpoint(try Checkpoint.open(path), path: path)
     } else {
-      self = .bundle(try Bundle(path: path))
+      self = .bundle(try ModelBundle(path: path))
     }
   }
 
-  public var path: String {
+  package var path: String {
     switch self {
     case .bundle(let bundle): bundle.path
     case .checkpoint(_, let path): path
     }
   }
 
-  public func configuration() throws(Failure) -> ModelConfiguration {
+  package func configuration() throws(Failure) -> ModelConfiguration {
     switch self {
     case .bundle(let bundle):
       try ModelConfiguration(canonical: bundle.configuration, file: bundle.path)
@@ -46,7 +46,7 @@ public enum ModelFile: Sendable {
   }
 
   /// - Parameter arithmetic: of the products with the weights; float32 where the processor lacks it.
-  public func model(_ arithmetic: Arithmetic = .float32) throws(Failure) -> LanguageModel {
+  package func model(_ arithmetic: Arithmetic = .float32) throws(Failure) -> LanguageModel {
     switch self {
     case .bundle(let bundle): try LanguageModel(bundle: bundle, arithmetic: arithmetic)
     case .checkpoint(let source, _): try LanguageModel(source: source, arithmetic: arithmetic)
@@ -55,7 +55,7 @@ public enum ModelFile: Sendable {
 
   /// The model with `prompt`, and how a text then begins: with the prompt's stored keys and values
   /// where there are some and `exact` doesn't forbid what was rounded to float16.
-  public func start(
+  package func start(
     with prompt: Prompt?, of model: LanguageModel, exact: Bool
   ) throws(Failure) -> (model: LanguageModel, start: PromptStart) {
     guard let prompt else { return (model, .none) }
@@ -71,8 +71,8 @@ public enum ModelFile: Sendable {
   /// A choice among `prompts`, each of which begins as `start` says.
   /// - Parameters:
   ///   - deciding: tokens of a text that decide, counted from its first; nil for the rule's own.
-  ///   - onPart: as for `Bundle.routingKeys`.
-  public func routing(
+  ///   - onPart: as for `ModelBundle.routingKeys`.
+  package func routing(
     among prompts: [Prompt], of model: LanguageModel, exact: Bool, by rule: PromptRouting.Rule,
     deciding: Int?,
     onPart: ([String], Int, Int) throws(Failure) -> Void = { _, _, _ in }
@@ -90,7 +90,7 @@ public enum ModelFile: Sendable {
       PromptPrefixes(starts, in: model), in: model, rule: rule, deciding: deciding, keys: keys)
   }
 
-  public func tokenizer() throws(Failure) -> Tokenizer {
+  package func tokenizer() throws(Failure) -> Tokenizer {
     switch self {
     case .bundle(let bundle): try Tokenizer(json: bundle.tokenizer, file: bundle.path)
     case .checkpoint(let source, let path): try Self.tokenizer(of: source, path: path)

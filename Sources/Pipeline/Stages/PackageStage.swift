@@ -1,4 +1,4 @@
-import Bundle
+import BundleFormat
 import Bytes
 import Models
 import Numerics
@@ -57,8 +57,8 @@ struct PackageStage: Stage {
   }
 
   func run(_ context: StageContext) throws -> StageResult {
-    let compressed = try Bundle(path: context.path("compressed"))
-    let full = try Bundle(path: context.path("full"))
+    let compressed = try ModelBundle(path: context.path("compressed"))
+    let full = try ModelBundle(path: context.path("full"))
     let evidence = try recipe.evaluations.isEmpty ? [] : records(context)
     let target = context.partial.scratch("bundle.ctpack")
     var writer = BundleWriter(path: target, storage: recipe.packaging.storage)
@@ -103,7 +103,8 @@ struct PackageStage: Stage {
   }
 
   private func prompt(
-    _ recipe: PromptRecipe, _ evidence: [EvidenceRecord], _ full: Bundle, _ compressed: Bundle,
+    _ recipe: PromptRecipe, _ evidence: [EvidenceRecord], _ full: ModelBundle,
+    _ compressed: ModelBundle,
     _ context: StageContext
   ) throws -> Prompt {
     let weights = compressed.weightsDigest
@@ -146,7 +147,7 @@ struct PackageStage: Stage {
   }
 
   private func provenance(
-    _ full: Bundle, recipe digest: SHA256Digest, _ context: StageContext
+    _ full: ModelBundle, recipe digest: SHA256Digest, _ context: StageContext
   ) throws -> Provenance {
     let source = try sourceFiles.sorted().map { file -> JSON in
       let name = Recipe.lastName(file)

@@ -1,4 +1,4 @@
-import Bundle
+import BundleFormat
 import Bytes
 
 /// The numerical events of compressing against what the recipe doesn't accept.

@@ -1,4 +1,4 @@
-import Bundle
+import BundleFormat
 import Bytes
 import Models
 import Numerics
@@ -38,7 +38,7 @@ enum PromptSource: Sendable {
   func tokenizer(_ context: StageContext) throws -> Tokenizer {
     switch self {
     case .build: try Tokenizer(json: MappedFile(path: context.path(ImportStage.tokenizer)).bytes)
-    case .bundle(let path, _): try ModelFile.bundle(Bundle(path: path)).tokenizer()
+    case .bundle(let path, _): try ModelFile.bundle(ModelBundle(path: path)).tokenizer()
     }
   }
 
@@ -48,15 +48,17 @@ enum PromptSource: Sendable {
     switch self {
     case .build:
       try LanguageModel(
-        bundle: Bundle(path: context.path(CompressStage.model)), arithmetic: arithmetic)
-    case .bundle(let path, _): try LanguageModel(bundle: Bundle(path: path), arithmetic: arithmetic)
+        bundle: ModelBundle(path: context.path(CompressStage.model)), arithmetic: arithmetic)
+    case .bundle(let path, _):
+      try LanguageModel(bundle: ModelBundle(path: path), arithmetic: arithmetic)
     }
   }
 
   func full(_ context: StageContext, _ arithmetic: Arithmetic) throws -> LanguageModel {
     switch self {
     case .build:
-      return try LanguageModel(bundle: Bundle(path: context.path("full")), arithmetic: arithmetic)
+      return try LanguageModel(
+        bundle: ModelBundle(path: context.path("full")), arithmetic: arithmetic)
     case .bundle(let path, let full):
       guard let full else {
         throw Failure(.internalError, file: path, "nobody named the uncompressed model")

@@ -1,4 +1,4 @@
-import Bundle
+import BundleFormat
 import Bytes
 import Checkpoints
 import Models
@@ -142,7 +142,7 @@ struct PromptStage: Stage {
   /// The prompt of another bundle to start from.
   private func start(_ context: StageContext, _ model: LanguageModel) throws -> Adapter? {
     guard let place = recipe.startFrom else { return nil }
-    let prompt = try Transfer.choose(place.prompt, from: Bundle(path: context.path("start")))
+    let prompt = try Transfer.choose(place.prompt, from: ModelBundle(path: context.path("start")))
     return try Adapter(prompt, for: model.configuration)
   }
 

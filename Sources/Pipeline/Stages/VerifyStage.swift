@@ -1,4 +1,4 @@
-import Bundle
+import BundleFormat
 import Bytes
 import Checkpoints
 import Evaluation
@@ -77,7 +77,7 @@ private struct VerifyRun {
   let stage: VerifyStage
   let context: StageContext
   private let tokenizer: Tokenizer
-  private let models: [(name: String, bundle: Bundle)]
+  private let models: [(name: String, bundle: ModelBundle)]
   private let prompt: (name: String, adapter: Adapter)?
   private let bos: Int32?
   private(set) var records: [EvidenceRecord] = []
@@ -92,7 +92,7 @@ private struct VerifyRun {
     tokenizer = try Tokenizer(json: MappedFile(path: context.path(ImportStage.tokenizer)).bytes)
     bos = tokenizer.forcedBOS
     let models = try ["full", "compressed"].map { (name: String) in
-      (name: name, bundle: try Bundle(path: context.path(name)))
+      (name: name, bundle: try ModelBundle(path: context.path(name)))
     }
     self.models = models
     prompt = try stage.promptName.map { (name: String) in

@@ -2,8 +2,8 @@ import Bytes
 import Foundation
 
 /// The finished bundle on its way out of the store.
-public enum Artifact {
-  public enum Outcome: Sendable, Equatable {
+package enum Artifact {
+  package enum Outcome: Sendable, Equatable {
     case created
     /// The same bytes were there already.
     case unchanged
@@ -11,7 +11,7 @@ public enum Artifact {
   }
 
   /// Throws `cannotCreate` where `path` can't become a file, before hours are spent on it.
-  public static func checkWritable(_ path: String) throws(Failure) {
+  package static func checkWritable(_ path: String) throws(Failure) {
     let manager = FileManager.default
     if manager.fileExists(atPath: path + "/.") {
       throw Failure(.cannotCreate, file: path, "is a folder", advice: "name a file with --out")
@@ -27,7 +27,7 @@ public enum Artifact {
 
   /// Puts a copy of `object` at `path`, whole or not at all. A copy, not a link: the artifact may
   /// be edited in place later, the store's object never.
-  public static func publish(
+  package static func publish(
     _ object: StoreObject, from store: Store, to path: String
   ) throws -> Outcome {
     AtomicFile.sweepTemporaries(of: path)

@@ -5,8 +5,8 @@ import Foundation
 ///
 /// Each state is a file of its own: 32 bytes SHA-256, then the content it is of. A state that
 /// doesn't match its digest counts as absent: the work is done again and gives the same bytes.
-public final class PartialState: Sendable {
-  public let folder: String
+package final class PartialState: Sendable {
+  package let folder: String
   private let store: Store
 
   init(store: Store, key: StageKey) throws {
@@ -27,11 +27,11 @@ public final class PartialState: Sendable {
   private func path(_ name: String) -> String { folder + "/" + name + ".state" }
 
   /// Saves `content` durably in place of what `name` held.
-  public func save(_ name: String, _ content: [UInt8]) throws {
+  package func save(_ name: String, _ content: [UInt8]) throws {
     try save(name, ByteSlice(content))
   }
 
-  public func save(_ name: String, _ content: ByteSlice) throws {
+  package func save(_ name: String, _ content: ByteSlice) throws {
     var writer = try AtomicFileWriter(path: path(name))
     try writer.write(SHA256Digest(hashing: content).bytes)
     try writer.write(content)
@@ -39,10 +39,10 @@ public final class PartialState: Sendable {
     try store.fault(.partialWritten)
   }
 
-  public func save(_ name: String, _ json: JSON) throws { try save(name, json.canonicalBytes) }
+  package func save(_ name: String, _ json: JSON) throws { try save(name, json.canonicalBytes) }
 
   /// What `name` holds; nil where nothing or nothing whole is there.
-  public func load(_ name: String) -> ByteSlice? {
+  package func load(_ name: String) -> ByteSlice? {
     guard let file = try? MappedFile(path: path(name)), file.bytes.count >= 32,
       let stored = file.bytes.slice(0..<32), let content = file.bytes.slice(32..<file.bytes.count),
       SHA256Digest(hashing: content).bytes == stored.array
@@ -50,16 +50,16 @@ public final class PartialState: Sendable {
     return content
   }
 
-  public func json(_ name: String) -> JSON? {
+  package func json(_ name: String) -> JSON? {
     load(name).flatMap { try? JSON(parsing: $0, file: path(name)) }
   }
 
-  public func has(_ name: String) -> Bool { FileManager.default.fileExists(atPath: path(name)) }
+  package func has(_ name: String) -> Bool { FileManager.default.fileExists(atPath: path(name)) }
 
-  public func remove(_ name: String) { try? FileManager.default.removeItem(atPath: path(name)) }
+  package func remove(_ name: String) { try? FileManager.default.removeItem(atPath: path(name)) }
 
   /// A path for a file that the stage writes by itself and hands over when done.
-  public func scratch(_ name: String) -> String { folder + "/" + name }
+  package func scratch(_ name: String) -> String { folder + "/" + name }
 
   /// Removes a file that the stage wrote by itself.
   func removeFile(_ path: String) { try? FileManager.default.removeItem(atPath: path) }

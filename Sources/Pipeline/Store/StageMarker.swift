@@ -2,12 +2,12 @@ import Bytes
 import Foundation
 
 /// The record of a finished stage. It is written after everything it speaks of is durable.
-public struct StageMarker: Sendable, Equatable {
-  public let stage: String
-  public let key: StageKey
-  public let outputs: [String: StoreObject]
+package struct StageMarker: Sendable, Equatable {
+  package let stage: String
+  package let key: StageKey
+  package let outputs: [String: StoreObject]
   /// Figures that the stage found, for people and for later stages.
-  public let summary: JSON
+  package let summary: JSON
 
   var json: JSON {
     let objects = outputs.sorted { $0.key < $1.key }

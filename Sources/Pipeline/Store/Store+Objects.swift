@@ -2,7 +2,7 @@ import Bytes
 import Foundation
 
 extension Store {
-  public func path(of object: StoreObject) -> String { objectsFolder + "/" + object.digest.hex }
+  package func path(of object: StoreObject) -> String { objectsFolder + "/" + object.digest.hex }
 
   /// Moves a finished file into the store under its digest.
   func ingest(_ file: String) throws -> StoreObject {

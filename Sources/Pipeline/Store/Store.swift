@@ -10,10 +10,10 @@ import Foundation
 ///     partial/<key>/…       a stage in the making: what it needs to go on
 ///     latest.json           the last key of each stage, to say what changed since
 ///     ledger.jsonl          times and memory; nothing reads it but people
-public final class Store: Sendable {
-  public static let layoutVersion = 1
+package final class Store: Sendable {
+  package static let layoutVersion = 1
 
-  public let folder: String
+  package let folder: String
   /// Called at each step of publishing, so that tests can end the world there.
   package let fault: @Sendable (FaultPoint) throws -> Void
 
@@ -31,7 +31,7 @@ public final class Store: Sendable {
   ///   store.
   /// - Throws: `cannotCreate`; `invalidData` where the folder holds another version's store, or
   ///   something that is no store at all.
-  public convenience init(folder: String, create: Bool) throws {
+  package convenience init(folder: String, create: Bool) throws {
     try self.init(folder: folder, create: create, fault: { _ in })
   }
 

@@ -1,11 +1,11 @@
 import Bytes
 
 /// A file of the store, named by what it holds.
-public struct StoreObject: Sendable, Equatable {
-  public let digest: SHA256Digest
-  public let byteCount: Int
+package struct StoreObject: Sendable, Equatable {
+  package let digest: SHA256Digest
+  package let byteCount: Int
 
-  public init(digest: SHA256Digest, byteCount: Int) {
+  package init(digest: SHA256Digest, byteCount: Int) {
     self.digest = digest
     self.byteCount = byteCount
   }

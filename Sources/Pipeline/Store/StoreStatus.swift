@@ -2,23 +2,23 @@ import Bytes
 import Foundation
 
 /// Where a build stands, read from its work folder without touching it.
-public struct StoreStatus: Sendable {
-  public struct Stage: Sendable {
-    public let name: String
-    public let key: String
+package struct StoreStatus: Sendable {
+  package struct Stage: Sendable {
+    package let name: String
+    package let key: String
     /// `done`, `unfinished` (it saved something to go on from) or `pending`.
-    public let state: String
+    package let state: String
     /// How far an unfinished stage had come: "block 12 of 30".
-    public let at: String?
-    public let outputs: [(name: String, bytes: Int, isPresent: Bool)]
+    package let at: String?
+    package let outputs: [(name: String, bytes: Int, isPresent: Bool)]
     /// Seconds of its last run; nil where none is on record.
-    public let seconds: Double?
+    package let seconds: Double?
   }
 
-  public let folder: String
-  public let stages: [Stage]
+  package let folder: String
+  package let stages: [Stage]
   /// The process that builds right now; nil where none does.
-  public let holder: String?
+  package let holder: String?
 
   /// The order in which stages are listed, which is that of a build.
   private static let order = [
@@ -28,7 +28,7 @@ public struct StoreStatus: Sendable {
   ]
 
   /// Throws `inputMissing` where `folder` is no work folder.
-  public init(folder: String) throws {
+  package init(folder: String) throws {
     guard FileManager.default.fileExists(atPath: folder + "/store.json") else {
       throw Failure(
         .inputMissing, file: folder, "is not a work folder: nothing was built there",
@@ -77,7 +77,7 @@ public struct StoreStatus: Sendable {
     return text
   }
 
-  public var json: JSON {
+  package var json: JSON {
     [
       "folder": .string(folder), "running": holder.map { .string($0) } ?? .null,
       "stages": .array(

@@ -3,7 +3,7 @@ import Models
 
 /// Something beside frozen weights that a loss can teach: matrices of parameters, one after the
 /// other in a flat array.
-public protocol Learnable {
+package protocol Learnable {
   /// The model that stays as it is.
   var model: LanguageModel { get }
   /// Rows and columns of each matrix, in the order of the parameters.
@@ -21,16 +21,16 @@ public protocol Learnable {
   func adapter(with parameters: [Float]) throws(Failure) -> Adapter
 }
 
-public struct MatrixShape: Sendable, Equatable {
-  public var rows: Int
-  public var columns: Int
+package struct MatrixShape: Sendable, Equatable {
+  package var rows: Int
+  package var columns: Int
 
-  public init(rows: Int, columns: Int) {
+  package init(rows: Int, columns: Int) {
     self.rows = rows
     self.columns = columns
   }
 
-  public var count: Int { rows * columns }
+  package var count: Int { rows * columns }
 }
 
 extension Learnable {
@@ -39,5 +39,5 @@ extension Learnable {
     try Scorer(model, adapter: adapter(with: parameters))
   }
 
-  public var parameterCount: Int { shapes.reduce(0) { $0 + $1.count } }
+  package var parameterCount: Int { shapes.reduce(0) { $0 + $1.count } }
 }

@@ -4,25 +4,25 @@ import Models
 import Numerics
 
 /// A prefix, or low-rank parts, as what is learned: numbers inside a model's blocks.
-public struct LearnableAdapter: Learnable {
-  public let model: LanguageModel
-  public let shape: AdapterShape
-  public let shapes: [MatrixShape]
+package struct LearnableAdapter: Learnable {
+  package let model: LanguageModel
+  package let shape: AdapterShape
+  package let shapes: [MatrixShape]
   private let objective: PromptObjective
 
   /// - Parameter budget: for the backward pass; changes the time taken, never the numbers.
-  public init(_ model: LanguageModel, shape: AdapterShape, budget: MemoryBudget = .standard) {
+  package init(_ model: LanguageModel, shape: AdapterShape, budget: MemoryBudget = .standard) {
     self.model = model
     self.shape = shape
     shapes = shape.matrices(model.configuration)
     objective = PromptObjective(model, budget: budget)
   }
 
-  public func adapter(with parameters: [Float]) throws(Failure) -> Adapter {
+  package func adapter(with parameters: [Float]) throws(Failure) -> Adapter {
     try shape.adapter(parameters, for: model.configuration)
   }
 
-  public func gradient(
+  package func gradient(
     of sequences: [[Int32]], against target: LossTarget, at parameters: [Float]
   ) throws(Failure) -> (loss: Double, gradient: [Float]) {
     let (loss, slope) = try objective.gradient(

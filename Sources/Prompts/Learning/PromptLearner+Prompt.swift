@@ -7,7 +7,7 @@ extension PromptLearner {
   /// - Parameters:
   ///   - start: what to go on from, of the same kind and size; nil for the settings' own.
   ///   - budget: for the backward pass; changes the time taken, never the numbers.
-  public init(
+  package init(
     prompt settings: PromptSettings, for model: LanguageModel, texts: Texts,
     start: Adapter? = nil, budget: MemoryBudget = .standard, safePoint: @escaping SafePoint = {}
   ) throws(Failure) {
@@ -24,7 +24,7 @@ extension PromptLearner {
   }
 
   /// A learner that goes on from a saved state, with the settings and texts of the run that made it.
-  public init(
+  package init(
     prompt settings: PromptSettings, for model: LanguageModel, texts: Texts, saved: ByteSlice,
     budget: MemoryBudget = .standard, safePoint: @escaping SafePoint = {}
   ) throws(Failure) {
@@ -37,7 +37,7 @@ extension PromptLearner {
   }
 
   /// What had the lowest validation perplexity; a prompt with its sink.
-  public var best: Adapter {
+  package var best: Adapter {
     get throws(Failure) { try learnable.adapter(with: state.best) }
   }
 }

@@ -3,28 +3,28 @@ import Bytes
 extension PromptLearner {
   /// All that a learner carries from step to step. The random order of the data follows from the
   /// settings' seed and `position`; there is no other randomness after the start.
-  public struct State: Sendable, Equatable {
+  package struct State: Sendable, Equatable {
     /// A measurement on the validation windows.
-    public struct Point: Sendable, Equatable {
+    package struct Point: Sendable, Equatable {
       /// Steps done before it; 0 is the starting prompt.
-      public let step: Int
-      public let perplexity: Double
+      package let step: Int
+      package let perplexity: Double
     }
 
     /// Steps done.
-    public internal(set) var step = 0
-    public internal(set) var position = TrainingWindows.Position()
+    package internal(set) var step = 0
+    package internal(set) var position = TrainingWindows.Position()
     /// What is learned, matrix after matrix.
-    public internal(set) var parameters: [Float]
-    public internal(set) var optimiser: Optimiser
-    public internal(set) var best: [Float] = []
-    public internal(set) var bestPerplexity = Double.infinity
-    public internal(set) var bestStep = 0
+    package internal(set) var parameters: [Float]
+    package internal(set) var optimiser: Optimiser
+    package internal(set) var best: [Float] = []
+    package internal(set) var bestPerplexity = Double.infinity
+    package internal(set) var bestStep = 0
     /// Perplexity of the validation windows without any prompt.
-    public internal(set) var validationWithoutPrompt = 0.0
+    package internal(set) var validationWithoutPrompt = 0.0
     /// Batch loss of every step so far, in nats.
-    public internal(set) var losses: [Double] = []
-    public internal(set) var curve: [Point] = []
+    package internal(set) var losses: [Double] = []
+    package internal(set) var curve: [Point] = []
 
     init(parameters: [Float], optimiser: Optimiser) {
       self.parameters = parameters
@@ -48,7 +48,7 @@ extension PromptLearner.State {
   private static let magic = Array("CTPLEARN".utf8)
   private static let version: UInt32 = 2
 
-  public var bytes: [UInt8] {
+  package var bytes: [UInt8] {
     let (first, second) = optimiser.memory
     let arrays = [parameters, first, second, best]
     let header: JSON = .object([
@@ -79,7 +79,7 @@ extension PromptLearner.State {
   ///   - kind: of the optimiser that the state is for.
   ///   - shapes: of the matrices that are learned.
   /// - Throws: `invalidData` where it isn't that.
-  public init(
+  package init(
     parsing bytes: ByteSlice, _ kind: Optimiser.Kind, shapes: [MatrixShape], file: String? = nil
   ) throws(Failure) {
     func wrong(_ finding: String) -> Failure {

@@ -9,32 +9,32 @@ import Numerics
 ///
 /// Between any two steps the whole state can be saved; a learner resumed from it goes on to the
 /// same bits.
-public struct PromptLearner {
+package struct PromptLearner {
   /// What one step did.
-  public struct Report: Sendable {
+  package struct Report: Sendable {
     /// Steps done, this one included.
-    public let step: Int
-    public let steps: Int
+    package let step: Int
+    package let steps: Int
     /// Mean loss of the step's batches before the update, in nats.
-    public let loss: Double
+    package let loss: Double
     /// Norm of the gradient before clipping.
-    public let gradientNorm: Double
-    public let learningRate: Double
+    package let gradientNorm: Double
+    package let learningRate: Double
     /// Perplexity on the validation windows where it was measured after this step.
-    public let validation: Double?
+    package let validation: Double?
     /// The lowest validation perplexity so far.
-    public let best: Double
+    package let best: Double
   }
 
   /// What is learned from, and what the best is chosen by.
-  public struct Texts {
+  package struct Texts {
     /// Tokens of the training text, and of a text held out from it.
-    public var training: [Int32]
-    public var validation: [Int32]
+    package var training: [Int32]
+    package var validation: [Int32]
     /// Needed where the settings give it a share.
-    public var teacher: TeacherSource?
+    package var teacher: TeacherSource?
 
-    public init(training: [Int32], validation: [Int32], teacher: TeacherSource? = nil) {
+    package init(training: [Int32], validation: [Int32], teacher: TeacherSource? = nil) {
       self.training = training
       self.validation = validation
       self.teacher = teacher
@@ -43,21 +43,21 @@ public struct PromptLearner {
 
   /// Called between two windows of a measurement, which takes many times as long as a step; what
   /// it throws ends the step, to be done again from the state before it.
-  public typealias SafePoint = () throws(Failure) -> Void
+  package typealias SafePoint = () throws(Failure) -> Void
 
   /// Where the time of this learner's steps went, in seconds.
-  public struct Seconds: Sendable {
+  package struct Seconds: Sendable {
     /// Forward and backward passes and updates.
-    public internal(set) var updates = 0.0
+    package internal(set) var updates = 0.0
     /// What the teacher was asked, or read of its answers.
-    public internal(set) var teacher = 0.0
+    package internal(set) var teacher = 0.0
     /// Measurements on the validation text.
-    public internal(set) var validation = 0.0
+    package internal(set) var validation = 0.0
   }
 
-  public let settings: PromptSettings
-  public internal(set) var state: State
-  public private(set) var seconds = Seconds()
+  package let settings: PromptSettings
+  package internal(set) var state: State
+  package private(set) var seconds = Seconds()
   let learnable: any Learnable
   let safePoint: SafePoint
   private var windows: TrainingWindows
@@ -67,7 +67,7 @@ public struct PromptLearner {
   /// A learner at its start; measures the start on the validation text.
   ///
   /// - Parameter start: the parameters before the first step.
-  public init(
+  package init(
     _ learnable: any Learnable, start: [Float], settings: PromptSettings, texts: Texts,
     safePoint: @escaping SafePoint = {}
   ) throws(Failure) {
@@ -83,7 +83,7 @@ public struct PromptLearner {
   }
 
   /// A learner that goes on from `state`, with the settings and texts of the run that made it.
-  public init(
+  package init(
     _ learnable: any Learnable, settings: PromptSettings, texts: Texts, state: State,
     safePoint: @escaping SafePoint = {}
   ) throws(Failure) {
@@ -118,16 +118,16 @@ public struct PromptLearner {
   }
 
   /// Whether the measurements stopped getting better before all steps were done.
-  public var isStoppedEarly: Bool {
+  package var isStoppedEarly: Bool {
     settings.patience > 0 && state.measurementsSinceBest >= settings.patience
       && state.step < settings.steps
   }
 
-  public var isDone: Bool { state.step >= settings.steps || isStoppedEarly }
+  package var isDone: Bool { state.step >= settings.steps || isStoppedEarly }
 
   /// One batch (or a few, accumulated), one update, and a measurement where one is due.
   /// - Throws: `notMet` where the loss or the gradient is no longer a finite number.
-  public mutating func step() throws(Failure) -> Report {
+  package mutating func step() throws(Failure) -> Report {
     precondition(!isDone, "all steps are done")
     let (begin, asked) = (ContinuousClock.now, seconds.teacher)
     let (loss, gradient) = try accumulatedGradient()
@@ -190,7 +190,7 @@ public struct PromptLearner {
   /// - Parameter onStep: after each step, with the learner so that its state can be saved; what it
   ///   throws ends the run there.
   @discardableResult
-  public mutating func run(
+  package mutating func run(
     onStep: (Report, borrowing PromptLearner) throws(Failure) -> Void = { _, _ in }
   ) throws(Failure) -> [Float] {
     while !isDone {

@@ -6,9 +6,9 @@ import Models
 /// How a soft prompt, or an adapter in its place, is learned. Defaults suit a short run on a small model; the published recipe
 /// (100 tokens, 30,000 steps at 1e-3 after 500 of warm-up, arXiv 2305.11186 §4) is a longer walk on
 /// the same path.
-public struct PromptSettings: Sendable, Equatable, Codable {
+package struct PromptSettings: Sendable, Equatable, Codable {
   /// How the learning rate goes on behind the warm-up.
-  public enum Schedule: String, Sendable, Codable, CaseIterable {
+  package enum Schedule: String, Sendable, Codable, CaseIterable {
     /// In a line to 0 behind the last step.
     case linear
     /// Along half a cosine to 0 behind the last step.
@@ -17,7 +17,7 @@ public struct PromptSettings: Sendable, Equatable, Codable {
     case constant
   }
 
-  public enum Initialisation: String, Sendable, Codable, CaseIterable {
+  package enum Initialisation: String, Sendable, Codable, CaseIterable {
     /// The embeddings of consecutive tokens of the training text.
     case text
     /// Rows of the embedding matrix, drawn at random.
@@ -29,7 +29,7 @@ public struct PromptSettings: Sendable, Equatable, Codable {
   }
 
   /// What is learned.
-  public enum Kind: String, Sendable, Codable, CaseIterable {
+  package enum Kind: String, Sendable, Codable, CaseIterable {
     /// Rows in front of the token embeddings.
     case soft
     /// Keys and values of every block.
@@ -38,56 +38,56 @@ public struct PromptSettings: Sendable, Equatable, Codable {
     case lora
   }
 
-  public var kind = Kind.soft
+  package var kind = Kind.soft
   /// Soft tokens, or rows of a prefix, n.
-  public var tokens = 100
+  package var tokens = 100
   /// Of low-rank parts; alpha / rank multiplies them.
-  public var rank = 8
-  public var alpha = 16.0
+  package var rank = 8
+  package var alpha = 16.0
   /// The layers that get low-rank parts, in every block; empty for all that the model has.
-  public var targets: [LinearName] = [.q, .v]
-  public var steps = 200
+  package var targets: [LinearName] = [.q, .v]
+  package var steps = 200
   /// Windows per step.
-  public var batch = 1
+  package var batch = 1
   /// Batches whose gradients are averaged before an update.
-  public var accumulation = 1
+  package var accumulation = 1
   /// Tokens per training window: as many as perplexity is taken over. On SmolLM2-135M 400 updates of 1 × 1024
   /// repair as much as 800 of 4 × 256 (Recipes/studies).
-  public var length = 1024
-  public var learningRate = 3e-2
-  public var optimiser = Optimiser.Kind.adamw
+  package var length = 1024
+  package var learningRate = 3e-2
+  package var optimiser = Optimiser.Kind.adamw
   /// Share of the divergence from the teacher in the loss; the rest is cross-entropy. 0 needs no
   /// teacher.
-  public var teacherShare = 0.0
+  package var teacherShare = 0.0
   /// Tokens per row that are known of the teacher's distribution, the rest as one number; 0 for all
   /// of it.
-  public var teacherTop = 0
+  package var teacherTop = 0
   /// Steps over which the learning rate rises linearly from 0.
-  public var warmupSteps = 20
+  package var warmupSteps = 20
   /// How it goes on from there.
-  public var schedule = Schedule.linear
-  public var weightDecay = 0.0
+  package var schedule = Schedule.linear
+  package var weightDecay = 0.0
   /// The gradient is scaled down to this Euclidean norm.
-  public var clipNorm = 1.0
-  public var initialisation = Initialisation.text
+  package var clipNorm = 1.0
+  package var initialisation = Initialisation.text
   /// Tokens to start from, where they are given.
-  public var startIDs: [Int32] = []
+  package var startIDs: [Int32] = []
   /// A token whose embedding stands in front of the prompt and is never changed; nil for none. It
   /// counts as one of `tokens`.
-  public var sink: Int32?
+  package var sink: Int32?
   /// Steps between two measurements on the validation text; the last step is always followed by
   /// one.
-  public var validationEvery = 25
+  package var validationEvery = 25
   /// Validation windows of `length` tokens, from the start of the validation text.
-  public var validationWindows = 16
+  package var validationWindows = 16
   /// Measurements without a better one after which learning ends; 0 for never.
-  public var patience = 0
-  public var seed: UInt64 = 0
+  package var patience = 0
+  package var seed: UInt64 = 0
 
-  public init() {}
+  package init() {}
 
   /// - Throws: `usage` naming the first setting that can't be.
-  public func check() throws(Failure) {
+  package func check() throws(Failure) {
     try Self.check("tokens", Double(tokens), in: 1...65536)
     try Self.check("steps", Double(steps), in: 1...1e9)
     try Self.check("batch", Double(batch), in: 1...65536)
@@ -117,7 +117,7 @@ public struct PromptSettings: Sendable, Equatable, Codable {
   }
 
   /// What is minimised, in a word.
-  public var objective: String {
+  package var objective: String {
     switch teacherShare {
     case 0: "cross-entropy"
     case 1: "kl"
@@ -131,13 +131,13 @@ public struct PromptSettings: Sendable, Equatable, Codable {
   }
 
   /// As `check()`, for a model of this shape.
-  public func check(for c: ModelConfiguration) throws(Failure) {
+  package func check(for c: ModelConfiguration) throws(Failure) {
     try check()
     if kind == .lora { try lowRankShape(c).check(c) }
   }
 
   /// What is learned beside a model of this shape.
-  public func adapterShape(_ c: ModelConfiguration) -> AdapterShape {
+  package func adapterShape(_ c: ModelConfiguration) -> AdapterShape {
     switch kind {
     case .soft: .prompt(tokens: tokens)
     case .prefix: .prefix(tokens: tokens)
@@ -149,7 +149,7 @@ public struct PromptSettings: Sendable, Equatable, Codable {
   var learnedTokens: Int { sink == nil ? tokens : tokens - 1 }
 
   /// How many windows a teacher must have been asked about; nil where it needn't be asked before.
-  public var teacherPool: Int? {
+  package var teacherPool: Int? {
     guard teacherShare > 0, teacherTop > 0 else { return nil }
     let (windows, overflows) = steps.multipliedReportingOverflow(by: batch * accumulation)
     return overflows ? .max : windows
@@ -166,7 +166,7 @@ public struct PromptSettings: Sendable, Equatable, Codable {
 
   /// The learning rate of step `step` (0 ..< steps): it rises over the warm-up, and goes on as the
   /// schedule says.
-  public func learningRate(at step: Int) -> Double {
+  package func learningRate(at step: Int) -> Double {
     if step < warmupSteps { return learningRate * Double(step + 1) / Double(warmupSteps) }
     let progress = Double(step - warmupSteps) / Double(max(1, steps - warmupSteps))
     switch schedule {

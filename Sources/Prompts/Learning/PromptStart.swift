@@ -7,7 +7,7 @@ extension PromptSettings {
   /// drawn from `seed` or given.
   ///
   /// Real text starts far better than random vectors do.
-  public func start(for model: LanguageModel, trainingIDs: [Int32]) throws(Failure) -> Tensor {
+  package func start(for model: LanguageModel, trainingIDs: [Int32]) throws(Failure) -> Tensor {
     // A stream of its own: the data order's first epoch uses the seed as it is.
     let tokens = learnedTokens
     var random = SeededGenerator(seed: seed ^ 0x5072_6F6D_7074_0001)

@@ -3,17 +3,17 @@ import Models
 import Numerics
 
 /// A soft prompt's rows as what is learned: n vectors in front of the tokens' embeddings.
-public struct SoftPrompt: Learnable {
-  public let model: LanguageModel
+package struct SoftPrompt: Learnable {
+  package let model: LanguageModel
   /// Rows that are learned.
-  public let tokens: Int
+  package let tokens: Int
   /// Rows in front of them that stay as they are [s, e]: a place for attention to rest on. nil for
   /// none.
-  public let frozen: Tensor?
+  package let frozen: Tensor?
   private let objective: PromptObjective
 
   /// - Parameter budget: for the backward pass; changes the time taken, never the numbers.
-  public init(
+  package init(
     _ model: LanguageModel, tokens: Int, frozen: Tensor? = nil, budget: MemoryBudget = .standard
   ) throws(Failure) {
     if let frozen { try model.check(prompt: frozen) }
@@ -23,16 +23,16 @@ public struct SoftPrompt: Learnable {
     objective = PromptObjective(model, budget: budget)
   }
 
-  public var shapes: [MatrixShape] { [MatrixShape(rows: tokens, columns: width)] }
+  package var shapes: [MatrixShape] { [MatrixShape(rows: tokens, columns: width)] }
   private var width: Int { model.configuration.embeddingSize }
 
   /// All rows [s + n, e], those that stay in front.
-  public func vectors(_ parameters: [Float]) -> Tensor {
+  package func vectors(_ parameters: [Float]) -> Tensor {
     guard let frozen else { return Tensor([tokens, width], parameters) }
     return Tensor([frozen.rows + tokens, width], frozen.values + parameters)
   }
 
-  public func gradient(
+  package func gradient(
     of sequences: [[Int32]], against target: LossTarget, at parameters: [Float]
   ) throws(Failure) -> (loss: Double, gradient: [Float]) {
     let (loss, slope) = try objective.gradient(
@@ -40,7 +40,7 @@ public struct SoftPrompt: Learnable {
     return (loss, slope.rows((frozen?.rows ?? 0)..<slope.rows).values)
   }
 
-  public func adapter(with parameters: [Float]) throws(Failure) -> Adapter {
+  package func adapter(with parameters: [Float]) throws(Failure) -> Adapter {
     .prompt(vectors(parameters))
   }
 }

@@ -6,16 +6,16 @@ import Numerics
 /// the first epoch, and only so many of its windows are ever drawn.
 ///
 /// The order follows from the seed and the epoch's number, so a position in it is two integers.
-public struct TrainingWindows: Sendable {
+package struct TrainingWindows: Sendable {
   /// Where the next window comes from.
-  public struct Position: Sendable, Equatable, Codable {
-    public var epoch = 0
-    public var index = 0
+  package struct Position: Sendable, Equatable, Codable {
+    package var epoch = 0
+    package var index = 0
 
-    public init() {}
+    package init() {}
   }
 
-  public private(set) var position: Position
+  package private(set) var position: Position
   private let ids: [Int32]
   private let length: Int
   private let seed: UInt64
@@ -25,7 +25,7 @@ public struct TrainingWindows: Sendable {
 
   /// - Parameter pool: windows to draw from at most; nil for all of the text, cut anew each epoch.
   /// - Throws: `usage` where the text is shorter than one window.
-  public init(
+  package init(
     ids: [Int32], length: Int, seed: UInt64, pool: Int? = nil, position: Position = Position()
   ) throws(Failure) {
     guard ids.count >= length else {
@@ -43,7 +43,7 @@ public struct TrainingWindows: Sendable {
   }
 
   /// Where the next window begins in the text.
-  public mutating func nextStart() -> Int {
+  package mutating func nextStart() -> Int {
     while position.index >= starts.count {
       position.epoch += 1
       position.index = 0
@@ -53,15 +53,15 @@ public struct TrainingWindows: Sendable {
     return starts[position.index]
   }
 
-  public mutating func next() -> [Int32] { self[nextStart()] }
+  package mutating func next() -> [Int32] { self[nextStart()] }
 
-  public mutating func batch(_ count: Int) -> [[Int32]] { (0..<count).map { _ in next() } }
+  package mutating func batch(_ count: Int) -> [[Int32]] { (0..<count).map { _ in next() } }
 
   /// The window that begins at `start`.
-  public subscript(start: Int) -> [Int32] { Array(ids[start..<start + length]) }
+  package subscript(start: Int) -> [Int32] { Array(ids[start..<start + length]) }
 
   /// Where the windows of the pool begin, in the text's order; of the first epoch without a pool.
-  public var poolStarts: [Int] { starts(of: 0).sorted() }
+  package var poolStarts: [Int] { starts(of: 0).sorted() }
 
   private func starts(of epoch: Int) -> [Int] {
     guard let pool else {

@@ -2,14 +2,14 @@ import Foundation
 
 /// Adafactor (arXiv 1804.04235, algorithm 4) with a given learning rate and without momentum: the
 /// squared gradients of a matrix are remembered as means of its rows and of its columns only.
-public struct Adafactor: Sendable, Equatable {
-  public let shapes: [MatrixShape]
+package struct Adafactor: Sendable, Equatable {
+  package let shapes: [MatrixShape]
   /// Running means of the squared gradients, of each matrix's rows and columns, one matrix after the
   /// other.
-  public internal(set) var rowMeans: [Float]
-  public internal(set) var columnMeans: [Float]
+  package internal(set) var rowMeans: [Float]
+  package internal(set) var columnMeans: [Float]
   /// Updates made.
-  public internal(set) var updates = 0
+  package internal(set) var updates = 0
 
   /// How fast the past is forgotten: β₂ = 1 − t^−0.8.
   static let decay = -0.8
@@ -18,14 +18,14 @@ public struct Adafactor: Sendable, Equatable {
   /// Steps of a larger root mean square are scaled down to it, before the learning rate.
   static let threshold = 1.0
 
-  public init(shapes: [MatrixShape]) {
+  package init(shapes: [MatrixShape]) {
     self.shapes = shapes
     rowMeans = Array(repeating: 0, count: shapes.reduce(0) { $0 + $1.rows })
     columnMeans = Array(repeating: 0, count: shapes.reduce(0) { $0 + $1.columns })
   }
 
   /// One update of `parameters`; `gradient` is taken times `gradientScale` (clipping).
-  public mutating func update(
+  package mutating func update(
     _ parameters: inout [Float], gradient: [Float], gradientScale: Double, learningRate: Double,
     weightDecay: Double
   ) {

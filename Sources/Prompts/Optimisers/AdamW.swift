@@ -1,23 +1,23 @@
 /// AdamW (arXiv 1711.05101, algorithm 2) over one flat array of parameters, with decoupled weight
 /// decay.
-public struct AdamW: Sendable, Equatable {
+package struct AdamW: Sendable, Equatable {
   /// Running means of the gradient and of its square.
-  public internal(set) var first: [Float]
-  public internal(set) var second: [Float]
+  package internal(set) var first: [Float]
+  package internal(set) var second: [Float]
   /// Updates made.
-  public internal(set) var updates = 0
+  package internal(set) var updates = 0
 
   static let beta1 = 0.9
   static let beta2 = 0.999
   static let epsilon = 1e-8
 
-  public init(count: Int) {
+  package init(count: Int) {
     first = Array(repeating: 0, count: count)
     second = Array(repeating: 0, count: count)
   }
 
   /// One update of `parameters`; `gradient` is taken times `gradientScale` (clipping).
-  public mutating func update(
+  package mutating func update(
     _ parameters: inout [Float], gradient: [Float], gradientScale: Double, learningRate: Double,
     weightDecay: Double
   ) {

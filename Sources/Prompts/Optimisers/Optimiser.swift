@@ -1,11 +1,11 @@
 /// What turns gradients into steps.
-public enum Optimiser: Sendable, Equatable {
+package enum Optimiser: Sendable, Equatable {
   case adamW(AdamW)
   case adafactor(Adafactor)
 
-  public enum Kind: String, Sendable, Codable, CaseIterable { case adamw, adafactor }
+  package enum Kind: String, Sendable, Codable, CaseIterable { case adamw, adafactor }
 
-  public init(_ kind: Kind, shapes: [MatrixShape]) {
+  package init(_ kind: Kind, shapes: [MatrixShape]) {
     switch kind {
     case .adamw: self = .adamW(AdamW(count: shapes.reduce(0) { $0 + $1.count }))
     case .adafactor: self = .adafactor(Adafactor(shapes: shapes))
@@ -13,7 +13,7 @@ public enum Optimiser: Sendable, Equatable {
   }
 
   /// Updates made.
-  public var updates: Int {
+  package var updates: Int {
     get {
       switch self {
       case .adamW(let own): own.updates
@@ -53,7 +53,7 @@ public enum Optimiser: Sendable, Equatable {
   }
 
   /// One update of `parameters`; `gradient` is taken times `gradientScale` (clipping).
-  public mutating func update(
+  package mutating func update(
     _ parameters: inout [Float], gradient: [Float], gradientScale: Double, learningRate: Double,
     weightDecay: Double
   ) {

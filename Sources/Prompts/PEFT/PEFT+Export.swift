@@ -1,4 +1,4 @@
-import Bundle
+import BundleFormat
 import Bytes
 import Checkpoints
 
@@ -12,7 +12,7 @@ extension Prompt {
   /// - Parameters:
   ///   - base: what the adapter says it belongs to: a name or a folder.
   ///   - c: of the model.
-  public func peft(at path: String, base: String, for c: ModelConfiguration) -> PEFTFolder {
+  package func peft(at path: String, base: String, for c: ModelConfiguration) -> PEFTFolder {
     var settings: JSONObject = [
       "base_model_name_or_path": .string(base), "task_type": "CAUSAL_LM", "inference_mode": true,
     ]

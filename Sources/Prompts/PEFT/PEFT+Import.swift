@@ -1,4 +1,4 @@
-import Bundle
+import BundleFormat
 import Bytes
 import Checkpoints
 import Models
@@ -9,7 +9,7 @@ extension Prompt {
   ///
   /// - Throws: `invalidData` naming what isn't right or can't be taken over, `usage` where it is for
   ///   another model.
-  public init(
+  package init(
     _ folder: PEFTFolder, name: String, for c: ModelConfiguration
   ) throws(Failure) {
     let reader = PEFTReader(folder: folder, model: c)

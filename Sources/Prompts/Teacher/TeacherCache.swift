@@ -9,21 +9,21 @@ import Numerics
 ///     windows × rows × k × u32 id, then as many float16 probabilities, then windows × rows × f32 tail
 ///
 /// little-endian. A window of T tokens has T − 1 rows: nothing follows its last token.
-public struct TeacherCache: Sendable {
+package struct TeacherCache: Sendable {
   private static let magic = Array("CTPTEACH".utf8)
   private static let version: UInt32 = 2
   private static let headerSize = 32
 
-  public let k: Int
-  public let starts: [Int]
+  package let k: Int
+  package let starts: [Int]
   /// T − 1.
-  public let rows: Int
+  package let rows: Int
   private let ids: ByteSlice
   private let probabilities: ByteSlice
   private let tails: ByteSlice
 
   /// Reads what `header` and `part` wrote.
-  public init(_ bytes: ByteSlice, file: String? = nil) throws(Failure) {
+  package init(_ bytes: ByteSlice, file: String? = nil) throws(Failure) {
     func wrong(_ finding: String) -> Failure {
       Failure(.invalidData, file: file, "the teacher's answers \(finding)")
     }
@@ -52,7 +52,7 @@ public struct TeacherCache: Sendable {
   }
 
   /// What stands in front of all answers.
-  public static func header(k: Int, starts: [Int], length: Int) -> [UInt8] {
+  package static func header(k: Int, starts: [Int], length: Int) -> [UInt8] {
     var out = magic
     out.append(littleEndian: version)
     out.append(littleEndian: UInt32(k))
@@ -63,7 +63,7 @@ public struct TeacherCache: Sendable {
   }
 
   /// The three parts of some windows' answers.
-  public static func parts(
+  package static func parts(
     _ teacher: Teacher, _ windows: [[Int32]], k: Int
   ) throws(Failure) -> (ids: [UInt8], probabilities: [UInt8], tails: [UInt8]) {
     let top = try teacher.top(k, of: windows)
@@ -85,7 +85,7 @@ public struct TeacherCache: Sendable {
   /// ones are empty and not to be read.
   ///
   /// - Throws: `invalidData` where a window isn't there.
-  public func targets(_ windows: [Int], vocabulary: Int) throws(Failure) -> SoftTargets {
+  package func targets(_ windows: [Int], vocabulary: Int) throws(Failure) -> SoftTargets {
     var (allIDs, all, allTails) = ([Int32](), [Float](), [Float]())
     for start in windows {
       guard let window = place(of: start),

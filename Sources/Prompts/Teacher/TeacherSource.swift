@@ -2,7 +2,7 @@ import Bytes
 import Models
 
 /// Where a learner finds out what its teacher says.
-public enum TeacherSource {
+package enum TeacherSource {
   /// Asks the model itself at each step, for the whole distribution.
   case model(Teacher)
   /// Looks up what it said.

@@ -1,8 +1,8 @@
-import Bundle
+import BundleFormat
 import Bytes
 
 /// Changes to the prompts of a bundle and to what is known of them, each in place and in one commit.
-public enum PromptShelf {
+package enum PromptShelf {
   /// Keeps measurements of a bundle's prompts: `records` behind the evidence already there, and each
   /// prompt's `validations`, by its name; a prompt that has one is no longer unvalidated. Beside them
   /// `routingKeys`, in the place of earlier ones.
@@ -10,11 +10,11 @@ public enum PromptShelf {
   /// - Returns: the new generation.
   /// - Throws: `usage` where a prompt isn't there, `notMet` where a measurement is of other weights.
   @discardableResult
-  public static func store(
+  package static func store(
     _ records: [EvidenceRecord], validations: [(prompt: String, of: Validation)],
     routingKeys: [StoredRoutingKey] = [], in path: String
   ) throws(Failure) -> UInt64 {
-    let bundle = try Bundle(path: path)
+    let bundle = try ModelBundle(path: path)
     let weights = bundle.weightsDigest
     var changed: [Prompt] = []
     for (name, validation) in validations {
@@ -46,8 +46,8 @@ public enum PromptShelf {
   /// - Returns: the new generation.
   /// - Throws: `usage` where one isn't there; nothing is removed then.
   @discardableResult
-  public static func remove(_ names: [String], from path: String) throws(Failure) -> UInt64 {
-    let bundle = try Bundle(path: path)
+  package static func remove(_ names: [String], from path: String) throws(Failure) -> UInt64 {
+    let bundle = try ModelBundle(path: path)
     let all = bundle.sections(of: .prompt) + bundle.sections(of: .adapter)
     var removed: [BundleEditor.Key] = []
     for name in names {
@@ -68,9 +68,9 @@ public enum PromptShelf {
   }
 }
 
-extension Bundle {
+extension ModelBundle {
   /// - Throws: `usage` where there is a prompt or adapter of this name.
-  public func checkFree(_ name: String) throws(Failure) {
+  package func checkFree(_ name: String) throws(Failure) {
     guard try prompt(named: name) == nil else {
       throw Failure(
         .usage, file: path, at: "prompt “\(name)”", "a prompt of this name is already there",
@@ -81,10 +81,10 @@ extension Bundle {
 
 extension Prompt {
   /// What `--prompt` understands as something else than a name.
-  public static let reservedNames = ["auto", "none"]
+  package static let reservedNames = ["auto", "none"]
 
   /// - Throws: `usage` where nobody could ask for the prompt by its name.
-  public func checkName() throws(Failure) {
+  package func checkName() throws(Failure) {
     guard Self.reservedNames.contains(name) else { return }
     throw Failure(
       .usage, at: "prompt “\(name)”", "this name has a meaning of its own in --prompt",

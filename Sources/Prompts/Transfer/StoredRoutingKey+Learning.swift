@@ -1,4 +1,4 @@
-import Bundle
+import BundleFormat
 import Bytes
 import Models
 
@@ -6,7 +6,7 @@ extension StoredRoutingKey {
   /// Learns what a choice finds `prompt` by, in `model` with these weights.
   /// - Parameter onPart: as for `RoutingKey.learn`.
   /// - Returns: nil where nothing could be chosen: low-rank parts.
-  public static func learn(
+  package static func learn(
     for prompt: Prompt, in model: LanguageModel, weights: SHA256Digest,
     onPart: (Int, Int) throws(Failure) -> Void = { _, _ in }
   ) throws(Failure) -> StoredRoutingKey? {
@@ -22,11 +22,11 @@ extension StoredRoutingKey {
   }
 }
 
-extension Bundle {
+extension ModelBundle {
   /// What texts find `prompts` by, in their order, and those of it that aren't stored, and were learned here.
   /// - Parameter onPart: called while keys are learned, with the names of the prompts that have none stored, and
   ///   with what is done and to do of all of them, from 0 on; what it throws ends the learning there.
-  public func routingKeys(
+  package func routingKeys(
     of prompts: [Prompt], in model: LanguageModel,
     onPart: ([String], Int, Int) throws(Failure) -> Void = { _, _, _ in }
   ) throws(Failure) -> (all: [StoredRoutingKey], learned: [StoredRoutingKey]) {
@@ -56,7 +56,7 @@ extension Bundle {
 }
 
 extension RoutingKey {
-  public init(_ stored: StoredRoutingKey) {
+  package init(_ stored: StoredRoutingKey) {
     self.init(key: stored.key, bias: stored.bias, explained: stored.explained)
   }
 }

@@ -1,4 +1,4 @@
-import Bundle
+import BundleFormat
 import Bytes
 import Checkpoints
 import Models
@@ -9,13 +9,13 @@ import Models
 /// A prompt belongs to a base model and its tokenizer; between different compressions of that model
 /// it may move. On weights that it was never measured on it counts as unvalidated, and needs the
 /// user's word.
-public struct Transfer: Sendable {
+package struct Transfer: Sendable {
   /// The prompt as it will stand in the target, validations on other weights included.
-  public private(set) var prompt: Prompt
+  package private(set) var prompt: Prompt
   /// What a choice finds it by on the target's weights; nil where that isn't known.
   private var routingKey: StoredRoutingKey?
   /// Digest of the target's tensors.
-  public let targetWeights: SHA256Digest
+  package let targetWeights: SHA256Digest
   private let targetPath: String
   private let evidence: [EvidenceRecord]
 
@@ -26,8 +26,9 @@ public struct Transfer: Sendable {
   ///   - newName: its name in `target`; nil keeps it.
   /// - Throws: `usage` where the name leaves a choice or is taken, `notMet` where the prompt
   ///   belongs to another base model, tokenizer or width.
-  public init(
-    _ name: String? = nil, from source: Bundle, to target: Bundle, as newName: String? = nil
+  package init(
+    _ name: String? = nil, from source: ModelBundle, to target: ModelBundle,
+    as newName: String? = nil
   ) throws(Failure) {
     var prompt = try Self.choose(name, from: source)
     try Self.checkFit(of: prompt, on: target)
@@ -55,19 +56,19 @@ public struct Transfer: Sendable {
   }
 
   /// Whether the prompt's own record has a measurement on the target's weights.
-  public var isValidated: Bool {
+  package var isValidated: Bool {
     prompt.validatedOn.contains { $0.weights == targetWeights }
   }
 
   /// Takes a measurement on the target's weights into the prompt's record, in place of an earlier
   /// one of the same protocol and text.
-  public mutating func add(_ validation: Validation) {
+  package mutating func add(_ validation: Validation) {
     precondition(validation.weights == targetWeights, "measured on the target")
     prompt.add(validation)
   }
 
   /// Takes what a choice finds the prompt by on the target's weights.
-  public mutating func add(_ key: StoredRoutingKey) {
+  package mutating func add(_ key: StoredRoutingKey) {
     precondition(key.weights == targetWeights && key.name == prompt.name, "learned on the target")
     routingKey = key
   }
@@ -79,7 +80,7 @@ public struct Transfer: Sendable {
   /// - Throws: `notMet` where the prompt isn't validated on the target's weights and
   ///   `allowUnvalidated` is false.
   @discardableResult
-  public func write(
+  package func write(
     adding records: [EvidenceRecord] = [], allowUnvalidated: Bool = false
   ) throws(Failure) -> UInt64 {
     try Self.write([self], adding: records, allowUnvalidated: allowUnvalidated)
@@ -89,7 +90,7 @@ public struct Transfer: Sendable {
   ///
   /// - Throws: also `usage` where two would have the same name.
   @discardableResult
-  public static func write(
+  package static func write(
     _ transfers: [Transfer], adding records: [EvidenceRecord] = [], allowUnvalidated: Bool = false
   ) throws(Failure) -> UInt64 {
     guard let first = transfers.first else { throw Failure(.usage, "there is nothing to transfer") }
@@ -127,7 +128,7 @@ public struct Transfer: Sendable {
 
   /// The prompt `name` of a bundle, or its only one.
   /// - Throws: `usage` where there is none, or a choice.
-  public static func choose(_ name: String?, from source: Bundle) throws(Failure) -> Prompt {
+  package static func choose(_ name: String?, from source: ModelBundle) throws(Failure) -> Prompt {
     let all = try source.prompts
     let names = all.map(\.name).joined(separator: ", ")
     if let name {
@@ -147,7 +148,7 @@ public struct Transfer: Sendable {
     return only
   }
 
-  private static func checkFit(of prompt: Prompt, on target: Bundle) throws(Failure) {
+  private static func checkFit(of prompt: Prompt, on target: ModelBundle) throws(Failure) {
     func mismatch(_ finding: String) -> Failure {
       Failure(
         .notMet, file: target.path, at: "prompt “\(prompt.name)”", finding,
@@ -173,7 +174,7 @@ public struct Transfer: Sendable {
   /// Digests that are not known on one side can't be compared: the measurement (or the user)
   /// decides then.
   private static func check(
-    _ what: String, bound: SHA256Digest?, found: SHA256Digest?, _ target: Bundle
+    _ what: String, bound: SHA256Digest?, found: SHA256Digest?, _ target: ModelBundle
   ) throws(Failure) {
     guard let bound, let found, bound != found else { return }
     throw Failure(

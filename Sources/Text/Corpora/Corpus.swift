@@ -1,13 +1,13 @@
 import Bytes
 
 /// A text to calibrate, learn or measure on, with the digest of the file it came from.
-public struct Corpus: Sendable {
+package struct Corpus: Sendable {
   /// The whole text, valid UTF-8.
-  public let text: String
+  package let text: String
   /// The file's documents or rows as they were before joining; one for plain text.
-  public let documents: Int
+  package let documents: Int
   /// SHA-256 of the file's bytes.
-  public let digest: SHA256Digest
+  package let digest: SHA256Digest
 
   /// Reads `path`: a `.jsonl` file by its "text" fields, anything else as it is.
   ///
@@ -15,14 +15,14 @@ public struct Corpus: Sendable {
   ///   `.documents(limit: nil, joiner: " ")`.
   /// - Throws: `inputMissing`; `invalidData` naming the byte offset where the file isn't UTF-8, the
   ///   line where a row isn't `{"text": "…"}`, or saying that there is no text.
-  public static func load(path: String, form: CorpusForm? = nil) throws(Failure) -> Corpus {
+  package static func load(path: String, form: CorpusForm? = nil) throws(Failure) -> Corpus {
     let file = try MappedFile(path: path)
     let form = form ?? (path.hasSuffix(".jsonl") ? .documents(limit: nil, joiner: " ") : .plain)
     return try Corpus(parsing: file.bytes, form: form, file: path)
   }
 
   /// The same for bytes that are in memory; `file` is only for messages.
-  public init(parsing bytes: ByteSlice, form: CorpusForm, file: String? = nil) throws(Failure) {
+  package init(parsing bytes: ByteSlice, form: CorpusForm, file: String? = nil) throws(Failure) {
     guard bytes.count > 0 else { throw Failure(.invalidData, file: file, "the file is empty") }
     let content = bytes.array
     if let offset = UTF8Text.firstInvalid(content) {

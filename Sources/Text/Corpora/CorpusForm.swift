@@ -1,7 +1,7 @@
 import Bytes
 
 /// How one text is made of a file: perplexity depends on it, so a protocol names its form.
-public enum CorpusForm: Sendable, Equatable {
+package enum CorpusForm: Sendable, Equatable {
   /// The file as it is.
   case plain
   /// One row per line, joined by `joiner`. `keepsLineBreaks`: a row keeps its newline, but a line
@@ -14,11 +14,11 @@ public enum CorpusForm: Sendable, Equatable {
   case documents(limit: Int?, joiner: String)
 
   /// WikiText-2's raw test rows joined by two newlines (`ctp-1024`, `gptq-2048`).
-  public static let wikiTextRows = CorpusForm.rows(joiner: "\n\n", keepsLineBreaks: true)
+  package static let wikiTextRows = CorpusForm.rows(joiner: "\n\n", keepsLineBreaks: true)
   /// Penn Treebank's rows joined by a space.
-  public static let pennTreebankRows = CorpusForm.rows(joiner: " ", keepsLineBreaks: false)
+  package static let pennTreebankRows = CorpusForm.rows(joiner: " ", keepsLineBreaks: false)
   /// The first 1,100 documents of C4's validation split joined by a space.
-  public static let c4Documents = CorpusForm.documents(limit: 1100, joiner: " ")
+  package static let c4Documents = CorpusForm.documents(limit: 1100, joiner: " ")
 
   /// The joined text and the number of rows it was made of.
   func joined(_ content: [UInt8], file: String?) throws(Failure) -> ([UInt8], Int) {

@@ -1,7 +1,7 @@
 /// Equal pieces of a long run of ids.
-public enum Windows {
+package enum Windows {
   /// Windows of `length` ids one after the other, the tail dropped; at most `limit` of them.
-  public static func consecutive(_ ids: [Int32], length: Int, limit: Int? = nil) -> [[Int32]] {
+  package static func consecutive(_ ids: [Int32], length: Int, limit: Int? = nil) -> [[Int32]] {
     guard length > 0 else { return [] }
     let count = min(ids.count / length, max(limit ?? .max, 0))
     return (0..<count).map { Array(ids[$0 * length..<($0 + 1) * length]) }
@@ -9,7 +9,7 @@ public enum Windows {
 
   /// `count` windows of `length` ids that begin anywhere, chosen by `seed`: the same on every
   /// machine. Empty where `ids` is shorter than a window.
-  public static func random(_ ids: [Int32], length: Int, count: Int, seed: UInt64) -> [[Int32]] {
+  package static func random(_ ids: [Int32], length: Int, count: Int, seed: UInt64) -> [[Int32]] {
     guard length > 0, ids.count >= length, count > 0 else { return [] }
     var state = seed
     return (0..<count).map { _ in

@@ -1,0 +1,70 @@
+import Bytes
+import Dispatch
+import Synchronization
+
+/// Everything that is wrong with a bundle, not only the first thing.
+extension ModelBundle {
+  /// Opens and checks; a file that can't be opened as a bundle gives one error that says why.
+  /// Throws only where the file is missing or can't be read.
+  public static func audit(path: String, level: Verification) throws(Failure) -> [Problem] {
+    let file = try MappedFile(path: path)
+    file.advise(.willNeed)
+    return audit(bytes: file.bytes, name: path, level: level)
+  }
+
+  /// The same for a bundle that lies in memory.
+  public static func audit(bytes: ByteSlice, name: String, level: Verification) -> [Problem] {
+    do throws(Failure) {
+      return try ModelBundle(bytes: bytes, name: name).check(level)
+    } catch {
+      return [Problem(at: error.place ?? "file", error.finding)]
+    }
+  }
+
+  /// The findings at `level`, those of opening included, in the order of the file's parts.
+  public func check(_ level: Verification) -> [Problem] {
+    var problems = self.problems
+    if level == .none { return problems }
+    problems += checkZeros()
+    let damaged = checkHashes()
+    problems += damaged.map {
+      Problem(at: sections[$0].label, "its XXH3-128 doesn't match its bytes")
+    }
+    if level == .full {
+      // A section whose bytes are wrong is reported once, not again for everything that follows
+      // from it.
+      problems += checkMeaning(skipping: Set(damaged))
+    }
+    return problems
+  }
+
+  /// The fixed areas between header and records, and the gaps that alignment leaves.
+  private func checkZeros() -> [Problem] {
+    var gaps: [Extent] = []
+    var end = ContainerLayout.headerSize
+    for offset in ContainerLayout.recordOffsets + [ContainerLayout.bodyOffset] {
+      gaps.append(Extent(offset: end, size: offset - end))
+      end = offset + ContainerLayout.recordSize
+    }
+    gaps += opened.table.paddings(record: opened.record)
+    return gaps.compactMap { gap in
+      guard let bytes = content.slice(gap.offset..<gap.end) else { return nil }
+      guard let at = bytes.array.firstIndex(where: { $0 != 0 }) else { return nil }
+      return Problem(at: "byte \(gap.offset + at)", "padding that isn't zero")
+    }
+  }
+
+  /// Positions of the sections whose stored bytes don't hash to what the table says, ascending.
+  private func checkHashes() -> [Int] {
+    file?.advise(.willNeed)
+    let damaged = Mutex<[Int]>([])
+    DispatchQueue.concurrentPerform(iterations: sections.count) { index in
+      let section = sections[index]
+      let bytes = try? storedBytes(of: section)
+      if bytes.map({ XXH3Digest(hashing: $0) }) != section.xxh3 {
+        damaged.withLock { $0.append(index) }
+      }
+    }
+    return damaged.withLock { $0.sorted() }
+  }
+}

@@ -1,0 +1,82 @@
+import Bytes
+import Dispatch
+import Glibc
+import Synchronization
+
+/// The order-0 entropy of what the compressed tensors hold, in bits per weight of all of them: what
+/// a code can reach that knows, tensor by tensor, how often each value occurs, and nothing else.
+public struct CodeEntropy: Sendable, Equatable {
+  /// Of the codes that are stored: with a mask, those of the survivors times their share. Kept
+  /// numbers that aren't quantized count with all their bits.
+  public var codes = 0.0
+  /// Of the zero points.
+  public var zeros = 0.0
+  /// Of the bitmasks: whether a weight is kept, with the share of the kept ones.
+  public var mask = 0.0
+  /// Of n:m sparsity: each combination as likely as any other.
+  public var index = 0.0
+
+  fileprivate static func + (a: CodeEntropy, b: CodeEntropy) -> CodeEntropy {
+    CodeEntropy(
+      codes: a.codes + b.codes, zeros: a.zeros + b.zeros, mask: a.mask + b.mask,
+      index: a.index + b.index)
+  }
+
+  fileprivate func divided(by weights: Int) -> CodeEntropy {
+    let count = Double(max(1, weights))
+    return CodeEntropy(
+      codes: codes / count, zeros: zeros / count, mask: mask / count, index: index / count)
+  }
+}
+
+extension ModelBundle {
+  /// Reads and counts all codes, on all cores. Throws `invalidData` where a tensor can't be read.
+  public func codeEntropy() throws(Failure) -> CodeEntropy {
+    let compressed = descriptors.filter(\.isCompressed)
+    let results = Mutex<[Int: Result<CodeEntropy, Failure>]>([:])
+    DispatchQueue.concurrentPerform(iterations: compressed.count) { index in
+      let result = Result { () throws(Failure) in
+        try tensor(named: compressed[index].name)?.entropy() ?? CodeEntropy()
+      }
+      results.withLock { $0[index] = result }
+    }
+    // In the tensors' order, so that the sum is the same on any number of cores.
+    var sum = CodeEntropy()
+    for (_, result) in results.withLock({ $0.sorted { $0.key < $1.key } }) {
+      sum = try sum + result.get()
+    }
+    return sum.divided(by: compressed.reduce(0) { $0 + $1.parameters })
+  }
+}
+
+extension StoredTensor {
+  /// In bits of the whole tensor.
+  fileprivate func entropy() throws(Failure) -> CodeEntropy {
+    func bits(_ values: [UInt8]) -> Double {
+      var histogram = [Int](repeating: 0, count: 256)
+      for value in values { histogram[Int(value)] += 1 }
+      return Entropy.bits(histogram) * Double(values.count)
+    }
+    var entropy = CodeEntropy()
+    if let dense {
+      entropy.codes = Double(dense.count * 8)
+    } else {
+      entropy.codes = bits(try unpackedCodes())
+    }
+    if zeros != nil { entropy.zeros = bits(unpackedZeros()) }
+    let (rows, columns) = (descriptor.rows, descriptor.columns)
+    switch descriptor.sparsity {
+    case nil: break
+    case .bitmask(let survivors):
+      let all = descriptor.parameters
+      entropy.mask = Entropy.bits([survivors, all - survivors]) * Double(all)
+    case .nm(let ranks):
+      func choice(_ width: Int) -> Double {
+        log2(Double(SurvivorRanks.combinations(width, min(ranks.kept, width))))
+      }
+      let whole = Double(columns / ranks.of) * choice(ranks.of)
+      entropy.index = Double(rows) * (whole + choice(columns % ranks.of))
+    }
+    return entropy
+  }
+}

@@ -1,0 +1,59 @@
+import Bytes
+
+/// Digests of what a bundle says, whatever order, codec or generation it is stored in: a bundle
+/// with
+/// an appended prompt and its compacted form have the same.
+enum ContentDigest {
+  /// SHA-256 over `label`, a newline, and per section in the table's order: type u16, layout u16,
+  /// flags 3 × u16, size of the name u32, name, size of the attributes u32, attributes (canonical
+  /// JSON, nothing where empty), raw size u64, SHA-256 of the raw bytes. All little-endian.
+  static func of(_ sections: [Section], label: String) -> SHA256Digest {
+    var hasher = SHA256Hasher()
+    hasher.update(label + "\n")
+    for section in sections.sorted(by: Section.precedes) {
+      let name = Array(section.name.utf8)
+      let attributes =
+        section.attributes.isEmpty ? [] : JSON.object(section.attributes).canonicalBytes
+      var bytes: [UInt8] = []
+      bytes.append(littleEndian: section.typeID)
+      bytes.append(littleEndian: section.layoutID)
+      bytes.append(littleEndian: section.flags.read)
+      bytes.append(littleEndian: section.flags.write)
+      bytes.append(littleEndian: section.flags.optional)
+      bytes.append(littleEndian: UInt32(name.count))
+      bytes += name
+      bytes.append(littleEndian: UInt32(attributes.count))
+      bytes += attributes
+      bytes.append(littleEndian: UInt64(section.rawSize))
+      bytes += section.sha256.bytes
+      hasher.update(bytes)
+    }
+    return hasher.finish()
+  }
+
+  static func canonical(_ sections: [Section]) -> SHA256Digest {
+    of(sections, label: "ctpack content 1")
+  }
+
+  static func weights(_ sections: [Section]) -> SHA256Digest {
+    of(sections.filter { SectionType.isTensorPart($0.typeID) }, label: "ctpack weights 1")
+  }
+}
+
+extension ModelBundle {
+  /// Of everything in the bundle.
+  public var canonicalDigest: SHA256Digest { ContentDigest.canonical(sections) }
+
+  /// Of the tensors only: what a prompt is bound to.
+  public var weightsDigest: SHA256Digest { ContentDigest.weights(sections) }
+
+  /// Of the tokenizer section's raw bytes; nil where the bundle has none.
+  public var tokenizerDigest: SHA256Digest? {
+    section(.tokenizer, named: Self.documentName(.tokenizer))?.sha256
+  }
+
+  /// Of the checkpoint that the bundle was made from; nil where the provenance is missing.
+  public var baseModelDigest: SHA256Digest? {
+    get throws(Failure) { try provenance?.baseModel }
+  }
+}

@@ -1,0 +1,129 @@
+import Bytes
+
+/// A `.ctpack` file opened for reading. Header, commit records, section table and the cover of the
+/// file are always checked; sections are mapped, and read when asked for.
+public final class ModelBundle: Sendable {
+  public let path: String
+  /// Of the commit record in force, starting at 1.
+  public let generation: UInt64
+  /// In the order of the table: by type, then by name.
+  public let sections: [Section]
+  /// Findings that didn't keep the bundle from opening, notes included.
+  public let problems: [Problem]
+  public let descriptors: [TensorDescriptor]
+  let opened: OpenedContainer
+  /// The whole file.
+  let content: ByteSlice
+  /// nil for a bundle in memory.
+  let file: MappedFile?
+  let decodedSections = DecodedSections()
+  private let positions: [Key: Int]
+
+  private struct Key: Hashable {
+    var type: UInt16
+    var name: [UInt8]
+  }
+
+  /// Throws `invalidData` with the first thing that is wrong; `ModelBundle.audit` lists them all.
+  public convenience init(path: String, verify: Verification = .none) throws(Failure) {
+    let file = try MappedFile(path: path)
+    try self.init(content: file.bytes, file: file, path: path, verify: verify)
+  }
+
+  /// A bundle that lies in memory; `name` stands for the path in sentences.
+  public convenience init(
+    bytes: ByteSlice, name: String, verify: Verification = .none
+  ) throws(Failure) {
+    try self.init(content: bytes, file: nil, path: name, verify: verify)
+  }
+
+  private init(
+    content: ByteSlice, file: MappedFile?, path: String, verify: Verification
+  ) throws(Failure) {
+    opened = try OpenedContainer(file: path, size: content.count) { (offset, count) in
+      let end = min(offset + count, content.count)
+      return content.slice(min(offset, end)..<end) ?? ByteSlice([])
+    }
+    self.path = path
+    self.content = content
+    self.file = file
+    generation = opened.record.generation
+    sections = opened.table.sections
+    problems = opened.problems
+    var positions: [Key: Int] = [:]
+    positions.reserveCapacity(sections.count)
+    var descriptors: [TensorDescriptor] = []
+    for (index, section) in sections.enumerated() {
+      positions[Key(type: section.typeID, name: Array(section.name.utf8))] = index
+      if section.type == .tensorDense || section.type == .tensorCodes {
+        do throws(Failure) {
+          descriptors.append(try TensorDescriptor(section: section))
+        } catch { throw error.located(file: path) }
+      }
+    }
+    self.positions = positions
+    self.descriptors = descriptors.sorted {
+      $0.name.utf8.lexicographicallyPrecedes($1.name.utf8)
+    }
+    if verify != .none, let first = check(verify).first(where: { $0.severity == .error }) {
+      throw Failure(.invalidData, file: path, at: first.place, first.finding)
+    }
+  }
+
+  public var fileBytes: Int { content.count }
+  /// "1.0".
+  public var formatVersion: String {
+    "\(ContainerLayout.majorVersion).\(opened.header.minorVersion)"
+  }
+
+  /// The section of this type and name; nil where there is none.
+  public func section(_ type: SectionType, named name: String) -> Section? {
+    positions[Key(type: type.rawValue, name: Array(name.utf8))].map { sections[$0] }
+  }
+
+  public func sections(of type: SectionType) -> [Section] {
+    sections.filter { $0.typeID == type.rawValue }
+  }
+
+  /// The stored bytes as they stand in the file.
+  func storedBytes(of section: Section) throws(Failure) -> ByteSlice {
+    guard section.storedSize > 0 else { return ByteSlice([]) }
+    guard let bytes = content.slice(section.offset..<section.end) else {
+      throw Failure(.invalidData, file: path, at: section.label, "lies outside the file")
+    }
+    return bytes
+  }
+
+  /// Gives the memory of all that was read back to the system; it is read again when it is needed.
+  public func release() { content.release() }
+
+  /// The section's raw bytes: a view of the mapped file, or, where compressed, a decoded copy.
+  /// Throws `invalidData` where the section needs a feature that this program doesn't know, or
+  /// can't be decoded.
+  public func bytes(of section: Section) throws(Failure) -> ByteSlice {
+    if let bit = SectionFlags.unknownBit(section.flags.read, known: SectionFlags.knownRead) {
+      throw Failure(
+        .invalidData, file: path, at: section.label,
+        "needs feature \(bit) to be read, which this program doesn't know",
+        advice: "use a newer ctpack")
+    }
+    let stored = try storedBytes(of: section)
+    do throws(Failure) {
+      switch section.codec {
+      case .none: return stored
+      case .zstd: return ByteSlice(try Zstandard.decompress(stored, size: section.rawSize))
+      case .blocks: return try decodedBlocks(of: section, stored)
+      }
+    } catch {
+      throw error.located(file: path, at: section.label)
+    }
+  }
+}
+
+/// Where the file's bytes go, for whoever wants to account for all of them.
+extension ModelBundle {
+  /// The section table in force.
+  public var tableExtent: Extent { opened.record.table }
+  /// What removed and replaced sections and older tables left behind; `compact` drops it.
+  public var freeExtents: [Extent] { opened.table.free }
+}

@@ -1,0 +1,192 @@
+import Bytes
+
+/// Changes a bundle in place: new sections and a new table go behind the committed content, then
+/// one
+/// commit record flips. Nothing that the old state needs is ever overwritten, so a crash at any
+/// byte
+/// leaves the old bundle or the new one; the cost is what is added plus the table, never the
+/// weights.
+public enum BundleEditor {
+  /// Which section to drop.
+  public struct Key: Sendable, Hashable {
+    public var type: SectionType
+    public var name: String
+    public init(type: SectionType, name: String) {
+      self.type = type
+      self.name = name
+    }
+  }
+
+  /// Adds `sections` (replacing those of the same type and name) and drops those in `removing`.
+  /// Returns the new generation. Throws `busy` while another process edits, `io` where the system
+  /// refuses (the old state stays good), `usage` where a section to remove isn't there,
+  /// `invalidData` where the bundle is damaged or needs a newer program to be changed.
+  @discardableResult
+  public static func append(
+    to path: String, sections: [NewSection], removing: [Key] = []
+  ) throws(Failure) -> UInt64 {
+    var file = try EditableFile(path: path)
+    return try edit(&file, path: path, adding: sections, removing: removing)
+  }
+
+  /// Writes the canonical form of the bundle at `path` to `target` (which may be the same).
+  /// Returns the digest, which is the same before and after.
+  @discardableResult
+  public static func compact(_ path: String, to target: String) throws(Failure) -> SHA256Digest {
+    // Held while reading, so that no edit is lost when the target replaces the source.
+    let lock = try EditableFile(path: path)
+    let bundle = try ModelBundle(path: path)
+    try checkMayWrite(bundle.opened, path)
+    AtomicFile.sweepTemporaries(of: target)
+    var writer = BundleWriter(path: target)
+    for section in bundle.sections { try writer.add(copying: section, from: bundle) }
+    let digest = try writer.finish()
+    _ = try lock.size
+    return digest
+  }
+
+  /// Writes the bundle at `path` to `target` with its tensors in another storage, in canonical
+  /// form. Everything else stays as it is, digests included, so that prompts stay bound. Returns
+  /// the digest, which is the same before and after. Throws `usage` where both are the same file.
+  @discardableResult
+  public static func recode(
+    _ path: String, to target: String, storage: TensorStorage
+  ) throws(Failure) -> SHA256Digest {
+    let source = try FileIdentity(path: path)
+    if let there = try? FileIdentity(path: target), there.isSameFile(as: source) {
+      throw Failure(
+        .usage, file: target, "is the bundle to be recoded itself", advice: "name another file")
+    }
+    let bundle = try ModelBundle(path: path)
+    try checkMayWrite(bundle.opened, path)
+    AtomicFile.sweepTemporaries(of: target)
+    var writer = BundleWriter(path: target, storage: storage)
+    for section in bundle.sections { try writer.add(recoding: section, from: bundle) }
+    return try writer.finish()
+  }
+
+  /// The edit itself, on anything that can be edited: tests replay it with failing storage.
+  package static func edit<File: EditableBytes & ~Copyable>(
+    _ file: inout File, path: String, adding: [NewSection], removing: [Key]
+  ) throws(Failure) -> UInt64 {
+    let size = try file.size
+    let opened = try OpenedContainer(file: path, size: size) {
+      (offset, count) throws(Failure) in
+      let end = min(offset + count, size)
+      return offset >= end
+        ? ByteSlice([]) : ByteSlice(try file.read(at: offset, count: end - offset))
+    }
+    try checkMayWrite(opened, path)
+    let (generation, overflowed) = opened.record.generation.addingReportingOverflow(1)
+    guard !overflowed else {
+      throw Failure(
+        .invalidData, file: path, "its generation number can't grow", advice: "compact it")
+    }
+    var kept = opened.table.sections
+    var free = opened.table.free
+    free.append(opened.record.table)
+    for key in removing {
+      guard let at = kept.firstIndex(where: { $0.isSame(type: key.type.rawValue, name: key.name) })
+      else {
+        throw Failure(.usage, file: path, "there is no \(key.type) \"\(key.name)\" to remove")
+      }
+      release(kept.remove(at: at), &free)
+    }
+    var encoded: [EncodedSection] = []
+    for section in adding {
+      if let at = kept.firstIndex(where: {
+        $0.isSame(type: section.type.rawValue, name: section.name)
+      }) {
+        release(kept.remove(at: at), &free)
+      }
+      guard
+        !encoded.contains(where: {
+          $0.section.isSame(type: section.type.rawValue, name: section.name)
+        })
+      else {
+        throw Failure(.internalError, file: path, at: "section \"\(section.name)\"", "added twice")
+      }
+      encoded.append(try EncodedSection(section))
+    }
+    dropOrphans(&kept, encoded, &free)
+    try checkNames(kept + encoded.map(\.section), path)
+    try checkBound(opened.table.sections, kept, encoded, path)
+    encoded.sort { Section.precedes($0.section, $1.section) }
+    return try commit(
+      &file, opened, Change(generation: generation, kept: kept, added: encoded, free: free), size,
+      path)
+  }
+
+  /// What was computed from a prompt goes with it.
+  private static func dropOrphans(
+    _ kept: inout [Section], _ added: [EncodedSection], _ free: inout [Extent]
+  ) {
+    let prompts = (kept + added.map(\.section)).filter { $0.type == .prompt || $0.type == .adapter }
+    func isOrphan(_ section: Section) -> Bool {
+      let of = JSON.object(section.attributes)["prompt"]?.string
+      return [.promptKeyValues, .promptRoutingKey].contains(section.type)
+        && !prompts.contains { $0.name == section.name && $0.sha256.hex == of }
+    }
+    for section in kept where isOrphan(section) { release(section, &free) }
+    kept.removeAll(where: isOrphan)
+  }
+
+  /// Prompts and adapters share their names.
+  private static func checkNames(_ sections: [Section], _ path: String) throws(Failure) {
+    guard let name = sections.namedTwice else { return }
+    throw Failure(
+      .usage, file: path, at: "prompt \"\(name)\"",
+      "a soft prompt and an adapter can't have the same name",
+      advice: "remove the one that is there, or choose another name")
+  }
+
+  private static func release(_ section: Section, _ free: inout [Extent]) {
+    if section.storedSize > 0 {
+      free.append(Extent(offset: section.offset, size: section.storedSize))
+    }
+  }
+
+  /// Refuses to change a bundle that says it needs more understanding than this program has.
+  private static func checkMayWrite(_ opened: OpenedContainer, _ path: String) throws(Failure) {
+    func refuse(_ place: String, _ what: String) -> Failure {
+      Failure(
+        .invalidData, file: path, at: place, "can't be changed without understanding \(what)",
+        advice: "use a newer ctpack")
+    }
+    if opened.header.writeFlags != 0 {
+      throw refuse("header", "feature \(opened.header.writeFlags.trailingZeroBitCount)")
+    }
+    if opened.header.minorVersion > ContainerLayout.minorVersion {
+      throw refuse("header", "container version 1.\(opened.header.minorVersion)")
+    }
+    for section in opened.table.sections {
+      if let bit = SectionFlags.unknownBit(section.flags.write, known: SectionFlags.knownWrite) {
+        throw refuse(section.label, "feature \(bit)")
+      }
+      if section.type == nil, section.flags.write & SectionFlags.typeNeededToWrite != 0 {
+        throw refuse(section.label, "its type")
+      }
+    }
+  }
+
+  /// Tensors may not change under a section that was made for them.
+  private static func checkBound(
+    _ before: [Section], _ kept: [Section], _ added: [EncodedSection], _ path: String
+  ) throws(Failure) {
+    let after = kept + added.map(\.section)
+    guard ContentDigest.weights(before) != ContentDigest.weights(after),
+      let bound = kept.first(where: { $0.flags.write & SectionFlags.boundToWeights != 0 })
+    else { return }
+    throw Failure(
+      .usage, file: path, at: bound.label, "is bound to the tensors, which this edit would change",
+      advice: "remove it in the same edit")
+  }
+}
+
+extension Sequence<Section> {
+  /// A name that both a prompt and an adapter have.
+  var namedTwice: String? {
+    let prompts = Set(filter { $0.type == .prompt }.map(\.name))
+    return first { $0.type == .adapter && prompts.contains($0.name) }?.name
+  }
+}

@@ -1,0 +1,151 @@
+import Bytes
+
+/// Writes a new bundle in canonical form: sections in the table's order, generation 1, nothing
+/// between
+/// them but the zeros that alignment asks for. The same sections give the same bytes in whatever
+/// order they are added. The file appears complete or not at all.
+public struct BundleWriter: ~Copyable {
+  public let path: String
+  /// Of every tensor that doesn't say otherwise.
+  public let storage: TensorStorage
+  private var pending: [Pending] = []
+
+  /// Sections wait here until `finish` knows their order; their bytes stay where they are.
+  private enum Pending {
+    case new(NewSection)
+    case stored(EncodedSection)
+    /// Read and stored anew when its turn comes, so that only one is in memory.
+    case recoded(Section, ModelBundle)
+
+    var key: (UInt16, String) {
+      switch self {
+      case .new(let section): (section.type.rawValue, section.name)
+      case .stored(let encoded): (encoded.section.typeID, encoded.section.name)
+      case .recoded(let section, _): (section.typeID, section.name)
+      }
+    }
+  }
+
+  /// Nothing is created before `finish`.
+  public init(path: String, storage: TensorStorage = .mapped) {
+    self.path = path
+    self.storage = storage
+  }
+
+  public mutating func add(_ section: NewSection) {
+    var section = section
+    if section.policy == .automatic, SectionType.isTensorPart(section.type.rawValue) {
+      section.policy = storage.policy
+    }
+    pending.append(.new(section))
+  }
+
+  public mutating func add(_ sections: [NewSection]) { for section in sections { add(section) } }
+
+  public mutating func add(
+    type: SectionType, layout: PackingLayout, name: String, attributes: JSONObject = [:],
+    bytes: ByteSlice, flags: SectionFlags = SectionFlags(),
+    policy: NewSection.CodecPolicy = .automatic
+  ) {
+    add(
+      NewSection(
+        type: type, layout: layout, name: name, attributes: attributes, bytes: bytes, flags: flags,
+        policy: policy))
+  }
+
+  public mutating func addTensor(
+    _ tensor: StoredTensor, origin: SectionOrigin? = nil,
+    policy: NewSection.CodecPolicy = .automatic
+  ) {
+    add(NewSection.tensor(tensor, origin: origin, policy: policy))
+  }
+
+  public mutating func addPrompt(_ prompt: Prompt) { add(.prompt(prompt)) }
+
+  /// Takes a section over as it is stored, after checking its hash.
+  public mutating func add(copying section: Section, from bundle: ModelBundle) throws(Failure) {
+    pending.append(.stored(try EncodedSection(copying: section, from: bundle)))
+  }
+
+  /// Takes a section over in this bundle's storage: tensors are coded or decoded where they have to
+  /// be, everything else stays as it is stored. What it means doesn't change.
+  public mutating func add(recoding section: Section, from bundle: ModelBundle) throws(Failure) {
+    let wanted: Codec = storage == .coded ? .blocks : .none
+    guard SectionType.isTensorPart(section.typeID), section.type != nil, section.layout != nil,
+      section.codec != wanted
+    else { return try add(copying: section, from: bundle) }
+    pending.append(.recoded(section, bundle))
+  }
+
+  /// The digest that `ModelBundle.weightsDigest` will have, to bind prompts to weights before they are
+  /// written. Hashes all tensors.
+  public func weightsDigest() throws(Failure) -> SHA256Digest {
+    var sections: [Section] = []
+    for entry in pending where SectionType.isTensorPart(entry.key.0) {
+      switch entry {
+      case .new(var section):
+        // The digest is of raw bytes: coding them would be for nothing.
+        section.policy = .never
+        sections.append(try EncodedSection(section).section)
+        section.bytes.release()
+      case .stored(let encoded): sections.append(encoded.section)
+      case .recoded(let section, _): sections.append(section)
+      }
+    }
+    return ContentDigest.weights(sections)
+  }
+
+  private func encode(_ entry: Pending) throws(Failure) -> EncodedSection {
+    switch entry {
+    case .new(let section): try EncodedSection(section)
+    case .stored(let encoded): encoded
+    case .recoded(let section, let bundle):
+      try EncodedSection(recoding: section, from: bundle, storage: storage)
+    }
+  }
+
+  /// Writes, publishes and returns the bundle's canonical digest.
+  @discardableResult
+  public consuming func finish() throws(Failure) -> SHA256Digest {
+    pending.sort {
+      let (a, b) = ($0.key, $1.key)
+      return a.0 != b.0 ? a.0 < b.0 : a.1.utf8.lexicographicallyPrecedes(b.1.utf8)
+    }
+    for (a, b) in zip(pending, pending.dropFirst()) where a.key.0 == b.key.0 {
+      guard !a.key.1.utf8.elementsEqual(b.key.1.utf8) else {
+        throw Failure(.internalError, file: path, at: "section \"\(a.key.1)\"", "added twice")
+      }
+    }
+    let header = Header()
+    var writer = try AtomicFileWriter(path: path)
+    try writer.write(header.bytes)
+    try writer.pad(to: ContainerLayout.bodyOffset)
+    var sections: [Section] = []
+    for entry in pending {
+      let encoded = try encode(entry)
+      var section = encoded.section
+      if section.storedSize > 0 {
+        try writer.pad(to: section.alignment)
+        section.offset = writer.offset
+        try writer.write(encoded.stored)
+        // Read to be hashed and written, and not again: a large model would pile up in memory.
+        encoded.stored.release()
+      }
+      sections.append(section)
+    }
+    if let name = sections.namedTwice {
+      throw Failure(
+        .internalError, file: path, at: "prompt \"\(name)\"", "is there as an adapter too")
+    }
+    try writer.pad(to: ContainerLayout.tableAlignment)
+    let table = SectionTable(generation: 1, sections: sections, free: []).bytes
+    let record = CommitRecord(
+      generation: 1, table: Extent(offset: writer.offset, size: table.count),
+      fileLength: writer.offset + table.count, tableXXH3: XXH3Digest(hashing: table),
+      tableSHA256: SHA256Digest(hashing: table), header: header.digest)
+    try writer.write(table)
+    try writer.overwrite(at: ContainerLayout.recordOffsets[record.slot], record.bytes)
+    try writer.publish()
+    return ContentDigest.canonical(sections)
+  }
+}
