@@ -26,7 +26,7 @@ let package = Package(
       name: "CKernels", exclude: ["decode/README.md"],
       // The folders whose headers others include.
       cSettings: [.define("_GNU_SOURCE")]
-        + ["machine", "weights", "products", "decode", "compression"].map {
+        + ["machine", "weights", "products", "decode", "gptq"].map {
           .headerSearchPath($0)
         }),
 
@@ -43,7 +43,7 @@ let package = Package(
     .target(name: "Models", dependencies: ["Bytes", "BundleFormat", "Numerics", "Checkpoints"]),
     .target(
       name: "Compression",
-      dependencies: ["Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models"]),
+      dependencies: ["Bytes", "BundleFormat", "CKernels", "Numerics", "Checkpoints", "Models"]),
     .target(
       name: "Prompts", dependencies: ["Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models"]),
     .target(name: "Evaluation", dependencies: ["Bytes", "BundleFormat", "Numerics", "Models"]),
@@ -78,10 +78,14 @@ let package = Package(
       name: "ModelsTests",
       dependencies: ["Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models", "TestSupport"],
       resources: [.copy("Golden")]),
+    .target(
+      name: "CompressionReference", dependencies: ["Compression"],
+      path: "Tests/CompressionReference"),
     .testTarget(
       name: "CompressionTests",
       dependencies: [
-        "Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models", "Compression", "TestSupport",
+        "Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models", "Compression",
+        "CompressionReference", "TestSupport",
       ]),
     .testTarget(
       name: "PromptsTests",

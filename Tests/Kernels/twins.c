@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "CKernels.h"
+#include "gptq_twins.h"
 #include "matrices.h"
 #include "tables.h"
 
@@ -177,6 +178,8 @@ int main(void) {
         kernels[ctk_decode_isa()], here);
     compared += here;
   }
+  ctk_limit_level(ctk_highest_level());
+  failures += gptq_twins();
   printf("%d comparisons of matrices, %d mismatches\n", compared, failures);
   return failures > 0;
 }

@@ -137,7 +137,7 @@ extension AllocateStage {
     let probe = LossProbe.bytes(for: configuration, tokens: max(Self.probedTokens, length))
     let fixed =
       probe
-      + WorkingSet.bytes(
+      + CompressionMemory.bytes(
         for: configuration, rows: BlockCompressor.mostRows(sequenceLength: length))
     if fixed > memory {
       context.say(

@@ -42,7 +42,7 @@ struct CompressRun {
       settings = stage.settings
     }
     let length = windows[0].count
-    let fixed = WorkingSet.bytes(
+    let fixed = CompressionMemory.bytes(
       for: stage.configuration, rows: BlockCompressor.mostRows(sequenceLength: length),
       besideFullModel: settings.needsFullModel)
     if fixed > stage.memory {

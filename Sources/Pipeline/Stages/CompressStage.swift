@@ -51,7 +51,7 @@ struct CompressStage: Stage {
   var needs: StageNeeds {
     // Two sets of the residual stream, and what a block makes of it.
     let rows = 12 * tokens * configuration.hiddenSize
-    let working = WorkingSet.bytes(for: configuration, rows: min(tokens, 4096))
+    let working = CompressionMemory.bytes(for: configuration, rows: min(tokens, 4096))
     let inMemory = min(rows, max(0, memory - working))
     return StageNeeds(
       memory: working + inMemory,
