@@ -18,7 +18,7 @@ package struct StageKey: Sendable, Equatable {
   ///   - kernels: the class of arithmetic, because another CPU may round differently; nil for
   ///     stages
   ///     that only move bytes.
-  init(stage: any Stage, inputs: [String: SHA256Digest], kernels: String?) {
+  package init(stage: any Stage, inputs: [String: SHA256Digest], kernels: String?) {
     var digests = JSONObject()
     for (name, digest) in inputs.sorted(by: { $0.key < $1.key }) {
       digests[name] = .string(digest.hex)
