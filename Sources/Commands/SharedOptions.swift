@@ -1,4 +1,5 @@
 import ArgumentParser
+import Builds
 import BundleFormat
 import Bytes
 import FoundationEssentials

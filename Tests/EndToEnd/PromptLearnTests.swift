@@ -163,7 +163,8 @@ import Testing
   @Test func whatCannotBeLearnedIsRefusedBeforehand() throws {
     let before = try folder.read("built.ctpack")
     let refusals: [([String], Int32, String)] = [
-      (["--as", "own"], 64, "already there"), (["--as", "auto"], 64, "can't name a prompt"),
+      (["--as", "own"], 64, "give the new one another name with --as"),
+      (["--as", "auto"], 64, "can't name a prompt"),
       (["--as", "x", "--set", "objective=kl"], 64, "--teacher"),
       (["--as", "x", "--teacher", "model"], 64, "asks no teacher"),
       (["--as", "x", "--set", "tokns=3"], 64, "did you mean `tokens`"),

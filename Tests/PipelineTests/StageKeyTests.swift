@@ -1,3 +1,4 @@
+import Builds
 import BundleFormat
 import Bytes
 import Foundation
@@ -60,8 +61,8 @@ import Testing
     func name(_ path: String) -> String { String(path.split(separator: "/").last ?? "") }
     return switch source {
     case .file(let path): "file \(name(path))"
-    case .weights(let path): "weights \(name(path))"
-    case .output(let stage, let output): "output \(output) of \(stage)"
+    case .part(let part): "weights \(name(part.path))"
+    case .output(let output): "output \(output.name) of \(output.stage)"
     case .record(let stage): "record of \(stage)"
     }
   }
@@ -135,7 +136,7 @@ import Testing
   @Test func ofLearningOnABundle() throws {
     let stages = try plan("compression: {method: rtn, bits: 4, group_size: 8}")
     let store = try Store(folder: folder.file("work"), create: true)
-    let build = Build(
+    let build = try Build(
       stages: stages, store: store, kernels: "plain", progress: BuildProgress(style: .quiet))
     let object = try #require(try build.run().last?.outputs["bundle"])
     _ = try Artifact.publish(object, from: store, to: folder.file("target.ctpack"))
