@@ -1,10 +1,10 @@
-/// A failure that a person can act on: what kind it is, where it happened, what was found, and what
-/// to do next.
+/// A failure with all that is needed to act on it: its kind, its place, the finding, and advice on
+/// what to do next.
 ///
 /// Every module throws this type, so that what a program reports, and the status it ends with,
 /// follow from one place.
 public struct Failure: Error, Sendable, Equatable {
-  /// What kind of failure it is, for programs that react to it.
+  /// The kind of a failure, for programs that react to it.
   public enum Kind: Sendable, CaseIterable {
     /// A quality gate or a comparison was not met.
     case notMet
@@ -41,7 +41,7 @@ public struct Failure: Error, Sendable, Equatable {
   public let place: String?
   /// One clause that says what was found (and what was expected).
   public let finding: String
-  /// What to do next, where there is something to do.
+  /// The next step, where there is one.
   public let advice: String?
   /// Which failure this is, where a caller can say more about it.
   public let reason: Reason?
@@ -58,7 +58,7 @@ public struct Failure: Error, Sendable, Equatable {
     self.reason = reason
   }
 
-  /// The same failure with the file and place filled in where they were still unknown.
+  /// This failure with the file and place filled in where they are still unknown.
   public func located(file: String? = nil, at place: String? = nil) -> Failure {
     Failure(
       kind, file: self.file ?? file, at: self.place ?? place, finding, advice: advice,

@@ -1,8 +1,8 @@
 import Bytes
 import Foundation
 
-/// A list of stages brought up to date in a store: what is done and whole is reused, the rest runs
-/// in order.
+/// Stages brought up to date in a store: results that are done and whole are reused, the other
+/// stages run in order.
 package final class Build {
   package let stages: [any Stage]
   package let store: Store
@@ -29,11 +29,11 @@ package final class Build {
     self.stop = stop
   }
 
-  /// Runs what has to run, up to and including the stage `last` (all where nil).
+  /// Runs the stages that have to run, up to and including `last` (all where nil).
   ///
   /// - Returns: the records of all stages up to there, in order.
-  /// - Throws: `busy` where another process builds here; `interrupted` at a safe point; whatever a
-  ///   stage throws.
+  /// - Throws: `busy` where another process builds here; `interrupted` at a safe point; the
+  ///   failure of a stage.
   @discardableResult
   package func run(until last: String? = nil) throws -> [StageMarker] {
     let wanted = try stages(until: last)

@@ -1,13 +1,13 @@
 import Bytes
 
 extension BuildProgress {
-  /// One piece of work outside of a build: how far it is, and a stop between two of its parts.
+  /// A piece of work outside of a build, with its progress shown and a stop between two of its parts.
   ///
   /// - Parameters:
-  ///   - unlessDone: what a stop leaves behind, for its message.
-  ///   - work: calls what it gets with the parts done, the parts to do and a few words; the first time before
-  ///     its first part. Where it never does, nothing is shown.
-  /// - Throws: `interrupted` where the person asked to stop.
+  ///   - unlessDone: the state that a stop leaves, for its message.
+  ///   - work: calls its argument with the parts done, the parts in all and a few words, for the
+  ///     first time before its first part. Where it never does, nothing is shown.
+  /// - Throws: `interrupted` where the user asked to stop.
   package func alone<Result>(
     _ name: String, unit: String, unlessDone: String,
     _ work: (_ onPart: (Int, Int, String) throws(Failure) -> Void) throws -> Result

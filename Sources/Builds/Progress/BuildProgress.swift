@@ -1,8 +1,8 @@
 import Bytes
 import Synchronization
 
-/// What a person sees of a build: one line that redraws on a terminal, a plain line now and then
-/// elsewhere.
+/// The progress of a build on standard error: one line that redraws on a terminal, a plain line now
+/// and then elsewhere.
 package final class BuildProgress: Sendable {
   package enum Style: Sendable, Equatable {
     /// Redrawn in place, at most `width()` columns.
@@ -122,10 +122,10 @@ package final class BuildProgress: Sendable {
 
   func say(_ text: String) { state.withLock { line(text, &$0) } }
 
-  /// A line of its own for those who asked for more.
+  /// A line of its own, in verbose output alone.
   package func detail(_ text: String) { if isVerbose { say(text) } }
 
-  /// Leaves the terminal as a person expects it.
+  /// Takes the redrawn line from the terminal.
   func finish() { state.withLock { clear(&$0) } }
 
   private func padded(_ name: String) -> String {
@@ -161,8 +161,8 @@ package final class BuildProgress: Sendable {
 }
 
 extension BuildProgress.State {
-  /// Whether a stage's time says how long others take: one with hardly any work (import, calibrate) is
-  /// bound by the disk.
+  /// Whether a stage's time predicts that of others: one with hardly any work (import, calibrate)
+  /// is bound by the disk.
   func setsThePace(_ index: Int) -> Bool {
     stages[index].work >= 0.02 * stages.reduce(0) { $0 + $1.work }
   }

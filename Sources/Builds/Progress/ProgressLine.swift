@@ -1,6 +1,6 @@
 import Bytes
 
-/// One moment of a stage in words.
+/// The progress of a stage at one moment, in words.
 struct ProgressLine {
   let name: String
   let unit: String

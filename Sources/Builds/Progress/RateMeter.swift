@@ -1,4 +1,4 @@
-/// How fast something counts up, from its recent past.
+/// The speed of a count, in units per second, from its recent past.
 ///
 /// The first report only sets the start: a resumed stage begins in the middle.
 package struct RateMeter {

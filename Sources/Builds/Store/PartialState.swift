@@ -4,7 +4,7 @@ import Foundation
 /// The saved states of a stage in the making, from which an interrupted run goes on.
 ///
 /// Each state is a file of its own: 32 bytes SHA-256, then the content it is of. A state that
-/// doesn't match its digest counts as absent: the work is done again and gives the same bytes.
+/// doesn't match its digest is treated as absent: the work is done again and gives the same bytes.
 package final class PartialState: Sendable {
   package let folder: String
   private let store: Store
@@ -41,7 +41,7 @@ package final class PartialState: Sendable {
 
   package func save(_ name: String, _ json: JSON) throws { try save(name, json.canonicalBytes) }
 
-  /// What `name` holds; nil where nothing or nothing whole is there.
+  /// The content saved as `name`; nil where it is absent or damaged.
   package func load(_ name: String) -> ByteSlice? {
     guard let file = try? MappedFile(path: path(name)), file.bytes.count >= 32,
       let stored = file.bytes.slice(0..<32), let content = file.bytes.slice(32..<file.bytes.count),

@@ -1,7 +1,7 @@
 import Bytes
 import Foundation
 
-/// Times and memory of what ran, one line each. Nothing that is hashed ever reads it.
+/// Times and memory of finished runs, a line each. Nothing that is hashed depends on it.
 struct RunLedger {
   let file: String
 
@@ -14,7 +14,7 @@ struct RunLedger {
     let work: Double
   }
 
-  /// Appends what a whole run of a stage took.
+  /// Appends the times and memory of a whole run of a stage.
   func append(_ entry: Entry, threads: Int) {
     append([
       "at": .string(Date.now.formatted(.iso8601)), "stage": .string(entry.stage),

@@ -6,7 +6,7 @@ package struct StageMarker: Sendable, Equatable {
   package let stage: String
   package let key: StageKey
   package let outputs: [String: StoreObject]
-  /// Figures that the stage found, for people and for later stages.
+  /// Figures that the stage found, for display and for later stages.
   package let summary: JSON
 
   var json: JSON {

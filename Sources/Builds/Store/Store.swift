@@ -9,7 +9,7 @@ import Foundation
 ///     stages/<key>.json     a finished stage: what it read, what it made; written last
 ///     partial/<key>/…       a stage in the making: what it needs to go on
 ///     latest.json           the last key of each stage, to say what changed since
-///     ledger.jsonl          times and memory; nothing reads it but people
+///     ledger.jsonl          times and memory; no stage reads it
 package final class Store: Sendable {
   package static let layoutVersion = 1
 

@@ -1,7 +1,7 @@
 import Bytes
 import Foundation
 
-/// Where a build stands, read from its work folder without touching it.
+/// The state of a build, read from its work folder without touching it.
 package struct StoreStatus: Sendable {
   package struct Stage: Sendable {
     package let name: String

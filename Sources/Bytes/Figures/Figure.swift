@@ -1,6 +1,6 @@
 import Glibc
 
-/// Numbers as people read them: as many digits as say something.
+/// Numbers for display, with as many digits as say something.
 package enum Figure {
   /// Four significant digits: `12.35`, `0.01235`, `1.235e+06`.
   package static func short(_ value: Double) -> String { formatted("%.4g", value) }

@@ -9,7 +9,7 @@ public enum StopSignal {
   private static let first: StaticString =
     "\nctpack: stopping after this step; once more to quit at once\n"
 
-  /// Whether the person asked to stop.
+  /// Whether the user asked to stop.
   public static var isRequested: Bool { count.load(ordering: .relaxed) > 0 }
 
   /// Makes the first signal set the flag and the second end the process with `exitStatus`.

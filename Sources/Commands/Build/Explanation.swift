@@ -1,7 +1,7 @@
 import Builds
 import Bytes
 
-/// What `run --explain` answers: stage by stage what would happen, why, and what it takes.
+/// The page of `run --explain`: for each stage whether it would run, why, and what it takes.
 struct Explanation {
   let outlooks: [StageOutlook]
   let missing: [String]

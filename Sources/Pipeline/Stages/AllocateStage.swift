@@ -13,7 +13,7 @@ import Numerics
 /// whole model is measured set by set of a block ({q, k, v}, {o}, {gate, up}, {down}), as the divergence
 /// from the uncompressed model with that set alone compressed. The least expected loss within the budget is chosen.
 struct AllocateStage: Stage {
-  /// Of layers that see the uncompressed model's inputs.
+  /// Settings without correction for drift: candidates see the uncompressed model's inputs.
   private let settings: CompressionSettings
   let configuration: ModelConfiguration
   /// Bits per weight of the compressed layers, scales, zeros and masks included.

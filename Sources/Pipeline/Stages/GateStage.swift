@@ -66,7 +66,7 @@ package struct FourNumbers: Sendable, Equatable {
     compressedWithPrompt = value("compressed", prompted: true)
   }
 
-  /// What the artifact as shipped reaches: with its prompt where it has one.
+  /// The perplexity of the artifact as shipped: with its prompt where it has one.
   package var shipped: Double? { compressedWithPrompt ?? compressed }
 
   /// The share of the gap between full and compressed that the prompt closes; above 1 where it goes

@@ -10,7 +10,7 @@ import Prompts
 struct PackageStage: Stage {
   let recipe: Recipe
   let sourceFiles: [String]
-  /// Of the artifact, estimated.
+  /// Bytes of the artifact, estimated.
   let bytes: Int
 
   static let name = "package"
@@ -22,7 +22,8 @@ struct PackageStage: Stage {
     ["recipe": recipe.canonical(files: [:]), "program": .string(ProgramVersion.current)]
   }
   var usesKernels: Bool { true }
-  /// Of the vocabulary, over which the prompt's routing key is learned: nothing else takes long.
+  /// Tokens of the vocabulary, over which the prompt's routing key is learned: nothing else takes
+  /// long.
   var unit: String { "token" }
   var work: Double { 50 }
   var needs: StageNeeds {
@@ -41,8 +42,9 @@ struct PackageStage: Stage {
     let compressed: FileInput
     let events: FileInput
     let ledger: FileInput
-    /// nil without a prompt, as `training`.
+    /// nil without a prompt.
     let prompt: PromptOutputs.Inputs?
+    /// nil without a prompt.
     let training: FileInput?
     /// nil where nothing was measured.
     let evidence: FileInput?

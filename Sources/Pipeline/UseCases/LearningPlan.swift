@@ -6,8 +6,8 @@ import Models
 import Numerics
 import Prompts
 
-/// A prompt that is learned on a finished bundle: what is asked for, checked against the bundle, as stages
-/// that a `Build` runs and resumes; then the way of their result into the bundle.
+/// A prompt to be learned on a finished bundle: a recipe checked against the bundle, as stages that
+/// a `Build` runs and resumes; `publish` then puts their result into the bundle.
 package struct LearningPlan: Sendable {
   package let recipe: PromptRecipe
   package let stages: [any Stage]
@@ -81,7 +81,8 @@ package struct LearningPlan: Sendable {
       advice: "name the model that the bundle was compressed from")
   }
 
-  /// Puts what was learned into the bundle, with its keys and values and its routing key, in one step.
+  /// Puts the learned prompt into the bundle, with its keys and values and its routing key, in one
+  /// step.
   ///
   /// - Parameters:
   ///   - done: the stages' records.

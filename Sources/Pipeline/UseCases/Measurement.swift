@@ -17,6 +17,8 @@ package struct Measurement {
     self.progress = progress
   }
 
+  /// The perplexity of a text, with a prompt in front of each window where one is given.
+  ///
   /// - Throws: `usage` where the text is shorter than a window; `interrupted` between two windows.
   package func perplexity(
     _ text: String, rule: PerplexityProtocol, windows: Int? = nil,
@@ -28,7 +30,9 @@ package struct Measurement {
     return try run(meter, label: label)
   }
 
-  /// As above, each window with the prompt that it chooses itself.
+  /// The perplexity of a text where each window chooses its own prompt.
+  ///
+  /// - Throws: `usage` where the text is shorter than a window; `interrupted` between two windows.
   package func perplexity(
     _ text: String, rule: PerplexityProtocol, windows: Int? = nil, choosing names: [String],
     by routing: PromptRouting, label: String

@@ -7,7 +7,7 @@ import Numerics
 import Prompts
 import Text
 
-/// Anything that a command takes as MODEL: a bundle, a Hugging Face folder or a GGUF file.
+/// A model in any form that is read: a bundle, a Hugging Face folder or a GGUF file.
 package enum ModelFile: Sendable {
   case bundle(ModelBundle)
   case checkpoint(any TensorSource, path: String)

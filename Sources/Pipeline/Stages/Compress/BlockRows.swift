@@ -3,12 +3,13 @@ import Bytes
 import Models
 import Numerics
 
-/// What enters a block, as files of the stage's partial state: saved now and then to go on from after
-/// a stop, and, for chunks beyond the memory budget, where the rows live in the first place.
+/// The activations that enter a block, as files of the stage's partial state. They are saved now and
+/// then, so that a stopped run can go on; chunks beyond the memory budget are always in files.
 ///
-/// A chunk is a file of float32, `rows-<set>-<chunk>.f32`. Two sets take turns, and the state `rows` (of
-/// the uncompressed model's rows `full-rows`, like the files), written last, says which one counts and what its digests are. Rows in files are saved with every
-/// block: the set that counts is never the one that is being written.
+/// A chunk is a file of float32, `rows-<set>-<chunk>.f32`. Two sets take turns, and the state `rows`,
+/// written last, names the valid one and its digests (`full-rows` for the uncompressed model's rows,
+/// in the names of files too). Rows in files are saved with every block: the valid set is never the
+/// one that is being written.
 struct BlockRows {
   let space: ActivationSpace
   let partial: PartialState
@@ -35,7 +36,7 @@ struct BlockRows {
   /// Takes up the saved rows.
   ///
   /// - Returns: the block that they enter; nil where there are none, or not all of them whole.
-  /// - Throws: `interrupted` where the person asked to stop meanwhile: what is saved still counts.
+  /// - Throws: `interrupted` where the user asked to stop meanwhile; the saved rows stay valid.
   mutating func load() throws(Failure) -> Int? {
     guard let head = partial.json(name), let block = head["block"]?.int,
       let saved = head["set"]?.int, (0...1).contains(saved),
@@ -64,7 +65,7 @@ struct BlockRows {
 
   private func byteCount(_ chunk: Int) -> Int { space.rows[chunk] * space.rowBytes }
 
-  /// Begins with the rows that enter block 0; nothing that was saved counts any more.
+  /// Begins with the rows that enter block 0; saved rows are no longer valid.
   mutating func begin(with chunks: [Tensor]) {
     partial.remove(name)
     set = 0

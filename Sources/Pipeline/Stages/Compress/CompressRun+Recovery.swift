@@ -20,8 +20,8 @@ extension CompressRun {
     return try? ModelBundle(path: blockPath(index), verify: .full)
   }
 
-  /// Goes on behind the last finished block, from the last saved rows in front of it. The two streams of
-  /// rows are saved one after the other, so each catches up for itself.
+  /// Goes on after the last finished block, from the last rows saved before it. The two streams of
+  /// rows are saved one after the other, so each catches up by itself.
   mutating func recover() throws {
     var done: [ModelBundle] = []
     while let bundle = finished(done.count), done.count < stage.configuration.layers {

@@ -138,7 +138,7 @@ struct CompressRun {
     }
   }
 
-  /// How much text the layers saw, and how much of the vocabulary it has.
+  /// Amount of calibration text, and the part of the vocabulary that occurs in it.
   private var coverage: JSON {
     [
       "windows": JSON(windows.count), "length": JSON(windows[0].count),

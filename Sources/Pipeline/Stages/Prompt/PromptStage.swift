@@ -121,7 +121,7 @@ struct PromptStage: Stage {
       ])
   }
 
-  /// Where the time of the steps went, in this process.
+  /// Reports the time that the steps took in this process, by part.
   private func describe(_ learner: PromptLearner, _ context: StageContext) {
     let seconds = learner.seconds
     let parts = [
@@ -171,7 +171,7 @@ struct PromptStage: Stage {
     "loss \(Figure.short(report.loss)), best validation ppl \(Figure.short(report.best))"
   }
 
-  /// How the prompt was learned, for its section in the bundle.
+  /// The record of learning, for the prompt's section in the bundle.
   private func record(_ learner: PromptLearner, _ context: StageContext) -> JSON {
     let state = learner.state
     return [

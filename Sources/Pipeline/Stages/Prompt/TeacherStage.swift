@@ -6,8 +6,8 @@ import Numerics
 import Prompts
 import Text
 
-/// Full model and text → what the full model says of every training window, kept for learning by
-/// divergence: asked once, whatever is compressed and learned afterwards.
+/// Full model and text → the full model's next-token distributions over every training window, kept
+/// for learning by divergence: computed once for all compressions and prompts learned afterwards.
 struct TeacherStage: Stage {
   let recipe: PromptRecipe
   let forwardWork: Double
@@ -49,7 +49,7 @@ struct TeacherStage: Stage {
     return StageNeeds(memory: 512 << 20, disk: 12 * windows * recipe.length * recipe.teacherTop)
   }
 
-  /// What a piece is saved as, in the order of the file.
+  /// Names of a piece's parts, in the order of the file.
   private static let parts = ["ids", "probabilities", "tails"]
   /// Windows per saved piece.
   private static let piece = 64
