@@ -88,11 +88,11 @@ struct PackageStage: Stage {
       let learned = try LearnedPrompt(context, files).prompt(
         prompt, training: context.path(training),
         data: data(prompt.texts.map(\.role), context, inputs),
-        binding: Prompt.Binding(
+        binding: StoredAdapter.Binding(
           baseModel: full.weightsDigest, tokenizer: compressed.tokenizerDigest,
           weights: compressed.weightsDigest),
         validatedOn: Self.validations(evidence, weights: compressed.weightsDigest))
-      writer.addPrompt(learned)
+      writer.addAdapter(learned)
       let model = try LanguageModel(bundle: compressed)
       let weights = compressed.weightsDigest
       if prompt.keyValues {
@@ -175,12 +175,12 @@ struct PackageStage: Stage {
   }
 }
 
-extension Prompt {
+extension StoredAdapter {
   /// The keys and values that this prompt has in a model with these weights.
   func keyValues(
     in model: LanguageModel, weights: SHA256Digest
   ) throws(Failure) -> StoredKeyValues {
-    guard case .embeddings(let tokens, let width, _) = form else {
+    guard case .embeddings(let tokens, let width, _) = shape else {
       preconditionFailure("an adapter has no keys and values to be computed")
     }
     let known = try PromptKeyValues(of: Tensor([tokens, width], values), in: model)

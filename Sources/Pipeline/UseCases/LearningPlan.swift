@@ -92,7 +92,7 @@ package struct LearningPlan: Sendable {
   package func publish(
     _ done: [StageMarker], from store: Store,
     onPart: (Int, Int) throws(Failure) -> Void = { _, _ in }
-  ) throws -> (prompt: Prompt, generation: UInt64) {
+  ) throws -> (prompt: StoredAdapter, generation: UInt64) {
     guard let last = done.last, last.stage == PromptOutputs.stage else {
       throw Failure(.internalError, "nothing was learned")
     }
@@ -111,13 +111,13 @@ package struct LearningPlan: Sendable {
       return store.path(of: object)
     }
     let prompt = try LearnedPrompt(
-      form: path(PromptOutputs.form), values: path(PromptOutputs.values)
+      shape: path(PromptOutputs.form), values: path(PromptOutputs.values)
     ).prompt(
       recipe, training: path(PromptOutputs.training), data: try data(last),
-      binding: Prompt.Binding(
+      binding: StoredAdapter.Binding(
         baseModel: target.baseModelDigest, tokenizer: target.tokenizerDigest, weights: weights))
     let model = try LanguageModel(bundle: target)
-    var sections: [NewSection] = [.prompt(prompt)]
+    var sections: [NewSection] = [.adapter(prompt)]
     if recipe.keyValues {
       sections.append(.keyValues(try prompt.keyValues(in: model, weights: weights)))
     }

@@ -33,7 +33,7 @@ package struct TransferPlan: Sendable {
     var chosen: [(name: String?, new: String?)]
     switch selection {
     case .all:
-      chosen = try source.prompts.map { ($0.name, nil) }
+      chosen = try source.adapters.map { ($0.name, nil) }
       guard !chosen.isEmpty else {
         throw Failure(.usage, file: source.path, "the bundle has no prompt")
       }
@@ -87,7 +87,8 @@ package struct TransferPlan: Sendable {
   }
 
   private func routingKey(
-    of prompt: Prompt, in model: LanguageModel, _ weights: SHA256Digest, _ progress: BuildProgress
+    of prompt: StoredAdapter, in model: LanguageModel, _ weights: SHA256Digest,
+    _ progress: BuildProgress
   ) throws -> StoredRoutingKey? {
     try progress.alone("routing", unit: "token", unlessDone: "nothing was stored") { onPart in
       try StoredRoutingKey.learn(for: prompt, in: model, weights: weights) {

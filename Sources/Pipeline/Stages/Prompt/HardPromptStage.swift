@@ -29,9 +29,9 @@ struct HardPromptStage: Stage {
       throw Failure(.invalidData, at: "prompt.hard_text", "the text has no tokens")
     }
     let vectors = try model.embed(ids)
-    let form = AdapterShape.prompt(tokens: ids.count).form(model.configuration, ids: ids)
+    let shape = AdapterShape.prompt(tokens: ids.count, ids: ids, in: model.configuration)
     let record: JSON = ["settings": recipe.json, "stage": .string(context.key.digest.hex)]
     return PromptOutputs.result(
-      values: vectors, form: form, training: record, summary: ["tokens": JSON(ids.count)])
+      values: vectors, shape: shape, training: record, summary: ["tokens": JSON(ids.count)])
   }
 }

@@ -11,7 +11,7 @@ enum PromptOutputs {
   static let stage = "prompt"
   /// The numbers, float32.
   static let values = StageOutput("prompt", of: stage)
-  /// The shape of the numbers (`Prompt.Form`).
+  /// The shape of the numbers, an `AdapterShape`.
   static let form = StageOutput("form", of: stage)
   /// A record of how the prompt came about.
   static let training = StageOutput("training", of: stage)
@@ -29,7 +29,7 @@ enum PromptOutputs {
   }
 
   static func result(
-    values numbers: Tensor, form shape: Prompt.Form, training record: JSON, summary: JSON
+    values numbers: Tensor, shape: AdapterShape, training record: JSON, summary: JSON
   ) -> StageResult {
     StageResult(
       outputs: [

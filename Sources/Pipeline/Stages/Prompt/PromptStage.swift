@@ -63,7 +63,7 @@ struct PromptStage: Stage {
       budget: MemoryBudget(bytes: memory))
     return StageNeeds(
       memory: (192 << 20) + weightBytes + step,
-      disk: 32 * shape.count(configuration))
+      disk: 32 * (shape.count ?? 0))
   }
 
   /// Steps and seconds between two saves; a save costs about as much as reading the text of one
@@ -112,7 +112,7 @@ struct PromptStage: Stage {
     describe(learner, context)
     let best = try learner.best
     return PromptOutputs.result(
-      values: best.parameters, form: best.shape.form(model.configuration),
+      values: best.parameters, shape: best.shape,
       training: record(learner, context),
       summary: [
         "best_step": JSON(learner.state.bestStep),
@@ -152,7 +152,7 @@ struct PromptStage: Stage {
   ) throws(Failure) -> Adapter? {
     guard let file = inputs.start else { return nil }
     let bundle = try ModelBundle(path: context.path(file))
-    let prompt: Prompt
+    let prompt: StoredAdapter
     do {
       prompt = try Transfer.choose(recipe.startFrom?.prompt, from: bundle)
     } catch {
