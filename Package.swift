@@ -23,10 +23,10 @@ let package = Package(
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
     .target(
-      name: "CKernels",
+      name: "CKernels", exclude: ["decode/README.md"],
       // The folders whose headers others include.
       cSettings: [.define("_GNU_SOURCE")]
-        + ["machine", "weights", "products", "few_rows", "compression"].map {
+        + ["machine", "weights", "products", "decode", "compression"].map {
           .headerSearchPath($0)
         }),
 

@@ -41,9 +41,9 @@ extension NumericsTests {
       }
     }
 
-    /// A few rows: codes as they are with inputs of 16 bits, groups of every kind.
+    /// Decode products: codes as stored with inputs of 16 bits, groups of every kind.
     @Test(arguments: [1, 2, 3, 4, 5, 8])
-    func fewRows(m: Int) throws {
+    func decodeProducts(m: Int) throws {
       for (outputs, inputs) in [(7, 5), (33, 65), (130, 127), (66, 1601), (70, 256), (48, 192)] {
         var random = RandomValues()
         var weights = try Products.weights(outputs, inputs, &random)
@@ -69,7 +69,7 @@ extension NumericsTests {
           weight.apply(x, into: y, accumulate: true, arithmetic: .bfloat16)
           expectClose(
             y.values, zip(product, before).map { $0 + Double($1) },
-            bounds: FewRowProducts.bounds(x, weight).map { $0 + 1e-6 }, note)
+            bounds: DecodeProductTests.bounds(x, weight).map { $0 + 1e-6 }, note)
         }
       }
     }

@@ -32,8 +32,8 @@ extension NumericsTests {
       var (sums, plainSums) = (
         [Float](repeating: 1, count: rows * groups), [Float](repeating: 2, count: rows * groups)
       )
-      unsafe ctk_round_few(x, columns, rows, columns, group, &fast, &scales, &sums)
-      unsafe ctk_round_few_ref(
+      unsafe ctk_decode_round(x, columns, rows, columns, group, &fast, &scales, &sums)
+      unsafe ctk_decode_round_ref(
         x, columns, rows, columns, group, &plain, &plainScales, &plainSums)
       #expect(fast == plain, "\(level), \(random.note)")
       #expect(scales == plainScales, "\(level), \(random.note)")

@@ -58,7 +58,7 @@ import Testing
   }
 
   private func wire(_ source: StageInput.Source) -> String {
-    func name(_ path: String) -> String { String(path.split(separator: "/").last ?? "") }
+    func name(_ path: String) -> String { PathNames.last(path) }
     return switch source {
     case .file(let path): "file \(name(path))"
     case .part(let part): "weights \(name(part.path))"

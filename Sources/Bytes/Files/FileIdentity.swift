@@ -1,7 +1,6 @@
 import Glibc
 
-/// A file as the file system describes it: place, size and times. Where it is equal twice, the file
-/// was not written to in between.
+/// Inode, size and times of a file: equal at two moments if the file wasn't written to in between.
 public struct FileIdentity: Sendable, Hashable {
   public let device: UInt64
   public let inode: UInt64
@@ -10,7 +9,7 @@ public struct FileIdentity: Sendable, Hashable {
   public let modified: Int64
   public let changed: Int64
 
-  /// Whether both are one file, also under two names or after writes in between.
+  /// Whether both are the same inode, under whatever names and after whatever writes.
   public func isSameFile(as other: FileIdentity) -> Bool {
     device == other.device && inode == other.inode
   }

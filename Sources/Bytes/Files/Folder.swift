@@ -1,6 +1,6 @@
 import Glibc
 
-/// Folders, made with errors that name the obstacle.
+/// Creation of folders, with errors that name the obstacle.
 public enum Folder {
   /// Makes the folder `path` and those above it; it may be there already. Throws `io` where the
   /// disk is full, `cannotCreate` otherwise.
