@@ -32,9 +32,10 @@ let package = Package(
 
     .target(
       name: "Bytes", dependencies: ["CXXHash", .product(name: "Crypto", package: "swift-crypto")]),
+    .target(name: "Builds", dependencies: ["Bytes"]),
     .target(name: "BundleFormat", dependencies: ["Bytes", "CZstd"]),
     .target(name: "Numerics", dependencies: ["Bytes", "CKernels", "COpenBLAS"]),
-    .target(name: "Checkpoints", dependencies: ["Bytes", "Numerics"]),
+    .target(name: "Checkpoints", dependencies: ["Bytes", "BundleFormat", "Numerics"]),
     .target(
       name: "Text",
       dependencies: [
@@ -50,13 +51,13 @@ let package = Package(
     .target(
       name: "Pipeline",
       dependencies: [
-        "Bytes", "BundleFormat", "Numerics", "Checkpoints", "Text", "Models", "Compression",
-        "Prompts", "Evaluation", "Yams",
+        "Bytes", "Builds", "BundleFormat", "Numerics", "Checkpoints", "Text", "Models",
+        "Compression", "Prompts", "Evaluation", "Yams",
       ]),
     .target(
       name: "Commands",
       dependencies: [
-        "Bytes", "BundleFormat", "Numerics", "Checkpoints", "Text", "Models", "Prompts",
+        "Bytes", "Builds", "BundleFormat", "Numerics", "Checkpoints", "Text", "Models", "Prompts",
         "Evaluation", "Pipeline",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
@@ -65,6 +66,7 @@ let package = Package(
 
     .target(name: "TestSupport", dependencies: ["Bytes"], path: "Tests/Support"),
     .testTarget(name: "BytesTests", dependencies: ["Bytes", "TestSupport"]),
+    .testTarget(name: "BuildsTests", dependencies: ["Bytes", "Builds", "TestSupport"]),
     .testTarget(name: "BundleFormatTests", dependencies: ["Bytes", "BundleFormat", "TestSupport"]),
     .testTarget(
       name: "NumericsTests", dependencies: ["Bytes", "CKernels", "Numerics", "TestSupport"]),
@@ -100,7 +102,9 @@ let package = Package(
       ]),
     .testTarget(
       name: "PipelineTests",
-      dependencies: ["Bytes", "BundleFormat", "Compression", "Pipeline", "TestSupport"]),
+      dependencies: [
+        "Bytes", "Builds", "BundleFormat", "Compression", "Pipeline", "TestSupport",
+      ]),
     .testTarget(
       name: "EndToEndTests", dependencies: ["Bytes", "BundleFormat", "ctpack", "TestSupport"],
       path: "Tests/EndToEnd"),
