@@ -4,11 +4,7 @@ import TestSupport
 import Testing
 
 /// The main job by the real program on a tiny model.
-<<<<<<<< HEAD:Tests/EndToEnd/WholeBuildTests.swift
-@Suite(.serialized) struct WholeBuildTests {
-========
 @Suite(.serialized) struct RecipeRunTests {
->>>>>>>> 1d4d625c1835c9e1b014fd125a7a2badd247f287:Tests/EndToEnd/RecipeRunTests.swift
   let shop: Workshop
   var folder: TemporaryFolder { shop.folder }
   var ctpack: Program { shop.ctpack }
