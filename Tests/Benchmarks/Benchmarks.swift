@@ -3,7 +3,8 @@ import Bytes
 import Foundation
 import Numerics
 
-/// `Tests/Benchmarks/run` gives these commands their paths; each can be run alone.
+/// The program `ctpack-benchmarks`, one command per benchmark. `Tests/Benchmarks/study.py measure
+/// speed` runs the usual ones.
 @main
 struct Benchmarks: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -16,7 +17,7 @@ struct Benchmarks: ParsableCommand {
       """,
     subcommands: [
       Forward.self, PromptStep.self, GPTQ.self, SparseGPT.self, Runtime.self, PackedProduct.self,
-      FewRowsSpeed.self, LargeDecode.self, DecodeLoss.self,
+      DecodeSpeed.self, LargeDecode.self, DecodeLoss.self,
       Inspect.self, CodedDecode.self, TransferCost.self, AdapterCost.self, BoundedMemory.self,
       LlamaShape.self, LargeStep.self, AutoPrompt.self, CompressTime.self,
     ])

@@ -74,20 +74,21 @@ extension ModelBundle {
     guard try adapter(named: name) == nil else {
       throw Failure(
         .usage, file: path, at: "prompt “\(name)”", "a prompt of this name is already there",
-        advice: "give the new one another name with --as")
+        advice: "give the new one another name", reason: .promptNameTaken)
     }
   }
 }
 
 extension StoredAdapter {
-  /// What `--prompt` understands as something else than a name.
+  /// Names that mean something else where a prompt is chosen: a choice of prompts, and no prompt.
   package static let reservedNames = ["auto", "none"]
 
   /// - Throws: `usage` where nobody could ask for the prompt by its name.
   package func checkName() throws(Failure) {
     guard Self.reservedNames.contains(name) else { return }
     throw Failure(
-      .usage, at: "prompt “\(name)”", "this name has a meaning of its own in --prompt",
-      advice: "give it another with --as")
+      .usage, at: "prompt “\(name)”",
+      "this name has a meaning of its own where a prompt is chosen",
+      advice: "give it another", reason: .promptNameReserved)
   }
 }
