@@ -13,9 +13,9 @@ import Testing
 
   init() throws {
     folder = try TemporaryFolder()
-    try TinyModel().write(to: folder)
+    try TinyCheckpoint().write(to: folder)
     for (seed, name) in ["train.txt", "dev.txt", "test.txt"].enumerated() {
-      try folder.write(name, TinyModel.text(words: 600, seed: UInt64(seed)))
+      try folder.write(name, TinyCheckpoint.text(words: 600, seed: UInt64(seed)))
     }
     // A bundle to start from is digested, not opened, before its stage runs.
     try folder.write("other.ctpack", "a bundle")
