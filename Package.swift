@@ -23,18 +23,19 @@ let package = Package(
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
     .target(
-      name: "CKernels",
+      name: "CKernels", exclude: ["decode/README.md"],
       // The folders whose headers others include.
       cSettings: [.define("_GNU_SOURCE")]
-        + ["machine", "weights", "products", "few_rows", "compression"].map {
+        + ["machine", "weights", "products", "decode", "gptq"].map {
           .headerSearchPath($0)
         }),
 
     .target(
       name: "Bytes", dependencies: ["CXXHash", .product(name: "Crypto", package: "swift-crypto")]),
+    .target(name: "Builds", dependencies: ["Bytes"]),
     .target(name: "BundleFormat", dependencies: ["Bytes", "CZstd"]),
     .target(name: "Numerics", dependencies: ["Bytes", "CKernels", "COpenBLAS"]),
-    .target(name: "Checkpoints", dependencies: ["Bytes", "Numerics"]),
+    .target(name: "Checkpoints", dependencies: ["Bytes", "BundleFormat", "Numerics"]),
     .target(
       name: "Text",
       dependencies: [
@@ -43,20 +44,20 @@ let package = Package(
     .target(name: "Models", dependencies: ["Bytes", "BundleFormat", "Numerics", "Checkpoints"]),
     .target(
       name: "Compression",
-      dependencies: ["Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models"]),
+      dependencies: ["Bytes", "BundleFormat", "CKernels", "Numerics", "Checkpoints", "Models"]),
     .target(
       name: "Prompts", dependencies: ["Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models"]),
     .target(name: "Evaluation", dependencies: ["Bytes", "BundleFormat", "Numerics", "Models"]),
     .target(
       name: "Pipeline",
       dependencies: [
-        "Bytes", "BundleFormat", "Numerics", "Checkpoints", "Text", "Models", "Compression",
-        "Prompts", "Evaluation", "Yams",
+        "Bytes", "Builds", "BundleFormat", "Numerics", "Checkpoints", "Text", "Models",
+        "Compression", "Prompts", "Evaluation", "Yams",
       ]),
     .target(
       name: "Commands",
       dependencies: [
-        "Bytes", "BundleFormat", "Numerics", "Checkpoints", "Text", "Models", "Prompts",
+        "Bytes", "Builds", "BundleFormat", "Numerics", "Checkpoints", "Text", "Models", "Prompts",
         "Evaluation", "Pipeline",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
@@ -65,6 +66,7 @@ let package = Package(
 
     .target(name: "TestSupport", dependencies: ["Bytes"], path: "Tests/Support"),
     .testTarget(name: "BytesTests", dependencies: ["Bytes", "TestSupport"]),
+    .testTarget(name: "BuildsTests", dependencies: ["Bytes", "Builds", "TestSupport"]),
     .testTarget(name: "BundleFormatTests", dependencies: ["Bytes", "BundleFormat", "TestSupport"]),
     .testTarget(
       name: "NumericsTests", dependencies: ["Bytes", "CKernels", "Numerics", "TestSupport"]),
@@ -78,10 +80,14 @@ let package = Package(
       name: "ModelsTests",
       dependencies: ["Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models", "TestSupport"],
       resources: [.copy("Golden")]),
+    .target(
+      name: "CompressionReference", dependencies: ["Compression"],
+      path: "Tests/CompressionReference"),
     .testTarget(
       name: "CompressionTests",
       dependencies: [
-        "Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models", "Compression", "TestSupport",
+        "Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models", "Compression",
+        "CompressionReference", "TestSupport",
       ]),
     .testTarget(
       name: "PromptsTests",
@@ -96,7 +102,9 @@ let package = Package(
       ]),
     .testTarget(
       name: "PipelineTests",
-      dependencies: ["Bytes", "BundleFormat", "Compression", "Pipeline", "TestSupport"]),
+      dependencies: [
+        "Bytes", "Builds", "BundleFormat", "Compression", "Pipeline", "TestSupport",
+      ]),
     .testTarget(
       name: "EndToEndTests", dependencies: ["Bytes", "BundleFormat", "ctpack", "TestSupport"],
       path: "Tests/EndToEnd"),

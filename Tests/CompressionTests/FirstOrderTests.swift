@@ -1,5 +1,6 @@
 import Bytes
 import Compression
+import CompressionReference
 import Numerics
 import TestSupport
 import Testing

@@ -1,4 +1,5 @@
 import Compression
+import CompressionReference
 import Numerics
 import TestSupport
 import Testing

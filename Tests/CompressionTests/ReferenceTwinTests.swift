@@ -1,4 +1,5 @@
 import Compression
+import CompressionReference
 import Numerics
 import TestSupport
 import Testing
@@ -126,8 +127,8 @@ import Testing
     #expect(abs(relative - output / whole) <= 1e-3 * relative)
   }
 
-  /// The baseline build of the kernel, which other processors run, solves as well as the wide one.
-  @Test func baselineBuildAgrees() throws {
+  /// The levels of older processors solve as well as the highest one.
+  @Test func levelsAgree() throws {
     var random = TestRandom()
     let inputs = SolverFixtures.inputs(300, 130, &random)
     let weight = SolverFixtures.weights(70, 130, &random)
@@ -137,12 +138,16 @@ import Testing
     let job = GPTQKernel.Job(
       weight: weight, factor: Tensor([130, 130], factor.map { Float($0) }), groupWidth: 48, bits: 4,
       symmetric: false, searchSteps: 80, searchPower: .twoPointFour)
-    let wide = GPTQKernel.solve([job])[0]
-    let plain = GPTQKernel.solve([job], baseline: true)[0]
-    #expect(abs(wide.error - plain.error) <= 1e-3 * plain.error)
-    let different = zip(wide.codes, plain.codes).count { $0 != $1 }
-    #expect(different <= wide.codes.count / 50)
-    #expect(zip(wide.scales, plain.scales).count { $0 != $1 } <= 2)
+    let highest = GPTQKernel.solve([job])[0]
+    defer { KernelLevel.limit(to: .highest) }
+    for level in KernelLevel.allCases where level < .highest {
+      KernelLevel.limit(to: level)
+      let solution = GPTQKernel.solve([job])[0]
+      #expect(abs(highest.error - solution.error) <= 1e-3 * solution.error, "\(level)")
+      let different = zip(highest.codes, solution.codes).count { $0 != $1 }
+      #expect(different <= highest.codes.count / 50, "\(level)")
+      #expect(zip(highest.scales, solution.scales).count { $0 != $1 } <= 2, "\(level)")
+    }
   }
 }
 

@@ -37,9 +37,9 @@ extension NumericsTests {
       }
     }
 
-    /// A few rows: codes as they are with inputs of 16 bits, groups of every kind.
+    /// Decode products: codes as stored with inputs of 16 bits, groups of every kind.
     @Test(arguments: [1, 2, 3, 4, 5, 8])
-    func fewRows(m: Int) throws {
+    func decodeProducts(m: Int) throws {
       for (outputs, inputs) in [(7, 5), (33, 65), (130, 127), (66, 1601), (70, 256), (48, 192)] {
         var random = TestRandom("\(m) \(outputs)×\(inputs)")
         var weights = try Products.weights(outputs, inputs, &random)
@@ -58,7 +58,7 @@ extension NumericsTests {
         let x = random.tensor([m, inputs])
         for (name, weight) in weights {
           let y = random.tensor([m, outputs])
-          let product = FewRowProducts.expected(x, weight, .bfloat16)
+          let product = DecodeProductTests.expected(x, weight, .bfloat16)
           let before = y.values
           let note: Comment = "\(name) [\(outputs), \(inputs)], m \(m), \(random.note)"
           weight.apply(x, into: y, accumulate: true, arithmetic: .bfloat16)

@@ -33,8 +33,8 @@ extension NumericsTests {
       var (sums, plainSums) = (
         [Float](repeating: 1, count: rows * groups), [Float](repeating: 2, count: rows * groups)
       )
-      unsafe ctk_round_few(x, columns, rows, columns, group, &fast, &scales, &sums)
-      unsafe ctk_round_few_ref(
+      unsafe ctk_decode_round(x, columns, rows, columns, group, &fast, &scales, &sums)
+      unsafe ctk_decode_round_ref(
         x, columns, rows, columns, group, &plain, &plainScales, &plainSums)
       let note: Comment = "\(columns) columns, groups of \(group), \(level), \(random.note)"
       #expect(fast == plain, note)
