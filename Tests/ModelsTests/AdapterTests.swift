@@ -104,7 +104,6 @@ import Testing
         // The slope along a direction is about as large as the gradient is long, by the root of the
         // number of parameters; float32 losses leave 1e-3 or so of noise.
         let typical = size / Double(values.count).squareRoot()
-        print("RATIO2 \(abs(measured - expected)) \(typical)")
         #expect(abs(measured - expected) <= 3e-2 * typical + 2e-3, "\(shape), \(random.note)")
       }
     }

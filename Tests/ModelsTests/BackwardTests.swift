@@ -38,7 +38,6 @@ import Testing
       let measured = (8 * near - far) / (12 * Double(step))
       let expected = zip(gradient.values, direction).reduce(0.0) { $0 + Double($1.0 * $1.1) }
       let size = gradient.values.reduce(0.0) { $0 + Double($1 * $1) }.squareRoot()
-      print("RATIO \(abs(measured - expected) / size) \(size)")
       #expect(abs(measured - expected) <= 2e-2 * size, "\(random.note)")
     }
   }
