@@ -107,7 +107,7 @@ extension NumericsTests {
       let (m, n, k) = (x.rows, weight.rows, x.columns)
       let w = weight.dense().values
       guard case .packed(let matrix) = weight, arithmetic == .bfloat16,
-        ctk_has_few_products() != 0, ctk_few_group(min(matrix.groupSize, k)) != 0
+        ctk_has_decode_kernels() != 0, ctk_decode_takes_group(min(matrix.groupSize, k)) != 0
       else { return boundedProduct(x.values, w, m: m, n: n, k: k, transposeB: true) }
       let product = plainProduct(x.values, w, m: m, n: n, k: k, transposeB: true)
       let rounding = plainProduct(
