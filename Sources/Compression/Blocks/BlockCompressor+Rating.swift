@@ -4,11 +4,10 @@ import Models
 import Numerics
 
 extension BlockCompressor {
-  /// What each way of storing each linear layer of an uncompressed block would cost. The inputs are those
-  /// of uncompressed blocks, so the settings correct for no drift.
+  /// Rates every candidate for each linear layer of a block by its bytes and its output error. The inputs
+  /// are those of uncompressed blocks, so the settings correct for no drift.
   ///
-  /// - Parameter inputs: what enters the block, as `inputs(for:of:)` returned it; afterwards what
-  ///   enters the next one.
+  /// - Parameter inputs: the block's inputs, from `inputs(for:of:)`; afterwards those of the next block.
   /// - Returns: the ratings by the weight's key, in the order of the computation, and the block with the
   ///   settings that it has without an allocation.
   package func rateBlock(
