@@ -96,7 +96,10 @@ let package = Package(
       ]),
     .testTarget(
       name: "PipelineTests",
-      dependencies: ["Bytes", "BundleFormat", "Compression", "Pipeline", "TestSupport"]),
+      dependencies: [
+        "Bytes", "BundleFormat", "Compression", "Prompts", "Pipeline", "TestSupport",
+      ],
+      exclude: ["Golden"]),
     .testTarget(
       name: "EndToEndTests", dependencies: ["Bytes", "BundleFormat", "ctpack", "TestSupport"],
       path: "Tests/EndToEnd"),

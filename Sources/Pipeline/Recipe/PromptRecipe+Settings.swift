@@ -4,7 +4,7 @@ import Text
 
 extension PromptRecipe {
   /// As the learner takes them; tokens of texts (`sink`, `init_text`) are still to be filled in.
-  var settings: PromptSettings {
+  package var settings: PromptSettings {
     var settings = PromptSettings()
     settings.kind =
       switch kind {
@@ -55,7 +55,7 @@ extension PromptRecipe {
   var needsTeacherStage: Bool { settings.teacherPool != nil }
 
   /// Everything but the files' places.
-  var json: JSON {
+  package var json: JSON {
     if kind == .hard {
       return [
         "name": .string(name), "kind": .string(kind.rawValue),

@@ -3,7 +3,7 @@ import Numerics
 
 extension Recipe {
   /// Every text that a build reads, by what it is used for.
-  var texts: [(role: String, path: String)] {
+  package var texts: [(role: String, path: String)] {
     [(role: "calibration", path: calibration.text)] + (prompt?.texts ?? [])
       + evaluations.map { ("evaluation \($0.name)", $0.text) }
   }
@@ -16,7 +16,7 @@ extension Recipe {
   /// The recipe with every default filled in and with base names and digests in the place of paths,
   /// so that it says what was done and nothing about the machine. This is what goes into the
   /// bundle.
-  func canonical(files: [String: [(name: String, digest: SHA256Digest)]]) -> JSON {
+  package func canonical(files: [String: [(name: String, digest: SHA256Digest)]]) -> JSON {
     var sources = JSONObject()
     for (role, list) in files.sorted(by: { $0.key < $1.key }) {
       sources[role] = .array(
@@ -40,7 +40,7 @@ extension Recipe {
 
 extension PromptRecipe {
   /// The texts that the prompt is learned from and chosen by; none where nothing is learned.
-  var texts: [(role: String, path: String)] {
+  package var texts: [(role: String, path: String)] {
     kind == .hard ? [] : [(role: "training", path: text), ("validation", validation.text)]
   }
 }
