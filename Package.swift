@@ -32,6 +32,7 @@ let package = Package(
 
     .target(
       name: "Bytes", dependencies: ["CXXHash", .product(name: "Crypto", package: "swift-crypto")]),
+    .target(name: "RecipeFields", dependencies: ["Bytes"]),
     .target(name: "BundleFormat", dependencies: ["Bytes", "CZstd"]),
     .target(name: "Numerics", dependencies: ["Bytes", "CKernels", "COpenBLAS"]),
     .target(name: "Checkpoints", dependencies: ["Bytes", "Numerics"]),
@@ -43,21 +44,26 @@ let package = Package(
     .target(name: "Models", dependencies: ["Bytes", "BundleFormat", "Numerics", "Checkpoints"]),
     .target(
       name: "Compression",
-      dependencies: ["Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models"]),
+      dependencies: [
+        "Bytes", "RecipeFields", "BundleFormat", "Numerics", "Checkpoints", "Models",
+      ]),
     .target(
-      name: "Prompts", dependencies: ["Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models"]),
+      name: "Prompts",
+      dependencies: [
+        "Bytes", "RecipeFields", "BundleFormat", "Numerics", "Checkpoints", "Models",
+      ]),
     .target(name: "Evaluation", dependencies: ["Bytes", "BundleFormat", "Numerics", "Models"]),
     .target(
       name: "Pipeline",
       dependencies: [
-        "Bytes", "BundleFormat", "Numerics", "Checkpoints", "Text", "Models", "Compression",
-        "Prompts", "Evaluation", "Yams",
+        "Bytes", "RecipeFields", "BundleFormat", "Numerics", "Checkpoints", "Text", "Models",
+        "Compression", "Prompts", "Evaluation", "Yams",
       ]),
     .target(
       name: "Commands",
       dependencies: [
-        "Bytes", "BundleFormat", "Numerics", "Checkpoints", "Text", "Models", "Prompts",
-        "Evaluation", "Pipeline",
+        "Bytes", "RecipeFields", "BundleFormat", "Numerics", "Checkpoints", "Text", "Models",
+        "Prompts", "Evaluation", "Pipeline",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),
@@ -97,7 +103,8 @@ let package = Package(
     .testTarget(
       name: "PipelineTests",
       dependencies: [
-        "Bytes", "BundleFormat", "Compression", "Prompts", "Pipeline", "TestSupport",
+        "Bytes", "RecipeFields", "BundleFormat", "Compression", "Prompts", "Pipeline",
+        "TestSupport",
       ],
       exclude: ["Golden"]),
     .testTarget(

@@ -34,7 +34,7 @@ struct LearnedPrompt {
     if !data.isEmpty { record["data"] = .array(data.map(\.json)) }
     return Prompt(
       name: recipe.name, form: form, values: values, binding: binding,
-      objective: recipe.kind == .hard ? "none" : recipe.settings.objective,
+      objective: recipe.kind == .hard ? "none" : recipe.settings.minimised.rawValue,
       validatedOn: validatedOn,
       training: .object(record))
   }

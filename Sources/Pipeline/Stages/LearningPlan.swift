@@ -50,7 +50,7 @@ package struct LearningPlan: Sendable {
   private static func check(
     _ full: ModelFile?, _ recipe: PromptRecipe, _ bundle: ModelBundle, _ own: ModelConfiguration
   ) throws(Failure) {
-    guard recipe.teacherShare > 0 else {
+    guard recipe.settings.teacherShare > 0 else {
       guard let full else { return }
       throw Failure(
         .usage, file: full.path, "cross-entropy asks no teacher",
@@ -58,7 +58,7 @@ package struct LearningPlan: Sendable {
     }
     guard let full else {
       throw Failure(
-        .usage, "the objective \(recipe.settings.objective) needs the uncompressed model",
+        .usage, "the objective \(recipe.settings.minimised.rawValue) needs the uncompressed model",
         advice: "name it with --teacher")
     }
     let other = try full.configuration()

@@ -29,11 +29,11 @@ struct PromptStage: Stage {
   var inputs: [StageInput] {
     var inputs =
       source.compressed + [
-        .file("text", recipe.text), .file("validation", recipe.validation.text),
+        .file("text", recipe.text), .file("validation", recipe.validationText),
       ]
     if recipe.needsTeacherStage {
       inputs.append(.output(TeacherStage.answers, of: TeacherStage.name))
-    } else if recipe.teacherShare > 0 {
+    } else if recipe.settings.teacherShare > 0 {
       inputs += source.full
     }
     if let place = recipe.startFrom { inputs.append(.file("start", place.bundle)) }
@@ -42,16 +42,19 @@ struct PromptStage: Stage {
   var usesKernels: Bool { true }
   var unit: String { "step" }
   var work: Double {
-    let rows = Double(recipe.accumulation * (recipe.batch * recipe.length + shape.tokens))
-    let checks = Double(recipe.steps / recipe.validation.every + 2)
-    let checked = Double(recipe.validation.windows * recipe.length)
-    return configuration.forwardWork * (Double(recipe.steps) * rows * 3 + checks * checked)
+    let rows = Double(
+      recipe.settings.accumulation * (recipe.settings.batch * recipe.settings.length + shape.tokens)
+    )
+    let checks = Double(recipe.settings.steps / recipe.settings.validationEvery + 2)
+    let checked = Double(recipe.settings.validationWindows * recipe.settings.length)
+    return configuration.forwardWork * (Double(recipe.settings.steps) * rows * 3 + checks * checked)
   }
   private var shape: AdapterShape { recipe.settings.adapterShape(configuration) }
   var pace: Double { 0.9 }
   var needs: StageNeeds {
     let step = PromptObjective.byteCount(
-      configuration, prompt: shape.tokens, sequences: recipe.batch, length: recipe.length,
+      configuration, prompt: shape.tokens, sequences: recipe.settings.batch,
+      length: recipe.settings.length,
       budget: MemoryBudget(bytes: memory))
     return StageNeeds(
       memory: (192 << 20) + weightBytes + step,
@@ -85,15 +88,16 @@ struct PromptStage: Stage {
         safePoint: context.checkStop)
       try save(learner.state, context)
     }
-    context.report(learner.state.step, of: recipe.steps)
+    context.report(learner.state.step, of: recipe.settings.steps)
     var saved = (step: learner.state.step, time: ProcessUsage.clock)
     while !learner.isDone {
       let report = try learner.step()
-      context.report(report.step, of: recipe.steps, Self.note(report))
+      context.report(report.step, of: recipe.settings.steps, Self.note(report))
       // A stop during a step's measurement goes back to before the step.
       let isDue =
         report.step - saved.step >= Self.savedSteps
-        || (report.step + 1) % recipe.validation.every == 0 || report.step + 1 == recipe.steps
+        || (report.step + 1) % recipe.settings.validationEvery == 0
+        || report.step + 1 == recipe.settings.steps
         || ProcessUsage.clock - saved.time >= Self.savedSeconds
       if isDue || context.isStopping || learner.isDone {
         try save(learner.state, context)
@@ -131,7 +135,7 @@ struct PromptStage: Stage {
   }
 
   private func teacher(_ context: StageContext) throws -> TeacherSource? {
-    guard recipe.teacherShare > 0 else { return nil }
+    guard recipe.settings.teacherShare > 0 else { return nil }
     guard recipe.needsTeacherStage else {
       return .model(try Teacher(source.full(context, recipe.arithmetic)))
     }
@@ -148,7 +152,7 @@ struct PromptStage: Stage {
 
   private func save(_ state: PromptLearner.State, _ context: StageContext) throws {
     try context.partial.save("learner", state.bytes)
-    try context.partial.mark(state.step, of: recipe.steps, unit: unit)
+    try context.partial.mark(state.step, of: recipe.settings.steps, unit: unit)
   }
 
   private static func note(_ report: PromptLearner.Report) -> String {

@@ -79,7 +79,7 @@ extension PromptSettings {
     _ model: LanguageModel, budget: MemoryBudget
   ) throws(Failure) -> any Learnable {
     switch kind {
-    case .soft:
+    case .soft, .hard:
       let frozen = try sink.map { (id) throws(Failure) in try model.embed([id]) }
       return try SoftPrompt(model, tokens: learnedTokens, frozen: frozen, budget: budget)
     case .prefix, .lora:

@@ -80,12 +80,9 @@ extension ModelBundle {
 }
 
 extension Prompt {
-  /// What `--prompt` understands as something else than a name.
-  package static let reservedNames = ["auto", "none"]
-
-  /// - Throws: `usage` where nobody could ask for the prompt by its name.
+  /// - Throws: `usage` where `--prompt` couldn't ask for the prompt by its name.
   package func checkName() throws(Failure) {
-    guard Self.reservedNames.contains(name) else { return }
+    guard PromptName.reserved.contains(name) else { return }
     throw Failure(
       .usage, at: "prompt “\(name)”", "this name has a meaning of its own in --prompt",
       advice: "give it another with --as")
