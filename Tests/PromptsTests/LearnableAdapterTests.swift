@@ -51,10 +51,11 @@ import Testing
     if kind == .lora { #expect(start == learner.state.validationWithoutPrompt) }
     try learner.run()
     #expect(learner.state.bestPerplexity < 0.98 * start)
+    let c = model.configuration
     let kinds: [AdapterKind: AdapterShape] = [
-      .soft: .prompt(tokens: 4), .prefix: .prefix(tokens: 4),
+      .soft: .prompt(tokens: 4, in: c), .prefix: .prefix(tokens: 4, in: c),
       .lora: .lowRank(
-        LowRankShape(rank: 3, alpha: 16, names: [.q, .v], in: model.configuration)),
+        LowRankShape(rank: 3, alpha: 16, names: [.q, .v], in: c)),
     ]
     #expect(try learner.best.shape == kinds[kind])
   }

@@ -170,7 +170,7 @@ extension PromptSettings {
   /// Refuses settings that nothing can be learned with beside a model of this shape.
   package func check(for c: ModelConfiguration) throws(Failure) {
     try check()
-    if kind == .lora { try lowRankShape(c).check(c) }
+    try adapterShape(c).check(c)
   }
 }
 

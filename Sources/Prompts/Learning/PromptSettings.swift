@@ -43,6 +43,7 @@ package struct PromptSettings: Sendable, Equatable {
     case mix
   }
 
+  /// The kind of adapter. A hard prompt isn't learned, and these settings mean nothing to it.
   package var kind = AdapterKind.soft
   /// Updates.
   package var steps = 200
@@ -118,8 +119,8 @@ package struct PromptSettings: Sendable, Equatable {
   /// The size of what is learned for a model of this shape.
   package func adapterShape(_ c: ModelConfiguration) -> AdapterShape {
     switch kind {
-    case .soft, .hard: .prompt(tokens: tokens)
-    case .prefix: .prefix(tokens: tokens)
+    case .soft, .hard: .prompt(tokens: tokens, in: c)
+    case .prefix: .prefix(tokens: tokens, in: c)
     case .lora: .lowRank(lowRankShape(c))
     }
   }
