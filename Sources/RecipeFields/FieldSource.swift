@@ -45,14 +45,11 @@ extension FieldSource {
   package func read<Section>(_ fields: [RecipeField<Section>], into section: inout Section) {
     var isRead: [Bool?] = []
     for field in fields {
+      if !field.isInline { expect(field.name) }
       if let condition = field.condition, !condition.holds(section) {
-        if has(field.name) {
-          expect(field.name)
-          note(field.name, condition.finding(section))
-        }
+        if has(field.name) { note(field.name, condition.finding(section)) }
         isRead.append(nil)
       } else {
-        if !field.isInline { expect(field.name) }
         isRead.append(field.read(self, &section))
       }
     }
