@@ -36,7 +36,7 @@ extension Recipe {
     let root = try RecipeVariants.choose(variant, from: document, file: path)
     let problems = RecipeProblems(file: path, isPlanning: planning)
     let top = RecipeSection(root, section: RecipeSection.top, problems: problems, paths: paths)
-    self.init(path: path)
+    self.init(emptyFile: path)
     top.read(Self.fields, into: &self)
     name += variant.map { "-" + $0 } ?? ""
     if !PlainName.allows(name) { top.note("name", "use \(PlainName.letters) only") }

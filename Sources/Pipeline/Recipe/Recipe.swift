@@ -38,7 +38,7 @@ package struct Recipe: Sendable, Equatable {
   package var lines: [String: Int] = [:]
 
   /// The recipe of an empty file, which has no model yet.
-  init(path: String) { self.path = path }
+  init(emptyFile path: String) { self.path = path }
 }
 
 /// Text that the compression looks at.

@@ -13,7 +13,7 @@ package enum RecipeReference {
 
   /// The recipe's own fields, then its sections in their order.
   package static let sections: [Section] = {
-    let top = Recipe.fields.descriptions(of: Recipe(path: "")) + [variants]
+    let top = Recipe.fields.descriptions(of: Recipe(emptyFile: "")) + [variants]
     let own = Section(
       name: topName, meaning: "Fields outside of sections, and the sections.",
       fields: top.map { field in
@@ -92,7 +92,9 @@ package enum RecipeReference {
   }
 
   /// The lines between which a file holds the tables.
-  private static let (start, end) = ("<!-- begin: recipe-fields -->\n", "<!-- end: recipe-fields -->\n")
+  private static let (start, end) = (
+    "<!-- begin: recipe-fields -->\n", "<!-- end: recipe-fields -->\n"
+  )
 
   /// A page's text with the tables in their place.
   /// - Throws: `invalidData` where the page has no such place.

@@ -117,7 +117,7 @@ extension PromptSettings {
         FieldDescription(
           "targets", type: "list of names",
           range: "`all`, or some of \(FieldText.list(LinearName.allCases.map(\.short)))",
-          default: "`[q, v]`", if: FieldCondition.kinds(.lora).words,
+          default: "`[q, v]`", if: FieldCondition<PromptSettings>.kinds(.lora).words,
           "the linear layers of every block that get low-rank updates; checkpoints' names, such as `q_proj` and `fc1`, are understood"
         )
       ]
