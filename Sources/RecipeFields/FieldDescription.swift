@@ -44,26 +44,51 @@ package struct FieldDescription: Sendable, Equatable {
 
 /// Ranges and lists of spellings in words.
 package enum FieldText {
-  /// "1...65536", or "0 and more" where there is no upper bound.
+  /// A range as errors show it: "1...65536", or "0 and more" where there is no upper bound.
   package static func range(_ range: ClosedRange<Int>) -> String {
     range.upperBound == .max
       ? "\(range.lowerBound) and more" : "\(range.lowerBound)...\(range.upperBound)"
   }
 
-  /// "0.0...1.0"; nil bounds are left out.
+  /// A range as errors show it: "0.0...1.0"; a bound that is no bound is left out.
   package static func range(_ range: ClosedRange<Double>) -> String {
+    range.upperBound == .greatestFiniteMagnitude
+      ? "\(range.lowerBound) and more" : "\(range.lowerBound)...\(range.upperBound)"
+  }
+
+  /// A range as the reference shows it: "1 to 65,536".
+  package static func words(_ range: ClosedRange<Int>) -> String {
+    let lower = number(range.lowerBound)
+    return range.upperBound == .max ? "\(lower) or more" : "\(lower) to \(number(range.upperBound))"
+  }
+
+  /// A range as the reference shows it: "0 to 1"; bounds that are none are left out.
+  package static func words(_ range: ClosedRange<Double>) -> String {
     let unbounded = Double.greatestFiniteMagnitude
     switch (range.lowerBound, range.upperBound) {
-    case (-unbounded, unbounded): return "any number"
-    case (let lower, unbounded): return "\(lower) and more"
-    case (let lower, let upper): return "\(lower)...\(upper)"
+    case (-unbounded, unbounded): return "any"
+    case (let lower, unbounded): return "\(number(lower)) or more"
+    case (let lower, let upper): return "\(number(lower)) to \(number(upper))"
     }
   }
 
-  /// "a number as a reader writes it": 1 for 1.0.
+  /// A number with a comma between thousands.
+  package static func number(_ value: Int) -> String {
+    let digits = String(value.magnitude)
+    var text = ""
+    for (index, digit) in digits.enumerated() {
+      if index > 0, (digits.count - index) % 3 == 0 { text += "," }
+      text.append(digit)
+    }
+    return (value < 0 ? "-" : "") + text
+  }
+
+  /// A number without a fraction of 0, and powers of ten from 1e6 on as such.
   package static func number(_ value: Double) -> String {
-    let text = "\(value)"
-    return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
+    guard value == value.rounded(), value.magnitude < 1e15 else { return "\(value)" }
+    let digits = String(Int(value))
+    return digits.count > 6 && digits.dropFirst().allSatisfy { $0 == "0" } && digits.first == "1"
+      ? "1e\(digits.count - 1)" : number(Int(value))
   }
 
   /// "`a`, `b` or `c`".

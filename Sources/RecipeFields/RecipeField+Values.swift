@@ -49,11 +49,11 @@ extension RecipeField {
     _ meaning: String
   ) -> Self {
     value(
-      name, path, type: "whole number", range: FieldText.range(range), default: fallback,
+      name, path, type: "whole number", range: FieldText.words(range), default: fallback,
       if: condition, record: record, meaning,
       read: { $0.integer(name, in: range).map { Value(clamping: $0) } },
       fault: { Self.fault(Int(clamping: $0), in: range) },
-      json: { .integer(Int64(clamping: $0)) }, text: { "\($0)" })
+      json: { .integer(Int64(clamping: $0)) }, text: { FieldText.number(Int(clamping: $0)) })
   }
 
   /// A whole number, or nothing.
@@ -66,7 +66,7 @@ extension RecipeField {
     absent: String, null: Bool, _ meaning: String
   ) -> Self {
     value(
-      name, path, type: "whole number", range: FieldText.range(range),
+      name, path, type: "whole number", range: FieldText.words(range),
       default: .inherited(absent), if: nil, record: .always, meaning,
       read: { $0.integer(name, in: range).map { .some($0) } },
       fault: { $0.flatMap { Self.fault($0, in: range) } },
@@ -81,7 +81,7 @@ extension RecipeField {
     _ meaning: String
   ) -> Self {
     value(
-      name, path, type: "number", range: FieldText.range(range), default: fallback, if: condition,
+      name, path, type: "number", range: FieldText.words(range), default: fallback, if: condition,
       record: record, meaning, read: { $0.number(name, in: range) },
       fault: { Self.fault($0, in: range) }, json: { .number($0) },
       text: { FieldText.number($0) })
@@ -93,7 +93,7 @@ extension RecipeField {
     _ range: ClosedRange<Double>, absent: String, _ meaning: String
   ) -> Self {
     value(
-      name, path, type: "number", range: FieldText.range(range), default: .inherited(absent),
+      name, path, type: "number", range: FieldText.words(range), default: .inherited(absent),
       if: nil, record: .always, meaning,
       read: { $0.number(name, in: range).map { .some($0) } },
       fault: { $0.flatMap { Self.fault($0, in: range) } }, json: { $0.map { .number($0) } },
@@ -114,16 +114,19 @@ extension RecipeField {
 
   /// One of the raw values of `Choice`.
   ///
-  /// - Parameter recorded: the value that the canonical form has.
+  /// - Parameters:
+  ///   - shown: the values that the reference shows; nil for all.
+  ///   - recorded: the value that the canonical form has.
   package static func choice<Choice: RawRepresentable & CaseIterable & Sendable>(
     _ name: String, _ path: WritableKeyPath<Section, Choice> & Sendable,
-    default fallback: FieldDefault<Section, Choice> = .initial,
+    shown: [Choice]? = nil, default fallback: FieldDefault<Section, Choice> = .initial,
     if condition: FieldCondition<Section>? = nil, record: FieldRecord<Section> = .always,
     recorded: @escaping @Sendable (Choice) -> Choice = { $0 }, _ meaning: String
   ) -> Self where Choice.RawValue == String {
     let spellings = Choice.allCases.map(\.rawValue)
     return value(
-      name, path, type: "name", range: FieldText.list(spellings), default: fallback,
+      name, path, type: "name",
+      range: FieldText.list(shown?.map(\.rawValue) ?? spellings), default: fallback,
       if: condition, record: record, meaning,
       read: { $0.choice(name, of: spellings).flatMap { Choice(rawValue: $0) } },
       json: { .string(recorded($0).rawValue) }, text: { "`\($0.rawValue)`" })

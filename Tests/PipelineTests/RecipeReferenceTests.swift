@@ -26,7 +26,7 @@ import Testing
     }
     let prompt = try RecipeReference.section("prompt").fields
     let patience = try #require(prompt.first { $0.name == "patience" })
-    #expect(patience.type == "whole number" && patience.range == "0...1000000")
+    #expect(patience.type == "whole number" && patience.range == "0 to 1,000,000")
     #expect(patience.fallback == "0")
     #expect(prompt.contains { $0.name == "validation.every" })
     let failure = #expect(throws: Failure.self) { try RecipeReference.section("promt") }

@@ -18,7 +18,7 @@ extension CompressionSettings {
     // that way and in float32, 280 in bfloat16, 310 layer by layer.
     .flag(
       "true_sequential", \.trueSequential,
-      default: .derived("true, but for `wanda`") { $0.linear.method != .wanda },
+      default: .derived("`true`, but `false` for `wanda`") { $0.linear.method != .wanda },
       "a block's layers are calibrated one set after the other, on inputs that carry the earlier sets' errors"
     ),
     rulesField,

@@ -28,7 +28,7 @@ extension TensorSettings {
   package static let fields: [RecipeField<Draft>] = [
     .flag(
       "act_order", \.settings.actOrder,
-      default: .derived("true where anything is quantized") { $0.usualActOrder },
+      default: .derived("`true`, but `false` for pruning alone") { $0.usualActOrder },
       "columns are solved by descending mean square of their input, the important ones first (GPTQ's act-order)"
     ),
     bitsField,
@@ -132,7 +132,7 @@ extension TensorSettings {
     descriptions: { _ in
       [
         FieldDescription(
-          "group_size", type: "whole number or `row`", range: FieldText.range(widths) + " or `row`",
+          "group_size", type: "whole number or `row`", range: FieldText.words(widths) + " or `row`",
           default: "64",
           "neighbouring columns of a row that share a scale and a zero point; `row` for the whole row"
         )
@@ -191,7 +191,7 @@ extension TensorSettings {
       [
         FieldDescription(
           "values", type: "name", range: FieldText.list(DenseStorage.allCases.map(\.rawValue)),
-          default: "`f16`", if: "`bits: none`",
+          default: "`f16`", if: "with `bits: none`",
           "how weights are stored that aren't quantized; `source` keeps the checkpoint's")
       ]
     },
@@ -245,25 +245,27 @@ extension TensorSettings {
       object["drift"] = draft.settings.drift.map { .string($0.method.rawValue) }
     })
 
+  private static let strengths = 0.0...1.0
+
   private static let driftStrengthField = RecipeField<Draft>(
     "drift_strength",
     descriptions: { _ in
       [
         FieldDescription(
-          "drift_strength", type: "number", range: FieldText.range(0.0...1.0),
-          default: "0.25 for `gptaq`, 0.5 for `qep` and `block`", if: "a `drift`",
+          "drift_strength", type: "number", range: FieldText.words(strengths),
+          default: "0.25 for `gptaq`, 0.5 for `qep` and `block`", if: "with a `drift`",
           "the share of the drift that is made up for")
       ]
     },
     read: { source, draft in
-      draft.driftStrength = source.number("drift_strength", in: 0...1)
+      draft.driftStrength = source.number("drift_strength", in: strengths)
       return draft.driftStrength != nil
     },
     fault: { draft in
-      guard let strength = draft.settings.drift?.strength, !(0...1).contains(strength) else {
+      guard let strength = draft.settings.drift?.strength, !strengths.contains(strength) else {
         return nil
       }
-      return FieldFault(found: "\(strength)", allowed: FieldText.range(0.0...1.0))
+      return FieldFault(found: "\(strength)", allowed: FieldText.range(strengths))
     },
     write: { draft, object in
       object["drift_strength"] = draft.settings.drift.map { .number($0.strength) }

@@ -67,7 +67,7 @@ extension PromptRecipe {
         FieldDescription(
           "init_text", type: "text", default: "none",
           if: PromptCondition.kinds(.soft, .prefix).words,
-          "the text whose tokens' embeddings learning starts from, repeated where they are too few; in `init`'s place"
+          "the text whose tokens' embeddings learning starts from, repeated where they are too few; instead of `init`"
         )
       ]
     },
@@ -90,7 +90,7 @@ extension PromptRecipe {
       [
         FieldDescription(
           "init_from", type: "section", default: "none", if: PromptCondition.learned.words,
-          "a prompt in a bundle that learning starts from, of the same kind and size; in `init`'s place",
+          "a prompt in a bundle that learning starts from, of the same kind and size, or a soft prompt for a prefix; instead of `init`",
           fields: placeFields.descriptions(of: PromptPlace(bundle: "")))
       ]
     },

@@ -27,7 +27,7 @@ extension Recipe {
         [
           FieldDescription(
             "output", type: "path", default: "`NAME.ctpack` in the current folder",
-            "the artifact; `ctpack run --out` comes before it")
+            "the artifact; `ctpack run --out` overrides it")
         ]
       },
       read: { source, recipe in
@@ -41,7 +41,7 @@ extension Recipe {
           FieldDescription(
             "memory", type: "bytes", range: "such as `512 MiB` or `1.5 GiB`",
             default: "half of the machine's",
-            "memory that a build may use, in bytes; changes no number; `ctpack run --memory` comes before it"
+            "memory that a build may use, in bytes; changes no number; `ctpack run --memory` overrides it"
           )
         ]
       },
@@ -105,7 +105,7 @@ extension Recipe {
       [
         FieldDescription(
           "prompt", type: "section", default: "none",
-          "the adapter that repairs the compressed model: a soft prompt, or what stands in its place",
+          "the adapter that repairs the compressed model: a soft prompt, a hard prompt, a prefix or LoRA",
           fields: PromptRecipe.fields.descriptions(of: PromptRecipe()))
       ]
     },

@@ -20,7 +20,7 @@ extension PromptSettings {
     ).recorded { $0.kind == .hard ? nil : .string($0.minimised.rawValue) },
     .choice(
       "optimiser", \.optimiser, if: .learned,
-      "AdamW (arXiv 1711.05101) or Adafactor (arXiv 1804.04235), which keeps less"),
+      "AdamW (arXiv 1711.05101) or Adafactor (arXiv 1804.04235), which keeps less state"),
     .number(
       "learning_rate", \.learningRate, 1e-12...1000,
       default: .derived("0.03 for soft prompts, 0.003 for prefixes, 0.001 for LoRA") {
@@ -83,8 +83,8 @@ extension PromptSettings {
       "tokens", \.tokens, 1...65_536, if: .kinds(.soft, .prefix),
       "rows of a soft prompt, or of a prefix's keys and values in every block"),
     .choice(
-      "init", \.initialisation, if: .kinds(.soft, .prefix),
-      "the rows that learning starts from: embeddings of running text, of random tokens, or of the vocabulary's first; `given` goes with `init_text`"
+      "init", \.initialisation, shown: [.text, .vocabulary, .first], if: .kinds(.soft, .prefix),
+      "the rows that learning starts from: embeddings of running text, of random tokens, or of the vocabulary's first tokens"
     ),
   ]
 
@@ -179,7 +179,7 @@ extension FieldCondition where Section == PromptSettings {
   package static func kinds(_ kinds: AdapterKind...) -> Self { Self.kinds(kinds) }
 
   /// Fields of everything that is learned.
-  package static var learned: Self { kinds(AdapterKind.learned) }
+  package static var learned: Self { kinds(AdapterKind.learned, words: "not `hard`") }
 
   /// Fields of a mixed objective.
   static var mixed: Self {
@@ -201,11 +201,11 @@ extension FieldCondition where Section == PromptSettings {
       finding: { learned.holds($0) ? finding : learned.finding($0) })
   }
 
-  private static func kinds(_ kinds: [AdapterKind]) -> Self {
+  private static func kinds(_ kinds: [AdapterKind], words: String? = nil) -> Self {
     let spellings = kinds.map(\.rawValue)
     let list = spellings.map { "`\($0)`" }.joined(separator: ", ")
     return Self(
-      "kind " + FieldText.list(spellings), holds: { kinds.contains($0.kind) },
+      words ?? "kind " + FieldText.list(spellings), holds: { kinds.contains($0.kind) },
       finding: { "belongs to prompts of the kind \(list), not `\($0.kind.rawValue)`" })
   }
 }
