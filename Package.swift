@@ -23,19 +23,20 @@ let package = Package(
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
     .target(
-      name: "CKernels",
+      name: "CKernels", exclude: ["decode/README.md"],
       // The folders whose headers others include.
       cSettings: [.define("_GNU_SOURCE")]
-        + ["machine", "weights", "products", "few_rows", "compression"].map {
+        + ["machine", "weights", "products", "decode", "gptq"].map {
           .headerSearchPath($0)
         }),
 
     .target(
       name: "Bytes", dependencies: ["CXXHash", .product(name: "Crypto", package: "swift-crypto")]),
     .target(name: "RecipeFields", dependencies: ["Bytes"]),
+    .target(name: "Builds", dependencies: ["Bytes"]),
     .target(name: "BundleFormat", dependencies: ["Bytes", "CZstd"]),
     .target(name: "Numerics", dependencies: ["Bytes", "CKernels", "COpenBLAS"]),
-    .target(name: "Checkpoints", dependencies: ["Bytes", "Numerics"]),
+    .target(name: "Checkpoints", dependencies: ["Bytes", "BundleFormat", "Numerics"]),
     .target(
       name: "Text",
       dependencies: [
@@ -45,7 +46,7 @@ let package = Package(
     .target(
       name: "Compression",
       dependencies: [
-        "Bytes", "RecipeFields", "BundleFormat", "Numerics", "Checkpoints", "Models",
+        "Bytes", "RecipeFields", "BundleFormat", "CKernels", "Numerics", "Checkpoints", "Models",
       ]),
     .target(
       name: "Prompts",
@@ -56,14 +57,14 @@ let package = Package(
     .target(
       name: "Pipeline",
       dependencies: [
-        "Bytes", "RecipeFields", "BundleFormat", "Numerics", "Checkpoints", "Text", "Models",
-        "Compression", "Prompts", "Evaluation", "Yams",
+        "Bytes", "RecipeFields", "Builds", "BundleFormat", "Numerics", "Checkpoints", "Text",
+        "Models", "Compression", "Prompts", "Evaluation", "Yams",
       ]),
     .target(
       name: "Commands",
       dependencies: [
-        "Bytes", "RecipeFields", "BundleFormat", "Numerics", "Checkpoints", "Text", "Models",
-        "Prompts", "Evaluation", "Pipeline",
+        "Bytes", "RecipeFields", "Builds", "BundleFormat", "Numerics", "Checkpoints", "Text",
+        "Models", "Prompts", "Evaluation", "Pipeline",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),
@@ -71,6 +72,7 @@ let package = Package(
 
     .target(name: "TestSupport", dependencies: ["Bytes"], path: "Tests/Support"),
     .testTarget(name: "BytesTests", dependencies: ["Bytes", "TestSupport"]),
+    .testTarget(name: "BuildsTests", dependencies: ["Bytes", "Builds", "TestSupport"]),
     .testTarget(name: "BundleFormatTests", dependencies: ["Bytes", "BundleFormat", "TestSupport"]),
     .testTarget(
       name: "NumericsTests", dependencies: ["Bytes", "CKernels", "Numerics", "TestSupport"]),
@@ -84,10 +86,14 @@ let package = Package(
       name: "ModelsTests",
       dependencies: ["Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models", "TestSupport"],
       resources: [.copy("Golden")]),
+    .target(
+      name: "CompressionReference", dependencies: ["Compression"],
+      path: "Tests/CompressionReference"),
     .testTarget(
       name: "CompressionTests",
       dependencies: [
-        "Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models", "Compression", "TestSupport",
+        "Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models", "Compression",
+        "CompressionReference", "TestSupport",
       ]),
     .testTarget(
       name: "PromptsTests",
@@ -103,7 +109,7 @@ let package = Package(
     .testTarget(
       name: "PipelineTests",
       dependencies: [
-        "Bytes", "RecipeFields", "BundleFormat", "Compression", "Prompts", "Pipeline",
+        "Bytes", "RecipeFields", "Builds", "BundleFormat", "Compression", "Prompts", "Pipeline",
         "TestSupport",
       ],
       exclude: ["Golden"]),

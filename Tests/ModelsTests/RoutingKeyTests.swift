@@ -8,7 +8,7 @@ import Testing
 /// Prompts that texts find by a key for the first block's queries.
 @Suite struct RoutingKeyTests {
   private func prompts(_ count: Int, tokens: Int, seed: UInt64) -> [Tensor] {
-    (0..<count).map { TinyModel.prompt(tokens, seed: seed + UInt64($0)) }
+    (0..<count).map { RandomModel.prompt(tokens, seed: seed + UInt64($0)) }
   }
 
   private func learn(_ model: LanguageModel, _ prompts: [Tensor]) throws -> [RoutingKey] {
@@ -63,9 +63,9 @@ import Testing
   }
 
   /// Logits explain what they are said to, and nothing within the keys' reach explains more.
-  @Test(arguments: TinyModel.designs)
+  @Test(arguments: RandomModel.designs)
   func aLogitSaysHowMuchLikelierATokenIs(_ c: ModelConfiguration) throws {
-    let model = try TinyModel.make(seed: 63, bits: 4, configuration: c)
+    let model = try RandomModel.make(seed: 63, bits: 4, configuration: c)
     let prompts = prompts(2, tokens: 4, seed: 160)
     let q = try queries(model, behind: 4)
     let without = try expected(model, behind: nil)
@@ -104,16 +104,16 @@ import Testing
 
   /// A text's choice is the highest mean logit of its first tokens; later ones have no say; the winner
   /// stands alone to the bit.
-  @Test(arguments: TinyModel.designs)
+  @Test(arguments: RandomModel.designs)
   func textsChooseByTheirFirstTokens(_ c: ModelConfiguration) throws {
-    let model = try TinyModel.make(seed: 63, bits: 4, configuration: c)
+    let model = try RandomModel.make(seed: 63, bits: 4, configuration: c)
     let prompts = prompts(3, tokens: 4, seed: 160)
     let prefixes = try PromptPrefixes(prompts.map { .vectors($0) }, in: model)
     let keys = try learn(model, prompts)
     let scorer = Scorer(
       model, routing: try PromptRouting(prefixes, in: model, deciding: 9, keys: keys))
     let learned = Scorer(model, routing: try PromptRouting(prefixes, in: model, deciding: 9))
-    let texts = (0..<12).map { TinyModel.sequences(1, length: 24, seed: 170 + UInt64($0))[0] }
+    let texts = (0..<12).map { RandomModel.sequences(1, length: 24, seed: 170 + UInt64($0))[0] }
     let losses = try scorer.nll(texts)
     var kept: Set<Int> = []
     let q = try queries(model, behind: 4)
@@ -140,10 +140,10 @@ import Testing
   }
 
   /// A key doesn't depend on the prompts it was learned beside, nor on the number of threads.
-  @Test(arguments: TinyModel.designs)
+  @Test(arguments: RandomModel.designs)
   func keysAreLearnedOneByOne(_ c: ModelConfiguration) throws {
-    let model = try TinyModel.make(seed: 64, configuration: c)
-    let prompts = prompts(3, tokens: 4, seed: 180) + [TinyModel.prompt(7, seed: 183)]
+    let model = try RandomModel.make(seed: 64, configuration: c)
+    let prompts = prompts(3, tokens: 4, seed: 180) + [RandomModel.prompt(7, seed: 183)]
     let together = try learn(model, prompts)
     for (prompt, key) in zip(prompts, together) {
       let alone = try learn(model, [prompt])[0]
@@ -152,8 +152,8 @@ import Testing
   }
 
   @Test func learningSaysHowFarItIsAndCanBeStopped() throws {
-    let model = try TinyModel.make(seed: 64)
-    let prefixes = try PromptPrefixes([.vectors(TinyModel.prompt(4, seed: 184))], in: model)
+    let model = try RandomModel.make(seed: 64)
+    let prefixes = try PromptPrefixes([.vectors(RandomModel.prompt(4, seed: 184))], in: model)
     let vocabulary = model.configuration.vocabularySize
     var parts: [[Int]] = []
     _ = try RoutingKey.learn(prefixes, in: model) { parts.append([$0, $1]) }
@@ -166,7 +166,7 @@ import Testing
   }
 
   @Test func aKeyOfAnotherModelIsRefused() throws {
-    let model = try TinyModel.make(seed: 59)
+    let model = try RandomModel.make(seed: 59)
     let prefixes = try PromptPrefixes([.vectors(Tensor([2, 24]))], in: model)
     let strange = RoutingKey(key: [1, 2, 3], bias: 0, explained: 1)
     #expect(throws: Failure.self) {

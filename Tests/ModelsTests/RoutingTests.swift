@@ -9,7 +9,7 @@ import Testing
 @Suite struct RoutingTests {
   /// Token embeddings as prompts, [n, e] each.
   private func prompts(_ count: Int, tokens: Int, seed: UInt64) -> [Tensor] {
-    (0..<count).map { TinyModel.prompt(tokens, seed: seed + UInt64($0)) }
+    (0..<count).map { RandomModel.prompt(tokens, seed: seed + UInt64($0)) }
   }
 
   private func routing(
@@ -82,11 +82,11 @@ import Testing
     return zip(scores, prompts).map { $0 / Double(deciding * c.heads * $1.rows) }
   }
 
-  @Test(arguments: TinyModel.designs, [nil, 1, 9])
+  @Test(arguments: RandomModel.designs, [nil, 1, 9])
   func theScoresAreTheDefinition(_ c: ModelConfiguration, _ deciding: Int?) throws {
-    let model = try TinyModel.make(seed: 51, configuration: c)
+    let model = try RandomModel.make(seed: 51, configuration: c)
     let prompts = prompts(4, tokens: 5, seed: 60)
-    let ids = TinyModel.sequences(1, length: 23, seed: 52)[0]
+    let ids = RandomModel.sequences(1, length: 23, seed: 52)[0]
     let scorer = Scorer(model, routing: try routing(model, prompts, deciding: deciding))
     _ = try scorer.nll([ids])
     let choice = try #require(scorer.choices.first ?? nil)
@@ -98,12 +98,13 @@ import Testing
 
   /// From the choice on the winner stands alone, in the first block too: to the bit what it gives
   /// as the only prompt.
-  @Test(arguments: TinyModel.designs)
+  @Test(arguments: RandomModel.designs)
   func theWinnerStandsAlone(_ c: ModelConfiguration) throws {
-    let model = try TinyModel.make(seed: 53, bits: 4, configuration: c)
+    let model = try RandomModel.make(seed: 53, bits: 4, configuration: c)
     let prompts = prompts(3, tokens: 4, seed: 70)
     let scorer = Scorer(model, routing: try routing(model, prompts))
-    let texts = (0..<12).map { TinyModel.sequences(1, length: 6, seed: 80 + UInt64($0))[0] } + [[7]]
+    let texts =
+      (0..<12).map { RandomModel.sequences(1, length: 6, seed: 80 + UInt64($0))[0] } + [[7]]
     let losses = try scorer.nll(texts)
     #expect(scorer.choices.count == 13 && scorer.choices[12] == nil && losses[12].isEmpty)
     var kept: Set<Int> = []
@@ -118,10 +119,10 @@ import Testing
 
   /// Only the first tokens count where only they decide.
   @Test func laterTokensHaveNoSayInACausalChoice() throws {
-    let model = try TinyModel.make(seed: 54)
+    let model = try RandomModel.make(seed: 54)
     let prompts = prompts(5, tokens: 3, seed: 90)
     let scorer = Scorer(model, routing: try routing(model, prompts, deciding: 4))
-    let start = TinyModel.sequences(1, length: 4, seed: 55)[0]
+    let start = RandomModel.sequences(1, length: 4, seed: 55)[0]
     let first = try #require(try scorer.choice(for: start + [1, 2, 3]))
     #expect(try scorer.choice(for: start + [40, 50, 9]) == first)
     #expect(try scorer.choice(for: start) == first)
@@ -130,11 +131,11 @@ import Testing
   }
 
   /// Generation chooses by its text and goes on as with the winner alone.
-  @Test(arguments: TinyModel.designs)
+  @Test(arguments: RandomModel.designs)
   func aTextGoesOnWithItsPrompt(_ c: ModelConfiguration) throws {
-    let model = try TinyModel.make(seed: 56, configuration: c)
+    let model = try RandomModel.make(seed: 56, configuration: c)
     let prompts = prompts(3, tokens: 4, seed: 100)
-    let texts = (0..<6).map { TinyModel.sequences(1, length: 5, seed: 110 + UInt64($0))[0] }
+    let texts = (0..<6).map { RandomModel.sequences(1, length: 5, seed: 110 + UInt64($0))[0] }
     var settings = GenerationSettings()
     (settings.maxTokens, settings.cache) = (6, .float32)
     let together = try model.continuing(
@@ -151,14 +152,18 @@ import Testing
 
   /// Stored keys and values choose nearly as the vectors that they come from.
   @Test func storedKeysChooseAlike() throws {
-    let model = try TinyModel.make(seed: 57)
+    let model = try RandomModel.make(seed: 57)
     let prompts = prompts(3, tokens: 4, seed: 120)
-    let known = try prompts.map { PromptStart.keyValues(try PromptKeyValues(of: $0, in: model)) }
+    let known = try prompts.map { prompt in
+      let bytes = try KeyValues(of: prompt, in: model).float16Bytes
+      return PromptStart.keyValues(
+        try KeyValues(stored: bytes, tokens: prompt.rows, for: model.configuration))
+    }
     let stored = Scorer(
       model,
       routing: try PromptRouting(PromptPrefixes(known, in: model), in: model, rule: .attention))
     let exact = Scorer(model, routing: try routing(model, prompts))
-    let ids = TinyModel.sequences(1, length: 19, seed: 58)[0]
+    let ids = RandomModel.sequences(1, length: 19, seed: 58)[0]
     let (a, b) = (
       try #require(try stored.choice(for: ids)), try #require(try exact.choice(for: ids))
     )
@@ -167,27 +172,27 @@ import Testing
 
   /// Learned prefixes are chosen among as prompts are: these hold what the prompts' rows compute.
   @Test func prefixesAreChosenToo() throws {
-    let model = try TinyModel.make(seed: 57)
+    let model = try RandomModel.make(seed: 57)
     let prompts = prompts(3, tokens: 4, seed: 120)
-    let prefixes = try prompts.map { PromptStart.prefix(try Prefix(of: $0, in: model)) }
+    let prefixes = try prompts.map { PromptStart.keyValues(try KeyValues(of: $0, in: model)) }
     let learned = Scorer(
       model,
       routing: try PromptRouting(PromptPrefixes(prefixes, in: model), in: model, rule: .attention))
     let vectors = Scorer(model, routing: try routing(model, prompts))
-    let ids = TinyModel.sequences(1, length: 19, seed: 58)[0]
+    let ids = RandomModel.sequences(1, length: 19, seed: 58)[0]
     #expect(try learned.nll([ids]) == vectors.nll([ids]))
     #expect(learned.choices == vectors.choices)
   }
 
   /// By loss: the prompt behind which the first tokens are likeliest, and it stands alone to the bit.
-  @Test(arguments: TinyModel.designs)
+  @Test(arguments: RandomModel.designs)
   func theLossChoosesTheLikeliest(_ c: ModelConfiguration) throws {
-    let model = try TinyModel.make(seed: 61, bits: 4, configuration: c)
+    let model = try RandomModel.make(seed: 61, bits: 4, configuration: c)
     let prompts = prompts(3, tokens: 4, seed: 130)
     let prefixes = try PromptPrefixes(prompts.map { .vectors($0) }, in: model)
     let scorer = Scorer(
       model, routing: try PromptRouting(prefixes, in: model, rule: .loss, deciding: 5))
-    let texts = (0..<12).map { TinyModel.sequences(1, length: 9, seed: 140 + UInt64($0))[0] }
+    let texts = (0..<12).map { RandomModel.sequences(1, length: 9, seed: 140 + UInt64($0))[0] }
     let losses = try scorer.nll(texts)
     var kept: Set<Int> = []
     for (index, text) in texts.enumerated() {
@@ -212,16 +217,16 @@ import Testing
 
   /// Prompts of several lengths are chosen among by every rule; the winner stands alone, the text right
   /// behind it.
-  @Test(arguments: TinyModel.designs, PromptRouting.Rule.allCases)
+  @Test(arguments: RandomModel.designs, PromptRouting.Rule.allCases)
   func lengthsMayDiffer(_ c: ModelConfiguration, _ rule: PromptRouting.Rule) throws {
-    let model = try TinyModel.make(seed: 65, bits: 4, configuration: c)
+    let model = try RandomModel.make(seed: 65, bits: 4, configuration: c)
     let prompts = [4, 4, 7, 2].enumerated().map {
-      TinyModel.prompt($0.element, seed: 190 + UInt64($0.offset))
+      RandomModel.prompt($0.element, seed: 190 + UInt64($0.offset))
     }
     let prefixes = try PromptPrefixes(prompts.map { .vectors($0) }, in: model)
     let routing = try PromptRouting(prefixes, in: model, rule: rule, deciding: 5)
     let scorer = Scorer(model, routing: routing)
-    let texts = (0..<12).map { TinyModel.sequences(1, length: 9, seed: 200 + UInt64($0))[0] }
+    let texts = (0..<12).map { RandomModel.sequences(1, length: 9, seed: 200 + UInt64($0))[0] }
     let losses = try scorer.nll(texts)
     var kept: Set<Int> = []
     for (index, text) in texts.enumerated() {
@@ -255,12 +260,12 @@ import Testing
 
   /// Where all prompts side by side would be too many rows, they go in turns.
   @Test func longTextsAreScoredInTurns() throws {
-    let model = try TinyModel.make(seed: 62)
+    let model = try RandomModel.make(seed: 62)
     let prompts = prompts(3, tokens: 4, seed: 150)
     let prefixes = try PromptPrefixes(prompts.map { .vectors($0) }, in: model)
     let scorer = Scorer(
       model, routing: try PromptRouting(prefixes, in: model, rule: .loss, deciding: 400))
-    let text = TinyModel.sequences(1, length: 400, seed: 151)[0]
+    let text = RandomModel.sequences(1, length: 400, seed: 151)[0]
     let choice = try #require(try scorer.choice(for: text))
     #expect(choice.scores.count == 3)
     for (score, prompt) in zip(choice.scores, prompts) {
@@ -275,7 +280,7 @@ import Testing
   }
 
   @Test func whatIsNoChoiceIsRefused() throws {
-    let model = try TinyModel.make(seed: 59)
+    let model = try RandomModel.make(seed: 59)
     func finding(_ body: () throws -> Void) -> String {
       do { try body() } catch { return (error as? Failure)?.description ?? "\(error)" }
       return "nothing"

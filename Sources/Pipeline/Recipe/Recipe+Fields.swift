@@ -6,7 +6,7 @@ extension Recipe {
   package static let fields: [RecipeField<Recipe>] = [
     .text(
       "name", \.name, range: PlainName.letters,
-      default: .derived("the file's name without its ending") { baseName($0.path) },
+      default: .derived("the file's name without its ending") { PathNames.stem($0.path) },
       "names the artifact; a variant's name is added to it"),
     .integer("seed", \.seed, 0...Int.max, "the seed of everything that is drawn at random"),
     modelField,
@@ -27,7 +27,7 @@ extension Recipe {
         [
           FieldDescription(
             "output", type: "path", default: "`NAME.ctpack` in the current folder",
-            "the artifact; `ctpack run --out` overrides it")
+            "the artifact, unless the command names another")
         ]
       },
       read: { source, recipe in
@@ -41,7 +41,7 @@ extension Recipe {
           FieldDescription(
             "memory", type: "bytes", range: "such as `512 MiB` or `1.5 GiB`",
             default: "half of the machine's",
-            "memory that a build may use, in bytes; changes no number; `ctpack run --memory` overrides it"
+            "memory that a build may use, in bytes, unless the command says otherwise; changes no number"
           )
         ]
       },
@@ -59,7 +59,7 @@ extension Recipe {
         [
           FieldDescription(
             "shape", type: "path", default: "none",
-            "a `config.json`, by which `ctpack run --explain` plans a build before the checkpoint is there"
+            "a `config.json`, by which a build can be explained before the checkpoint is there"
           )
         ]
       },
@@ -72,7 +72,7 @@ extension Recipe {
     .file("path", \.model, "a Hugging Face folder or a GGUF file"),
     .text(
       "name", \.modelName,
-      default: .derived("the path's last part without its ending") { baseName($0.model) },
+      default: .derived("the path's last part without its ending") { PathNames.stem($0.model) },
       "what people call the model"),
   ]
 
@@ -95,7 +95,7 @@ extension Recipe {
       }
       if !source.has("model") { source.note("model", "is missing: it needs the path of a file") }
       recipe.model = source.file("model") ?? ""
-      recipe.modelName = baseName(recipe.model)
+      recipe.modelName = PathNames.stem(recipe.model)
       return true
     })
 

@@ -45,10 +45,4 @@ extension Recipe {
     missing = problems.missing
     try problems.check()
   }
-
-  static func baseName(_ path: String) -> String {
-    let last = path.split(separator: "/").last.map(String.init) ?? "recipe"
-    guard let dot = last.lastIndex(of: "."), dot != last.startIndex else { return last }
-    return String(last[..<dot])
-  }
 }

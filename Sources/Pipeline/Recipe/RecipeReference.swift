@@ -33,7 +33,7 @@ package enum RecipeReference {
   /// Variants are laid over a recipe before its fields are read.
   private static let variants = FieldDescription(
     RecipeVariants.key, type: "sections by name", default: "none",
-    "named builds of the same recipe, each with the fields in which it differs; `~` takes a field away; chosen with `ctpack run --variant`"
+    "named builds of the same recipe, each with the fields in which it differs; `~` takes a field away; one is chosen for each run"
   )
 
   /// The section called `name`.

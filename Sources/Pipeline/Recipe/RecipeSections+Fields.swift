@@ -76,7 +76,7 @@ extension EvaluationRecipe {
   static let fields: [RecipeField<EvaluationRecipe>] = [
     .text(
       "name", \.name,
-      default: .derived("the text's name without its ending") { Recipe.baseName($0.text) },
+      default: .derived("the text's name without its ending") { PathNames.stem($0.text) },
       "names the evaluation in reports and in `gate`"),
     .file("text", \.text, "plain text, or lines of JSON with a `text` each"),
     .text("protocol", \.protocolID, "how perplexity is taken: `ctp-N` has windows of N tokens"),

@@ -1,8 +1,8 @@
 import RecipeFields
 
-/// Names that prompts may have: plain ones by which `--prompt` finds them.
+/// Names that prompts may have: plain ones, by which they can be chosen.
 package enum PromptName {
-  /// Words that `--prompt` understands as something else than a name.
+  /// Names that mean something else where a prompt is chosen: a choice of prompts, and no prompt.
   package static let reserved = ["auto", "none"]
 
   /// Words for what names are allowed.
