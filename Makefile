@@ -7,9 +7,6 @@ MODEL = .build/real-model/model.gguf
 WORK ?= .build/quickstart
 RECIPE ?= Recipes/quickstart.yaml
 
-# The command that prints Recipes/README.md, the reference of a recipe's fields; empty while the page isn't generated.
-REFERENCE ?=
-
 .PHONY: help setup build quickstart test real-model benchmarks kernels arm64-kernels golden check imports vectors pages format lint clean
 
 help:
@@ -81,9 +78,7 @@ vectors:
 
 pages:
 	Tests/Benchmarks/study.py render --check
-ifneq ($(REFERENCE),)
-	$(REFERENCE) | diff Recipes/README.md -
-endif
+	swift run ctpack recipe reference Recipes/README.md
 
 format:
 	swift format --in-place --recursive --parallel Sources Tests Package.swift

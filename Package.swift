@@ -32,6 +32,7 @@ let package = Package(
 
     .target(
       name: "Bytes", dependencies: ["CXXHash", .product(name: "Crypto", package: "swift-crypto")]),
+    .target(name: "RecipeFields", dependencies: ["Bytes"]),
     .target(name: "Builds", dependencies: ["Bytes"]),
     .target(name: "BundleFormat", dependencies: ["Bytes", "CZstd"]),
     .target(name: "Numerics", dependencies: ["Bytes", "CKernels", "COpenBLAS"]),
@@ -44,21 +45,26 @@ let package = Package(
     .target(name: "Models", dependencies: ["Bytes", "BundleFormat", "Numerics", "Checkpoints"]),
     .target(
       name: "Compression",
-      dependencies: ["Bytes", "BundleFormat", "CKernels", "Numerics", "Checkpoints", "Models"]),
+      dependencies: [
+        "Bytes", "RecipeFields", "BundleFormat", "CKernels", "Numerics", "Checkpoints", "Models",
+      ]),
     .target(
-      name: "Prompts", dependencies: ["Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models"]),
+      name: "Prompts",
+      dependencies: [
+        "Bytes", "RecipeFields", "BundleFormat", "Numerics", "Checkpoints", "Models",
+      ]),
     .target(name: "Evaluation", dependencies: ["Bytes", "BundleFormat", "Numerics", "Models"]),
     .target(
       name: "Pipeline",
       dependencies: [
-        "Bytes", "Builds", "BundleFormat", "Numerics", "Checkpoints", "Text", "Models",
-        "Compression", "Prompts", "Evaluation", "Yams",
+        "Bytes", "RecipeFields", "Builds", "BundleFormat", "Numerics", "Checkpoints", "Text",
+        "Models", "Compression", "Prompts", "Evaluation", "Yams",
       ]),
     .target(
       name: "Commands",
       dependencies: [
-        "Bytes", "Builds", "BundleFormat", "Numerics", "Checkpoints", "Text", "Models", "Prompts",
-        "Evaluation", "Pipeline",
+        "Bytes", "RecipeFields", "Builds", "BundleFormat", "Numerics", "Checkpoints", "Text",
+        "Models", "Prompts", "Evaluation", "Pipeline",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),
@@ -103,8 +109,10 @@ let package = Package(
     .testTarget(
       name: "PipelineTests",
       dependencies: [
-        "Bytes", "Builds", "BundleFormat", "Compression", "Pipeline", "TestSupport",
-      ]),
+        "Bytes", "RecipeFields", "Builds", "BundleFormat", "Compression", "Prompts", "Pipeline",
+        "TestSupport",
+      ],
+      exclude: ["Golden"]),
     .testTarget(
       name: "EndToEndTests", dependencies: ["Bytes", "BundleFormat", "ctpack", "TestSupport"],
       path: "Tests/EndToEnd"),

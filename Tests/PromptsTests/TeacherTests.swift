@@ -23,7 +23,7 @@ import Testing
     (settings.tokens, settings.steps, settings.batch, settings.length) = (6, 30, 3, 20)
     (settings.learningRate, settings.warmupSteps) = (0.05, 4)
     (settings.validationEvery, settings.validationWindows, settings.seed) = (10, 4, 9)
-    settings.teacherShare = 1
+    settings.objective = .divergence
   }
 
   /// The same model without its last block.
@@ -88,7 +88,7 @@ import Testing
     (settings.steps, settings.validationEvery, settings.warmupSteps) = (1, 1, 0)
     var values: [Double] = []
     for share in [0, 0.25, 1] {
-      settings.teacherShare = share
+      (settings.objective, settings.klShare) = (.mix, share)
       values.append(try losses(settings, .model(Teacher(full)))[0])
     }
     #expect(abs(values[1] - (0.75 * values[0] + 0.25 * values[2])) < 1e-4)

@@ -26,7 +26,7 @@ struct RunCommand: ParsableCommand {
 
       Paths are relative to the recipe's folder; ${NAME} stands for an environment variable. \
       Everything else has a default, and every mistake is reported with its line before anything \
-      runs.
+      runs. `ctpack recipe fields` lists all fields with their ranges, defaults and meanings.
 
       Stages: import, calibrate, compress, prompt, verify, gate, package. What a stage made stays \
       in the work folder and is reused while nothing that it depends on changes. Ctrl-C or a crash \

@@ -24,9 +24,8 @@ struct PromptImportCommand: ParsableCommand {
   @OptionGroup var verbosity: VerbosityOptions
 
   func validate() throws {
-    if !Recipe.isPlainName(name) || ["none", "auto"].contains(name) {
-      throw ValidationError(
-        "--as takes a name of letters, digits, `-`, `_` and `.`, but not `none` or `auto`")
+    if PromptName.fault(name) != nil {
+      throw ValidationError("--as takes a name of \(PromptName.allowed)")
     }
   }
 

@@ -16,12 +16,16 @@ struct PromptLearnCommand: ParsableCommand {
         ctpack prompt learn model.ctpack --as stories --text train.txt --validation dev.txt
 
       The weights stay as they are; the prompt that is best on the validation text is kept. Every field of a \
-      recipe's `prompt` section can be set, with a dot in front of a field inside of another:
+      recipe's `prompt` section can be set, with a dot before a field inside another:
 
         --set tokens=50 --set learning_rate=0.01 --set validation.every=20
         --set kind=lora --set "targets=[q, v]" --set rank=16
         --set init_from.bundle=other.ctpack --set init_from.prompt=news
         --set objective=kl --teacher models/smollm2
+
+      The fields, with what they may be (`ctpack recipe fields prompt` says what they mean):
+
+      \(FieldList.prompt)
 
       With the same text, settings and weights it is the prompt that `ctpack run` learns, to the bit. Ctrl-C or a \
       crash costs at most a few steps: run the same command again. What is kept for that lies in the work folder, \

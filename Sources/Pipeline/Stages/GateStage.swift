@@ -122,14 +122,6 @@ extension GateRecipe.Limits {
     }
     return checks
   }
-
-  var json: JSON {
-    var object = JSONObject()
-    object["max_ppl"] = maxPerplexity.map { .number($0) }
-    object["max_ratio_to_full"] = maxRatioToFull.map { .number($0) }
-    object["min_gap_closed"] = minGapClosed.map { .number($0) }
-    return .object(object)
-  }
 }
 
 extension GateRecipe {

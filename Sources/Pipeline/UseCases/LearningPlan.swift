@@ -51,7 +51,7 @@ package struct LearningPlan: Sendable {
   private static func check(
     _ full: ModelFile?, _ recipe: PromptRecipe, _ bundle: ModelBundle, _ own: ModelConfiguration
   ) throws(Failure) {
-    guard recipe.teacherShare > 0 else {
+    guard recipe.settings.teacherShare > 0 else {
       guard let full else { return }
       throw Failure(
         .usage, file: full.path, "cross-entropy asks no teacher",
@@ -59,7 +59,7 @@ package struct LearningPlan: Sendable {
     }
     guard let full else {
       throw Failure(
-        .usage, "the objective \(recipe.settings.objective) needs the uncompressed model",
+        .usage, "the objective \(recipe.settings.minimised.rawValue) needs the uncompressed model",
         advice: "give it as the teacher", reason: .teacherNeeded)
     }
     let other = try full.configuration()

@@ -80,12 +80,9 @@ extension ModelBundle {
 }
 
 extension StoredAdapter {
-  /// Names that mean something else where a prompt is chosen: a choice of prompts, and no prompt.
-  package static let reservedNames = ["auto", "none"]
-
-  /// - Throws: `usage` where nobody could ask for the prompt by its name.
+  /// - Throws: `usage` where the adapter couldn't be asked for by its name.
   package func checkName() throws(Failure) {
-    guard Self.reservedNames.contains(name) else { return }
+    guard PromptName.reserved.contains(name) else { return }
     throw Failure(
       .usage, at: "prompt “\(name)”",
       "this name has a meaning of its own where a prompt is chosen",

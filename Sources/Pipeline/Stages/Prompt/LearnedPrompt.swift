@@ -34,7 +34,7 @@ struct LearnedPrompt {
     if !data.isEmpty { record["data"] = .array(data.map(\.json)) }
     return StoredAdapter(
       name: recipe.name, shape: shape, values: values, binding: binding,
-      objective: recipe.kind == .hard ? "none" : recipe.settings.objective,
+      objective: recipe.kind == .hard ? "none" : recipe.settings.minimised.rawValue,
       validatedOn: validatedOn,
       training: .object(record))
   }

@@ -37,29 +37,32 @@ struct PromptStage: Stage {
   func declareInputs(in list: inout InputList) -> Inputs {
     Inputs(
       compressed: source.declareCompressed(in: &list), text: list.file(recipe.text, as: "text"),
-      validation: list.file(recipe.validation.text, as: "validation"),
+      validation: list.file(recipe.validationText, as: "validation"),
       teacher: declareTeacher(in: &list),
       start: recipe.startFrom.map { list.file($0.bundle, as: "start") })
   }
   private func declareTeacher(in list: inout InputList) -> TeacherInput? {
     if recipe.needsTeacherStage { return .answers(list.output(TeacherStage.answers)) }
-    guard recipe.teacherShare > 0 else { return nil }
+    guard recipe.settings.teacherShare > 0 else { return nil }
     return source.declareFull(in: &list).map { .model($0) }
   }
   var outputs: [StageOutput] { PromptOutputs.all }
   var usesKernels: Bool { true }
   var unit: String { "step" }
   var work: Double {
-    let rows = Double(recipe.accumulation * (recipe.batch * recipe.length + shape.tokens))
-    let checks = Double(recipe.steps / recipe.validation.every + 2)
-    let checked = Double(recipe.validation.windows * recipe.length)
-    return configuration.forwardWork * (Double(recipe.steps) * rows * 3 + checks * checked)
+    let rows = Double(
+      recipe.settings.accumulation * (recipe.settings.batch * recipe.settings.length + shape.tokens)
+    )
+    let checks = Double(recipe.settings.steps / recipe.settings.validationEvery + 2)
+    let checked = Double(recipe.settings.validationWindows * recipe.settings.length)
+    return configuration.forwardWork * (Double(recipe.settings.steps) * rows * 3 + checks * checked)
   }
   private var shape: AdapterShape { recipe.settings.adapterShape(configuration) }
   var pace: Double { 0.9 }
   var needs: StageNeeds {
     let step = PromptObjective.byteCount(
-      configuration, prompt: shape.tokens, sequences: recipe.batch, length: recipe.length,
+      configuration, prompt: shape.tokens, sequences: recipe.settings.batch,
+      length: recipe.settings.length,
       budget: MemoryBudget(bytes: memory))
     return StageNeeds(
       memory: (192 << 20) + weightBytes + step,
@@ -93,15 +96,16 @@ struct PromptStage: Stage {
         safePoint: context.checkStop)
       try save(learner.state, context)
     }
-    context.report(learner.state.step, of: recipe.steps)
+    context.report(learner.state.step, of: recipe.settings.steps)
     var saved = (step: learner.state.step, time: ProcessUsage.clock)
     while !learner.isDone {
       let report = try learner.step()
-      context.report(report.step, of: recipe.steps, Self.note(report))
+      context.report(report.step, of: recipe.settings.steps, Self.note(report))
       // A stop during a step's measurement goes back to before the step.
       let isDue =
         report.step - saved.step >= Self.savedSteps
-        || (report.step + 1) % recipe.validation.every == 0 || report.step + 1 == recipe.steps
+        || (report.step + 1) % recipe.settings.validationEvery == 0
+        || report.step + 1 == recipe.settings.steps
         || ProcessUsage.clock - saved.time >= Self.savedSeconds
       if isDue || context.isStopping || learner.isDone {
         try save(learner.state, context)
@@ -164,7 +168,7 @@ struct PromptStage: Stage {
 
   private func save(_ state: PromptLearner.State, _ context: StageContext) throws {
     try context.partial.save("learner", state.bytes)
-    try context.partial.mark(state.step, of: recipe.steps, unit: unit)
+    try context.partial.mark(state.step, of: recipe.settings.steps, unit: unit)
   }
 
   private static func note(_ report: PromptLearner.Report) -> String {

@@ -20,7 +20,8 @@ struct TeacherStage: Stage {
   var algorithmVersion: Int { 3 }
   var parameters: JSON {
     [
-      "length": JSON(recipe.length), "seed": JSON(recipe.seed), "top": JSON(recipe.teacherTop),
+      "length": JSON(recipe.settings.length), "seed": JSON(Int(recipe.settings.seed)),
+      "top": JSON(recipe.settings.teacherTop),
       "windows": JSON(recipe.settings.teacherPool ?? 0),
       "arithmetic": .string(recipe.arithmetic.available.rawValue),
     ]
@@ -40,13 +41,17 @@ struct TeacherStage: Stage {
   var usesKernels: Bool { true }
   var unit: String { "window" }
   var work: Double {
-    forwardWork * Double(recipe.steps * recipe.batch * recipe.accumulation * recipe.length) * 1.3
+    forwardWork
+      * Double(
+        recipe.settings.steps * recipe.settings.batch * recipe.settings.accumulation
+          * recipe.settings.length) * 1.3
   }
   var pace: Double { 0.9 }
   var needs: StageNeeds {
     // Six bytes per token named, in pieces and then in one file.
     let windows = recipe.settings.teacherPool ?? 0
-    return StageNeeds(memory: 512 << 20, disk: 12 * windows * recipe.length * recipe.teacherTop)
+    return StageNeeds(
+      memory: 512 << 20, disk: 12 * windows * recipe.settings.length * recipe.settings.teacherTop)
   }
 
   /// Names of a piece's parts, in the order of the file.
@@ -61,10 +66,10 @@ struct TeacherStage: Stage {
     let text = try Corpus.load(path: context.path(inputs.text)).text
     let ids = try inputs.tokenizer.read(context).encode(text)
     let model = try full.read(context, recipe.arithmetic)
-    guard recipe.teacherTop <= model.configuration.vocabularySize else {
+    guard recipe.settings.teacherTop <= model.configuration.vocabularySize else {
       throw Failure(
         .usage, at: "prompt.teacher_top",
-        "\(recipe.teacherTop) tokens are more than the vocabulary of"
+        "\(recipe.settings.teacherTop) tokens are more than the vocabulary of"
           + " \(model.configuration.vocabularySize)")
     }
     let settings = recipe.settings
@@ -100,7 +105,8 @@ struct TeacherStage: Stage {
     let path = context.partial.scratch("answers.teacher")
     var writer = try AtomicFileWriter(path: path)
     try writer.write(
-      TeacherCache.header(k: recipe.teacherTop, starts: starts, length: recipe.length))
+      TeacherCache.header(
+        k: recipe.settings.teacherTop, starts: starts, length: recipe.settings.length))
     for part in Self.parts {
       for first in stride(from: 0, to: starts.count, by: Self.piece) {
         guard let piece = context.partial.load("\(part)-\(first)") else {

@@ -1,23 +1,23 @@
 import Bytes
-import Foundation
+import RecipeFields
 import Yams
 
-/// One mapping of a recipe, read field by field. A field that is absent gives its default; a field
-/// that is wrong is noted with its line and gives its default too, so that reading goes on and
-/// finds the rest.
-final class RecipeFields {
+/// One mapping of a recipe file, read field by field. A field that is wrong is noted with its line, and
+/// reading goes on and finds the rest.
+final class RecipeSection: FieldSource {
   let section: String
   let line: Int?
-  /// Whether the section is there, be it empty.
   let isGiven: Bool
   let problems: RecipeProblems
+  let paths: RecipePaths
   private var fields: [(name: String, line: Int?, value: Node)] = []
   private var known: [String] = []
 
   /// - Parameter node: nil where the section is absent: every field then has its default.
-  init(_ node: Node?, section: String, problems: RecipeProblems) {
+  init(_ node: Node?, section: String, problems: RecipeProblems, paths: RecipePaths) {
     self.section = section
     self.problems = problems
+    self.paths = paths
     line = node?.mark?.line
     isGiven = node != nil
     var fields: [(name: String, line: Int?, value: Node)] = []
@@ -36,7 +36,7 @@ final class RecipeFields {
     case .none: break
     default:
       problems.add(
-        line, "\(section): expected `name: value` pairs, found \(RecipeFields.kind(node))")
+        line, "\(section): expected `name: value` pairs, found \(RecipeSection.kind(node))")
     }
     self.fields = fields
     if let line { problems.lines[section] = line }
@@ -45,7 +45,6 @@ final class RecipeFields {
     }
   }
 
-  /// Notes keys that nobody asked for. To be called once everything was read.
   func finish() {
     for field in fields where !known.contains(field.name) {
       let near = NearestName.of(field.name, among: known).map { " (did you mean `\($0)`?)" }
@@ -60,34 +59,54 @@ final class RecipeFields {
 
   func has(_ name: String) -> Bool { fields.contains { $0.name == name } }
 
-  func node(_ name: String) -> Node? {
+  func expect(_ name: String) {
     if !known.contains(name) { known.append(name) }
+  }
+
+  func node(_ name: String) -> Node? {
+    expect(name)
     return fields.first { $0.name == name }?.value
   }
 
-  func note(_ name: String, _ text: String, kind: Failure.Kind = .invalidData) {
+  func note(_ name: String, _ text: String) { note(name, text, kind: .invalidData) }
+
+  func note(_ name: String, _ text: String, kind: Failure.Kind) {
     problems.add(line(of: name), "\(qualified(name)): \(text)", kind: kind)
   }
 
   private func qualified(_ name: String) -> String {
-    section == RecipeFields.top ? name : "\(section).\(name)"
+    section == RecipeSection.top ? name : "\(section).\(name)"
   }
 
   static let top = "the recipe"
 
-  /// A section inside this one.
-  func section(_ name: String) -> RecipeFields {
-    RecipeFields(node(name), section: qualified(name), problems: problems)
+  func isSection(_ name: String) -> Bool {
+    guard case .mapping? = node(name) else { return false }
+    return true
   }
 
+  func section(_ name: String) -> any FieldSource { section(node(name), qualified(name)) }
+
+  func sections(_ name: String) -> [any FieldSource] {
+    nodes(name).enumerated().map { section($1, "\(qualified(name)) \($0 + 1)") }
+  }
+
+  private func section(_ node: Node?, _ name: String) -> RecipeSection {
+    RecipeSection(node, section: name, problems: problems, paths: paths)
+  }
+
+  func allowMissingFiles() { problems.allowMissingFiles() }
+
   /// The elements of a list; one value alone counts as a list of one.
-  func list(_ name: String) -> [Node] {
+  private func nodes(_ name: String) -> [Node] {
     switch node(name) {
     case .sequence(let sequence): Array(sequence)
     case .none: []
     case .some(let node): [node]
     }
   }
+
+  func list(_ name: String) -> [String] { nodes(name).map { $0.string ?? "" } }
 
   static func kind(_ node: Node?) -> String {
     switch node {
@@ -101,7 +120,7 @@ final class RecipeFields {
 }
 
 /// Single values.
-extension RecipeFields {
+extension RecipeSection {
   private func plain(_ name: String) -> String? {
     guard case .scalar(let scalar)? = node(name), scalar.style == .plain else { return nil }
     return scalar.string
@@ -111,61 +130,44 @@ extension RecipeFields {
     note(name, "expected \(expected), found \(Self.kind(node(name)))")
   }
 
-  /// A whole number within `range`.
-  func integer(_ name: String, default value: Int, in range: ClosedRange<Int>) -> Int {
-    optionalInteger(name, in: range) ?? value
-  }
-
-  func optionalInteger(_ name: String, in range: ClosedRange<Int>) -> Int? {
+  func integer(_ name: String, in range: ClosedRange<Int>) -> Int? {
     guard node(name) != nil else { return nil }
     guard let text = plain(name), let found = Int(text.replacing("_", with: "")) else {
       wrong(name, "a whole number")
       return nil
     }
     guard range.contains(found) else {
-      note(name, "\(found) lies outside \(Self.text(range))")
+      note(name, "\(found) lies outside \(FieldText.range(range))")
       return nil
     }
     return found
   }
 
-  private static func text(_ range: ClosedRange<Int>) -> String {
-    range.upperBound == .max
-      ? "\(range.lowerBound) and more" : "\(range.lowerBound)...\(range.upperBound)"
-  }
-
-  /// A finite number within `range`.
-  func number(_ name: String, default value: Double, in range: ClosedRange<Double>) -> Double {
-    optionalNumber(name, in: range) ?? value
-  }
-
-  func optionalNumber(_ name: String, in range: ClosedRange<Double>) -> Double? {
+  func number(_ name: String, in range: ClosedRange<Double>) -> Double? {
     guard node(name) != nil else { return nil }
     guard let text = plain(name), let found = Double(text), found.isFinite else {
       wrong(name, "a number")
       return nil
     }
     guard range.contains(found) else {
-      let upper =
-        range.upperBound == .greatestFiniteMagnitude ? " and more" : "...\(range.upperBound)"
-      note(name, "\(text) lies outside \(range.lowerBound)\(upper)")
+      note(name, "\(text) lies outside \(FieldText.range(range))")
       return nil
     }
     return found
   }
 
-  func flag(_ name: String, default value: Bool) -> Bool {
-    guard node(name) != nil else { return value }
+  func flag(_ name: String) -> Bool? {
+    guard node(name) != nil else { return nil }
     switch plain(name) {
     case "true", "True", "yes", "on": return true
     case "false", "False", "no", "off": return false
     default:
       wrong(name, "true or false")
-      return value
+      return nil
     }
   }
 
-  func string(_ name: String) -> String? {
+  func text(_ name: String) -> String? {
     guard let node = node(name) else { return nil }
     guard case .scalar(let scalar) = node, !scalar.string.isEmpty else {
       wrong(name, "a text")
@@ -174,17 +176,20 @@ extension RecipeFields {
     return scalar.string
   }
 
-  /// One of the raw values of `Choice`.
-  ///
-  /// - Parameter other: a value beside them, for the sentence of an error.
-  func choice<Choice: RawRepresentable & CaseIterable>(
-    _ name: String, or other: String? = nil, default value: Choice
-  ) -> Choice where Choice.RawValue == String {
-    guard let text = string(name) else { return value }
-    if let found = Choice(rawValue: text) { return found }
-    let all = (other.map { [$0] } ?? []) + Choice.allCases.map(\.rawValue)
-    let near = NearestName.of(text, among: all).map { " (did you mean `\($0)`?)" } ?? ""
-    note(name, "expected one of \(all.joined(separator: ", ")), found `\(text.prefix(40))`\(near)")
-    return value
+  func choice(_ name: String, of spellings: [String]) -> String? {
+    guard let text = text(name) else { return nil }
+    if spellings.contains(text) { return text }
+    let near = NearestName.of(text, among: spellings).map { " (did you mean `\($0)`?)" } ?? ""
+    note(
+      name,
+      "expected one of \(spellings.joined(separator: ", ")), found `\(text.prefix(40))`\(near)")
+    return nil
+  }
+
+  func byteCount(_ name: String) -> Int? {
+    guard let text = text(name) else { return nil }
+    if let bytes = ByteAmount.parse(text) { return bytes }
+    note(name, "expected an amount like `512 MiB` or `1.5 GiB`, found `\(text.prefix(40))`")
+    return nil
   }
 }
