@@ -43,14 +43,14 @@ extension NumericsTests {
       let x = random.tensor([4, 256])
       let row = 5 * 4 + largest((0..<4).map { plain.scales[5 * 4 + $0] })
       for arithmetic in Arithmetic.allCases {
-        let expected = FewRowProducts.expected(x, .packed(try plain.packed()), arithmetic)
+        let expected = DecodeProductTests.expected(x, .packed(try plain.packed()), arithmetic)
         let y = Tensor([4, 18])
-        FewRows.multiply(x, [(.packed(try plain.packed()), y)], arithmetic: arithmetic)
+        DecodeProducts.multiply(x, [(.packed(try plain.packed()), y)], arithmetic: arithmetic)
         #expect(isClose(y.values, expected), "\(arithmetic), \(random.note)")
         let first = 5 * 256 + row % 4 * 64
         let place = first + largest((0..<64).map { x[first % 256 + $0] })
         plain.codes[place] ^= 1
-        FewRows.multiply(x, [(.packed(try plain.packed()), y)], arithmetic: arithmetic)
+        DecodeProducts.multiply(x, [(.packed(try plain.packed()), y)], arithmetic: arithmetic)
         #expect(!isClose(y.values, expected), "\(arithmetic), \(random.note)")
         plain.codes[place] ^= 1
       }
