@@ -48,16 +48,19 @@ let package = Package(
       name: "Prompts", dependencies: ["Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models"]),
     .target(name: "Evaluation", dependencies: ["Bytes", "BundleFormat", "Numerics", "Models"]),
     .target(
+      name: "Routing",
+      dependencies: ["Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models", "Evaluation"]),
+    .target(
       name: "Pipeline",
       dependencies: [
         "Bytes", "BundleFormat", "Numerics", "Checkpoints", "Text", "Models", "Compression",
-        "Prompts", "Evaluation", "Yams",
+        "Prompts", "Evaluation", "Routing", "Yams",
       ]),
     .target(
       name: "Commands",
       dependencies: [
         "Bytes", "BundleFormat", "Numerics", "Checkpoints", "Text", "Models", "Prompts",
-        "Evaluation", "Pipeline",
+        "Evaluation", "Routing", "Pipeline",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),
@@ -74,9 +77,15 @@ let package = Package(
     .testTarget(
       name: "TextTests", dependencies: ["Bytes", "Checkpoints", "Text", "TestSupport"],
       resources: [.copy("Golden")]),
+    .target(
+      name: "ModelSupport",
+      dependencies: ["Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models"],
+      path: "Tests/ModelSupport"),
     .testTarget(
       name: "ModelsTests",
-      dependencies: ["Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models", "TestSupport"],
+      dependencies: [
+        "Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models", "ModelSupport", "TestSupport",
+      ],
       resources: [.copy("Golden")]),
     .testTarget(
       name: "CompressionTests",
@@ -95,6 +104,12 @@ let package = Package(
         "Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models", "Evaluation", "TestSupport",
       ]),
     .testTarget(
+      name: "RoutingTests",
+      dependencies: [
+        "Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models", "Evaluation", "Routing",
+        "ModelSupport", "TestSupport",
+      ]),
+    .testTarget(
       name: "PipelineTests",
       dependencies: ["Bytes", "BundleFormat", "Compression", "Pipeline", "TestSupport"]),
     .testTarget(
@@ -105,8 +120,7 @@ let package = Package(
       name: "ctpack-benchmarks",
       dependencies: [
         "Bytes", "BundleFormat", "Numerics", "Checkpoints", "Text", "Models", "Prompts",
-        "Evaluation",
-        "Pipeline", "CRoofline", "TestSupport",
+        "Evaluation", "Routing", "Pipeline", "CRoofline", "TestSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Tests/Benchmarks",

@@ -9,7 +9,7 @@ import Synchronization
 /// Dense weights in float32, float16 or bfloat16 and packed weights are views of their mapped file;
 /// only types with no kernel of their own (GGUF blocks) are decoded into memory.
 package final class LanguageModel: Sendable {
-  /// What becomes of a block after it has been loaded.
+  /// How long a loaded block stays in memory.
   package enum Residency: Sendable {
     /// It stays: every block is read once.
     case kept
@@ -18,10 +18,12 @@ package final class LanguageModel: Sendable {
   }
 
   package let configuration: ModelConfiguration
-  /// Of the products with the weights; what was asked for, as far as this processor has it.
+  /// Arithmetic of the products with the weights: the one asked for, or what this processor has in its
+  /// place.
   package let arithmetic: Arithmetic
-  /// What was asked for: of a few rows' products more processors have something of bfloat16's kind.
-  let askedArithmetic: Arithmetic
+  /// The arithmetic that was asked for. Products of a few rows have a form like bfloat16's on more
+  /// processors than products of many.
+  package let askedArithmetic: Arithmetic
   package let input: InputLayer
   package let output: OutputLayer
   private let load: @Sendable (Int) throws(Failure) -> Block
@@ -123,7 +125,7 @@ package final class LanguageModel: Sendable {
     return rows
   }
 
-  func check(_ ids: [Int32]) throws(Failure) {
+  package func check(_ ids: [Int32]) throws(Failure) {
     let size = configuration.vocabularySize
     guard let wrong = ids.first(where: { $0 < 0 || Int($0) >= size }) else { return }
     throw Failure(

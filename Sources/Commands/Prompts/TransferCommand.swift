@@ -6,6 +6,7 @@ import Models
 import Numerics
 import Pipeline
 import Prompts
+import Routing
 import Text
 
 struct TransferCommand: ParsableCommand {
@@ -67,8 +68,8 @@ struct TransferCommand: ParsableCommand {
       let measured = try measure(corpus.text, transfers.map(\.prompt), model, file)
       for index in transfers.indices {
         let (prompt, weights) = (transfers[index].prompt, transfers[index].targetWeights)
-        let key = try verbosity.learningKey(of: prompt.name) {
-          try StoredRoutingKey.learn(for: prompt, in: model, weights: weights, onPart: $0)
+        let key = try verbosity.learningKeys {
+          try StoredRoutingKey.learn(for: prompt, in: model, weights: weights, progress: $0)
         }
         if let key { transfers[index].add(key) }
         transfers[index].add(

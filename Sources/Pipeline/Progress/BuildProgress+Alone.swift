@@ -5,16 +5,16 @@ extension BuildProgress {
   ///
   /// - Parameters:
   ///   - unlessDone: what a stop leaves behind, for its message.
-  ///   - work: calls what it gets with the parts done, the parts to do and a few words; the first time before
-  ///     its first part. Where it never does, nothing is shown.
+  ///   - work: reports its parts to the handler that it gets, the first time before its first part. Where it
+  ///     never does, nothing is shown.
   /// - Throws: `interrupted` where the person asked to stop.
   package func alone<Result>(
     _ name: String, unit: String, unlessDone: String,
-    _ work: (_ onPart: (Int, Int, String) throws(Failure) -> Void) throws -> Result
+    _ work: (ProgressHandler) throws -> Result
   ) throws -> Result {
     var hasBegun = false
     defer { if hasBegun { finish() } }
-    return try work { (done, total, note) throws(Failure) in
+    let handler = ProgressHandler { (done, total, note) throws(Failure) in
       if !hasBegun {
         start([(name: name, unit: unit, work: 1)])
         begin(name)
@@ -23,5 +23,6 @@ extension BuildProgress {
       report(done, of: total, note)
       if StopSignal.isRequested { throw Failure(.interrupted, "stopped; \(unlessDone)") }
     }
+    return try work(handler)
   }
 }

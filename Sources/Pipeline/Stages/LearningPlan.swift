@@ -4,6 +4,7 @@ import Checkpoints
 import Models
 import Numerics
 import Prompts
+import Routing
 
 /// A prompt that is learned on a finished bundle: what is asked for, checked against the bundle, as stages
 /// that a `Build` runs and resumes; then the way of their result into the bundle.
@@ -87,12 +88,12 @@ package struct LearningPlan: Sendable {
   ///
   /// - Parameters:
   ///   - done: the stages' records.
-  ///   - onPart: as for `RoutingKey.learn`.
+  ///   - progress: told how far the learning of the routing key is.
   /// - Returns: the prompt and the bundle's new generation.
   /// - Throws: `notMet` where the bundle's weights aren't those it was learned on any more.
   package func publish(
     _ done: [StageMarker], from store: Store,
-    onPart: (Int, Int) throws(Failure) -> Void = { _, _ in }
+    progress: ProgressHandler = .none
   ) throws -> (prompt: Prompt, generation: UInt64) {
     guard let last = done.last else { throw Failure(.internalError, "nothing was learned") }
     let target = try ModelBundle(path: bundle)
@@ -120,7 +121,8 @@ package struct LearningPlan: Sendable {
     if recipe.keyValues {
       sections.append(.keyValues(try prompt.keyValues(in: model, weights: weights)))
     }
-    let key = try StoredRoutingKey.learn(for: prompt, in: model, weights: weights, onPart: onPart)
+    let key = try StoredRoutingKey.learn(
+      for: prompt, in: model, weights: weights, progress: progress)
     if let key { sections.append(.routingKey(key)) }
     return (prompt, try BundleEditor.append(to: bundle, sections: sections))
   }

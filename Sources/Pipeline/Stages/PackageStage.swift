@@ -71,11 +71,12 @@ struct PackageStage: Stage {
       if prompt.keyValues {
         writer.add(.keyValues(try learned.keyValues(in: model, weights: weights)))
       }
-      let key = try StoredRoutingKey.learn(for: learned, in: model, weights: weights) {
-        (done, of) throws(Failure) in
-        context.report(done, of: of, "routing key")
+      let progress = ProgressHandler { (done, total, _) throws(Failure) in
+        context.report(done, of: total, "routing key")
         try context.checkStop()
       }
+      let key = try StoredRoutingKey.learn(
+        for: learned, in: model, weights: weights, progress: progress)
       if let key { writer.add(.routingKey(key)) }
     }
     let files = try self.files(context)

@@ -1,41 +1,32 @@
-import Models
+import Evaluation
 import Numerics
 
-/// What stands before the windows of a comparison.
-package enum PromptPick: Hashable, Sendable {
-  /// No prompt.
-  case without
-  /// The prompt of this number before every window.
-  case prompt(Int)
-  /// One for each window.
-  case chosen(PromptRule)
-}
-
-/// A way to choose one of several prompts for a window.
-package enum PromptRule: String, Sendable, CaseIterable {
-  /// Each equally likely.
+/// A rule of a comparison that chooses one of several prompts for each window: routing rules, and the bounds
+/// between which they lie.
+package enum ComparisonRule: String, Sendable, CaseIterable {
+  /// A prompt drawn at random, each equally likely: what knowing nothing gives.
   case random
   /// The one prompt with the lowest NLL over all scored tokens of all texts, for all windows; known
-  /// only afterwards.
+  /// only in hindsight.
   case bestSingle = "best-single"
-  /// The one whose routing key the window's first tokens attend to most.
+  /// The prompt whose routing key the window's first tokens attend to most.
   case keys
-  /// The lowest NLL over the targets among the window's first tokens, in one pass per prompt.
+  /// The prompt with the lowest NLL over the targets among the window's first tokens.
   case lowestNLL = "lowest-nll"
-  /// The one whose own rows are attended to most, all tokens of the window deciding: a choice made with the
-  /// text at hand.
+  /// The prompt whose own rows all tokens of the window attend to most: a choice made with the whole text
+  /// at hand.
   case attention
-  /// The same, the window's first tokens deciding.
+  /// The prompt whose own rows the window's first tokens attend to most.
   case attentionPart = "attention-part"
-  /// The lowest NLL over all scored tokens of the window: the bound that no choice can pass, known
-  /// only afterwards.
+  /// The prompt with the lowest NLL over all scored tokens of the window: the bound that no choice can
+  /// pass, known only in hindsight.
   case oracle
 
   /// Whether the choice goes by the first tokens of a window alone.
   package var goesByPart: Bool { self == .attentionPart || self == .lowestNLL || self == .keys }
 
-  /// What a measurement with `--prompt auto` is called.
-  init(_ rule: PromptRouting.Rule) {
+  /// The rule under which a measurement with a router is recorded.
+  init(_ rule: RoutingRule) {
     self =
       switch rule {
       case .loss: .lowestNLL
@@ -46,13 +37,13 @@ package enum PromptRule: String, Sendable, CaseIterable {
 }
 
 extension PromptComparison {
-  /// All rows of a comparison, in the order of a table.
-  package var picks: [PromptPick] {
-    [.without] + names.indices.map { .prompt($0) } + PromptRule.allCases.map { .chosen($0) }
+  /// All rows, in the order of a table.
+  package var rows: [ComparisonRow] {
+    [.without] + names.indices.map { .prompt($0) } + ComparisonRule.allCases.map { .chosen($0) }
   }
 
-  /// What `rule` chooses: per text, per window the number of a prompt. Among equals the first.
-  package func choices(_ rule: PromptRule) -> [[Int]] {
+  /// The choices of `rule`: per text, per window the number of a prompt. Among equals the first.
+  package func choices(_ rule: ComparisonRule) -> [[Int]] {
     switch rule {
     case .random:
       var random = SeededGenerator(seed: seed)
@@ -86,27 +77,27 @@ extension PromptComparison {
 
   /// Sums over the scored targets of a text (nil: of all texts, one after the other), from target
   /// `first` of each window on (nil: all that are scored).
-  package func sums(_ pick: PromptPick, text: Int? = nil, from first: Int? = nil) -> ScoreSums {
+  package func sums(_ row: ComparisonRow, text: Int? = nil, from first: Int? = nil) -> ScoreSums {
     let from = max(rule.firstTarget, first ?? 0)
     var chosen: [[Int]]?
-    if case .chosen(let rule) = pick { chosen = choices(rule) }
+    if case .chosen(let rule) = row { chosen = choices(rule) }
     var sums = ScoreSums()
     for index in texts.indices where text == nil || text == index {
       for (number, window) in texts[index].windows.enumerated() {
-        let row =
-          switch pick {
+        let losses =
+          switch row {
           case .without: 0
           case .prompt(let prompt): 1 + prompt
           case .chosen: 1 + (chosen?[index][number] ?? 0)
           }
-        sums.add(window.losses[row][(from - 1)...])
+        sums.add(window.losses[losses][(from - 1)...])
       }
     }
     return sums
   }
 
   /// Windows of a text (nil: of all) per prompt.
-  package func shares(_ rule: PromptRule, text: Int? = nil) -> [Int] {
+  package func shares(_ rule: ComparisonRule, text: Int? = nil) -> [Int] {
     var counts = [Int](repeating: 0, count: names.count)
     for (index, choices) in choices(rule).enumerated() where text == nil || text == index {
       for choice in choices { counts[choice] += 1 }

@@ -1,11 +1,11 @@
 import Bytes
+import Models
 import Numerics
 
 extension LanguageModel {
-  /// What the first block asks for with each token, whatever else is there: its queries before any rotation
-  /// [T, heads·headDim], in float32.
+  /// First-block queries of `ids` before rotary embedding, [T, heads·headDim], float32.
   ///
-  /// - Parameter positions: where each token stands; of account where positions are learned.
+  /// - Parameter positions: the position of each token; only learned position embeddings depend on it.
   /// - Throws: `usage` where an id lies outside the vocabulary.
   func firstQueries(_ ids: [Int32], at positions: [Int32]) throws(Failure) -> Tensor {
     let queries = Tensor([ids.count, configuration.heads * configuration.headDim])
@@ -14,12 +14,27 @@ extension LanguageModel {
     return queries
   }
 
-  /// The first block's queries [T, heads·headDim] and keys [T, kvHeads·headDim] of tokens behind `start` rows,
-  /// rotated where the model does that, in float32.
+  /// The mean first-block query of `ids` before rotary embedding, at positions from `start` on,
+  /// [heads·headDim].
+  ///
+  /// - Throws: `usage` where an id lies outside the vocabulary.
+  func meanFirstQuery(_ ids: [Int32], after start: Int) throws(Failure) -> [Double] {
+    let queries = try firstQueries(ids, at: ids.indices.map { Int32(start + $0) })
+    var mean = [Double](repeating: 0, count: queries.columns)
+    for row in 0..<queries.rows {
+      for (column, value) in queries.rows(row..<row + 1).values.enumerated() {
+        mean[column] += Double(value) / Double(queries.rows)
+      }
+    }
+    return mean
+  }
+
+  /// First-block queries [T, heads·headDim] and keys [T, kvHeads·headDim] of `ids` after `start` rows,
+  /// rotated where the model does that, float32.
   ///
   /// - Throws: `usage` where an id lies outside the vocabulary, or positions end before the last token.
   func firstQueriesAndKeys(
-    _ ids: [Int32], behind start: Int
+    _ ids: [Int32], after start: Int
   ) throws(Failure) -> (q: Tensor, k: Tensor) {
     let c = configuration
     let plan = try RowPlan(
@@ -35,7 +50,7 @@ extension LanguageModel {
     return (queries, keys)
   }
 
-  /// What the first block's projections see [T, d].
+  /// Input rows of the first block's projections [T, d].
   private func firstRows(_ ids: [Int32], at positions: [Int32]) throws(Failure) -> Tensor {
     try check(ids)
     let x = Tensor(uninitialized: [ids.count, configuration.hiddenSize])

@@ -4,14 +4,14 @@ import Checkpoints
 import Models
 import Numerics
 
-/// Random models in memory, small and with odd sizes, with dense or packed weights.
-struct TinyModel {
-  static let configuration = ModelConfiguration(
+/// Random models in memory, small and of odd sizes, with dense or packed weights.
+package struct RandomModel {
+  package static let configuration = ModelConfiguration(
     vocabularySize: 53, hiddenSize: 24, intermediateSize: 37, layers: 3, heads: 3, kvHeads: 1,
     headDim: 6, tiedEmbeddings: true, maximumPositions: 128)
 
   /// - Parameter bits: of packed weights, groups of 16; nil for dense ones.
-  static func make(
+  package static func make(
     seed: UInt64, bits: Int? = nil, configuration c: ModelConfiguration = configuration
   ) throws -> LanguageModel {
     var random = SeededGenerator(seed: seed)
@@ -46,18 +46,19 @@ struct TinyModel {
       blocks: blocks)
   }
 
-  /// OPT with norms in front of attention and feed-forward.
-  static let opt = ModelConfiguration(
+  /// OPT with norms before attention and feed-forward.
+  package static let opt = ModelConfiguration(
     family: .opt, design: opt(.before, .relu), vocabularySize: 53, hiddenSize: 24,
     intermediateSize: 37, layers: 3, heads: 3, kvHeads: 3, headDim: 8, tiedEmbeddings: true,
     maximumPositions: 512)
-  /// As OPT 350M: norms behind, token embeddings of another width. Heads of odd width.
-  static let opt350M = ModelConfiguration(
+  /// OPT 350M's design: norms after attention and feed-forward, token embeddings of another width. Heads of
+  /// odd width.
+  package static let opt350M = ModelConfiguration(
     family: .opt, design: opt(.after, .gelu), vocabularySize: 53, hiddenSize: 21,
     embeddingSize: 24, intermediateSize: 37, layers: 3, heads: 3, kvHeads: 3, headDim: 7,
     tiedEmbeddings: true, maximumPositions: 512)
   /// Every design of block: LLaMA's, OPT's two.
-  static let designs = [configuration, opt, opt350M]
+  package static let designs = [configuration, opt, opt350M]
 
   private static func opt(
     _ placement: ModelDesign.NormPlacement, _ activation: Activation
@@ -74,21 +75,22 @@ struct TinyModel {
     return .layer(gain: ones, bias: bias, epsilon: c.normEpsilon)
   }
 
-  static func sequences(_ count: Int, length: Int, seed: UInt64) -> [[Int32]] {
+  package static func sequences(_ count: Int, length: Int, seed: UInt64) -> [[Int32]] {
     var random = SeededGenerator(seed: seed)
     return (0..<count).map { _ in
       (0..<length).map { _ in Int32(random.below(configuration.vocabularySize)) }
     }
   }
 
-  static func prompt(_ tokens: Int, seed: UInt64) -> Tensor {
+  package static func prompt(_ tokens: Int, seed: UInt64) -> Tensor {
     var random = SeededGenerator(seed: seed)
     return Tensor(
       [tokens, configuration.embeddingSize],
       normals(tokens * configuration.embeddingSize, 0.7, &random))
   }
 
-  static func normals(_ count: Int, _ deviation: Double, _ random: inout SeededGenerator) -> [Float]
+  package static func normals(_ count: Int, _ deviation: Double, _ random: inout SeededGenerator)
+    -> [Float]
   {
     (0..<count).map { _ in Float(random.normal() * deviation) }
   }
@@ -98,7 +100,7 @@ struct TinyModel {
   }
 
   /// Rounded to nearest on an asymmetric grid, groups of 16 columns, the last one shorter.
-  static func packed(
+  package static func packed(
     _ values: [Float], rows: Int, columns: Int, bits: Int
   ) throws(Failure) -> PackedMatrix {
     let (width, top) = (16, Float((1 << bits) - 1))
@@ -122,8 +124,8 @@ struct TinyModel {
 }
 
 extension LanguageModel {
-  /// What the head multiplies for rows that left the last block, by the layer's plain parts.
-  func hidden(behind x: Tensor) -> Tensor {
+  /// Input rows of the output head for rows that left the last block, by the layer's plain parts.
+  package func hidden(after x: Tensor) -> Tensor {
     let rows = x.copy()
     output.norm?.forward(rows, into: rows)
     guard let projection = output.projection else { return rows }

@@ -1,11 +1,13 @@
+import Numerics
+
 /// Ridge regression with a weight for each row and an intercept, over rows that come in parts:
 ///
 ///     min over k, b of  Σ w·(x·k + b − y)² + damping·Σ (sd·k)²     with Σ w = 1
 ///
-/// Features are brought to about mean 0 and variance 1 first, so that the damping means the same whatever
-/// their size, and so that sums in float32 suffice.
+/// Features are standardised to about mean 0 and variance 1 first, so that the damping means the same
+/// whatever their size, and so that sums in float32 suffice.
 package final class WeightedRidge {
-  /// What features are brought to size with: their means and deviations over a sample.
+  /// Means and standard deviations of the features over a sample, by which all rows are standardised.
   package struct Scale: Sendable {
     let means: Tensor
     /// 1 / standard deviation; 1 where all values are the same.
@@ -17,9 +19,10 @@ package final class WeightedRidge {
       precondition(sample.rows > 0, "a sample has rows")
       var sums = [Double](repeating: 0, count: features)
       var squares = sums
+      let values = unsafe sample.pointer
       for row in 0..<sample.rows {
         for feature in 0..<features {
-          let value = unsafe Double(sample.pointer[row * features + feature])
+          let value = unsafe Double(values[row * features + feature])
           sums[feature] += value
           squares[feature] += value * value
         }
@@ -70,12 +73,13 @@ package final class WeightedRidge {
     let (features, scale) = (features, scale)
     let z = Tensor(uninitialized: [x.rows, features + 1])
     Parallel.ranges(x.rows, grain: 64) { rows in
+      let (means, inverses) = unsafe (scale.means.pointer, scale.inverses.pointer)
       for row in rows {
         let root = weights[row].squareRoot()
         let from = unsafe x.pointer + row * features
         let to = unsafe z.pointer + row * (features + 1)
         for i in 0..<features {
-          unsafe to[i] = (from[i] - scale.means.pointer[i]) * scale.inverses.pointer[i] * root
+          unsafe to[i] = (from[i] - means[i]) * inverses[i] * root
         }
         unsafe to[features] = root
       }
@@ -90,7 +94,7 @@ package final class WeightedRidge {
   /// - Returns: nil where values aren't finite, or too little was added for this damping.
   package func solve(damping: Double) -> Solution? {
     let size = features + 1
-    // Not on the intercept, which is the last.
+    // No damping on the intercept, which is the last.
     let diagonal = (0..<size).map { gram[$0, $0] + ($0 < features ? Float(damping) : 0) }
     guard Vector.isFinite(products),
       let factor = Cholesky.inverseUpperFactor(
@@ -98,7 +102,8 @@ package final class WeightedRidge {
     else { return nil }
     let b = products.values.map(Double.init)
     var k = [Double](repeating: 0, count: size)
-    // The factor is kept in float32: a second turn takes off the error that this leaves.
+    // Iterative refinement: the factor is kept in float32, and further rounds take off the error that this
+    // leaves.
     for _ in 0..<3 {
       let product = Self.multiply(gram, diagonal: diagonal, k)
       let step = Self.solve(factor, zip(b, product).map { $0 - $1 })
@@ -117,29 +122,31 @@ package final class WeightedRidge {
 
   /// The symmetric matrix, with another diagonal where one is given, times k.
   private static func multiply(_ matrix: Tensor, diagonal: [Float]?, _ k: [Double]) -> [Double] {
-    k.indices.map { row in
+    let values = unsafe matrix.pointer
+    return k.indices.map { row in
       var sum = 0.0
       for column in k.indices {
-        sum += unsafe Double(matrix.pointer[row * k.count + column]) * k[column]
+        sum += unsafe Double(values[row * k.count + column]) * k[column]
       }
       guard let diagonal else { return sum }
       return sum + Double(diagonal[row] - matrix[row, row]) * k[row]
     }
   }
 
-  /// UᵀU·b.
+  /// Uᵀ·(U·b).
   private static func solve(_ u: Tensor, _ b: [Double]) -> [Double] {
     let size = b.count
+    let values = unsafe u.pointer
     var inner = [Double](repeating: 0, count: size)
     for row in 0..<size {
       for column in row..<size {
-        inner[row] += unsafe Double(u.pointer[row * size + column]) * b[column]
+        inner[row] += unsafe Double(values[row * size + column]) * b[column]
       }
     }
     var result = [Double](repeating: 0, count: size)
     for row in 0..<size {
       for column in row..<size {
-        result[column] += unsafe Double(u.pointer[row * size + column]) * inner[row]
+        result[column] += unsafe Double(values[row * size + column]) * inner[row]
       }
     }
     return result

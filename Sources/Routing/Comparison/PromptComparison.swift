@@ -1,16 +1,16 @@
 import BundleFormat
 import Bytes
+import Evaluation
 import Models
 import Numerics
 
-/// Several prompts over the same windows of some texts: each alone, and ways to choose one of them for
-/// every window, beside each other.
+/// Perplexities of several prompts on the same windows of some texts: of each alone, and of rules that
+/// choose one of them for every window.
 ///
-/// Each window is scored once without a prompt and once with each. A way to choose costs nothing
-/// more than finding out what it chooses, because an input that has chosen gives to the bit what its
-/// prompt gives alone.
+/// Each window is scored once without a prompt and once with each. A rule costs no more than its choices,
+/// because a text with its chosen prompt has to the bit the losses of that prompt alone.
 package struct PromptComparison {
-  /// Windows of one text with all that is known of them.
+  /// One text's windows and their measurements.
   package struct Text: Sendable {
     package let name: String
     package let digest: SHA256Digest?
@@ -19,22 +19,22 @@ package struct PromptComparison {
     package let windows: [Window]
   }
 
-  /// One window's losses, and what its attention and its routing keys chose.
+  /// One window's losses, and the prompts that routing rules chose for it.
   package struct Window: Sendable {
     /// Negative log-likelihoods of targets 1 ..< T in nats: without a prompt, then with each.
     let losses: [[Float]]
-    /// By the attention of all its tokens.
+    /// The choice by the attention of all tokens.
     let whole: Int
-    /// By that of the first `part` tokens.
+    /// The choice by the attention of the first `part` tokens.
     let part: Int
-    /// By routing keys, for the first `part` tokens.
+    /// The choice by routing keys of the first `part` tokens.
     let keys: Int
   }
 
   package let names: [String]
   package let rule: PerplexityProtocol
-  /// Tokens at the start of a window that the choices which don't see all of it go by; what is behind
-  /// them is also reported on its own.
+  /// Leading tokens per window that partial-information rules may see. Perplexity on the remaining
+  /// tokens is reported separately.
   package let part: Int
   package let seed: UInt64
   package private(set) var texts: [Text] = []
@@ -47,7 +47,7 @@ package struct PromptComparison {
   ///   - prompts: two or more soft prompts or prefixes, with their names.
   ///   - part: 2 ... T − 1; nil for as many as `--prompt auto` goes by, half of a window at most.
   ///   - keys: the prompts' routing keys; learned here where nil.
-  ///   - seed: of the random choice.
+  ///   - seed: seed of the random choice.
   /// - Throws: `usage` where there is nothing to choose.
   package init(
     _ model: LanguageModel, prompts: [(name: String, adapter: Adapter)],
@@ -59,7 +59,7 @@ package struct PromptComparison {
         .usage, "there are \(prompts.count) prompts to compare",
         advice: "two or more can be compared")
     }
-    let length = part ?? min(PromptRouting.usual(.keys) ?? .max, rule.length / 2)
+    let length = part ?? min(RoutingRule.keys.usualTokens ?? .max, rule.length / 2)
     guard (2..<rule.length).contains(length) else {
       throw Failure(
         .usage, "a choice by \(length) tokens of a window of \(rule.length)",
@@ -74,22 +74,21 @@ package struct PromptComparison {
     var starts: [PromptStart] = []
     for adapter in adapters { starts.append(try adapter.attached(to: model).start) }
     prefixes = try PromptPrefixes(starts, in: model)
-    if let keys { self.keys = keys } else { self.keys = try RoutingKey.learn(prefixes, in: model) }
+    if let keys { self.keys = keys } else { self.keys = try RoutingKey.learn(prefixes) }
   }
 
-  /// Passes over the text that `measure` makes: `onPass` is called so many times per window.
+  /// Passes of `measure` over a text, the unit of its progress.
   package var passes: Int { names.count + 2 }
 
   /// Scores the windows of one text.
   ///
   /// - Parameters:
   ///   - limit: windows at most; nil for all.
-  ///   - onPass: after each pass over a window, with the number of passes done and to do; what it
-  ///     throws ends the measurement there.
+  ///   - progress: told the passes over a window done and to do, before the first and after each.
   /// - Throws: `usage` where the text is shorter than a window, `notMet` where a loss isn't finite.
   package mutating func measure(
     _ ids: [Int32], name: String, digest: SHA256Digest?, limit: Int? = nil, bos: Int32? = nil,
-    onPass: (Int, Int) throws(Failure) -> Void = { _, _ in }
+    progress: ProgressHandler = .none
   ) throws(Failure) {
     let count = min(rule.windowCount(tokens: ids.count), limit ?? .max)
     guard count > 0 else {
@@ -111,24 +110,21 @@ package struct PromptComparison {
         }
         losses[index].append(nll)
         done += 1
-        try onPass(done, count * passes)
+        try progress.report(done, of: count * passes)
       }
     }
     var chosen: [[Int]] = []
-    let ways: [(PromptRouting.Rule, Int?)] = [
+    let rules: [(RoutingRule, Int?)] = [
       (.attention, nil), (.attention, part), (.keys, part),
     ]
-    for (rule, deciding) in ways {
-      let scorer = Scorer(
-        model,
-        routing: try PromptRouting(
-          prefixes, in: model, rule: rule, deciding: deciding, keys: keys))
+    for (rule, deciding) in rules {
+      let router = try PromptRouter(prefixes, rule: rule, deciding: deciding, keys: keys)
       var choices: [Int] = []
-      for window in windows { choices.append(try scorer.choice(for: window)?.index ?? 0) }
+      for window in windows { choices.append(try router.choice(for: window).index) }
       chosen.append(choices)
     }
     done += count
-    try onPass(done, count * passes)
+    try progress.report(done, of: count * passes)
     texts.append(
       Text(
         name: name, digest: digest, tokens: ids.count,

@@ -1,37 +1,38 @@
 import BundleFormat
 import Bytes
+import Evaluation
 import Numerics
 
 extension PromptComparison {
-  /// One row's measurement on a text (nil: on all texts, one after the other).
-  package func perplexity(_ pick: PromptPick, text: Int? = nil) -> Perplexity {
+  /// The perplexity of one row of the comparison on a text (nil: on all texts, one after the other).
+  package func perplexity(_ row: ComparisonRow, text: Int? = nil) -> Perplexity {
     let own = texts.indices.filter { text == nil || text == $0 }
     let name: String? =
-      switch pick {
+      switch row {
       case .without: nil
       case .prompt(let prompt): names[prompt]
       case .chosen: "auto"
       }
     return Perplexity(
-      protocolID: rule.id, sums: sums(pick, text: text),
+      protocolID: rule.id, sums: sums(row, text: text),
       tokens: own.reduce(0) { $0 + texts[$1].tokens },
       windows: own.reduce(0) { $0 + texts[$1].windows.count }, prompt: name,
-      choice: choice(pick, text: text))
+      choice: choice(row, text: text))
   }
 
-  /// The same over the targets behind the first `part` tokens of each window.
-  package func rest(_ pick: PromptPick, text: Int? = nil) -> RestRecord {
-    let sums = sums(pick, text: text, from: part)
+  /// The perplexity of one row over the targets after the first `part` tokens of each window.
+  package func rest(_ row: ComparisonRow, text: Int? = nil) -> RestRecord {
+    let sums = sums(row, text: text, from: part)
     let value = Perplexity(
       protocolID: rule.id, sums: sums, tokens: 0, windows: 0, prompt: nil
     ).value
     return RestRecord(from: max(rule.firstTarget, part), ppl: value, scoredTokens: sums.count)
   }
 
-  private func choice(_ pick: PromptPick, text: Int?) -> ChoiceRecord? {
-    guard case .chosen(let rule) = pick else { return nil }
+  private func choice(_ row: ComparisonRow, text: Int?) -> ChoiceRecord? {
+    guard case .chosen(let rule) = row else { return nil }
     return ChoiceRecord(
-      rule: rule == .attentionPart ? PromptRule.attention.rawValue : rule.rawValue,
+      rule: rule == .attentionPart ? ComparisonRule.attention.rawValue : rule.rawValue,
       deciding: rule.goesByPart ? part : nil,
       seed: rule == .random ? Int(truncatingIfNeeded: seed) : nil,
       shares: zip(names, shares(rule, text: text)).map {
@@ -39,20 +40,20 @@ extension PromptComparison {
       })
   }
 
-  /// What a bundle keeps: a record per text and row.
+  /// The evidence records that a bundle keeps: one per text and row.
   package func evidence(
     model: (name: String, digest: SHA256Digest?), arithmetic: Arithmetic
   ) -> [EvidenceRecord] {
     texts.indices.flatMap { text in
-      picks.map { pick in
-        perplexity(pick, text: text).evidence(
+      rows.map { row in
+        perplexity(row, text: text).evidence(
           text: (texts[text].name, texts[text].digest), model: model, arithmetic: arithmetic,
-          rest: rest(pick, text: text))
+          rest: rest(row, text: text))
       }
     }
   }
 
-  /// What each prompt's own record keeps: a measurement per text.
+  /// The measurements that each prompt's own record keeps: one per text.
   package func validations(
     on weights: SHA256Digest
   ) throws(Failure) -> [(prompt: String, of: Validation)] {

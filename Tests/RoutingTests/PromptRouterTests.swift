@@ -1,22 +1,24 @@
 import Bytes
 import Checkpoints
 import Foundation
+import ModelSupport
 import Models
 import Numerics
+import Routing
 import Testing
 
-/// The choice among prompts (inference-time dynamic prompting).
-@Suite struct RoutingTests {
+/// The choice of a prompt for each text, by every rule.
+@Suite struct PromptRouterTests {
   /// Token embeddings as prompts, [n, e] each.
   private func prompts(_ count: Int, tokens: Int, seed: UInt64) -> [Tensor] {
-    (0..<count).map { TinyModel.prompt(tokens, seed: seed + UInt64($0)) }
+    (0..<count).map { RandomModel.prompt(tokens, seed: seed + UInt64($0)) }
   }
 
-  private func routing(
+  private func router(
     _ model: LanguageModel, _ prompts: [Tensor], deciding: Int? = nil
-  ) throws -> PromptRouting {
-    try PromptRouting(
-      PromptPrefixes(prompts.map { .vectors($0) }, in: model), in: model, rule: .attention,
+  ) throws -> PromptRouter {
+    try PromptRouter(
+      PromptPrefixes(prompts.map { .vectors($0) }, in: model), rule: .attention,
       deciding: deciding)
   }
 
@@ -63,7 +65,7 @@ import Testing
       }
       return (heads(block.q, c.heads), heads(block.k, c.kvHeads))
     }
-    // Behind the longest of them.
+    // After the longest of them.
     let own = try project(model.embed(ids), from: prompts.map(\.rows).max() ?? 0)
     let prefixes = prompts.map { project($0, from: 0).k }
     var scores = [Double](repeating: 0, count: prompts.count)
@@ -82,28 +84,30 @@ import Testing
     return zip(scores, prompts).map { $0 / Double(deciding * c.heads * $1.rows) }
   }
 
-  @Test(arguments: TinyModel.designs, [nil, 1, 9])
+  @Test(arguments: RandomModel.designs, [nil, 1, 9])
   func theScoresAreTheDefinition(_ c: ModelConfiguration, _ deciding: Int?) throws {
-    let model = try TinyModel.make(seed: 51, configuration: c)
+    let model = try RandomModel.make(seed: 51, configuration: c)
     let prompts = prompts(4, tokens: 5, seed: 60)
-    let ids = TinyModel.sequences(1, length: 23, seed: 52)[0]
-    let scorer = Scorer(model, routing: try routing(model, prompts, deciding: deciding))
+    let ids = RandomModel.sequences(1, length: 23, seed: 52)[0]
+    let router = try router(model, prompts, deciding: deciding)
+    let scorer = Scorer(model, chooser: router)
     _ = try scorer.nll([ids])
     let choice = try #require(scorer.choices.first ?? nil)
     let expected = try plainScores(model, prompts, ids, deciding: deciding ?? ids.count)
     for (a, b) in zip(choice.scores, expected) { #expect(abs(a - b) <= 1e-5 * b, "\(a), \(b)") }
     #expect(choice.index == expected.indices.max { expected[$0] < expected[$1] })
-    #expect(try scorer.choice(for: ids) == choice, "the first block alone knows it")
+    #expect(try router.choice(for: ids) == choice, "the first block alone knows it")
   }
 
   /// From the choice on the winner stands alone, in the first block too: to the bit what it gives
   /// as the only prompt.
-  @Test(arguments: TinyModel.designs)
+  @Test(arguments: RandomModel.designs)
   func theWinnerStandsAlone(_ c: ModelConfiguration) throws {
-    let model = try TinyModel.make(seed: 53, bits: 4, configuration: c)
+    let model = try RandomModel.make(seed: 53, bits: 4, configuration: c)
     let prompts = prompts(3, tokens: 4, seed: 70)
-    let scorer = Scorer(model, routing: try routing(model, prompts))
-    let texts = (0..<12).map { TinyModel.sequences(1, length: 6, seed: 80 + UInt64($0))[0] } + [[7]]
+    let scorer = Scorer(model, chooser: try router(model, prompts))
+    let texts =
+      (0..<12).map { RandomModel.sequences(1, length: 6, seed: 80 + UInt64($0))[0] } + [[7]]
     let losses = try scorer.nll(texts)
     #expect(scorer.choices.count == 13 && scorer.choices[12] == nil && losses[12].isEmpty)
     var kept: Set<Int> = []
@@ -118,76 +122,72 @@ import Testing
 
   /// Only the first tokens count where only they decide.
   @Test func laterTokensHaveNoSayInACausalChoice() throws {
-    let model = try TinyModel.make(seed: 54)
+    let model = try RandomModel.make(seed: 54)
     let prompts = prompts(5, tokens: 3, seed: 90)
-    let scorer = Scorer(model, routing: try routing(model, prompts, deciding: 4))
-    let start = TinyModel.sequences(1, length: 4, seed: 55)[0]
-    let first = try #require(try scorer.choice(for: start + [1, 2, 3]))
-    #expect(try scorer.choice(for: start + [40, 50, 9]) == first)
-    #expect(try scorer.choice(for: start) == first)
-    let whole = Scorer(model, routing: try routing(model, prompts))
+    let router = try router(model, prompts, deciding: 4)
+    let start = RandomModel.sequences(1, length: 4, seed: 55)[0]
+    let first = try router.choice(for: start + [1, 2, 3])
+    #expect(try router.choice(for: start + [40, 50, 9]) == first)
+    #expect(try router.choice(for: start) == first)
+    let whole = try self.router(model, prompts)
     #expect(try whole.choice(for: start + [1, 2, 3]) != whole.choice(for: start + [40, 50, 9]))
   }
 
   /// Generation chooses by its text and goes on as with the winner alone.
-  @Test(arguments: TinyModel.designs)
+  @Test(arguments: RandomModel.designs)
   func aTextGoesOnWithItsPrompt(_ c: ModelConfiguration) throws {
-    let model = try TinyModel.make(seed: 56, configuration: c)
+    let model = try RandomModel.make(seed: 56, configuration: c)
     let prompts = prompts(3, tokens: 4, seed: 100)
-    let texts = (0..<6).map { TinyModel.sequences(1, length: 5, seed: 110 + UInt64($0))[0] }
+    let texts = (0..<6).map { RandomModel.sequences(1, length: 5, seed: 110 + UInt64($0))[0] }
     var settings = GenerationSettings()
     (settings.maxTokens, settings.cache) = (6, .float32)
-    let together = try model.continuing(
-      texts, prompt: .routed(routing(model, prompts)), settings: settings)
+    let together = try model.generate(
+      texts, chooser: router(model, prompts), settings: settings)
     for (index, text) in texts.enumerated() {
       let winner = try #require(together.choices[index]).index
       #expect(
         try model.greedy(text, prompt: .vectors(prompts[winner]), maxTokens: 6)
           == together.tokens[index])
     }
-    let none = try model.continuing(texts, prompt: .none, settings: settings)
+    let none = try model.generate(texts, prompt: .none, settings: settings)
     #expect(none.choices == [nil, nil, nil, nil, nil, nil])
   }
 
   /// Stored keys and values choose nearly as the vectors that they come from.
   @Test func storedKeysChooseAlike() throws {
-    let model = try TinyModel.make(seed: 57)
+    let model = try RandomModel.make(seed: 57)
     let prompts = prompts(3, tokens: 4, seed: 120)
     let known = try prompts.map { PromptStart.keyValues(try PromptKeyValues(of: $0, in: model)) }
-    let stored = Scorer(
-      model,
-      routing: try PromptRouting(PromptPrefixes(known, in: model), in: model, rule: .attention))
-    let exact = Scorer(model, routing: try routing(model, prompts))
-    let ids = TinyModel.sequences(1, length: 19, seed: 58)[0]
-    let (a, b) = (
-      try #require(try stored.choice(for: ids)), try #require(try exact.choice(for: ids))
-    )
+    let stored = try PromptRouter(PromptPrefixes(known, in: model), rule: .attention)
+    let exact = try router(model, prompts)
+    let ids = RandomModel.sequences(1, length: 19, seed: 58)[0]
+    let (a, b) = (try stored.choice(for: ids), try exact.choice(for: ids))
     for (x, y) in zip(a.scores, b.scores) { #expect(abs(x - y) <= 2e-3 * y) }
   }
 
   /// Learned prefixes are chosen among as prompts are: these hold what the prompts' rows compute.
   @Test func prefixesAreChosenToo() throws {
-    let model = try TinyModel.make(seed: 57)
+    let model = try RandomModel.make(seed: 57)
     let prompts = prompts(3, tokens: 4, seed: 120)
     let prefixes = try prompts.map { PromptStart.prefix(try Prefix(of: $0, in: model)) }
     let learned = Scorer(
       model,
-      routing: try PromptRouting(PromptPrefixes(prefixes, in: model), in: model, rule: .attention))
-    let vectors = Scorer(model, routing: try routing(model, prompts))
-    let ids = TinyModel.sequences(1, length: 19, seed: 58)[0]
+      chooser: try PromptRouter(PromptPrefixes(prefixes, in: model), rule: .attention))
+    let vectors = Scorer(model, chooser: try router(model, prompts))
+    let ids = RandomModel.sequences(1, length: 19, seed: 58)[0]
     #expect(try learned.nll([ids]) == vectors.nll([ids]))
     #expect(learned.choices == vectors.choices)
   }
 
   /// By loss: the prompt behind which the first tokens are likeliest, and it stands alone to the bit.
-  @Test(arguments: TinyModel.designs)
+  @Test(arguments: RandomModel.designs)
   func theLossChoosesTheLikeliest(_ c: ModelConfiguration) throws {
-    let model = try TinyModel.make(seed: 61, bits: 4, configuration: c)
+    let model = try RandomModel.make(seed: 61, bits: 4, configuration: c)
     let prompts = prompts(3, tokens: 4, seed: 130)
     let prefixes = try PromptPrefixes(prompts.map { .vectors($0) }, in: model)
-    let scorer = Scorer(
-      model, routing: try PromptRouting(prefixes, in: model, rule: .loss, deciding: 5))
-    let texts = (0..<12).map { TinyModel.sequences(1, length: 9, seed: 140 + UInt64($0))[0] }
+    let router = try PromptRouter(prefixes, rule: .loss, deciding: 5)
+    let scorer = Scorer(model, chooser: router)
+    let texts = (0..<12).map { RandomModel.sequences(1, length: 9, seed: 140 + UInt64($0))[0] }
     let losses = try scorer.nll(texts)
     var kept: Set<Int> = []
     for (index, text) in texts.enumerated() {
@@ -197,31 +197,31 @@ import Testing
       for (score, expected) in zip(choice.scores, first) { #expect(abs(score - expected) <= 1e-5) }
       #expect(choice.index == first.indices.max { first[$0] < first[$1] })
       #expect(losses[index] == alone[choice.index], "text \(index)")
-      #expect(try scorer.choice(for: text) == choice)
+      #expect(try router.choice(for: text) == choice)
       #expect(
-        try scorer.choice(for: Array(text[0..<5]) + [1, 2]) == choice, "later tokens have no say")
+        try router.choice(for: Array(text[0..<5]) + [1, 2]) == choice, "later tokens have no say")
       kept.insert(choice.index)
     }
     #expect(kept.count > 1, "all texts chose one prompt: the test shows little")
     // A single token has no loss: all are equal, and the first is taken.
-    let single = try model.continuing(
-      [[7]], prompt: .routed(PromptRouting(prefixes, in: model, rule: .loss)),
+    let single = try model.generate(
+      [[7]], chooser: PromptRouter(prefixes, rule: .loss),
       settings: GenerationSettings())
     #expect(single.choices == [PromptChoice(scores: [0, 0, 0])])
   }
 
   /// Prompts of several lengths are chosen among by every rule; the winner stands alone, the text right
   /// behind it.
-  @Test(arguments: TinyModel.designs, PromptRouting.Rule.allCases)
-  func lengthsMayDiffer(_ c: ModelConfiguration, _ rule: PromptRouting.Rule) throws {
-    let model = try TinyModel.make(seed: 65, bits: 4, configuration: c)
+  @Test(arguments: RandomModel.designs, RoutingRule.allCases)
+  func lengthsMayDiffer(_ c: ModelConfiguration, _ rule: RoutingRule) throws {
+    let model = try RandomModel.make(seed: 65, bits: 4, configuration: c)
     let prompts = [4, 4, 7, 2].enumerated().map {
-      TinyModel.prompt($0.element, seed: 190 + UInt64($0.offset))
+      RandomModel.prompt($0.element, seed: 190 + UInt64($0.offset))
     }
     let prefixes = try PromptPrefixes(prompts.map { .vectors($0) }, in: model)
-    let routing = try PromptRouting(prefixes, in: model, rule: rule, deciding: 5)
-    let scorer = Scorer(model, routing: routing)
-    let texts = (0..<12).map { TinyModel.sequences(1, length: 9, seed: 200 + UInt64($0))[0] }
+    let router = try PromptRouter(prefixes, rule: rule, deciding: 5)
+    let scorer = Scorer(model, chooser: router)
+    let texts = (0..<12).map { RandomModel.sequences(1, length: 9, seed: 200 + UInt64($0))[0] }
     let losses = try scorer.nll(texts)
     var kept: Set<Int> = []
     for (index, text) in texts.enumerated() {
@@ -243,7 +243,7 @@ import Testing
     #expect(Set(kept.map { prompts[$0].rows }).count > 1, "prompts of one length were chosen")
     var settings = GenerationSettings()
     (settings.maxTokens, settings.cache) = (6, .float32)
-    let together = try model.continuing(texts, prompt: .routed(routing), settings: settings)
+    let together = try model.generate(texts, chooser: router, settings: settings)
     for (index, text) in texts.enumerated() {
       let winner = try #require(together.choices[index]).index
       #expect(winner == scorer.choices[index]?.index)
@@ -255,13 +255,12 @@ import Testing
 
   /// Where all prompts side by side would be too many rows, they go in turns.
   @Test func longTextsAreScoredInTurns() throws {
-    let model = try TinyModel.make(seed: 62)
+    let model = try RandomModel.make(seed: 62)
     let prompts = prompts(3, tokens: 4, seed: 150)
     let prefixes = try PromptPrefixes(prompts.map { .vectors($0) }, in: model)
-    let scorer = Scorer(
-      model, routing: try PromptRouting(prefixes, in: model, rule: .loss, deciding: 400))
-    let text = TinyModel.sequences(1, length: 400, seed: 151)[0]
-    let choice = try #require(try scorer.choice(for: text))
+    let router = try PromptRouter(prefixes, rule: .loss, deciding: 400)
+    let text = RandomModel.sequences(1, length: 400, seed: 151)[0]
+    let choice = try router.choice(for: text)
     #expect(choice.scores.count == 3)
     for (score, prompt) in zip(choice.scores, prompts) {
       let alone = try model.nll(sequences: [text], prompt: prompt)[0]
@@ -275,7 +274,7 @@ import Testing
   }
 
   @Test func whatIsNoChoiceIsRefused() throws {
-    let model = try TinyModel.make(seed: 59)
+    let model = try RandomModel.make(seed: 59)
     func finding(_ body: () throws -> Void) -> String {
       do { try body() } catch { return (error as? Failure)?.description ?? "\(error)" }
       return "nothing"
@@ -287,9 +286,9 @@ import Testing
       finding { _ = try PromptPrefixes([.vectors(Tensor([2, 25]))], in: model) }.contains("25"))
     let prefixes = try PromptPrefixes([.vectors(Tensor([2, 24]))], in: model)
     #expect(
-      finding { _ = try PromptRouting(prefixes, in: model, deciding: 0) }.contains("1 or more"))
+      finding { _ = try PromptRouter(prefixes, deciding: 0) }.contains("1 or more"))
     #expect(
-      finding { _ = try PromptRouting(prefixes, in: model, rule: .loss, deciding: 1) }
+      finding { _ = try PromptRouter(prefixes, rule: .loss, deciding: 1) }
         .contains("2 or more"))
   }
 }

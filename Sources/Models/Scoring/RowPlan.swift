@@ -19,9 +19,9 @@ package struct RowPlan: Sendable {
   /// Rows of keys and values, those of a cached prefix included.
   package var keyRows: Int { shape.prefix + shape.sequences * shape.length }
   /// The key rows that this pass computes; earlier ones lie in a cache.
-  var newKeyRows: Range<Int> { (keyRows - rows)..<keyRows }
+  package var newKeyRows: Range<Int> { (keyRows - rows)..<keyRows }
   /// The rows of the residual stream that belong to the sequences.
-  var sequenceRows: Range<Int> { (rows - shape.sequences * shape.length)..<rows }
+  package var sequenceRows: Range<Int> { (rows - shape.sequences * shape.length)..<rows }
 
   /// - Parameters:
   ///   - cachedPrefix: true where the prefix's keys and values are in a cache and its rows are not
@@ -65,14 +65,14 @@ extension ModelConfiguration {
   }
 
   /// Positions beyond this don't exist; nil where more are only less accurate.
-  var positionLimit: Int? {
+  package var positionLimit: Int? {
     switch design.positions {
     case .rotary: slidingWindow
     case .learned: maximumPositions
     }
   }
 
-  func checkPositions(_ count: Int) throws(Failure) {
+  package func checkPositions(_ count: Int) throws(Failure) {
     guard let limit = positionLimit, count > limit else { return }
     let reason =
       switch design.positions {

@@ -1,23 +1,25 @@
 import Bytes
 import Checkpoints
 import Foundation
+import ModelSupport
 import Models
 import Numerics
+import Routing
 import Testing
 
-/// Prompts that texts find by a key for the first block's queries.
-@Suite struct RoutingKeyTests {
+/// Routing keys: what their logits say, and how texts choose by them.
+@Suite struct RoutingKeyLearningTests {
   private func prompts(_ count: Int, tokens: Int, seed: UInt64) -> [Tensor] {
-    (0..<count).map { TinyModel.prompt(tokens, seed: seed + UInt64($0)) }
+    (0..<count).map { RandomModel.prompt(tokens, seed: seed + UInt64($0)) }
   }
 
   private func learn(_ model: LanguageModel, _ prompts: [Tensor]) throws -> [RoutingKey] {
-    try RoutingKey.learn(PromptPrefixes(prompts.map { .vectors($0) }, in: model), in: model)
+    try RoutingKey.learn(PromptPrefixes(prompts.map { .vectors($0) }, in: model))
   }
 
-  /// log p [V] of the token behind `ids`, over the whole vocabulary.
+  /// log p [V] of the token after `ids`, over the whole vocabulary.
   private func logProbabilities(
-    _ model: LanguageModel, _ ids: [Int32], behind prompt: Tensor?
+    _ model: LanguageModel, _ ids: [Int32], after prompt: Tensor?
   ) throws -> [Double] {
     let decoder = try TextDecoder(
       model, capacity: (prompt?.rows ?? 0) + ids.count, format: .float32)
@@ -29,17 +31,17 @@ import Testing
   }
 
   /// log of the mean of p over tokens spread over the vocabulary [V].
-  private func expected(_ model: LanguageModel, behind prompt: Tensor?) throws -> [Double] {
+  private func expected(_ model: LanguageModel, after prompt: Tensor?) throws -> [Double] {
     let vocabulary = model.configuration.vocabularySize
     let each = try (0..<16).map { probe in
       try logProbabilities(
-        model, [Int32((2 * probe + 1) * vocabulary / 32)], behind: prompt)
+        model, [Int32((2 * probe + 1) * vocabulary / 32)], after: prompt)
     }
     return (0..<vocabulary).map { id in log(each.reduce(0.0) { $0 + exp($1[id]) } / 16) }
   }
 
-  /// The first block's query for each token of the vocabulary, alone, before it is rotated.
-  private func queries(_ model: LanguageModel, behind tokens: Int) throws -> [[Double]] {
+  /// First-block queries of each token of the vocabulary alone, before rotary embedding.
+  private func queries(_ model: LanguageModel, after tokens: Int) throws -> [[Double]] {
     let (c, block) = (model.configuration, try model.block(0))
     let ids = (0..<c.vocabularySize).map { Int32($0) }
     var x = try model.embed(ids)
@@ -49,7 +51,7 @@ import Testing
       x = wide
     }
     if let learned = model.input.positions {
-      // Those that decide stand anywhere behind the prompt, up to 256 or where positions end.
+      // Deciding tokens follow the prompt, up to 256 of them or where positions end.
       let last = min(tokens + 256, c.maximumPositions)
       let rows = Tensor(x.shape)
       learned.table.gather(
@@ -63,15 +65,15 @@ import Testing
   }
 
   /// Logits explain what they are said to, and nothing within the keys' reach explains more.
-  @Test(arguments: TinyModel.designs)
+  @Test(arguments: RandomModel.designs)
   func aLogitSaysHowMuchLikelierATokenIs(_ c: ModelConfiguration) throws {
-    let model = try TinyModel.make(seed: 63, bits: 4, configuration: c)
+    let model = try RandomModel.make(seed: 63, bits: 4, configuration: c)
     let prompts = prompts(2, tokens: 4, seed: 160)
-    let q = try queries(model, behind: 4)
-    let without = try expected(model, behind: nil)
+    let q = try queries(model, after: 4)
+    let without = try expected(model, after: nil)
     let scale = 1 / Double(c.headDim).squareRoot()
     for (prompt, key) in zip(prompts, try learn(model, prompts)) {
-      let with = try expected(model, behind: prompt)
+      let with = try expected(model, after: prompt)
       let gains = zip(with, without).map { $0 - $1 }
       let weights = zip(with, without).map {
         (exp($0) + exp($1)) / 4 + 0.5 / Double(c.vocabularySize)
@@ -102,21 +104,21 @@ import Testing
     }
   }
 
-  /// A text's choice is the highest mean logit of its first tokens; later ones have no say; the winner
-  /// stands alone to the bit.
-  @Test(arguments: TinyModel.designs)
+  /// A text's choice is the highest mean logit of its first tokens; later ones have no say; the result is to
+  /// the bit that of the winner alone.
+  @Test(arguments: RandomModel.designs)
   func textsChooseByTheirFirstTokens(_ c: ModelConfiguration) throws {
-    let model = try TinyModel.make(seed: 63, bits: 4, configuration: c)
+    let model = try RandomModel.make(seed: 63, bits: 4, configuration: c)
     let prompts = prompts(3, tokens: 4, seed: 160)
     let prefixes = try PromptPrefixes(prompts.map { .vectors($0) }, in: model)
     let keys = try learn(model, prompts)
-    let scorer = Scorer(
-      model, routing: try PromptRouting(prefixes, in: model, deciding: 9, keys: keys))
-    let learned = Scorer(model, routing: try PromptRouting(prefixes, in: model, deciding: 9))
-    let texts = (0..<12).map { TinyModel.sequences(1, length: 24, seed: 170 + UInt64($0))[0] }
+    let router = try PromptRouter(prefixes, deciding: 9, keys: keys)
+    let scorer = Scorer(model, chooser: router)
+    let learned = try PromptRouter(prefixes, deciding: 9)
+    let texts = (0..<12).map { RandomModel.sequences(1, length: 24, seed: 170 + UInt64($0))[0] }
     let losses = try scorer.nll(texts)
     var kept: Set<Int> = []
-    let q = try queries(model, behind: 4)
+    let q = try queries(model, after: 4)
     let scale = 1 / Double(c.headDim).squareRoot()
     for (index, text) in texts.enumerated() {
       let choice = try #require(scorer.choices[index])
@@ -133,17 +135,17 @@ import Testing
       let alone = try model.nll(sequences: [text], prompt: prompts[choice.index])[0]
       #expect(losses[index] == alone, "text \(index)")
       let later = Array(text[0..<9]) + [1, 2]
-      #expect(try scorer.choice(for: later) == choice, "later tokens have no say")
+      #expect(try router.choice(for: later) == choice, "later tokens have no say")
       kept.insert(choice.index)
     }
     #expect(kept.count > 1, "all texts chose one prompt: the test shows little")
   }
 
   /// A key doesn't depend on the prompts it was learned beside, nor on the number of threads.
-  @Test(arguments: TinyModel.designs)
+  @Test(arguments: RandomModel.designs)
   func keysAreLearnedOneByOne(_ c: ModelConfiguration) throws {
-    let model = try TinyModel.make(seed: 64, configuration: c)
-    let prompts = prompts(3, tokens: 4, seed: 180) + [TinyModel.prompt(7, seed: 183)]
+    let model = try RandomModel.make(seed: 64, configuration: c)
+    let prompts = prompts(3, tokens: 4, seed: 180) + [RandomModel.prompt(7, seed: 183)]
     let together = try learn(model, prompts)
     for (prompt, key) in zip(prompts, together) {
       let alone = try learn(model, [prompt])[0]
@@ -152,25 +154,28 @@ import Testing
   }
 
   @Test func learningSaysHowFarItIsAndCanBeStopped() throws {
-    let model = try TinyModel.make(seed: 64)
-    let prefixes = try PromptPrefixes([.vectors(TinyModel.prompt(4, seed: 184))], in: model)
+    let model = try RandomModel.make(seed: 64)
+    let prefixes = try PromptPrefixes([.vectors(RandomModel.prompt(4, seed: 184))], in: model)
     let vocabulary = model.configuration.vocabularySize
     var parts: [[Int]] = []
-    _ = try RoutingKey.learn(prefixes, in: model) { parts.append([$0, $1]) }
+    _ = try RoutingKey.learn(
+      prefixes, progress: ProgressHandler { done, total, _ in parts.append([done, total]) })
     #expect(parts == [[0, vocabulary], [vocabulary, vocabulary]])
     #expect(throws: Failure.self) {
-      try RoutingKey.learn(prefixes, in: model) { (done, _) throws(Failure) in
-        if done > 0 { throw Failure(.interrupted, "stopped") }
-      }
+      try RoutingKey.learn(
+        prefixes,
+        progress: ProgressHandler { (done, _, _) throws(Failure) in
+          if done > 0 { throw Failure(.interrupted, "stopped") }
+        })
     }
   }
 
   @Test func aKeyOfAnotherModelIsRefused() throws {
-    let model = try TinyModel.make(seed: 59)
+    let model = try RandomModel.make(seed: 59)
     let prefixes = try PromptPrefixes([.vectors(Tensor([2, 24]))], in: model)
     let strange = RoutingKey(key: [1, 2, 3], bias: 0, explained: 1)
     #expect(throws: Failure.self) {
-      try PromptRouting(prefixes, in: model, keys: [strange])
+      try PromptRouter(prefixes, keys: [strange])
     }
   }
 }

@@ -22,11 +22,12 @@ package struct InputLayer: Sendable {
     self.positions = positions
   }
 
-  /// The width of what enters.
+  /// The width of embeddings, e.
   var width: Int { embedding.columns }
 
   /// Puts rows [m, e] at `positions` (one each) into the residual stream `x` [m, d].
-  func enter(_ rows: Tensor, at positions: [Int32], into x: Tensor, arithmetic: Arithmetic) {
+  package func enter(_ rows: Tensor, at positions: [Int32], into x: Tensor, arithmetic: Arithmetic)
+  {
     if let projection {
       projection.apply(rows, into: x, arithmetic: arithmetic)
     } else {
@@ -35,8 +36,9 @@ package struct InputLayer: Sendable {
     add(positions, to: x)
   }
 
-  /// As above, for tokens.
-  func enter(_ ids: [Int32], at positions: [Int32], into x: Tensor, arithmetic: Arithmetic) {
+  /// Puts the embeddings of `ids` at `positions` (one each) into the residual stream `x` [m, d].
+  package func enter(_ ids: [Int32], at positions: [Int32], into x: Tensor, arithmetic: Arithmetic)
+  {
     guard projection == nil else {
       let rows = Tensor(uninitialized: [ids.count, width])
       embedding.gather(ids, into: rows)

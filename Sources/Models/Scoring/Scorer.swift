@@ -2,8 +2,8 @@ import Bytes
 import Checkpoints
 import Numerics
 
-/// Scores texts: the negative log-likelihood of each real token but the first, with or without a
-/// soft prompt or another adapter.
+/// The negative log-likelihood of each real token but the first of some texts, with or without a
+/// prompt or another adapter.
 ///
 /// A prompt's keys and values are computed once, here, and serve every window. Buffers are kept
 /// between calls. Not for use from two threads at once.
@@ -13,24 +13,19 @@ package final class Scorer {
 
   private let model: LanguageModel
   private let cache: KeyValueCache?
-  private let routing: PromptRouting?
-  /// What each sequence of the last call to `nll` chose; nil for those with nothing to score, empty
-  /// where there is no choice.
+  private let chooser: (any PromptChooser)?
+  /// The prompt chosen for each sequence of the last call to `nll`; nil for those with nothing to
+  /// score, empty where there is no choice.
   package private(set) var choices: [PromptChoice?] = []
   private var pass: ForwardPass?
 
-  /// - Parameter adapter: what was learned beside the model; nil for none.
+  /// - Parameter adapter: learned parameters beside the frozen model; nil for none.
   /// - Throws: `usage` where it isn't for this model.
   package init(_ model: LanguageModel, adapter: Adapter?) throws(Failure) {
     let (adapted, start) = try adapter?.attached(to: model) ?? (model, .none)
     self.model = adapted
-    routing = nil
-    switch start {
-    case .vectors(let prompt) where prompt.rows > 0:
-      cache = try KeyValueCache(of: prompt, in: adapted)
-    case .none, .vectors: cache = nil
-    case .prefix, .keyValues, .routed: cache = try start.keyValues(for: adapted, room: 0)
-    }
+    chooser = nil
+    cache = start.count > 0 ? try start.cache(for: adapted) : nil
   }
 
   /// - Parameter prompt: soft prompt [n, d], nil or empty for none.
@@ -39,11 +34,11 @@ package final class Scorer {
     try self.init(model, adapter: prompt.map { .prompt($0) })
   }
 
-  /// A scorer that lets every sequence choose its prompt; `choices` says which.
-  package init(_ model: LanguageModel, routing: PromptRouting) {
+  /// A scorer that gives each sequence the prompt that `chooser` chooses for it; `choices` has them.
+  package init(_ model: LanguageModel, chooser: any PromptChooser) {
     self.model = model
-    self.routing = routing
-    cache = KeyValueCache(model.configuration, capacity: routing.prefixes.longest)
+    self.chooser = chooser
+    cache = KeyValueCache(model.configuration, capacity: chooser.longest)
   }
 
   /// Negative log-likelihoods in nats: for each sequence of T tokens its T − 1 targets, tokens 1
@@ -57,7 +52,7 @@ package final class Scorer {
     var start = 0
     while start < sequences.count {
       let length = sequences[start].count
-      let most = routing == nil ? max(1, Self.rowsPerPass / max(1, length)) : 1
+      let most = chooser == nil ? max(1, Self.rowsPerPass / max(1, length)) : 1
       var end = start + 1
       while end < sequences.count, end - start < most, sequences[end].count == length { end += 1 }
       result += try score(Array(sequences[start..<end]), length: length)
@@ -68,7 +63,7 @@ package final class Scorer {
 
   private func score(_ batch: [[Int32]], length: Int) throws(Failure) -> [[Float]] {
     guard length > 1 else {
-      if routing != nil { choices.append(nil) }
+      if chooser != nil { choices.append(nil) }
       return batch.map { _ in [] }
     }
     let hidden = try hidden(batch, length: length)
@@ -88,20 +83,11 @@ package final class Scorer {
     return logits
   }
 
-  /// Which prompt one sequence chooses; nil where there is no choice.
-  package func choice(for ids: [Int32]) throws(Failure) -> PromptChoice? {
-    try routing?.choose(ids)
-  }
-
-  /// What the head multiplies for every token of the batch [B·T, e].
+  /// Input rows of the output head for every token of the batch [B·T, e].
   func hidden(_ batch: [[Int32]], length: Int) throws(Failure) -> Tensor {
     let ids = batch.flatMap(\.self)
     try model.check(ids)
-    if let routing, let cache {
-      let choice = try routing.choose(ids)
-      try routing.prefixes.enter(choice.index, into: cache)
-      choices.append(choice)
-    }
+    if let chooser, let cache { choices.append(try chooser.choose(for: ids, into: cache)) }
     let pass = try pass(sequences: batch.count, length: length)
     pass.enter(ids)
     try pass.run(cache: cache)
@@ -126,7 +112,7 @@ package final class Scorer {
   }
 
   /// For each row the token after it; −1 (not scored) for the last of a sequence.
-  static func targets(_ batch: [[Int32]]) -> [Int32] {
+  package static func targets(_ batch: [[Int32]]) -> [Int32] {
     batch.flatMap { $0.dropFirst() + [-1] }
   }
 }

@@ -1,59 +1,62 @@
 import Bytes
 import Foundation
+import Models
 import Numerics
 
 extension RoutingKey {
-  /// On the features' variances of 1. Ten times as much chose worse, a tenth no better.
+  /// Ridge damping, added to the features' variances of 1. Ten times as much chose worse, a tenth no
+  /// better.
   private static let damping = 1e-4
   /// Tokens whose queries are computed at a time.
-  private static let rowsAtOnce = 1024
+  private static let rowsPerPass = 1024
 
-  /// Learns a key for each of `prefixes`: the one whose logits come nearest to how much likelier each token
-  /// of the vocabulary is behind the prompt, in least squares. Half of the weight lies on tokens as they are
-  /// expected, with the prompt and without, half on all alike: without that, rare words, of which a text has
-  /// many together, are anyone's.
+  /// The routing key of each of `prefixes`, by least squares: its logits come nearest to how much likelier
+  /// each token of the vocabulary is after the prompt than without it.
   ///
-  /// - Parameter onPart: called before the first token of the vocabulary and after each part of it, with the
-  ///   tokens that are done and those there are; what it throws ends the learning there.
+  /// Half of the weight follows the tokens' probabilities, with the prompt and without; half is the same
+  /// for all tokens, so that the logits of rare words, of which a text has many together, are fitted too.
+  ///
+  /// - Parameter progress: told the tokens of the vocabulary done, before the first and after each part.
   /// - Throws: `notMet` where the model's values aren't finite.
   package static func learn(
-    _ prefixes: PromptPrefixes, in model: LanguageModel,
-    onPart: (Int, Int) throws(Failure) -> Void = { _, _ in }
+    _ prefixes: PromptPrefixes,
+    progress: ProgressHandler = .none
   ) throws(Failure) -> [RoutingKey] {
+    let model = prefixes.model
     let vocabulary = model.configuration.vocabularySize
-    try onPart(0, vocabulary)
-    let behind = try WordExpectations.logarithms(behind: prefixes, in: model)
-    let without = try WordExpectations.logarithms(in: model)
-    let window = PromptRouting.usual(.keys) ?? 1
-    /// A token may stand anywhere among those that decide.
-    func queries(_ ids: [Int32], behind start: Int) throws(Failure) -> Tensor {
+    try progress.report(0, of: vocabulary)
+    let prompted = try UnigramPriors.logarithms(after: prefixes)
+    let plain = try UnigramPriors.logarithms(in: model)
+    let window = RoutingRule.keys.usualTokens ?? 1
+    /// A token may be at any position among those that decide.
+    func queries(_ ids: [Int32], after start: Int) throws(Failure) -> Tensor {
       let last = min(start + window, model.configuration.positionLimit ?? .max)
       let places = max(1, last - start)
       return try model.firstQueries(ids, at: ids.map { Int32(last - 1 - Int($0) % places) })
     }
-    let sample = min(rowsAtOnce, vocabulary)
+    let sample = min(rowsPerPass, vocabulary)
     let starts = prefixes.queryStarts
     var scales: [Int: WeightedRidge.Scale] = [:]
     for start in Set(starts) {
       scales[start] = WeightedRidge.Scale(
-        of: try queries((0..<sample).map { Int32($0 * vocabulary / sample) }, behind: start))
+        of: try queries((0..<sample).map { Int32($0 * vocabulary / sample) }, after: start))
     }
     let fits = starts.compactMap { scales[$0] }.map { WeightedRidge($0) }
-    for first in stride(from: 0, to: vocabulary, by: rowsAtOnce) {
-      let ids = (first..<min(vocabulary, first + rowsAtOnce)).map { Int32($0) }
+    for first in stride(from: 0, to: vocabulary, by: rowsPerPass) {
+      let ids = (first..<min(vocabulary, first + rowsPerPass)).map { Int32($0) }
       var asked: [Int: Tensor] = [:]
-      for start in scales.keys { asked[start] = try queries(ids, behind: start) }
+      for start in scales.keys { asked[start] = try queries(ids, after: start) }
       for (prompt, (fit, start)) in zip(fits, starts).enumerated() {
         guard let q = asked[start] else { continue }
         var (weights, gains): ([Float], [Float]) = ([], [])
         for id in ids.map({ Int($0) }) {
-          let (with, none) = (behind[prompt, id], without[0, id])
+          let (with, none) = (prompted[prompt, id], plain[0, id])
           weights.append((exp(with) + exp(none)) / 4 + 0.5 / Float(vocabulary))
           gains.append(with - none)
         }
         fit.add(q, weights: weights, y: gains)
       }
-      try onPart(first + ids.count, vocabulary)
+      try progress.report(first + ids.count, of: vocabulary)
     }
     let root = Double(model.configuration.headDim).squareRoot()
     var keys: [RoutingKey] = []

@@ -4,7 +4,7 @@ import Numerics
 
 /// A forward pass that keeps nothing but its buffers, for any number of runs over the same number
 /// of rows.
-final class ForwardPass {
+package final class ForwardPass {
   let model: LanguageModel
   let plan: RowPlan
   /// The residual stream [R, d]: `enter`, `run`, and read what leaves the last block.
@@ -12,7 +12,7 @@ final class ForwardPass {
   private let activations: BlockActivations
   private let scratch: ForwardScratch
 
-  init(_ model: LanguageModel, plan: RowPlan, cache: KeyValueCache? = nil) {
+  package init(_ model: LanguageModel, plan: RowPlan, cache: KeyValueCache? = nil) {
     self.model = model
     self.plan = plan
     let c = model.configuration
@@ -22,22 +22,22 @@ final class ForwardPass {
     scratch = ForwardScratch(c, rows: plan.rows)
   }
 
-  /// Token embeddings, or vectors beside them, [R, e].
-  func enter(_ rows: Tensor) {
+  /// Puts token embeddings, or a soft prompt's vectors, [R, e] into the residual stream.
+  package func enter(_ rows: Tensor) {
     model.input.enter(rows, at: plan.positions, into: x, arithmetic: model.arithmetic)
   }
 
-  /// Tokens, one per row.
-  func enter(_ ids: [Int32]) {
+  /// Puts the embeddings of tokens, one per row, into the residual stream.
+  package func enter(_ ids: [Int32]) {
     model.input.enter(ids, at: plan.positions, into: x, arithmetic: model.arithmetic)
   }
 
-  /// All blocks, in place on `x`. With a cache, its prefix must be the plan's; the new keys and
-  /// values stay in the cache behind it.
+  /// Runs all blocks in place on `x`. With a cache, its prefix must be the plan's; the new keys and
+  /// values stay in the cache after it.
   ///
-  /// - Parameter attention: called with each block's number once its queries, keys and values are there; true
-  ///   where it has filled `attended` from them in the plan's place.
-  func run(
+  /// - Parameter attention: called with each block's number once its queries, keys and values are
+  ///   there; true where it has filled `attended` from them in the plan's place.
+  package func run(
     cache: KeyValueCache? = nil,
     attention: (BlockActivations, Int) -> Bool = { _, _ in false }
   ) throws(Failure) {
@@ -51,8 +51,8 @@ final class ForwardPass {
     }
   }
 
-  /// What the head multiplies for rows of `x`, [rows, e].
-  func hidden(_ rows: Range<Int>) -> Tensor {
+  /// Input rows of the output head for rows of `x`, [rows, e].
+  package func hidden(_ rows: Range<Int>) -> Tensor {
     let out = Tensor([rows.count, model.configuration.embeddingSize])
     model.output.hidden(x.rows(rows), arithmetic: model.arithmetic, into: out)
     return out

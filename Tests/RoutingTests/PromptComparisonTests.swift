@@ -5,6 +5,7 @@ import Evaluation
 import Foundation
 import Models
 import Numerics
+import Routing
 import TestSupport
 import Testing
 
@@ -50,20 +51,20 @@ import Testing
         #expect(try meter.run() == comparison.perplexity(.prompt(number), text: index))
       }
       let prefixes = try PromptPrefixes(prompts.map { .vectors($0.adapter.parameters) }, in: model)
-      let ways: [(PromptRule, PromptRouting.Rule, Int?)] = [
+      let ways: [(ComparisonRule, RoutingRule, Int?)] = [
         (.attention, .attention, nil), (.attentionPart, .attention, 6), (.lowestNLL, .loss, 6),
         (.keys, .keys, 6),
       ]
-      for (pick, way, deciding) in ways {
+      for (compared, routing, deciding) in ways {
         var meter = try PerplexityMeter(
           model, ids: ids, rule: rule, choosing: prompts.map(\.name),
-          by: PromptRouting(prefixes, in: model, rule: way, deciding: deciding))
-        #expect(try meter.run() == comparison.perplexity(.chosen(pick), text: index))
+          by: PromptRouter(prefixes, rule: routing, deciding: deciding))
+        #expect(try meter.run() == comparison.perplexity(.chosen(compared), text: index))
       }
     }
   }
 
-  /// The ways to choose, from losses taken by hand.
+  /// The rules' choices, from losses taken by hand.
   @Test func theRulesChooseWhatTheySay() throws {
     let comparison = try comparison(part: 6)
     var losses: [[[[Float]]]] = []
@@ -94,7 +95,7 @@ import Testing
     #expect(
       comparison.choices(.random) == texts.map { _ in (0..<8).map { _ in random.below(3) } })
 
-    for rule in PromptRule.allCases {
+    for rule in ComparisonRule.allCases {
       #expect(comparison.shares(rule).reduce(0, +) == 16)
       let value = comparison.perplexity(.chosen(rule)).value
       #expect(comparison.perplexity(.chosen(.oracle)).value <= value, "\(rule)")
@@ -111,10 +112,10 @@ import Testing
   /// The rest is the later targets of each window: together with the earlier ones, all of them.
   @Test func theRestIsBehindThePart() throws {
     let comparison = try comparison(part: 6)
-    for pick in comparison.picks {
-      let (whole, rest) = (comparison.sums(pick), comparison.sums(pick, from: 6))
+    for row in comparison.rows {
+      let (whole, rest) = (comparison.sums(row), comparison.sums(row, from: 6))
       #expect(whole.count == 16 * 15 && rest.count == 16 * 10)
-      #expect(abs(comparison.rest(pick).ppl - exp(rest.mean)) < 1e-9)
+      #expect(abs(comparison.rest(row).ppl - exp(rest.mean)) < 1e-9)
     }
     #expect(comparison.rest(.without).from == 6)
     var last = try PromptComparison(
@@ -159,19 +160,21 @@ import Testing
       kind { try comparison.measure([1, 2, 3], name: "short", digest: nil) } == .usage)
     #expect(
       kind {
-        try comparison.measure(texts[0], name: "t", digest: nil) { _, _ throws(Failure) in
-          throw Failure(.interrupted, "stopped")
-        }
+        try comparison.measure(
+          texts[0], name: "t", digest: nil,
+          progress: ProgressHandler { (_, _, _) throws(Failure) in
+            throw Failure(.interrupted, "stopped")
+          })
       } == .interrupted)
     #expect(comparison.texts.isEmpty)
   }
 
   @Test func aStoppedChoiceGoesOnWithTheSameBits() throws {
-    let routing = try PromptRouting(
-      PromptPrefixes(prompts.map { .vectors($0.adapter.parameters) }, in: model), in: model)
+    let router = try PromptRouter(
+      PromptPrefixes(prompts.map { .vectors($0.adapter.parameters) }, in: model))
     func meter(_ state: PerplexityMeter.State = .init()) throws -> PerplexityMeter {
       try PerplexityMeter(
-        model, ids: texts[0], rule: rule, choosing: prompts.map(\.name), by: routing, state: state)
+        model, ids: texts[0], rule: rule, choosing: prompts.map(\.name), by: router, state: state)
     }
     var whole = try meter()
     let expected = try whole.run()

@@ -1,13 +1,15 @@
 import Bytes
 import Checkpoints
+import Models
 import Numerics
 import Synchronization
 
-/// Several soft prompts (or learned prefixes) beside one model, of which each input keeps one.
+/// Keys and values of several soft prompts or learned prefixes beside one model, of which each text
+/// keeps one.
 ///
-/// Each prompt's keys and values are computed alone, at positions 0 ..< n: prompts never see each
-/// other, and an input stands behind the one it keeps. They are computed when they
-/// are first needed: a prompt that no input keeps needn't go through the model.
+/// Each prompt's keys and values are computed alone, at positions 0 ..< n: prompts never see each other,
+/// and a text follows the one it keeps. They are computed when they are first needed: a prompt that no
+/// text keeps needn't go through the model.
 package final class PromptPrefixes: Sendable {
   /// Keys (rotated where the model does that) and values of a prompt in every block,
   /// [n, kvHeads·headDim].
@@ -17,7 +19,7 @@ package final class PromptPrefixes: Sendable {
   package let lengths: [Int]
   private let prompts: [PromptStart]
   let model: LanguageModel
-  private let known: Mutex<[Rows?]>
+  private let computed: Mutex<[Rows?]>
 
   /// The number of prompts, m.
   package var count: Int { prompts.count }
@@ -34,7 +36,7 @@ package final class PromptPrefixes: Sendable {
     }
     self.prompts = prompts
     self.model = model
-    known = Mutex([Rows?](repeating: nil, count: prompts.count))
+    computed = Mutex([Rows?](repeating: nil, count: prompts.count))
     for (index, prompt) in prompts.enumerated() {
       if case .vectors(let vectors) = prompt {
         try model.check(prompt: vectors)
@@ -45,29 +47,22 @@ package final class PromptPrefixes: Sendable {
   }
 
   func rows(of prompt: Int) throws(Failure) -> Rows {
-    try known.withLock { known throws(Failure) in
-      if let rows = known[prompt] { return rows }
-      let cache =
-        switch prompts[prompt] {
-        case .vectors(let vectors): try KeyValueCache(of: vectors, in: model)
-        case .keyValues(let stored): try stored.cache(for: model, room: 0)
-        case .prefix(let prefix): try prefix.cache(for: model.configuration, room: 0)
-        case .none, .routed: throw Failure(.internalError, "only a prompt can be chosen")
-        }
+    try computed.withLock { computed throws(Failure) in
+      if let rows = computed[prompt] { return rows }
+      let cache = try prompts[prompt].cache(for: model)
       let rows = (0..<model.configuration.layers).map { cache.rows(lengths[prompt], layer: $0) }
-      known[prompt] = rows
+      computed[prompt] = rows
       return rows
     }
   }
 
-  /// Those of some prompts.
   func rows(of prompts: Range<Int>) throws(Failure) -> [Rows] {
     var all: [Rows] = []
     for prompt in prompts { all.append(try rows(of: prompt)) }
     return all
   }
 
-  /// Makes a prompt's keys and values what `cache` begins with.
+  /// Makes a prompt's keys and values the ones that `cache` begins with.
   func enter(_ prompt: Int, into cache: KeyValueCache) throws(Failure) {
     let rows = try rows(of: prompt)
     cache.reserve(lengths[prompt])

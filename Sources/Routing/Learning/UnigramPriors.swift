@@ -1,23 +1,23 @@
 import Bytes
+import Models
 import Numerics
 
-/// How likely each token of the vocabulary is, whatever else stands before it: the mean of what the model
-/// expects behind one token, over tokens spread over the vocabulary.
+/// The probability of each token of the vocabulary without regard to its context: the mean of the model's
+/// predictions after one token, over probe tokens spread evenly over the vocabulary.
 ///
-/// Spread tokens, and not the first ones of a text: those are few and of one kind, and one of them weighs
-/// more than what a prompt is for.
-enum WordExpectations {
-  /// Tokens that the mean is over. Half as many need more words of a text for the same choice.
+/// The first tokens of a text would be poor probes: they are few and of one kind, and any one of them
+/// weighs more than the kind of text that a prompt is for.
+enum UnigramPriors {
+  /// Number of probe tokens. With half as many, a choice as good needs more words of a text.
   static let probes = 16
 
-  /// log p [m, V] behind each of some prompts, and the one token more.
-  static func logarithms(
-    behind prefixes: PromptPrefixes, in model: LanguageModel
-  ) throws(Failure) -> Tensor {
+  /// log p [m, V] after each of m prompts.
+  static func logarithms(after prefixes: PromptPrefixes) throws(Failure) -> Tensor {
+    let model = prefixes.model
     let ids = spread(in: model)
     let logarithms = Tensor([prefixes.count, model.configuration.vocabularySize])
     var prompt = 0
-    try prefixes.forEachBehind(ids, apart: true) { hidden, prompts in
+    try prefixes.forEachHidden(ids, independent: true) { hidden, prompts in
       for own in PromptPrefixes.parts(prompts, of: ids.count) {
         mean(hidden.rows(own), model, into: logarithms.rows(prompt..<prompt + 1))
         prompt += 1
@@ -26,7 +26,7 @@ enum WordExpectations {
     return logarithms
   }
 
-  /// log p [1, V] behind nothing but the one token.
+  /// log p [1, V] without a prompt.
   static func logarithms(in model: LanguageModel) throws(Failure) -> Tensor {
     let ids = spread(in: model)
     let plan = try RowPlan(model.configuration, sequences: ids.count, length: 1)

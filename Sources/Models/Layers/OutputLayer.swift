@@ -1,9 +1,9 @@
 import Checkpoints
 import Numerics
 
-/// From the residual stream behind the last block to what the head multiplies.
+/// The layers from the residual stream after the last block to the input of the output head.
 ///
-///     x [m, d] → final norm (unless norms stand behind) → projection (OPT 350M) → hidden [m, e]
+///     x [m, d] → final norm (unless norms follow their layers) → projection (OPT 350M) → hidden [m, e]
 ///     hidden → head [V, e] → logits
 package struct OutputLayer: Sendable {
   package let norm: Norm?
@@ -50,15 +50,15 @@ package struct OutputLayer: Sendable {
 }
 
 extension LanguageModel {
-  /// What leaves the last block [m, d] → the rows [m, e] that `output.head` multiplies.
-  package func hidden(behindBlocks rows: Tensor) -> Tensor {
+  /// Input rows of the output head [m, e] for rows that leave the last block [m, d].
+  package func hidden(afterBlocks rows: Tensor) -> Tensor {
     let hidden = Tensor([rows.rows, output.head.columns])
     output.hidden(rows, arithmetic: arithmetic, into: hidden)
     return hidden
   }
 }
 
-/// What an output layer keeps between its passes.
+/// Buffers that an output layer keeps between its forward and its backward pass.
 final class OutputBuffers {
   let statistics: NormStatistics
   /// [m, d] where a projection follows; else the hidden rows themselves.
