@@ -23,12 +23,12 @@ extension BlockCompressor {
   ///   - set: of the files for what enters the next block; 1 where `inputs` are of set 0, and the
   ///     other way round.
   ///   - full: the same for the uncompressed model; needed where the settings correct for drift.
-  ///   - betweenStages: called between two sets of layers; what it throws ends the work there.
+  ///   - progress: told the sets of layers done, before each.
   /// - Returns: the block, and what enters the next one: behind compressed blocks, and, where `full` was
   ///   given, in the uncompressed model.
   package func compressBlock(
     _ index: Int, of model: LanguageModel, inputs: [Tensor], set: Int = 1, full: FullInputs? = nil,
-    betweenStages: () throws(Failure) -> Void = {}
+    progress: ProgressHandler = .none
   ) throws(Failure) -> (block: CompressedBlock, outputs: [Tensor], full: [Tensor]?) {
     let block = try model.block(index)
     var work = BlockWork(block: block, settings: settings)
@@ -49,7 +49,7 @@ extension BlockCompressor {
     }
     var run = try staged(block, outputs, space)
     for stage in BlockStage.allCases {
-      try betweenStages()
+      try progress.report(stage.rawValue, of: BlockStage.allCases.count)
       let statistics =
         settings.trueSequential
         ? work.gather(stage, of: run, beside: fullRun) : original[stage.rawValue]
