@@ -32,28 +32,33 @@ package final class LanguageModel: Sendable {
 
   /// - Throws: `invalidData` where a tensor is missing or has another shape than the configuration
   ///   says.
-  package convenience init(
+  package init(
     source: any TensorSource, residency: Residency = .kept, arithmetic: Arithmetic = .float32
   ) throws(Failure) {
-    try self.init(
-      store: CheckpointWeights(source: source), residency: residency, arithmetic: arithmetic)
-  }
-
-  init(
-    store: any WeightStore, residency: Residency, arithmetic: Arithmetic
-  ) throws(Failure) {
-    configuration = store.configuration
+    configuration = source.configuration
     self.arithmetic = arithmetic.available
     askedArithmetic = arithmetic
-    input = try store.input()
-    output = try store.output(tiedTo: input.embedding)
+    input = try source.input()
+    output = try source.output(tiedTo: input.embedding)
     load = { (index) throws(Failure) in
-      var block = try store.block(index)
+      var block = try source.block(index)
       block.arithmetic = arithmetic
       return block
     }
     self.residency = residency
-    resident = Mutex(Array(repeating: nil, count: store.configuration.layers))
+    resident = Mutex(Array(repeating: nil, count: source.configuration.layers))
+  }
+
+  /// The model of a bundle; its codes are used where they lie in the mapped file, or, where they
+  /// are stored coded, in the memory they are decoded into.
+  /// - Throws: `invalidData` where the bundle has no configuration, or a tensor is missing or
+  ///   misshapen.
+  package convenience init(
+    bundle: ModelBundle, residency: Residency = .kept, arithmetic: Arithmetic = .float32
+  ) throws(Failure) {
+    try self.init(
+      source: BundleCheckpoint(bundle, decodesAhead: residency == .kept), residency: residency,
+      arithmetic: arithmetic)
   }
 
   /// A model from parts in memory, such as one whose blocks were just compressed.
@@ -71,7 +76,7 @@ package final class LanguageModel: Sendable {
     resident = Mutex([])
   }
 
-  /// Another model's weights, with something done to each block.
+  /// A model that shares another's weights, with `change` applied to each block.
   init(sharing other: LanguageModel, _ change: @escaping @Sendable (inout Block) -> Void) {
     configuration = other.configuration
     arithmetic = other.arithmetic

@@ -63,7 +63,7 @@ struct AllocateStage: Stage {
   }
 
   func run(_ context: StageContext) throws -> StageResult {
-    let source = try ImportedModel(path: context.path(ImportStage.model))
+    let source = try BundleCheckpoint(ModelBundle(path: context.path(ImportStage.model)))
     let model = try LanguageModel(
       bundle: source.bundle, residency: .streamed, arithmetic: arithmetic)
     let path = try context.path(CalibrateStage.windows)

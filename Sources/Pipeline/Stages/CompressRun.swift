@@ -10,7 +10,7 @@ struct CompressRun {
   let stage: CompressStage
   let context: StageContext
   let settings: CompressionSettings
-  let source: ImportedModel
+  let source: BundleCheckpoint
   let model: LanguageModel
   let compressor: BlockCompressor
   let windows: [[Int32]]
@@ -29,7 +29,7 @@ struct CompressRun {
   init(_ stage: CompressStage, _ context: StageContext) throws {
     self.stage = stage
     self.context = context
-    source = try ImportedModel(path: context.path(ImportStage.model))
+    source = try BundleCheckpoint(ModelBundle(path: context.path(ImportStage.model)))
     model = try LanguageModel(
       bundle: source.bundle, residency: .streamed, arithmetic: stage.arithmetic)
     let path = try context.path(CalibrateStage.windows)

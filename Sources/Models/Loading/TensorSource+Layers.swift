@@ -2,18 +2,9 @@ import Bytes
 import Checkpoints
 import Numerics
 
-/// Where a model's weights come from: a checkpoint or a bundle. Nothing is read before it is asked
-/// for.
-protocol WeightStore: Sendable {
-  var configuration: ModelConfiguration { get }
-  func contains(_ key: String) -> Bool
-  /// A matrix [rows, columns]; a view of the file wherever its layout allows.
-  func matrix(_ key: String, rows: Int, columns: Int) throws(Failure) -> Weight
-  /// A gain or a bias [count], in float32.
-  func vector(_ key: String, count: Int) throws(Failure) -> Tensor
-}
-
-extension WeightStore {
+/// A model's layers from its tensors, whose shapes are checked against the configuration.
+extension TensorSource {
+  /// Block `index` (0 ..< layers).
   func block(_ index: Int) throws(Failure) -> Block {
     let (c, keys) = (configuration, configuration.keys)
     return try Block(
@@ -72,13 +63,29 @@ extension WeightStore {
   private func projection(_ key: String, rows: Int, columns: Int) throws(Failure) -> Linear? {
     rows == columns ? nil : Linear(weight: try matrix(key, rows: rows, columns: columns))
   }
-}
 
-func checkShape(
-  of key: String, _ found: [Int], is expected: [Int], file: String?
-) throws(Failure) {
-  guard found != expected else { return }
-  throw Failure(
-    .invalidData, file: file, at: "tensor \(key)",
-    "has the shape \(found), but the model's configuration asks for \(expected)")
+  private func matrix(_ key: String, rows: Int, columns: Int) throws(Failure) -> Weight {
+    try check(key, is: [rows, columns])
+    return try weight(key)
+  }
+
+  /// A gain or a bias [count], in float32.
+  private func vector(_ key: String, count: Int) throws(Failure) -> Tensor {
+    try check(key, is: [count])
+    return try tensor(key)
+  }
+
+  private func check(_ key: String, is expected: [Int]) throws(Failure) {
+    let place = "tensor \(key)"
+    guard let found = shape(of: key) else {
+      throw Failure(
+        .invalidData, file: files.first, at: place,
+        "is missing, but the model's configuration needs it")
+    }
+    guard found == expected else {
+      throw Failure(
+        .invalidData, file: files.first, at: place,
+        "has the shape \(found), but the model's configuration asks for \(expected)")
+    }
+  }
 }
