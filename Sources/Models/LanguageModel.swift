@@ -109,7 +109,7 @@ package final class LanguageModel: Sendable {
     }
   }
 
-  /// What enters block 0 for some texts that each begin at position 0: [all tokens, d].
+  /// The residual stream before block 0 of some texts that each begin at position 0: [all tokens, d].
   /// - Throws: `usage` where an id lies outside the vocabulary, or a text is too long.
   package func residual(of texts: [[Int32]]) throws(Failure) -> Tensor {
     let ids = texts.flatMap(\.self)

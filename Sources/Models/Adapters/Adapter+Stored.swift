@@ -4,7 +4,7 @@ import Checkpoints
 import Numerics
 
 extension Adapter {
-  /// What a bundle holds, for a model of this shape.
+  /// A bundle's adapter, for a model of this shape.
   /// - Throws: `usage` where it is for another.
   package init(_ stored: Prompt, for c: ModelConfiguration) throws(Failure) {
     do throws(Failure) {

@@ -2,7 +2,7 @@ import Bytes
 import Checkpoints
 import Numerics
 
-/// What was learned beside a frozen model, ready for use with it.
+/// Learned parameters beside a frozen model, ready for use with it.
 package enum Adapter: Sendable {
   /// Rows [n, e] before the token embeddings: a soft prompt, or a hard one's embeddings.
   case prompt(Tensor)
@@ -29,7 +29,7 @@ package enum Adapter: Sendable {
     }
   }
 
-  /// The model with whatever is beside its layers, and what then stands before each text.
+  /// The model with low-rank parts beside its layers, if any, and the rows before each text.
   /// - Throws: `usage` where this isn't for such a model.
   package func attached(
     to model: LanguageModel
@@ -89,7 +89,8 @@ package enum AdapterShape: Sendable, Equatable {
     }
   }
 
-  /// As above, from an array.
+  /// The adapter that `parameters`, as many as `count` says, make.
+  /// - Throws: `usage` where they don't fit the model.
   package func adapter(
     _ parameters: [Float], for c: ModelConfiguration
   ) throws(Failure) -> Adapter {

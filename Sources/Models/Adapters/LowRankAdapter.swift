@@ -64,7 +64,7 @@ package struct LowRankAdapter: Sendable {
 /// Which layers have a low-rank part, and of which rank.
 package struct LowRankShape: Sendable, Equatable {
   package let rank: Int
-  /// What is added is multiplied by alpha / rank.
+  /// The low-rank product is scaled by alpha / rank.
   package let alpha: Double
   package let layers: [LayerPlace]
 

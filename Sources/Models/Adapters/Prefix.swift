@@ -2,10 +2,10 @@ import Bytes
 import Checkpoints
 import Numerics
 
-/// Keys and values that stand before every text in each block (Li and Liang, arXiv 2101.00190),
-/// learned as they are, without a projection behind them.
+/// Learned keys and values before every text in each block (prefix tuning, Li and Liang, arXiv
+/// 2101.00190), without a reparametrising projection.
 ///
-/// Keys are as they go into the cache: they are never rotated. Texts begin at position n.
+/// Keys are as the cache holds them, so they are never rotated. Texts begin at position n.
 package struct Prefix: Sendable {
   /// Rows per block, n.
   package let tokens: Int
@@ -27,8 +27,8 @@ package struct Prefix: Sendable {
     self.rows = rows
   }
 
-  /// The keys and values that rows [n, e] before the token embeddings have in the model: where
-  /// learning begins, so that it begins as good as a soft prompt does.
+  /// The keys and values that a soft prompt [n, e] has in the model. Learning begins there, so that it begins
+  /// as good as the prompt is.
   package init(of prompt: Tensor, in model: LanguageModel) throws(Failure) {
     let c = model.configuration
     let n = prompt.rows
@@ -52,7 +52,7 @@ package struct Prefix: Sendable {
     rows.rows((2 * layer + 1) * tokens..<(2 * layer + 2) * tokens)
   }
 
-  /// Puts the rows of a block where its keys and values begin.
+  /// Copies a block's rows to the beginning of its keys and values.
   func enter(_ layer: Int, keys k: Tensor, values v: Tensor) {
     k.rows(0..<tokens).copy(from: keys(of: layer))
     v.rows(0..<tokens).copy(from: values(of: layer))

@@ -7,7 +7,7 @@ import Numerics
 package final class BlockActivations {
   /// The residual stream before the block [R, d].
   var input: Tensor
-  /// Of `input`, where a norm stands in front of attention.
+  /// Norm statistics of `input`, where a norm comes before attention.
   let inputStatistics: NormStatistics
   /// Queries, rotated where the model does that, [R, heads·headDim].
   package let q: Tensor
@@ -18,11 +18,11 @@ package final class BlockActivations {
   /// Attention's output [R, heads·headDim] and its softmax normalisers [R, heads].
   package let attended: Tensor
   let logSumExp: Tensor
-  /// The residual stream between attention and feed-forward [R, d], before a norm behind attention.
+  /// The residual stream between attention and feed-forward [R, d], before a norm that follows attention.
   let middle: Tensor
   let middleStatistics: NormStatistics
   let wide: WideRows
-  /// The residual stream at the block's end [R, d], where a norm follows it; else it is the output.
+  /// The residual stream at the block's end [R, d] where a norm follows it; nil where it is the output.
   let ending: (sum: Tensor, statistics: NormStatistics)?
 
   /// - Parameter keys: where keys and values live when not in buffers of their own (a cache).

@@ -2,8 +2,8 @@ import Bytes
 import Checkpoints
 import Numerics
 
-/// The keys (rotated where the model does that) and values that a soft prompt has in every block of one model: what a prompt
-/// costs is paid once, not per text.
+/// The keys (rotated where the model does that) and values of a soft prompt in every block of one model, so
+/// that a prompt's cost is paid once, not per text.
 package struct PromptKeyValues: Sendable {
   /// Rows of the prompt.
   package let tokens: Int
@@ -25,7 +25,7 @@ package struct PromptKeyValues: Sendable {
     values = ByteSlice(bytes)
   }
 
-  /// What was stored before.
+  /// Keys and values that were stored before.
   /// - Throws: `invalidData` where the size isn't that of this model's blocks.
   package init(
     stored values: ByteSlice, tokens: Int, for configuration: ModelConfiguration

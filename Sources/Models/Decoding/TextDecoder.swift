@@ -2,7 +2,7 @@ import Bytes
 import Checkpoints
 import Numerics
 
-/// A few texts being continued together, a token each per step, over caches of keys and values. The
+/// Continuation of a few texts together, one token each per step, over caches of keys and values. The
 /// weights are read once per step, whatever the number of texts.
 ///
 /// Not for use from two threads at once.
@@ -128,7 +128,7 @@ package final class TextDecoder {
     return new
   }
 
-  /// What one step computes with, [texts, …] each.
+  /// Buffers of one step, [texts, …] each.
   final class Buffers {
     let x, norm, q, k, v, attended, added, activated, hidden, logits: Tensor
     let wide: WideRows

@@ -2,8 +2,7 @@ import Bytes
 import Checkpoints
 import Numerics
 
-/// Which rows a pass runs on, and where each stands: a shared prefix once, then B sequences of T
-/// tokens.
+/// The rows of a forward pass and the position of each: a shared prefix once, then B sequences of T tokens.
 ///
 /// A prompt's rows are the same for every sequence of a batch (nothing after them can change them),
 /// so they are computed once, not B times.

@@ -1,6 +1,6 @@
 import Numerics
 
-/// What the tokens of a batch are measured against.
+/// The loss of a batch's tokens: against the text, or against a teacher.
 package enum LossTarget: Sendable {
   /// The text's own next tokens: cross-entropy.
   case tokens

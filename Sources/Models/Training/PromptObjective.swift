@@ -23,7 +23,7 @@ package final class PromptObjective {
   ///
   /// - Parameters:
   ///   - prompt: rows of the prompt.
-  ///   - sequences: sequences of `length` tokens behind it.
+  ///   - sequences: sequences of `length` tokens after it.
   package static func byteCount(
     _ c: ModelConfiguration, prompt: Int, sequences: Int, length: Int, budget: MemoryBudget
   ) -> Int {
@@ -43,7 +43,7 @@ package final class PromptObjective {
   /// - Parameters:
   ///   - sequences: B sequences of the same length T ≥ 2; targets are tokens 1 ..< T of each.
   ///   - prompt: [n, d], n ≥ 1.
-  ///   - target: what the sequences' tokens are measured against.
+  ///   - target: the loss of the sequences' tokens.
   package func gradient(
     sequences: [[Int32]], prompt: Tensor, against target: LossTarget = .tokens
   ) throws(Failure) -> (loss: Double, gradient: Tensor) {

@@ -1,8 +1,8 @@
 import Bytes
 import Numerics
 
-/// The uncompressed model, as far as a student learns from it: what it says of texts that stand
-/// alone, without any prompt. Not for use from two threads at once.
+/// The uncompressed model as a teacher: its predictions on texts without any prompt. Not for use from two
+/// threads at once.
 package final class Teacher {
   private let model: LanguageModel
   private let scorer: Scorer
@@ -12,8 +12,9 @@ package final class Teacher {
     scorer = try Scorer(model)
   }
 
-  /// The whole divergence from this teacher on B sequences of one length T.
-  /// - Parameter share: of the divergence in the loss, the rest is cross-entropy.
+  /// The loss target of B sequences of one length T: the divergence from this teacher over the whole
+  /// vocabulary.
+  /// - Parameter share: the divergence's share of the loss; the rest is cross-entropy.
   package func target(_ sequences: [[Int32]], share: Double) throws(Failure) -> LossTarget {
     .teacher(
       hidden: try scorer.hidden(sequences, length: sequences.first?.count ?? 0), head: model.head,

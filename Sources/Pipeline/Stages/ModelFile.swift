@@ -4,7 +4,6 @@ import Checkpoints
 import FoundationEssentials
 import Models
 import Numerics
-import Prompts
 import Text
 
 /// Anything that a command takes as MODEL: a bundle, a Hugging Face folder or a GGUF file.
