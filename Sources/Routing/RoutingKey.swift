@@ -7,7 +7,7 @@ import Checkpoints
 /// A token's logit, bias + Σₕ qₕ·keyₕ/√headDim over heads h, estimates in nats how much likelier the token
 /// is after the prompt than without it. It doesn't depend on positions: queries are taken before
 /// rotation. A key is learned for one prompt on the weights as they are; keys learned on another
-/// compression of the model lead fewer texts to their prompt (measured in the README, "Several prompts").
+/// compression of the model lead fewer texts to their prompt (Tests/Benchmarks/Results/routing.md).
 /// Choosing prompts by the distance of a query to learned keys: Learning to Prompt, arXiv 2112.08654.
 package struct RoutingKey: Sendable, Equatable {
   /// [heads·headDim]

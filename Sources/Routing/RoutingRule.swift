@@ -13,7 +13,7 @@ package enum RoutingRule: String, Sendable, CaseIterable {
   package var fewestTokens: Int { self == .loss ? 2 : 1 }
 
   /// Deciding tokens unless another number is asked for: as many as it takes to tell kinds of text apart
-  /// (measured in the README, "Several prompts"); nil for all.
+  /// (measured in Tests/Benchmarks/Results/routing.md); nil for all.
   package var usualTokens: Int? {
     switch self {
     case .loss: 32
