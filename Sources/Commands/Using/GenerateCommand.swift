@@ -69,7 +69,7 @@ struct GenerateCommand: ParsableCommand {
       try stream.show(token)
       return true
     }
-    // Exactly kept keys and values begin exactly too.
+    // A cache in float32 holds no values rounded to float16, its first rows included.
     let exact = cache == .float32
     let names: [String]
     let results: Generation

@@ -84,7 +84,7 @@ package struct PromptComparison {
   ///
   /// - Parameters:
   ///   - limit: windows at most; nil for all.
-  ///   - progress: told the passes over a window done and to do, before the first and after each.
+  ///   - progress: told the passes over a window done and to do, after each.
   /// - Throws: `usage` where the text is shorter than a window, `notMet` where a loss isn't finite.
   package mutating func measure(
     _ ids: [Int32], name: String, digest: SHA256Digest?, limit: Int? = nil, bos: Int32? = nil,
