@@ -75,11 +75,11 @@ struct PromptComparisonPage {
           ]
         }),
       "rows": .array(
-        comparison.rows.flatMap { row in columns.map { json(of: row, $0.name, $0.text) } }),
+        comparison.rows.flatMap { row in columns.map { record(of: row, $0.name, $0.text) } }),
     ]
   }
 
-  private func json(of row: ComparisonRow, _ name: String, _ text: Int?) -> JSON {
+  private func record(of row: ComparisonRow, _ name: String, _ text: Int?) -> JSON {
     let measured = comparison.perplexity(row, text: text)
     var object = measured.json.object ?? [:]
     object["text"] = text == nil ? .null : .string(name)

@@ -14,7 +14,7 @@ extension BuildProgress {
   ) throws -> Result {
     var hasBegun = false
     defer { if hasBegun { finish() } }
-    let handler = ProgressHandler { (done, total, note) throws(Failure) in
+    let handler = ProgressHandler { [self] (done, total, note) throws(Failure) in
       if !hasBegun {
         start([(name: name, unit: unit, work: 1)])
         begin(name)

@@ -3,6 +3,7 @@ import Bytes
 import Models
 import Numerics
 import Prompts
+import Routing
 
 /// Everything that was made → one bundle: weights, tokenizer, prompt, evidence, events, provenance
 /// and recipe.

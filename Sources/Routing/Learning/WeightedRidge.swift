@@ -9,9 +9,9 @@ import Numerics
 package final class WeightedRidge {
   /// Means and standard deviations of the features over a sample, by which all rows are standardised.
   package struct Scale: Sendable {
-    let means: Tensor
+    let means: [Float]
     /// 1 / standard deviation; 1 where all values are the same.
-    let inverses: Tensor
+    let inverses: [Float]
 
     /// - Parameter sample: [rows, F], at least one row.
     package init(of sample: Tensor) {
@@ -19,23 +19,24 @@ package final class WeightedRidge {
       precondition(sample.rows > 0, "a sample has rows")
       var sums = [Double](repeating: 0, count: features)
       var squares = sums
-      let values = unsafe sample.pointer
+      let values = sample.values
       for row in 0..<sample.rows {
         for feature in 0..<features {
-          let value = unsafe Double(values[row * features + feature])
+          let value = Double(values[row * features + feature])
           sums[feature] += value
           squares[feature] += value * value
         }
       }
-      (means, inverses) = (Tensor([features]), Tensor([features]))
+      var (means, inverses): ([Float], [Float]) = ([], [])
       for feature in 0..<features {
         let mean = sums[feature] / Double(sample.rows)
         let square = squares[feature] / Double(sample.rows)
         let variance = square - mean * mean
-        means[feature] = Float(mean)
-        // What is left of equal values is rounding.
-        inverses[feature] = variance > 1e-9 * square ? Float(1 / variance.squareRoot()) : 1
+        means.append(Float(mean))
+        // The variance of equal values is rounding error alone.
+        inverses.append(variance > 1e-9 * square ? Float(1 / variance.squareRoot()) : 1)
       }
+      (self.means, self.inverses) = (means, inverses)
     }
   }
 
@@ -73,16 +74,18 @@ package final class WeightedRidge {
     let (features, scale) = (features, scale)
     let z = Tensor(uninitialized: [x.rows, features + 1])
     Parallel.ranges(x.rows, grain: 64) { rows in
-      let (means, inverses) = unsafe (scale.means.pointer, scale.inverses.pointer)
-      for row in rows {
+      let values = x.rows(rows).values
+      var scaled: [Float] = []
+      scaled.reserveCapacity(rows.count * (features + 1))
+      for (index, row) in rows.enumerated() {
         let root = weights[row].squareRoot()
-        let from = unsafe x.pointer + row * features
-        let to = unsafe z.pointer + row * (features + 1)
         for i in 0..<features {
-          unsafe to[i] = (from[i] - means[i]) * inverses[i] * root
+          scaled.append(
+            (values[index * features + i] - scale.means[i]) * scale.inverses[i] * root)
         }
-        unsafe to[features] = root
+        scaled.append(root)
       }
+      z.rows(rows).copy(from: scaled)
     }
     MatMul.gram(z, into: gram, scale: 1, keep: 1)
     let weighted = Tensor([1, x.rows], zip(weights, y).map { $0.squareRoot() * $1 })
@@ -100,17 +103,18 @@ package final class WeightedRidge {
       let factor = Cholesky.inverseUpperFactor(
         gram, order: Array(0..<Int32(size)), diagonal: diagonal)
     else { return nil }
+    let (matrix, inverse) = (gram.values, factor.values)
     let b = products.values.map(Double.init)
     var k = [Double](repeating: 0, count: size)
     // Iterative refinement: the factor is kept in float32, and further rounds take off the error that this
     // leaves.
     for _ in 0..<3 {
-      let product = Self.multiply(gram, diagonal: diagonal, k)
-      let step = Self.solve(factor, zip(b, product).map { $0 - $1 })
+      let product = Self.multiply(matrix, diagonal: diagonal, k)
+      let step = Self.solve(inverse, zip(b, product).map { $0 - $1 })
       for i in 0..<size { k[i] += step[i] }
     }
     let mean = b[features]
-    let fitted = zip(k, Self.multiply(gram, diagonal: nil, k)).reduce(0) { $0 + $1.0 * $1.1 }
+    let fitted = zip(k, Self.multiply(matrix, diagonal: nil, k)).reduce(0) { $0 + $1.0 * $1.1 }
     let missed = squares - 2 * zip(k, b).reduce(0) { $0 + $1.0 * $1.1 } + fitted
     let variance = squares - mean * mean
     let coefficients = (0..<features).map { k[$0] * Double(scale.inverses[$0]) }
@@ -120,34 +124,26 @@ package final class WeightedRidge {
       explained: variance > 0 ? min(1, max(0, 1 - missed / variance)) : 0)
   }
 
-  /// The symmetric matrix, with another diagonal where one is given, times k.
-  private static func multiply(_ matrix: Tensor, diagonal: [Float]?, _ k: [Double]) -> [Double] {
-    let values = unsafe matrix.pointer
-    return k.indices.map { row in
+  /// The product of a symmetric matrix, row by row, and k; with another diagonal where one is given.
+  private static func multiply(_ matrix: [Float], diagonal: [Float]?, _ k: [Double]) -> [Double] {
+    k.indices.map { row in
       var sum = 0.0
-      for column in k.indices {
-        sum += unsafe Double(values[row * k.count + column]) * k[column]
-      }
+      for column in k.indices { sum += Double(matrix[row * k.count + column]) * k[column] }
       guard let diagonal else { return sum }
-      return sum + Double(diagonal[row] - matrix[row, row]) * k[row]
+      return sum + Double(diagonal[row] - matrix[row * k.count + row]) * k[row]
     }
   }
 
-  /// Uᵀ·(U·b).
-  private static func solve(_ u: Tensor, _ b: [Double]) -> [Double] {
+  /// Uᵀ·(U·b) for an upper triangle U, row by row.
+  private static func solve(_ u: [Float], _ b: [Double]) -> [Double] {
     let size = b.count
-    let values = unsafe u.pointer
     var inner = [Double](repeating: 0, count: size)
     for row in 0..<size {
-      for column in row..<size {
-        inner[row] += unsafe Double(values[row * size + column]) * b[column]
-      }
+      for column in row..<size { inner[row] += Double(u[row * size + column]) * b[column] }
     }
     var result = [Double](repeating: 0, count: size)
     for row in 0..<size {
-      for column in row..<size {
-        result[column] += unsafe Double(values[row * size + column]) * inner[row]
-      }
+      for column in row..<size { result[column] += Double(u[row * size + column]) * inner[row] }
     }
     return result
   }
