@@ -23,18 +23,19 @@ let package = Package(
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
     .target(
-      name: "CKernels",
+      name: "CKernels", exclude: ["decode/README.md"],
       // The folders whose headers others include.
       cSettings: [.define("_GNU_SOURCE")]
-        + ["machine", "weights", "products", "few_rows", "compression"].map {
+        + ["machine", "weights", "products", "decode", "gptq"].map {
           .headerSearchPath($0)
         }),
 
     .target(
       name: "Bytes", dependencies: ["CXXHash", .product(name: "Crypto", package: "swift-crypto")]),
+    .target(name: "Builds", dependencies: ["Bytes"]),
     .target(name: "BundleFormat", dependencies: ["Bytes", "CZstd"]),
     .target(name: "Numerics", dependencies: ["Bytes", "CKernels", "COpenBLAS"]),
-    .target(name: "Checkpoints", dependencies: ["Bytes", "Numerics"]),
+    .target(name: "Checkpoints", dependencies: ["Bytes", "BundleFormat", "Numerics"]),
     .target(
       name: "Text",
       dependencies: [
@@ -43,7 +44,7 @@ let package = Package(
     .target(name: "Models", dependencies: ["Bytes", "BundleFormat", "Numerics", "Checkpoints"]),
     .target(
       name: "Compression",
-      dependencies: ["Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models"]),
+      dependencies: ["Bytes", "BundleFormat", "CKernels", "Numerics", "Checkpoints", "Models"]),
     .target(
       name: "Prompts", dependencies: ["Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models"]),
     .target(name: "Evaluation", dependencies: ["Bytes", "BundleFormat", "Numerics", "Models"]),
@@ -53,13 +54,13 @@ let package = Package(
     .target(
       name: "Pipeline",
       dependencies: [
-        "Bytes", "BundleFormat", "Numerics", "Checkpoints", "Text", "Models", "Compression",
-        "Prompts", "Evaluation", "Routing", "Yams",
+        "Bytes", "Builds", "BundleFormat", "Numerics", "Checkpoints", "Text", "Models",
+        "Compression", "Prompts", "Evaluation", "Routing", "Yams",
       ]),
     .target(
       name: "Commands",
       dependencies: [
-        "Bytes", "BundleFormat", "Numerics", "Checkpoints", "Text", "Models", "Prompts",
+        "Bytes", "Builds", "BundleFormat", "Numerics", "Checkpoints", "Text", "Models", "Prompts",
         "Evaluation", "Routing", "Pipeline",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
@@ -68,6 +69,7 @@ let package = Package(
 
     .target(name: "TestSupport", dependencies: ["Bytes"], path: "Tests/Support"),
     .testTarget(name: "BytesTests", dependencies: ["Bytes", "TestSupport"]),
+    .testTarget(name: "BuildsTests", dependencies: ["Bytes", "Builds", "TestSupport"]),
     .testTarget(name: "BundleFormatTests", dependencies: ["Bytes", "BundleFormat", "TestSupport"]),
     .testTarget(
       name: "NumericsTests", dependencies: ["Bytes", "CKernels", "Numerics", "TestSupport"]),
@@ -79,7 +81,7 @@ let package = Package(
       resources: [.copy("Golden")]),
     .target(
       name: "ModelSupport",
-      dependencies: ["Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models"],
+      dependencies: ["Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models", "TestSupport"],
       path: "Tests/ModelSupport"),
     .testTarget(
       name: "ModelsTests",
@@ -87,10 +89,14 @@ let package = Package(
         "Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models", "ModelSupport", "TestSupport",
       ],
       resources: [.copy("Golden")]),
+    .target(
+      name: "CompressionReference", dependencies: ["Compression"],
+      path: "Tests/CompressionReference"),
     .testTarget(
       name: "CompressionTests",
       dependencies: [
-        "Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models", "Compression", "TestSupport",
+        "Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models", "Compression",
+        "CompressionReference", "TestSupport",
       ]),
     .testTarget(
       name: "PromptsTests",
@@ -111,7 +117,9 @@ let package = Package(
       ]),
     .testTarget(
       name: "PipelineTests",
-      dependencies: ["Bytes", "BundleFormat", "Compression", "Pipeline", "TestSupport"]),
+      dependencies: [
+        "Bytes", "Builds", "BundleFormat", "Compression", "Pipeline", "TestSupport",
+      ]),
     .testTarget(
       name: "EndToEndTests", dependencies: ["Bytes", "BundleFormat", "ctpack", "TestSupport"],
       path: "Tests/EndToEnd"),

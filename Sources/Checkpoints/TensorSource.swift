@@ -20,9 +20,9 @@ package protocol TensorSource: Sendable {
   func weight(_ name: String) throws(Failure) -> Weight
   /// The tensor as float32; a view of the mapped file where that already holds it in that form.
   func tensor(_ name: String) throws(Failure) -> Tensor
-  /// The stored bytes (row-major, little-endian) where they are plain floats in Hugging Face's row
-  /// order.
-  func storedHalfOrFloat(_ name: String) -> (layout: StoredFloatLayout, bytes: ByteSlice)?
+  /// The stored bytes, row-major, of plain floats in Hugging Face's row order; nil for a tensor that
+  /// is stored in any other way.
+  func storedFloats(_ name: String) -> (format: FloatFormat, bytes: ByteSlice)?
   var tokenizer: TokenizerMaterial { get }
   /// Every file that was read, for digests.
   var files: [String] { get }
@@ -30,24 +30,13 @@ package protocol TensorSource: Sendable {
 
 extension TensorSource {
   package func weight(_ name: String) throws(Failure) -> Weight {
-    if let shape = shape(of: name), shape.count == 2, let stored = storedHalfOrFloat(name) {
-      switch stored.layout {
-      case .f16: return .half(.f16, stored.bytes, rows: shape[0], columns: shape[1])
-      case .bf16: return .half(.bf16, stored.bytes, rows: shape[0], columns: shape[1])
-      case .f32: break
-      }
+    if let shape = shape(of: name), shape.count == 2, let (format, bytes) = storedFloats(name),
+      format != .float32
+    {
+      return .stored(format, bytes, rows: shape[0], columns: shape[1])
     }
     return .dense(try tensor(name))
   }
-}
-
-/// A plain float format that can be passed through without conversion.
-package enum StoredFloatLayout: String, Sendable {
-  case f32 = "F32"
-  case f16 = "F16"
-  case bf16 = "BF16"
-
-  package var bytesPerValue: Int { self == .f32 ? 4 : 2 }
 }
 
 /// What a checkpoint says about its tokenizer.

@@ -72,7 +72,7 @@ package struct PerplexityMeter {
       throw Failure(
         .usage,
         "the text has \(ids.count) tokens, less than one window of \(rule.length)",
-        advice: "use a longer text or shorter windows (--seqlen)")
+        advice: "use a longer text or shorter windows", reason: .textTooShort)
     }
     self.rule = rule
     windows = min(available, limit ?? available)

@@ -18,12 +18,9 @@ package final class LanguageModel: Sendable {
   }
 
   package let configuration: ModelConfiguration
-  /// Arithmetic of the products with the weights: the one asked for, or what this processor has in its
-  /// place.
+  /// The arithmetic requested for products with the weights; each kernel uses as much of it as this
+  /// processor has.
   package let arithmetic: Arithmetic
-  /// The arithmetic that was asked for. Products of a few rows have a form like bfloat16's on more
-  /// processors than products of many.
-  package let askedArithmetic: Arithmetic
   package let input: InputLayer
   package let output: OutputLayer
   private let load: @Sendable (Int) throws(Failure) -> Block
@@ -36,8 +33,7 @@ package final class LanguageModel: Sendable {
     source: any TensorSource, residency: Residency = .kept, arithmetic: Arithmetic = .float32
   ) throws(Failure) {
     configuration = source.configuration
-    self.arithmetic = arithmetic.available
-    askedArithmetic = arithmetic
+    self.arithmetic = arithmetic
     input = try source.input()
     output = try source.output(tiedTo: input.embedding)
     load = { (index) throws(Failure) in
@@ -67,8 +63,7 @@ package final class LanguageModel: Sendable {
   ) {
     precondition(blocks.count == configuration.layers, "a block per layer")
     self.configuration = configuration
-    askedArithmetic = blocks.first?.arithmetic ?? .float32
-    arithmetic = askedArithmetic.available
+    arithmetic = blocks.first?.arithmetic ?? .float32
     self.input = input
     self.output = output
     load = { (index) throws(Failure) in blocks[index] }
@@ -80,7 +75,6 @@ package final class LanguageModel: Sendable {
   init(sharing other: LanguageModel, _ change: @escaping @Sendable (inout Block) -> Void) {
     configuration = other.configuration
     arithmetic = other.arithmetic
-    askedArithmetic = other.askedArithmetic
     input = other.input
     output = other.output
     load = { (index) throws(Failure) in

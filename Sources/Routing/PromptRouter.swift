@@ -75,7 +75,7 @@ extension PromptRouter {
   ///   - deciding: nil for the rule's usual number.
   ///   - progress: told how far the learning of missing keys is, and their prompts' names.
   package init(
-    among prompts: [Prompt], of bundle: ModelBundle, in model: LanguageModel, exact: Bool,
+    among prompts: [StoredAdapter], of bundle: ModelBundle, in model: LanguageModel, exact: Bool,
     rule: RoutingRule, deciding: Int?,
     progress: ProgressHandler = .none
   ) throws(Failure) {

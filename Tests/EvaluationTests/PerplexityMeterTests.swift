@@ -16,7 +16,7 @@ import Testing
   init() throws {
     let folder = RealModel.packageRoot + "/Tests/ModelsTests/Golden/llama-odd"
     model = try LanguageModel(source: Checkpoint.open(folder))
-    var random = SeededGenerator(seed: 3)
+    var random = TestRandom()
     ids = (0..<101).map { _ in Int32(random.below(131)) }
     rule = try PerplexityProtocol(.ctp, length: 16)
   }

@@ -3,8 +3,10 @@ import Bytes
 import Checkpoints
 import Models
 import Numerics
+import TestSupport
 
-/// Random models in memory, small and of odd sizes, with dense or packed weights.
+/// Random models in memory, small and with odd sizes, with dense or packed weights. The same seed gives the
+/// same model; a test that checks a bound, not an outcome, passes a seed of its `TestRandom`.
 package struct RandomModel {
   package static let configuration = ModelConfiguration(
     vocabularySize: 53, hiddenSize: 24, intermediateSize: 37, layers: 3, heads: 3, kvHeads: 1,
@@ -14,7 +16,7 @@ package struct RandomModel {
   package static func make(
     seed: UInt64, bits: Int? = nil, configuration c: ModelConfiguration = configuration
   ) throws -> LanguageModel {
-    var random = SeededGenerator(seed: seed)
+    var random = TestRandom(fixture: seed)
     let blocks = try (0..<c.layers).map { index in
       try Block(
         index: index, configuration: c, attentionNorm: norm(c, &random),
@@ -51,8 +53,8 @@ package struct RandomModel {
     family: .opt, design: opt(.before, .relu), vocabularySize: 53, hiddenSize: 24,
     intermediateSize: 37, layers: 3, heads: 3, kvHeads: 3, headDim: 8, tiedEmbeddings: true,
     maximumPositions: 512)
-  /// OPT 350M's design: norms after attention and feed-forward, token embeddings of another width. Heads of
-  /// odd width.
+  /// OPT 350M's design: norms after attention and feed-forward, token embeddings of another width; heads
+  /// of odd width.
   package static let opt350M = ModelConfiguration(
     family: .opt, design: opt(.after, .gelu), vocabularySize: 53, hiddenSize: 21,
     embeddingSize: 24, intermediateSize: 37, layers: 3, heads: 3, kvHeads: 3, headDim: 7,
@@ -68,7 +70,7 @@ package struct RandomModel {
       feedForward: .plain(activation), positions: .learned(offset: 2), biases: .all)
   }
 
-  private static func norm(_ c: ModelConfiguration, _ random: inout SeededGenerator) -> Norm {
+  private static func norm(_ c: ModelConfiguration, _ random: inout TestRandom) -> Norm {
     let ones = gain(c.hiddenSize, &random)
     if c.design.norm == .rms { return .rms(gain: ones, epsilon: c.normEpsilon) }
     let bias = Tensor([c.hiddenSize], normals(c.hiddenSize, 0.2, &random))
@@ -76,26 +78,26 @@ package struct RandomModel {
   }
 
   package static func sequences(_ count: Int, length: Int, seed: UInt64) -> [[Int32]] {
-    var random = SeededGenerator(seed: seed)
+    var random = TestRandom(fixture: seed)
     return (0..<count).map { _ in
       (0..<length).map { _ in Int32(random.below(configuration.vocabularySize)) }
     }
   }
 
   package static func prompt(_ tokens: Int, seed: UInt64) -> Tensor {
-    var random = SeededGenerator(seed: seed)
+    var random = TestRandom(fixture: seed)
     return Tensor(
       [tokens, configuration.embeddingSize],
       normals(tokens * configuration.embeddingSize, 0.7, &random))
   }
 
-  package static func normals(_ count: Int, _ deviation: Double, _ random: inout SeededGenerator)
+  package static func normals(_ count: Int, _ deviation: Double, _ random: inout TestRandom)
     -> [Float]
   {
     (0..<count).map { _ in Float(random.normal() * deviation) }
   }
 
-  private static func gain(_ count: Int, _ random: inout SeededGenerator) -> Tensor {
+  private static func gain(_ count: Int, _ random: inout TestRandom) -> Tensor {
     Tensor([count], normals(count, 0.2, &random).map { 1 + $0 })
   }
 
@@ -124,7 +126,7 @@ package struct RandomModel {
 }
 
 extension LanguageModel {
-  /// Input rows of the output head for rows that left the last block, by the layer's plain parts.
+  /// What the head multiplies for rows that left the last block, by the layer's plain parts.
   package func hidden(after x: Tensor) -> Tensor {
     let rows = x.copy()
     output.norm?.forward(rows, into: rows)

@@ -1,8 +1,10 @@
+import BundleFormat
 import Bytes
 import Checkpoints
 import ModelSupport
 import Models
 import Numerics
+import TestSupport
 import Testing
 
 /// Against PEFT's prefix tuning and LoRA in float32, on tiny random models (Golden/make_adapter_golden.py).
@@ -12,7 +14,7 @@ import Testing
   @Test(arguments: models) func prefix(_ name: String) throws {
     let (model, golden) = try open(name)
     let tokens = try golden.numbers.required("tokens", as: Int.self)
-    try check("prefix", .prefix(tokens: tokens), model, golden)
+    try check("prefix", .prefix(tokens: tokens, in: model.configuration), model, golden)
   }
 
   @Test(arguments: models) func lowRank(_ name: String) throws {
@@ -49,39 +51,43 @@ import Testing
 @Suite(.serialized) struct AdapterGradientTests {
   static func shapes(_ c: ModelConfiguration) -> [AdapterShape] {
     [
-      .prompt(tokens: 4), .prefix(tokens: 4),
+      .prompt(tokens: 4, in: c), .prefix(tokens: 4, in: c),
       .lowRank(LowRankShape(rank: 3, alpha: 6, names: c.linears, in: c)),
       .lowRank(
         LowRankShape(
           rank: 2, alpha: 2,
-          layers: [LayerPlace(block: 1, name: .v), LayerPlace(block: 2, name: .down)])),
+          targets: [target(.v, block: 1, c), target(.down, block: 2, c)])),
     ]
+  }
+
+  static func target(_ name: LinearName, block: Int, _ c: ModelConfiguration) -> LowRankTarget {
+    let (outputs, inputs) = c.shape(of: name)
+    return LowRankTarget(
+      tensor: c.keys.weight(of: name, block: block), outputs: outputs, inputs: inputs)
   }
 
   static func adapter(
     _ shape: AdapterShape, seed: UInt64, for c: ModelConfiguration
   ) throws -> Adapter {
-    var random = SeededGenerator(seed: seed)
-    return try shape.adapter(RandomModel.normals(shape.count(c), 0.3, &random), for: c)
+    var random = TestRandom(fixture: seed)
+    return try shape.adapter(RandomModel.normals(shape.count ?? 0, 0.3, &random), for: c)
   }
 
   /// Central differences of the scored loss along random directions, through packed weights.
   @Test(arguments: [ModelDesign.NormPlacement?.none, .before, .after])
   func finiteDifferences(_ placement: ModelDesign.NormPlacement?) throws {
-    let seed = UInt64.random(in: 0...UInt64.max)
-    print("seed \(seed)")
+    var random = TestRandom("\(String(describing: placement))")
     var c = RandomModel.configuration
     if let placement {
       c = placement == .before ? RandomModel.opt : RandomModel.opt350M
       c.design.feedForward = .plain(.gelu)
     }
-    let model = try RandomModel.make(seed: seed, bits: 4, configuration: c)
-    let ids = RandomModel.sequences(2, length: 11, seed: seed &+ 1)
+    let model = try RandomModel.make(seed: random.next(), bits: 4, configuration: c)
+    let ids = RandomModel.sequences(2, length: 11, seed: random.next())
     for shape in Self.shapes(c) {
-      let start = try Self.adapter(shape, seed: seed &+ 2, for: c)
+      let start = try Self.adapter(shape, seed: random.next(), for: c)
       let values = start.parameters.values
       let gradient = try PromptObjective(model).gradient(sequences: ids, adapter: start).gradient
-      var random = SeededGenerator(seed: seed &+ 3)
       for _ in 0..<2 {
         // Of length 1: however many parameters there are, the loss is looked at close by.
         let drawn = RandomModel.normals(values.count, 1, &random)
@@ -99,7 +105,8 @@ import Testing
         // The slope along a direction is about as large as the gradient is long, by the root of the
         // number of parameters; float32 losses leave 1e-3 or so of noise.
         let typical = size / Double(values.count).squareRoot()
-        #expect(abs(measured - expected) <= 3e-2 * typical + 2e-3, "\(shape)")
+        print("RATIO2 \(abs(measured - expected)) \(typical)")
+        #expect(abs(measured - expected) <= 3e-2 * typical + 2e-3, "\(shape), \(random.note)")
       }
     }
   }
@@ -134,7 +141,7 @@ import Testing
     let model = try RandomModel.make(seed: 31, bits: 4, configuration: c)
     let ids = RandomModel.sequences(2, length: 13, seed: 32)
     let prompt = RandomModel.prompt(6, seed: 33)
-    let prefix = try Prefix(of: prompt, in: model)
+    let prefix = try KeyValues(of: prompt, in: model)
     let expected = try model.nll(sequences: ids, prompt: prompt)
     #expect(try Scorer(model, adapter: .prefix(prefix)).nll(ids) == expected)
     #expect(try mean(model.nll(sequences: ids)) != mean(expected))
@@ -146,7 +153,7 @@ import Testing
     let ids = RandomModel.sequences(2, length: 13, seed: 35)
     let shape = LowRankShape(rank: 4, alpha: 8, names: [.q, .v], in: c)
     var random = SeededGenerator(seed: 36)
-    var values = shape.start(c, random: &random)
+    var values = shape.start(random: &random)
     #expect(values.count == 3 * 4 * (24 + 18 + 24 + 6))
     #expect(values.prefix(4 * 24).allSatisfy { $0 != 0 && abs($0) <= 1 / Float(24).squareRoot() })
     let started = try AdapterShape.lowRank(shape).adapter(values, for: c)
@@ -158,7 +165,7 @@ import Testing
 
   /// Low-rank parts are the dense layer W + scale·B·A, forwards for many rows and for few.
   @Test(arguments: [1, 3, 8, 9, 70]) func lowRankPartsAreADenseSum(_ rows: Int) throws {
-    var random = SeededGenerator(seed: 41)
+    var random = TestRandom("\(rows)")
     func tensor(_ shape: [Int]) -> Tensor {
       Tensor(shape, RandomModel.normals(shape[0] * shape[1], 0.5, &random))
     }
@@ -207,25 +214,24 @@ import Testing
     let c = model.configuration
     func refusal(_ shape: AdapterShape, _ count: Int? = nil) -> String? {
       do throws(Failure) {
-        let count = count ?? shape.count(c)
+        let count = count ?? shape.count ?? 0
         let adapter = try shape.adapter([Float](repeating: 0, count: count), for: c)
         _ = try Scorer(model, adapter: adapter)
       } catch { return error.kind == .usage ? error.finding : nil }
       return nil
     }
-    #expect(refusal(.prefix(tokens: 2)) == nil)
-    #expect(refusal(.prefix(tokens: 2), 5)?.contains("5 numbers") == true)
-    #expect(refusal(.prompt(tokens: 2), 49)?.contains("49 numbers") == true)
-    let beyond = LowRankShape(rank: 1, alpha: 1, layers: [LayerPlace(block: 3, name: .q)])
-    #expect(refusal(.lowRank(beyond))?.contains("block 3") == true)
-    let twice = LowRankShape(
-      rank: 1, alpha: 1,
-      layers: [LayerPlace(block: 0, name: .q), LayerPlace(block: 0, name: .q)])
+    #expect(refusal(.prefix(tokens: 2, in: c)) == nil)
+    #expect(refusal(.prefix(tokens: 2, in: c), 5)?.contains("5 numbers") == true)
+    #expect(refusal(.prompt(tokens: 2, in: c), 49)?.contains("49 numbers") == true)
+    func target(_ block: Int) -> LowRankTarget { AdapterGradientTests.target(.q, block: block, c) }
+    let beyond = LowRankShape(rank: 1, alpha: 1, targets: [target(3)])
+    #expect(refusal(.lowRank(beyond))?.contains("layers.3") == true)
+    let twice = LowRankShape(rank: 1, alpha: 1, targets: [target(0), target(0)])
     #expect(refusal(.lowRank(twice))?.contains("two low-rank parts") == true)
     #expect(refusal(.lowRank(LowRankShape(rank: 0, alpha: 1, names: [.q], in: c))) != nil)
     var other = c
     other.layers = 2
-    let short = try AdapterShape.prefix(tokens: 2).adapter(
+    let short = try AdapterShape.prefix(tokens: 2, in: other).adapter(
       [Float](repeating: 0, count: 2 * 2 * 2 * 6), for: other)
     #expect(throws: Failure.self) { try Scorer(model, adapter: short) }
     #expect(throws: Failure.self) {

@@ -1,3 +1,4 @@
+import Builds
 import Bytes
 import Foundation
 import Pipeline
@@ -14,8 +15,8 @@ import Testing
 
   init() throws {
     folder = try TemporaryFolder()
-    try TinyModel().write(to: folder)
-    try folder.write("train.txt", TinyModel.text(words: 1500, seed: 1))
+    try TinyCheckpoint().write(to: folder)
+    try folder.write("train.txt", TinyCheckpoint.text(words: 1500, seed: 1))
     try folder.write(
       "small.yaml",
       """
@@ -40,7 +41,7 @@ import Testing
     var recipe = try Recipe(path: folder.file(name))
     recipe.memory = memory
     let store = try Store(folder: folder.file(work), create: true, fault: fault)
-    let build = Build(
+    let build = try Build(
       stages: try BuildPlan(recipe).stages, store: store, kernels: "plain",
       progress: BuildProgress(style: .quiet))
     return try build.run(until: "compress").last?.outputs["compressed"]?.digest

@@ -16,7 +16,7 @@ import Testing
   /// A text with a pattern that a prompt can tell the model about: few tokens, in a fixed cycle
   /// with noise.
   static func text(_ count: Int, seed: UInt64) -> [Int32] {
-    var random = SeededGenerator(seed: seed)
+    var random = TestRandom(fixture: seed)
     return (0..<count).map { Int32(random.below(10) == 0 ? random.below(131) : 11 + 7 * ($0 % 5)) }
   }
 

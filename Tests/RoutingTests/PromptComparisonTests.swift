@@ -20,7 +20,7 @@ import Testing
     let model = try LanguageModel(source: Checkpoint.open(folder))
     self.model = model
     texts = (0..<2).map { text in
-      var random = SeededGenerator(seed: UInt64(text))
+      var random = TestRandom(fixture: UInt64(text))
       return (0..<130).map { _ in Int32(random.below(131)) }
     }
     prompts = try [4, 3, 6].enumerated().map { index, length in

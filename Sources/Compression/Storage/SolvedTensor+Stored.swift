@@ -4,7 +4,7 @@ import Bytes
 extension SolvedTensor {
   /// The matrix as the container holds it, in the smallest of the forms that fit: codes for all
   /// weights, or for the survivors only beside a bitmask or, where an n:m pattern was kept, beside the
-  /// ranks of its combinations. Of equally small ones the first. Survivors are stored with their rows
+  /// survivor index. Of equally small ones the first. Survivors are stored with their rows
   /// interleaved where the shape allows it: no byte more, and faster to multiply with.
   package func stored() throws(Failure) -> StoredTensor {
     guard let quantized else { return try storedValues() }
@@ -24,7 +24,7 @@ extension SolvedTensor {
     let name = ledger.tensor
     let all = restored.values
     var smallest = try StoredTensor.dense(
-      name: name, shape: restored.shape, layout: layout.packing,
+      name: name, shape: restored.shape, format: layout.format,
       values: ByteSlice(try layout.encode(all, name)))
     guard let kept else { return smallest }
     var survivors: [Float] = []
@@ -33,7 +33,7 @@ extension SolvedTensor {
     let bytes = ByteSlice(try layout.encode(survivors, name))
     for mask in masks(kept) {
       let candidate = try StoredTensor.dense(
-        name: name, shape: restored.shape, layout: layout.packing, values: bytes, mask: mask)
+        name: name, shape: restored.shape, format: layout.format, values: bytes, mask: mask)
       if candidate.bytes < smallest.bytes { smallest = candidate }
     }
     return smallest
@@ -45,10 +45,10 @@ extension SolvedTensor {
     let bits = Bitmask.pack(flags, rows: rows, columns: columns)
     var masks: [StoredTensor.Mask] = []
     if case .pattern(let count, let of) = ledger.settings.sparsity,
-      let ranks = SurvivorRanks(kept: count, of: of),
-      let list = ranks.pack(flags, rows: rows, columns: columns)
+      let pattern = NMPattern(kept: count, of: of),
+      let index = pattern.pack(flags, rows: rows, columns: columns)
     {
-      masks.append(.nm(ranks, ByteSlice(list)))
+      masks.append(.nm(pattern, ByteSlice(index)))
     }
     return masks + [.bitmask(ByteSlice(bits))]
   }

@@ -30,12 +30,12 @@ extension Block {
 }
 
 extension Linear {
-  /// Several layers on the same few rows, in one parallel loop.
+  /// Several layers on the same rows, in one parallel loop if they are few.
   fileprivate static func apply(
     _ layers: [(layer: Linear, output: Tensor)], to x: Tensor, _ arithmetic: Arithmetic
   ) {
-    if x.rows <= FewRows.most {
-      FewRows.multiply(
+    if x.rows <= DecodeProducts.maxRows {
+      DecodeProducts.multiply(
         x, layers.map { ($0.layer.weight, $0.output) }, arithmetic: arithmetic)
       for (layer, output) in layers { layer.addRest(x, to: output) }
     } else {

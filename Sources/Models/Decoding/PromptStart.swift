@@ -6,10 +6,8 @@ package enum PromptStart: Sendable {
   case none
   /// A soft prompt [n, e], not yet run through the model.
   case vectors(Tensor)
-  /// A prompt's keys and values in every block of this very model, computed before.
-  case keyValues(PromptKeyValues)
-  /// Learned keys and values for every block.
-  case prefix(Prefix)
+  /// Keys and values in every block of this very model: a prompt's, or a learned prefix.
+  case keyValues(KeyValues)
 
   /// Rows of the prompt, n.
   package var count: Int {
@@ -17,7 +15,6 @@ package enum PromptStart: Sendable {
     case .none: 0
     case .vectors(let vectors): vectors.rows
     case .keyValues(let known): known.tokens
-    case .prefix(let prefix): prefix.tokens
     }
   }
 
@@ -52,8 +49,7 @@ package enum PromptStart: Sendable {
   func known(for model: LanguageModel, room: Int) throws(Failure) -> KeyValueCache? {
     switch self {
     case .none, .vectors: return nil
-    case .keyValues(let known): return try known.cache(for: model, room: room)
-    case .prefix(let prefix): return try prefix.cache(for: model.configuration, room: room)
+    case .keyValues(let known): return try known.cache(for: model.configuration, room: room)
     }
   }
 }

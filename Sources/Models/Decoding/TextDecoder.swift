@@ -91,7 +91,7 @@ package final class TextDecoder {
       })
     let logits = Tensor([1, c.vocabularySize])
     let last = pass.hidden(given.rows - 1..<given.rows)
-    FewRows.multiply(last, [(model.head, logits)], arithmetic: model.askedArithmetic)
+    DecodeProducts.multiply(last, [(model.head, logits)], arithmetic: model.arithmetic)
     return logits.values
   }
 
@@ -112,11 +112,11 @@ package final class TextDecoder {
         b, positions: positions, rotary: rotary, caches: texts.map { caches[$0][layer] })
     }
     model.output.hidden(b.x, arithmetic: model.arithmetic, into: b.hidden)
-    for start in stride(from: 0, to: tokens.count, by: FewRows.most) {
-      let some = start..<min(tokens.count, start + FewRows.most)
-      FewRows.multiply(
+    for start in stride(from: 0, to: tokens.count, by: DecodeProducts.maxRows) {
+      let some = start..<min(tokens.count, start + DecodeProducts.maxRows)
+      DecodeProducts.multiply(
         b.hidden.rows(some), [(model.head, b.logits.rows(some))],
-        arithmetic: model.askedArithmetic)
+        arithmetic: model.arithmetic)
     }
     return b.logits
   }

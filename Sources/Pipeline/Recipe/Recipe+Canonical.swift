@@ -8,11 +8,6 @@ extension Recipe {
       + evaluations.map { ("evaluation \($0.name)", $0.text) }
   }
 
-  /// The last part of a path.
-  static func lastName(_ path: String) -> String {
-    path.split(separator: "/").last.map(String.init) ?? path
-  }
-
   /// The recipe with every default filled in and with base names and digests in the place of paths,
   /// so that it says what was done and nothing about the machine. This is what goes into the
   /// bundle.

@@ -37,7 +37,7 @@ extension Recipe {
     let problems = RecipeProblems(file: path)
     let top = RecipeFields(root, section: RecipeFields.top, problems: problems)
     self.path = path
-    name = (top.string("name") ?? Recipe.baseName(path)) + (variant.map { "-" + $0 } ?? "")
+    name = (top.string("name") ?? PathNames.stem(path)) + (variant.map { "-" + $0 } ?? "")
     if !Recipe.isPlainName(name) { top.note("name", "use letters, digits, `-`, `_` and `.` only") }
     let seed = top.integer("seed", default: 0, in: 0...Int.max)
     (model, modelName, shape) = top.model(paths, planning: planning)
@@ -67,12 +67,6 @@ extension Recipe {
     try problems.check()
   }
 
-  static func baseName(_ path: String) -> String {
-    let last = path.split(separator: "/").last.map(String.init) ?? "recipe"
-    guard let dot = last.lastIndex(of: "."), dot != last.startIndex else { return last }
-    return String(last[..<dot])
-  }
-
   package static func isPlainName(_ name: String) -> Bool {
     name.utf8.count <= 100 && !name.hasPrefix(".")
       && name.utf8.allSatisfy {
@@ -94,13 +88,13 @@ extension RecipeFields {
   ) -> (path: String, name: String, shape: String?) {
     guard case .mapping? = node("model") else {
       let path = existing("model", paths)
-      return (path, Recipe.baseName(path), nil)
+      return (path, PathNames.stem(path), nil)
     }
     let fields = section("model")
     let shape = fields.has("shape") ? fields.existing("shape", paths) : nil
     problems.allowsMissing = planning && shape != nil
     let path = fields.existing("path", paths)
-    let name = fields.string("name") ?? Recipe.baseName(path)
+    let name = fields.string("name") ?? PathNames.stem(path)
     _ = fields.node("shape")
     fields.finish()
     return (path, name, shape)

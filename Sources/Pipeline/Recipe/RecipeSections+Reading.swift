@@ -15,7 +15,7 @@ extension CalibrationRecipe {
 extension EvaluationRecipe {
   init(_ fields: RecipeFields, _ paths: RecipePaths) {
     text = fields.existing("text", paths)
-    name = fields.string("name") ?? Recipe.baseName(text)
+    name = fields.string("name") ?? PathNames.stem(text)
     protocolID = fields.string("protocol") ?? "ctp-1024"
     length = fields.optionalInteger("seqlen", in: 2...1_048_576)
     windows = fields.optionalInteger("windows", in: 1...1_000_000_000)

@@ -95,7 +95,7 @@ package struct PromptComparison {
       throw Failure(
         .usage, file: name,
         "the text has \(ids.count) tokens, less than one window of \(rule.length)",
-        advice: "use a longer text or shorter windows (--seqlen)")
+        advice: "use a longer text or shorter windows", reason: .textTooShort)
     }
     let windows = (0..<count).map { rule.window($0, of: ids, bos: bos) }
     var done = 0

@@ -6,7 +6,7 @@ extension StoredRoutingKey {
   /// The routing key of `prompt`, learned in `model` with these weights; nil where nothing could be
   /// chosen: low-rank parts.
   package static func learn(
-    for prompt: Prompt, in model: LanguageModel, weights: SHA256Digest,
+    for prompt: StoredAdapter, in model: LanguageModel, weights: SHA256Digest,
     progress: ProgressHandler = .none
   ) throws(Failure) -> StoredRoutingKey? {
     guard prompt.tokens > 0 else { return nil }
@@ -26,7 +26,7 @@ extension ModelBundle {
   /// - Parameter progress: told the tokens done and to do for all missing keys, and their prompts' names;
   ///   not called where none is missing.
   package func routingKeys(
-    of prompts: [Prompt], in model: LanguageModel, progress: ProgressHandler = .none
+    of prompts: [StoredAdapter], in model: LanguageModel, progress: ProgressHandler = .none
   ) throws(Failure) -> (all: [StoredRoutingKey], learned: [StoredRoutingKey]) {
     var stored: [StoredRoutingKey?] = []
     for prompt in prompts { stored.append(try routingKey(of: prompt.name)) }

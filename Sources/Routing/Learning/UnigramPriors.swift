@@ -46,10 +46,10 @@ enum UnigramPriors {
 
   private static func mean(_ hidden: Tensor, _ model: LanguageModel, into row: Tensor) {
     let logits = Tensor(uninitialized: [hidden.rows, row.columns])
-    for start in stride(from: 0, to: hidden.rows, by: FewRows.most) {
-      let some = start..<min(hidden.rows, start + FewRows.most)
-      FewRows.multiply(
-        hidden.rows(some), [(model.head, logits.rows(some))], arithmetic: model.askedArithmetic)
+    for start in stride(from: 0, to: hidden.rows, by: DecodeProducts.maxRows) {
+      let some = start..<min(hidden.rows, start + DecodeProducts.maxRows)
+      DecodeProducts.multiply(
+        hidden.rows(some), [(model.head, logits.rows(some))], arithmetic: model.arithmetic)
     }
     MeanSoftmax.logarithms(logits, into: row)
   }

@@ -1,0 +1,140 @@
+import ArgumentParser
+import BundleFormat
+import Bytes
+import Pipeline
+
+struct InspectCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "inspect",
+    abstract: "Audit an artifact: what it is, how it was made, how good it is.",
+    discussion: """
+      --verify none reads no section; fast checks every byte against its XXH3-128; full also \
+      SHA-256 and that every section means what its type promises. A damaged bundle ends with \
+      status 65. --entropy reads all codes and says, beside the bits per weight of the compressed \
+      layers, what an entropy coder could reach; `ctpack recode` gets there.
+      """)
+
+  @Argument(help: "The bundle.") var bundle: String
+  @Flag(help: "The result as JSON.") var json = false
+  @Option(help: "none, fast or full.") var verify: Verification = .fast
+  @Flag(help: "Also the entropy of the codes; reads all of them.") var entropy = false
+
+  func run() throws {
+    let problems = try ModelBundle.audit(path: bundle, level: verify)
+    let errors = problems.filter { $0.severity == .error }
+    let opened: ModelBundle?
+    do {
+      opened = try ModelBundle(path: bundle)
+    } catch {
+      guard !errors.isEmpty else { throw error }
+      opened = nil
+    }
+    // What is damaged can't be counted; the problems say so.
+    let footprint = try opened.map { bundle throws(Failure) in
+      try InspectionFootprint(bundle, entropy: entropy && errors.isEmpty)
+    }
+    let verified = errors.isEmpty ? verify.rawValue : "failed"
+    if json {
+      try Output.print(InspectionJSON(bundle: opened, footprint, verified, problems).json)
+    } else if let opened, let footprint {
+      try Output.print(try InspectionPage(bundle: opened, footprint, verified, problems).text)
+    }
+    if let first = errors.first {
+      let more = errors.count > 1 ? " (and \(errors.count - 1) more)" : ""
+      throw Failure(.invalidData, file: bundle, at: first.place, first.finding + more)
+    }
+  }
+}
+
+extension Verification: ExpressibleByArgument {}
+
+/// The machine's view: the keys of docs and scripts.
+struct InspectionJSON {
+  private var object = JSONObject()
+
+  init(
+    bundle: ModelBundle?, _ footprint: InspectionFootprint?, _ verified: String,
+    _ problems: [Problem]
+  ) throws {
+    if let bundle {
+      // A damaged document leaves its key out; what is wrong stands among the problems.
+      object["format_version"] = .string(bundle.formatVersion)
+      object["digest"] = .string(bundle.canonicalDigest.hex)
+      object["weights_digest"] = .string(bundle.weightsDigest.hex)
+      object["generation"] = .integer(Int64(clamping: bundle.generation))
+      object["file_bytes"] = JSON(bundle.fileBytes)
+      object["parameters"] = JSON(bundle.parameters)
+      object["bits_per_weight"] = .number(bundle.bitsPerWeight)
+      object["compressed_layers"] = footprint?.json
+      object["configuration"] = try? bundle.configuration
+      object["tensors"] = .array(bundle.tensors.map(\.inspection))
+      object["prompts"] = (try? bundle.adapters).map { prompts in
+        .array(prompts.map { $0.inspection(in: bundle) })
+      }
+      object["provenance"] = (try? bundle.provenance)?.map(\.json) ?? .null
+      object["evidence"] = (try? bundle.evidence).map { .array($0.map(\.json)) }
+      object["ledger"] = ((try? bundle.ledger) ?? nil) ?? .null
+      object["events"] = (try? bundle.events).map { .array($0.map(\.json)) }
+    }
+    object["verified"] = .string(verified)
+    object["problems"] = .array(problems.filter { $0.severity == .error }.map(\.json))
+    object["notes"] = .array(problems.filter { $0.severity == .note }.map(\.json))
+  }
+
+  var json: JSON { .object(object) }
+}
+
+extension Problem {
+  var json: JSON { ["place": .string(place), "finding": .string(finding)] }
+}
+
+extension TensorDescriptor {
+  var inspection: JSON {
+    [
+      "name": .string(name), "shape": JSON(shape), "layout": .string(layout.label),
+      "bits": JSON(bits), "group_size": groupSize == 0 ? .null : JSON(groupSize),
+      "symmetric": isPacked ? .bool(symmetric) : .null, "sparsity": .number(sparsityRatio),
+      "interleaved_rows": .bool(interleaved), "stored_bytes": JSON(storedBytes),
+    ]
+  }
+}
+
+extension StoredAdapter {
+  var inspection: JSON {
+    var bound = JSONObject()
+    bound["base_model"] = binding.baseModel.map { .string($0.hex) } ?? .null
+    bound["tokenizer"] = binding.tokenizer.map { .string($0.hex) } ?? .null
+    bound["weights"] = binding.weights.map { .string($0.hex) } ?? .null
+    var object: JSONObject = [
+      "name": .string(name), "kind": .string(shape.kind.rawValue), "tokens": JSON(tokens),
+      "width": .null,
+      "parameters": JSON(values.count), "bytes": JSON(4 * values.count),
+      "objective": .string(objective), "bound_to": .object(bound),
+      "validated_on": .array(validatedOn.map(\.json)), "unvalidated": .bool(unvalidated),
+      "training": training,
+    ]
+    switch shape {
+    case .embeddings(_, let width, let ids):
+      object["width"] = JSON(width)
+      object["ids"] = ids.map { .array($0.map { .integer(Int64($0)) }) }
+    case .prefix(_, let layers, let width):
+      (object["width"], object["layers"]) = (JSON(width), JSON(layers))
+    case .lowRank(let lowRank):
+      (object["rank"], object["alpha"]) = (JSON(lowRank.rank), .number(lowRank.alpha))
+      object["targets"] = .array(lowRank.targets.map { .string($0.tensor) })
+    }
+    return .object(object)
+  }
+}
+
+extension StoredAdapter {
+  /// As `inspection`, with what is stored beside it.
+  fileprivate func inspection(in bundle: ModelBundle) -> JSON {
+    var object = inspection.object ?? [:]
+    let stored = try? bundle.keyValues(of: name)
+    object["key_values_bytes"] = stored.map { JSON($0.values.count) } ?? .null
+    let key = try? bundle.routingKey(of: name)
+    object["routing_key_explained"] = key.map { .number($0.explained) } ?? .null
+    return .object(object)
+  }
+}

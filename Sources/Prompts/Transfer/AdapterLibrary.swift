@@ -1,0 +1,94 @@
+import BundleFormat
+import Bytes
+
+/// Edits of a bundle's adapters and of their measurements, each in place and in one commit.
+package enum AdapterLibrary {
+  /// Keeps measurements of a bundle's prompts: `records` behind the evidence already there, and each
+  /// prompt's `validations`, by its name; a prompt that has one is no longer unvalidated. Beside them
+  /// `routingKeys`, in the place of earlier ones.
+  ///
+  /// - Returns: the new generation.
+  /// - Throws: `usage` where a prompt isn't there, `notMet` where a measurement is of other weights.
+  @discardableResult
+  package static func store(
+    _ records: [EvidenceRecord], validations: [(prompt: String, of: Validation)],
+    routingKeys: [StoredRoutingKey] = [], in path: String
+  ) throws(Failure) -> UInt64 {
+    let bundle = try ModelBundle(path: path)
+    let weights = bundle.weightsDigest
+    var changed: [StoredAdapter] = []
+    for (name, validation) in validations {
+      guard validation.weights == weights else {
+        throw Failure(
+          .notMet, file: path, at: "prompt “\(name)”", "was measured on other weights",
+          advice: "measure it again")
+      }
+      if !changed.contains(where: { $0.name == name }) {
+        guard let prompt = try bundle.adapter(named: name) else {
+          throw Failure(.usage, file: path, "there is no prompt “\(name)”")
+        }
+        changed.append(prompt)
+      }
+      for index in changed.indices where changed[index].name == name {
+        changed[index].add(validation)
+        changed[index].unvalidated = false
+      }
+    }
+    let evidence = EvidenceRecord.merged(try bundle.evidence, with: records)
+    return try BundleEditor.append(
+      to: path,
+      sections: changed.map { .adapter($0) } + routingKeys.map { .routingKey($0) }
+        + [.evidence(evidence)])
+  }
+
+  /// Removes prompts and adapters, what was computed from them, and the evidence that was measured with them.
+  ///
+  /// - Returns: the new generation.
+  /// - Throws: `usage` where one isn't there; nothing is removed then.
+  @discardableResult
+  package static func remove(_ names: [String], from path: String) throws(Failure) -> UInt64 {
+    let bundle = try ModelBundle(path: path)
+    let all = bundle.sections(of: .prompt) + bundle.sections(of: .adapter)
+    var removed: [BundleEditor.Key] = []
+    for name in names {
+      guard let section = all.first(where: { $0.name == name }), let type = section.type else {
+        let there = all.map(\.name).joined(separator: ", ")
+        throw Failure(
+          .usage, file: path, "there is no prompt “\(name)”",
+          advice: there.isEmpty ? "the bundle has none" : "it has \(there)")
+      }
+      let key = BundleEditor.Key(type: type, name: name)
+      if !removed.contains(key) { removed.append(key) }
+    }
+    let before = try bundle.evidence
+    let after = before.filter { record in !names.contains { record.uses(prompt: $0) } }
+    return try BundleEditor.append(
+      to: path, sections: before.count == after.count ? [] : [.evidence(after)],
+      removing: removed)
+  }
+}
+
+extension ModelBundle {
+  /// - Throws: `usage` where there is an adapter of this name.
+  package func checkFree(_ name: String) throws(Failure) {
+    guard try adapter(named: name) == nil else {
+      throw Failure(
+        .usage, file: path, at: "prompt “\(name)”", "a prompt of this name is already there",
+        advice: "give the new one another name", reason: .promptNameTaken)
+    }
+  }
+}
+
+extension StoredAdapter {
+  /// Names that mean something else where a prompt is chosen: a choice of prompts, and no prompt.
+  package static let reservedNames = ["auto", "none"]
+
+  /// - Throws: `usage` where nobody could ask for the prompt by its name.
+  package func checkName() throws(Failure) {
+    guard Self.reservedNames.contains(name) else { return }
+    throw Failure(
+      .usage, at: "prompt “\(name)”",
+      "this name has a meaning of its own where a prompt is chosen",
+      advice: "give it another", reason: .promptNameReserved)
+  }
+}
