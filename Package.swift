@@ -55,16 +55,19 @@ let package = Package(
       ]),
     .target(name: "Evaluation", dependencies: ["Bytes", "BundleFormat", "Numerics", "Models"]),
     .target(
+      name: "Routing",
+      dependencies: ["Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models", "Evaluation"]),
+    .target(
       name: "Pipeline",
       dependencies: [
         "Bytes", "RecipeFields", "Builds", "BundleFormat", "Numerics", "Checkpoints", "Text",
-        "Models", "Compression", "Prompts", "Evaluation", "Yams",
+        "Models", "Compression", "Prompts", "Evaluation", "Routing", "Yams",
       ]),
     .target(
       name: "Commands",
       dependencies: [
         "Bytes", "RecipeFields", "Builds", "BundleFormat", "Numerics", "Checkpoints", "Text",
-        "Models", "Prompts", "Evaluation", "Pipeline",
+        "Models", "Prompts", "Evaluation", "Routing", "Pipeline",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),
@@ -82,9 +85,15 @@ let package = Package(
     .testTarget(
       name: "TextTests", dependencies: ["Bytes", "Checkpoints", "Text", "TestSupport"],
       resources: [.copy("Golden")]),
+    .target(
+      name: "ModelSupport",
+      dependencies: ["Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models", "TestSupport"],
+      path: "Tests/ModelSupport"),
     .testTarget(
       name: "ModelsTests",
-      dependencies: ["Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models", "TestSupport"],
+      dependencies: [
+        "Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models", "ModelSupport", "TestSupport",
+      ],
       resources: [.copy("Golden")]),
     .target(
       name: "CompressionReference", dependencies: ["Compression"],
@@ -107,6 +116,12 @@ let package = Package(
         "Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models", "Evaluation", "TestSupport",
       ]),
     .testTarget(
+      name: "RoutingTests",
+      dependencies: [
+        "Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models", "Evaluation", "Routing",
+        "ModelSupport", "TestSupport",
+      ]),
+    .testTarget(
       name: "PipelineTests",
       dependencies: [
         "Bytes", "RecipeFields", "Builds", "BundleFormat", "Compression", "Prompts", "Pipeline",
@@ -121,8 +136,7 @@ let package = Package(
       name: "ctpack-benchmarks",
       dependencies: [
         "Bytes", "BundleFormat", "Numerics", "Checkpoints", "Text", "Models", "Prompts",
-        "Evaluation",
-        "Pipeline", "CRoofline", "TestSupport",
+        "Evaluation", "Routing", "Pipeline", "CRoofline", "TestSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Tests/Benchmarks",

@@ -111,10 +111,10 @@ import Testing
     let plain = progress(.plain, world)
     #expect(try plain.alone("keys", unit: "token", unlessDone: "nothing") { _ in 3 } == 3)
     #expect(world.written.isEmpty)
-    try plain.alone("keys", unit: "token", unlessDone: "nothing") { onPart in
+    try plain.alone("keys", unit: "token", unlessDone: "nothing") { progress in
       for part in 0...10 {
         world.time = Double(part)
-        try onPart(part, 10, "`a`")
+        try progress.report(part, of: 10, "`a`")
       }
     }
     #expect(
@@ -126,8 +126,8 @@ import Testing
     let terminal = World()
     let redrawn = progress(.redrawn(color: false), terminal)
     #expect(throws: Failure.self) {
-      try redrawn.alone("keys", unit: "token", unlessDone: "nothing") { onPart in
-        try onPart(0, 10, "")
+      try redrawn.alone("keys", unit: "token", unlessDone: "nothing") { progress in
+        try progress.report(0, of: 10)
         throw Failure(.notMet, "not finite")
       }
     }

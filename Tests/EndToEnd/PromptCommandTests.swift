@@ -166,7 +166,7 @@ import Testing
     ]
     // One prompt has no key: learning it is shown, and it is said where it isn't kept.
     let unkept = try ctpack.run(Array(arguments.dropLast()))
-    #expect(unkept.errors.contains("learning what texts find `raw` by"), "\(unkept.errors)")
+    #expect(unkept.errors.contains("learning routing keys for `raw`"), "\(unkept.errors)")
     let stored = try ctpack.run(arguments)
     #expect(stored.status == 0, "\(stored.errors)")
     #expect(stored.errors.contains("routing    begins"), "\(stored.errors)")

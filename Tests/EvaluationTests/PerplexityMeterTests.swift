@@ -97,9 +97,10 @@ import Testing
   @Test func theCallerCanStopBetweenWindows() throws {
     var meter = try PerplexityMeter(model, ids: ids, rule: rule)
     #expect(throws: Failure.self) {
-      _ = try meter.run { meter throws(Failure) in
-        if meter.state.windows == 2 { throw Failure(.interrupted, "stopped") }
-      }
+      _ = try meter.run(
+        progress: ProgressHandler { (done, _, _) throws(Failure) in
+          if done == 2 { throw Failure(.interrupted, "stopped") }
+        })
     }
     #expect(meter.state.windows == 2)
   }

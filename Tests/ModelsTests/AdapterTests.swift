@@ -1,6 +1,7 @@
 import BundleFormat
 import Bytes
 import Checkpoints
+import ModelSupport
 import Models
 import Numerics
 import TestSupport
@@ -197,7 +198,7 @@ import Testing
       settings.maxTokens = 6
       settings.cache = .float32
       let (adapted, start) = try adapter.attached(to: model)
-      let new = try adapted.generate([ids], prompt: start, settings: settings)[0]
+      let new = try adapted.generate([ids], prompt: start, settings: settings).tokens[0]
       #expect(new.count == 6)
       let logits = try Scorer(model, adapter: adapter).logits(ids + new)
       for (index, token) in new.enumerated() {

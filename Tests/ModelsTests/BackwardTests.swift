@@ -1,4 +1,5 @@
 import Checkpoints
+import ModelSupport
 import Models
 import Numerics
 import TestSupport

@@ -1,6 +1,7 @@
 import BundleFormat
 import Bytes
 import Checkpoints
+import ModelSupport
 import Models
 import Numerics
 import TestSupport

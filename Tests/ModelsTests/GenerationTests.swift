@@ -1,23 +1,9 @@
 import Bytes
 import Checkpoints
+import ModelSupport
 import Models
 import Numerics
 import Testing
-
-extension LanguageModel {
-  /// The most likely tokens after one text, everything in float32.
-  func greedy(
-    _ ids: [Int32], prompt: PromptStart = .none, maxTokens: Int, stopTokens: Set<Int32> = [],
-    cache: AttentionCache.Format = .float32,
-    onToken: (Int32) throws(Failure) -> Bool = { _ in true }
-  ) throws(Failure) -> [Int32] {
-    var settings = GenerationSettings()
-    (settings.maxTokens, settings.stopTokens, settings.cache) = (maxTokens, stopTokens, cache)
-    return try generate([ids], prompt: prompt, settings: settings) { _, token throws(Failure) in
-      try onToken(token)
-    }[0]
-  }
-}
 
 @Suite struct GenerationTests {
   /// The cache must give what a full pass over the whole text gives at every step.
@@ -72,7 +58,7 @@ extension LanguageModel {
     var settings = GenerationSettings()
     (settings.maxTokens, settings.cache) = (7, format)
     let together = try model.generate(texts, prompt: .vectors(prompt), settings: settings)
-    for (text, tokens) in zip(texts, together) {
+    for (text, tokens) in zip(texts, together.tokens) {
       #expect(tokens.count == 7)
       #expect(
         try model.greedy(text, prompt: .vectors(prompt), maxTokens: 7, cache: format) == tokens)

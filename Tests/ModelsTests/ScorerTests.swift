@@ -1,5 +1,6 @@
 import Bytes
 import Checkpoints
+import ModelSupport
 import Models
 import Numerics
 import Testing

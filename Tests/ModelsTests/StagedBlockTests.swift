@@ -1,4 +1,5 @@
 import Checkpoints
+import ModelSupport
 import Models
 import Numerics
 import TestSupport
@@ -42,7 +43,7 @@ import Testing
   func losses(_ model: LanguageModel, residual: [Float]) -> [Float] {
     let width = model.configuration.hiddenSize
     let x = Tensor([residual.count / width, width], residual)
-    let hidden = model.hidden(behind: x)
+    let hidden = model.hidden(after: x)
     let targets = ids.flatMap { $0.dropFirst() + [-1] }
     let all = CrossEntropy.loss(hidden: hidden, head: model.head, targets: targets)
     return zip(all, targets).filter { $0.1 >= 0 }.map(\.0)

@@ -102,7 +102,10 @@ import Testing
     texts.teacher = .cache(try cache(k: 8, settings))
     var whole = try PromptLearner(prompt: settings, for: model, texts: texts)
     var saved: [[UInt8]] = []
-    try whole.run { _, learner throws(Failure) in saved.append(learner.state.bytes) }
+    while !whole.isDone {
+      _ = try whole.step()
+      saved.append(whole.state.bytes)
+    }
     for bytes in saved {
       var resumed = try PromptLearner(
         prompt: settings, for: model, texts: texts, saved: ByteSlice(bytes))

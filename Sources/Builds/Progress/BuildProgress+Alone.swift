@@ -5,16 +5,16 @@ extension BuildProgress {
   ///
   /// - Parameters:
   ///   - unlessDone: the state that a stop leaves, for its message.
-  ///   - work: calls its argument with the parts done, the parts in all and a few words, for the
-  ///     first time before its first part. Where it never does, nothing is shown.
+  ///   - work: reports its parts to the handler that it gets, the first time before its first part. Where
+  ///     it never does, nothing is shown.
   /// - Throws: `interrupted` where the user asked to stop.
   package func alone<Result>(
     _ name: String, unit: String, unlessDone: String,
-    _ work: (_ onPart: (Int, Int, String) throws(Failure) -> Void) throws -> Result
+    _ work: (ProgressHandler) throws -> Result
   ) throws -> Result {
     var hasBegun = false
     defer { if hasBegun { finish() } }
-    return try work { (done, total, note) throws(Failure) in
+    let handler = ProgressHandler { [self] (done, total, note) throws(Failure) in
       if !hasBegun {
         start([(name: name, unit: unit, work: 1)])
         begin(name)
@@ -23,5 +23,6 @@ extension BuildProgress {
       report(done, of: total, note)
       if StopSignal.isRequested { throw Failure(.interrupted, "stopped; \(unlessDone)") }
     }
+    return try work(handler)
   }
 }

@@ -6,6 +6,7 @@ import Models
 import Numerics
 import Pipeline
 import Prompts
+import Routing
 import Text
 
 struct PromptCompareCommand: ParsableCommand {
@@ -77,7 +78,7 @@ struct PromptCompareCommand: ParsableCommand {
     let measurement = Measurement(
       model: model, tokenizer: try file.tokenizer(), progress: verbosity.progress)
     let (keys, learned) = try verbosity.learningKeys(areKept: store) {
-      try opened.routingKeys(of: prompts, in: model, onPart: $0)
+      try opened.routingKeys(of: prompts, in: model, progress: $0)
     }
     var comparison = try PromptComparison(
       model,

@@ -2,6 +2,7 @@ import BundleFormat
 import Bytes
 import Evaluation
 import Pipeline
+import Routing
 
 /// A comparison of prompts, for people and for programs.
 struct PromptComparisonPage {
@@ -30,12 +31,12 @@ struct PromptComparisonPage {
   private var perplexities: [[String]] {
     let head = [""] + columns.flatMap { [$0.name, "rest"] }
     return [head]
-      + comparison.picks.map { pick in
-        [label(pick)]
+      + comparison.rows.map { row in
+        [label(row)]
           + columns.flatMap { column in
             [
-              Figure.fixed(comparison.perplexity(pick, text: column.text).value, 3),
-              Figure.fixed(comparison.rest(pick, text: column.text).ppl, 3),
+              Figure.fixed(comparison.perplexity(row, text: column.text).value, 3),
+              Figure.fixed(comparison.rest(row, text: column.text).ppl, 3),
             ]
           }
       }
@@ -44,7 +45,7 @@ struct PromptComparisonPage {
   private var shares: [[String]] {
     let head = ["", "text"] + comparison.names
     return [head]
-      + PromptRule.allCases.flatMap { rule in
+      + ComparisonRule.allCases.flatMap { rule in
         comparison.texts.indices.map { text in
           [text == 0 ? label(.chosen(rule)) : "", comparison.texts[text].name]
             + comparison.shares(rule, text: text).map { Figure.count($0) }
@@ -52,8 +53,8 @@ struct PromptComparisonPage {
       }
   }
 
-  private func label(_ pick: PromptPick) -> String {
-    switch pick {
+  private func label(_ row: ComparisonRow) -> String {
+    switch row {
     case .without: "no prompt"
     case .prompt(let prompt): "`\(comparison.names[prompt])`"
     case .chosen(.keys): "keys (auto)"
@@ -74,16 +75,16 @@ struct PromptComparisonPage {
           ]
         }),
       "rows": .array(
-        comparison.picks.flatMap { pick in columns.map { row(pick, $0.name, $0.text) } }),
+        comparison.rows.flatMap { row in columns.map { record(of: row, $0.name, $0.text) } }),
     ]
   }
 
-  private func row(_ pick: PromptPick, _ name: String, _ text: Int?) -> JSON {
-    let measured = comparison.perplexity(pick, text: text)
+  private func record(of row: ComparisonRow, _ name: String, _ text: Int?) -> JSON {
+    let measured = comparison.perplexity(row, text: text)
     var object = measured.json.object ?? [:]
     object["text"] = text == nil ? .null : .string(name)
-    object["rest"] = comparison.rest(pick, text: text).json
-    if case .chosen(let rule) = pick { object["rule"] = .string(rule.rawValue) }
+    object["rest"] = comparison.rest(row, text: text).json
+    if case .chosen(let rule) = row { object["rule"] = .string(rule.rawValue) }
     return .object(object)
   }
 }

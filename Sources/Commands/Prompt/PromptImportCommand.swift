@@ -5,6 +5,7 @@ import Checkpoints
 import Models
 import Pipeline
 import Prompts
+import Routing
 
 struct PromptImportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -35,9 +36,9 @@ struct PromptImportCommand: ParsableCommand {
     let model = try LanguageModel(bundle: target)
     let prompt = try StoredAdapter(
       PEFTFolder(reading: folder), name: name, for: model.configuration)
-    let key = try verbosity.learningKey(of: name) {
+    let key = try verbosity.learningKeys {
       try StoredRoutingKey.learn(
-        for: prompt, in: model, weights: target.weightsDigest, onPart: $0)
+        for: prompt, in: model, weights: target.weightsDigest, progress: $0)
     }
     let generation = try BundleEditor.append(
       to: bundle, sections: [.adapter(prompt)] + (key.map { [.routingKey($0)] } ?? []))

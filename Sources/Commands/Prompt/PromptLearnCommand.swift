@@ -92,8 +92,8 @@ struct PromptLearnCommand: ParsableCommand {
       ).print(json: json)
     }
     let done = try build.run()
-    let (prompt, generation) = try verbosity.learningKey(of: name) {
-      try plan.publish(done, from: store, onPart: $0)
+    let (prompt, generation) = try verbosity.learningKeys {
+      try plan.publish(done, from: store, progress: $0)
     }
     try report(prompt, done.last?.summary ?? .null, generation)
   }

@@ -3,15 +3,15 @@ import Builds
 import BundleFormat
 import Bytes
 import Models
-import Numerics
 import Pipeline
+import Routing
 
-/// What a command puts before its texts.
-enum PromptSelection {
+/// The prompts that a command uses for its texts.
+enum SelectedPrompts {
   case none
   case one(StoredAdapter)
-  /// Two or more, of which each text takes one.
-  case several([StoredAdapter])
+  /// Two or more of a bundle, of which each text takes one.
+  case several([StoredAdapter], of: ModelBundle)
 }
 
 /// Which prompt of a bundle to use.
@@ -34,7 +34,7 @@ struct PromptOptions: ParsableArguments {
         own rows most of that attention falls, as inference-time dynamic prompting was published; a prompt may \
         draw more of it whatever the text.
         """, valueName: "rule"))
-  private var route: PromptRouting.Rule?
+  private var route: RoutingRule?
   @Option(
     help: ArgumentHelp(
       "With `auto`: only so many tokens at the start of each text decide (default: \(usual(.keys)) by keys, \(usual(.loss)) by loss, \(usual(.attention)) by attention).",
@@ -43,15 +43,14 @@ struct PromptOptions: ParsableArguments {
         """, valueName: "n"))
   var routeTokens: Int?
 
-  private static func usual(_ rule: PromptRouting.Rule) -> String {
-    PromptRouting.usual(rule).map { String($0) } ?? "all"
+  private static func usual(_ rule: RoutingRule) -> String {
+    rule.usualTokens.map { String($0) } ?? "all"
   }
 
-  /// By what a text chooses among several.
-  var rule: PromptRouting.Rule { route ?? .keys }
+  private var rule: RoutingRule { route ?? .keys }
 
   func validate() throws {
-    let least = rule.least
+    let least = rule.fewestTokens
     if let routeTokens, routeTokens < least {
       throw ValidationError("--route-tokens takes \(least) or more with --route \(rule)")
     }
@@ -63,7 +62,7 @@ struct PromptOptions: ParsableArguments {
     }
   }
 
-  func select(from file: ModelFile) throws(Failure) -> PromptSelection {
+  func select(from file: ModelFile) throws(Failure) -> SelectedPrompts {
     guard prompt != "none" else { return .none }
     guard case .bundle(let bundle) = file else {
       if prompt == "auto" { return .none }
@@ -75,7 +74,7 @@ struct PromptOptions: ParsableArguments {
     guard let first = prompts.first else { return .none }
     guard prompts.count > 1 else { return .one(first) }
     try Self.checkChoice(among: prompts, in: bundle)
-    return .several(prompts)
+    return .several(prompts, of: bundle)
   }
 
   /// - Throws: `usage` where there is none of this name.
@@ -98,38 +97,43 @@ struct PromptOptions: ParsableArguments {
   }
 }
 
-extension PromptRouting.Rule: ExpressibleByArgument {}
+extension RoutingRule: ExpressibleByArgument {}
 
-extension VerbosityOptions {
-  /// Work that learns one prompt's routing key and keeps it, with its progress.
-  func learningKey<Result>(
-    of name: String,
-    _ work: @escaping (_ onPart: (Int, Int) throws(Failure) -> Void) throws -> Result
-  ) throws -> Result {
-    try learningKeys(areKept: true) { onPart in
-      try work { (done, of) throws(Failure) in try onPart([name], done, of) }
+extension PromptOptions {
+  /// The router among several prompts that these options ask for, with progress while it learns routing keys
+  /// that the bundle doesn't store.
+  /// - Parameter exact: whether stored keys and values, which are rounded to float16, are left unused.
+  func router(
+    among prompts: [StoredAdapter], of bundle: ModelBundle, in model: LanguageModel, exact: Bool,
+    _ verbosity: VerbosityOptions
+  ) throws -> PromptRouter {
+    try verbosity.learningKeys(areKept: false) { progress in
+      try PromptRouter(
+        among: prompts, of: bundle, in: model, exact: exact, rule: rule, deciding: routeTokens,
+        progress: progress)
     }
   }
+}
 
+extension VerbosityOptions {
   /// Work that may learn routing keys, with its progress.
   ///
   /// - Parameters:
   ///   - areKept: whether learned keys will be stored; if not, a line says how they would be.
-  ///   - work: calls what it gets with the prompts without a stored key, and the tokens done and to do.
+  ///   - work: reports the tokens done and to do, and the names of the prompts whose keys it learns.
   func learningKeys<Result>(
-    areKept: Bool,
-    _ work: @escaping (_ onPart: ([String], Int, Int) throws(Failure) -> Void) throws -> Result
+    areKept: Bool = true, _ work: (ProgressHandler) throws -> Result
   ) throws -> Result {
-    try progress.alone("routing", unit: "token", unlessDone: "nothing was stored") { onPart in
-      try work { (names, done, of) throws(Failure) in
-        let list = names.map { "`\($0)`" }.joined(separator: ", ")
-        if done == 0, !areKept {
-          logger.notice(
-            "learning what texts find \(list) by; `ctpack prompt compare --store` keeps it in the bundle"
-          )
-        }
-        try onPart(done, of, list)
-      }
+    try progress.alone("routing", unit: "token", unlessDone: "nothing was stored") { shown in
+      try work(
+        ProgressHandler { (done, total, names) throws(Failure) in
+          if done == 0, !areKept {
+            logger.notice(
+              "learning routing keys for \(names); `ctpack prompt compare --store` keeps them in the bundle"
+            )
+          }
+          try shown.report(done, of: total, names)
+        })
     }
   }
 }

@@ -61,14 +61,11 @@ struct EvalCommand: ParsableCommand {
       let adapter = try Adapter(prompt, for: model.configuration)
       result = try measurement.perplexity(
         corpus.text, rule: rule, windows: windows, prompt: (prompt.name, adapter), label: "eval")
-    case .several(let prompts):
-      let routing = try verbosity.learningKeys(areKept: false) {
-        try file.routing(
-          among: prompts, of: model, exact: true, by: prompt.rule, deciding: prompt.routeTokens,
-          onPart: $0)
-      }
+    case .several(let prompts, let bundle):
+      let router = try prompt.router(
+        among: prompts, of: bundle, in: model, exact: true, verbosity)
       result = try measurement.perplexity(
-        corpus.text, rule: rule, windows: windows, choosing: prompts.map(\.name), by: routing,
+        corpus.text, rule: rule, windows: windows, choosing: prompts.map(\.name), by: router,
         label: "eval")
     }
     if json {

@@ -63,14 +63,31 @@ struct GenerateCommand: ParsableCommand {
     (settings.sampling.temperature, settings.sampling.seed) = (temperature, seed)
     (settings.sampling.topK, settings.sampling.topP) = (topK, topP)
     let stream = TokenStream(tokenizer: tokenizer, isSilent: json || promptText.count > 1)
-    let (adapted, start, names) = try start(with: selection, of: model, file)
-    let results = try adapted.continuing(
-      promptText.map { tokenizer.encode($0, addSpecialTokens: true) }, prompt: start,
-      settings: settings
-    ) { _, token throws(Failure) in
+    let texts = promptText.map { tokenizer.encode($0, addSpecialTokens: true) }
+    func onToken(_ text: Int, _ token: Int32) throws(Failure) -> Bool {
       if StopSignal.isRequested { throw Failure(.interrupted, "stopped") }
       try stream.show(token)
       return true
+    }
+    // A cache in float32 holds no values rounded to float16, its first rows included.
+    let exact = cache == .float32
+    let names: [String]
+    let results: Generation
+    switch selection {
+    case .none:
+      names = []
+      results = try model.generate(texts, settings: settings, onToken: onToken)
+    case .one(let prompt):
+      names = [prompt.name]
+      let (adapted, start) = try file.start(with: prompt, of: model, exact: exact)
+      results = try adapted.generate(
+        texts, prompt: start, settings: settings, onToken: onToken)
+    case .several(let prompts, let bundle):
+      names = prompts.map(\.name)
+      let router = try prompt.router(
+        among: prompts, of: bundle, in: model, exact: exact, verbosity)
+      results = try model.generate(
+        texts, chooser: router, settings: settings, onToken: onToken)
     }
     if json {
       try Output.print(document(results, tokenizer, names))
@@ -80,28 +97,6 @@ struct GenerateCommand: ParsableCommand {
       for (text, tokens) in zip(promptText, results.tokens) {
         try Output.print("> \(text)\n\(tokenizer.decode(tokens))\n")
       }
-    }
-  }
-
-  /// The model with what was chosen, how the texts begin, and the names of the prompts: one, or
-  /// those to choose from.
-  private func start(
-    with selection: PromptSelection, of model: LanguageModel, _ file: ModelFile
-  ) throws -> (LanguageModel, PromptStart, [String]) {
-    // What is kept exactly shall also begin exactly.
-    let exact = cache == .float32
-    switch selection {
-    case .none: return (model, .none, [])
-    case .one(let prompt):
-      let (adapted, start) = try file.start(with: prompt, of: model, exact: exact)
-      return (adapted, start, [prompt.name])
-    case .several(let prompts):
-      let routing = try verbosity.learningKeys(areKept: false) {
-        try file.routing(
-          among: prompts, of: model, exact: exact, by: prompt.rule,
-          deciding: prompt.routeTokens, onPart: $0)
-      }
-      return (model, .routed(routing), prompts.map(\.name))
     }
   }
 

@@ -22,12 +22,12 @@ extension BlockCompressor {
   ///   - inputs: the block's inputs, from `inputs(for:of:)` or the block before; left unchanged.
   ///   - set: the set of files for the next block's inputs: 1 where `inputs` are of set 0, otherwise 0.
   ///   - full: the block's inputs in the uncompressed model; needed where the settings correct for drift.
-  ///   - betweenStages: called between two sets of layers; an error that it throws ends the work there.
+  ///   - progress: told the sets of layers done, before each.
   /// - Returns: the block, and the next one's inputs: after the compressed blocks, and, with `full`, in the
   ///   uncompressed model.
   package func compressBlock(
     _ index: Int, of model: LanguageModel, inputs: [Tensor], set: Int = 1, full: FullInputs? = nil,
-    betweenStages: () throws(Failure) -> Void = {}
+    progress: ProgressHandler = .none
   ) throws(Failure) -> (block: CompressedBlock, outputs: [Tensor], full: [Tensor]?) {
     let block = try model.block(index)
     var work = BlockWork(block: block, settings: settings)
@@ -48,7 +48,7 @@ extension BlockCompressor {
     }
     var run = try staged(block, outputs, space)
     for stage in BlockStage.allCases {
-      try betweenStages()
+      try progress.report(stage.rawValue, of: BlockStage.allCases.count)
       let statistics =
         settings.trueSequential
         ? work.gather(stage, of: run, beside: fullRun) : original[stage.rawValue]

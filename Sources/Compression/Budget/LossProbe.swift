@@ -54,7 +54,7 @@ package struct LossProbe {
     for index in first..<max(first, model.configuration.layers) {
       try run(model.block(index), rows, length)
     }
-    return model.hidden(behindBlocks: rows)
+    return model.hidden(afterBlocks: rows)
   }
 
   private static func run(_ block: Block, _ rows: Tensor, _ length: Int) throws(Failure) {

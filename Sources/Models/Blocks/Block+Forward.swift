@@ -1,8 +1,8 @@
 import Numerics
 
 extension Block {
-  /// The block on `activations.input`; the residual stream after it goes to `output` [R, d], which
-  /// may be the input itself where nobody needs the input any more.
+  /// Runs the block on `a.input`; the residual stream after it goes to `output` [R, d], which may be the
+  /// input itself where the input isn't needed any more.
   ///
   /// - Parameter attention: called once the pass's queries, keys and values are there; true where it has
   ///   filled `a.attended` in the plan's place.
@@ -12,7 +12,7 @@ extension Block {
   ) {
     forwardToWide(a, plan: plan, scratch: scratch, attention: attention)
     feedForward.activate(a.wide, into: scratch.hidden)
-    // A norm in front leaves the residual stream as it was, one behind has just replaced it.
+    // A norm before its layer leaves the residual stream as it was; one after it has just replaced it.
     let sum = a.ending?.sum ?? output
     sum.copy(from: norms.afterAttention == nil ? a.middle : scratch.norm)
     feedForward.down.apply(scratch.hidden, into: sum, accumulate: true, arithmetic: arithmetic)

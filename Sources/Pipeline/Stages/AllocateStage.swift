@@ -81,9 +81,8 @@ struct AllocateStage: Stage {
     var probe = try LossProbe(model, windows: Array(windows.prefix(probed)))
     for block in 0..<configuration.layers {
       try context.checkStop()
-      let (layers, compressed) = try compressor.rateBlock(block, of: model, inputs: inputs) {
-        () throws(Failure) in try context.checkStop()
-      }
+      let (layers, compressed) = try compressor.rateBlock(
+        block, of: model, inputs: inputs, progress: ProgressHandler(stop: context.checkStop))
       var worst = 0.0
       for set in BlockStage.allCases {
         var changed = try model.block(block)

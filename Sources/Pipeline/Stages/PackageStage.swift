@@ -4,6 +4,7 @@ import Bytes
 import Models
 import Numerics
 import Prompts
+import Routing
 
 /// Everything that was made → one bundle: weights, tokenizer, prompt, evidence, events, provenance
 /// and recipe.
@@ -98,11 +99,12 @@ struct PackageStage: Stage {
       if prompt.keyValues {
         writer.add(.keyValues(try learned.keyValues(in: model, weights: weights)))
       }
-      let key = try StoredRoutingKey.learn(for: learned, in: model, weights: weights) {
-        (done, of) throws(Failure) in
-        context.report(done, of: of, "routing key")
+      let progress = ProgressHandler { (done, total, _) throws(Failure) in
+        context.report(done, of: total, "routing key")
         try context.checkStop()
       }
+      let key = try StoredRoutingKey.learn(
+        for: learned, in: model, weights: weights, progress: progress)
       if let key { writer.add(.routingKey(key)) }
     }
     let files = files(context, inputs)

@@ -5,6 +5,7 @@ import Checkpoints
 import Models
 import Numerics
 import Prompts
+import Routing
 
 /// A prompt to be learned on a finished bundle: a recipe checked against the bundle, as stages that
 /// a `Build` runs and resumes; `publish` then puts their result into the bundle.
@@ -86,12 +87,12 @@ package struct LearningPlan: Sendable {
   ///
   /// - Parameters:
   ///   - done: the stages' records.
-  ///   - onPart: as for `RoutingKey.learn`.
+  ///   - progress: told how far the learning of the routing key is.
   /// - Returns: the prompt and the bundle's new generation.
   /// - Throws: `notMet` where the bundle's weights aren't those it was learned on any more.
   package func publish(
     _ done: [StageMarker], from store: Store,
-    onPart: (Int, Int) throws(Failure) -> Void = { _, _ in }
+    progress: ProgressHandler = .none
   ) throws -> (prompt: StoredAdapter, generation: UInt64) {
     guard let last = done.last, last.stage == PromptOutputs.stage else {
       throw Failure(.internalError, "nothing was learned")
@@ -121,7 +122,8 @@ package struct LearningPlan: Sendable {
     if recipe.keyValues {
       sections.append(.keyValues(try prompt.keyValues(in: model, weights: weights)))
     }
-    let key = try StoredRoutingKey.learn(for: prompt, in: model, weights: weights, onPart: onPart)
+    let key = try StoredRoutingKey.learn(
+      for: prompt, in: model, weights: weights, progress: progress)
     if let key { sections.append(.routingKey(key)) }
     return (prompt, try BundleEditor.append(to: bundle, sections: sections))
   }

@@ -3,9 +3,10 @@ import Bytes
 import Evaluation
 import Models
 import Numerics
+import Routing
 import Text
 
-/// A perplexity outside of a build: stopped by Ctrl-C, with progress, and nothing kept.
+/// Measurement of a perplexity outside of a build: with progress, stopped by Ctrl-C, nothing kept.
 package struct Measurement {
   private let model: LanguageModel
   private let tokenizer: Tokenizer
@@ -30,30 +31,30 @@ package struct Measurement {
     return try run(meter, label: label)
   }
 
-  /// The perplexity of a text where each window chooses its own prompt.
+  /// The perplexity of a text with a prompt that `router` chooses for each window.
   ///
+  /// - Parameter names: names of the prompts to choose from, in the router's order.
   /// - Throws: `usage` where the text is shorter than a window; `interrupted` between two windows.
   package func perplexity(
     _ text: String, rule: PerplexityProtocol, windows: Int? = nil, choosing names: [String],
-    by routing: PromptRouting, label: String
+    by router: PromptRouter, label: String
   ) throws -> Perplexity {
     let meter = try PerplexityMeter(
       model, ids: tokenizer.encode(text), rule: rule, limit: windows, bos: tokenizer.forcedBOS,
-      choosing: names, by: routing)
+      choosing: names, by: router)
     return try run(meter, label: label)
   }
 
-  /// Scores some windows of a text with every prompt of `comparison`.
+  /// Adds a text to `comparison`: scores its windows with every prompt.
   package func compare(
     _ text: String, named name: String, digest: SHA256Digest, windows: Int? = nil,
     into comparison: inout PromptComparison
   ) throws {
-    try progress.alone(name, unit: "pass", unlessDone: Self.unlessDone) { onPart in
-      try onPart(0, 0, "")
+    try progress.alone(name, unit: "pass", unlessDone: Self.unlessDone) { progress in
+      try progress.report(0, of: 0)
       try comparison.measure(
         tokenizer.encode(text), name: name, digest: digest, limit: windows,
-        bos: tokenizer.forcedBOS
-      ) { (done, of) throws(Failure) in try onPart(done, of, "") }
+        bos: tokenizer.forcedBOS, progress: progress)
     }
   }
 
@@ -61,12 +62,10 @@ package struct Measurement {
 
   private func run(_ start: PerplexityMeter, label: String) throws -> Perplexity {
     var meter = start
-    return try progress.alone(label, unit: "window", unlessDone: Self.unlessDone) { onPart in
-      try onPart(meter.state.windows, meter.windows, "")
-      return try meter.run { meter throws(Failure) in
-        try onPart(
-          meter.state.windows, meter.windows,
-          "ppl \(Figure.short(meter.state.runningPerplexity))")
+    return try progress.alone(label, unit: "window", unlessDone: Self.unlessDone) { progress in
+      try progress.report(meter.state.windows, of: meter.windows)
+      return try meter.run(progress: progress) { state in
+        "ppl \(Figure.short(state.runningPerplexity))"
       }
     }
   }

@@ -4,7 +4,6 @@ import Checkpoints
 import FoundationEssentials
 import Models
 import Numerics
-import Prompts
 import Text
 
 /// A model in any form that is read: a bundle, a Hugging Face folder or a GGUF file.
@@ -53,42 +52,16 @@ package enum ModelFile: Sendable {
     }
   }
 
-  /// The model with `prompt`, and how a text then begins: with the prompt's stored keys and values
-  /// where there are some and `exact` doesn't forbid what was rounded to float16.
+  /// The model with `prompt` attached, and the rows with which a text then begins: in a bundle the prompt's
+  /// stored keys and values where there are some, unless `exact` forbids values rounded to float16.
   package func start(
     with prompt: StoredAdapter?, of model: LanguageModel, exact: Bool
   ) throws(Failure) -> (model: LanguageModel, start: PromptStart) {
     guard let prompt else { return (model, .none) }
-    let adapter = try Adapter(prompt, for: model.configuration)
-    if !exact, case .bundle(let bundle) = self, let stored = try bundle.keyValues(of: prompt.name) {
-      let known = try KeyValues(
-        stored: stored.values, tokens: stored.tokens, for: model.configuration)
-      return (model, .keyValues(known))
+    if case .bundle(let bundle) = self {
+      return try bundle.start(with: prompt, of: model, exact: exact)
     }
-    return try adapter.attached(to: model)
-  }
-
-  /// A choice among `prompts`, each of which begins as `start` says.
-  /// - Parameters:
-  ///   - deciding: tokens of a text that decide, counted from its first; nil for the rule's own.
-  ///   - onPart: as for `ModelBundle.routingKeys`.
-  package func routing(
-    among prompts: [StoredAdapter], of model: LanguageModel, exact: Bool,
-    by rule: PromptRouting.Rule,
-    deciding: Int?,
-    onPart: ([String], Int, Int) throws(Failure) -> Void = { _, _, _ in }
-  ) throws(Failure) -> PromptRouting {
-    var starts: [PromptStart] = []
-    for prompt in prompts {
-      starts.append(try start(with: prompt, of: model, exact: exact).start)
-    }
-    var keys: [RoutingKey]?
-    if rule == .keys, case .bundle(let bundle) = self {
-      keys = try bundle.routingKeys(of: prompts, in: model, onPart: onPart)
-        .all.map { RoutingKey($0) }
-    }
-    return try PromptRouting(
-      PromptPrefixes(starts, in: model), in: model, rule: rule, deciding: deciding, keys: keys)
+    return try Adapter(prompt, for: model.configuration).attached(to: model)
   }
 
   package func tokenizer() throws(Failure) -> Tokenizer {

@@ -4,6 +4,7 @@ import Bytes
 import Evaluation
 import Models
 import Prompts
+import Routing
 import Text
 
 /// Prompts of one bundle to be put onto another: chosen and checked first, then measured on the
@@ -90,10 +91,8 @@ package struct TransferPlan: Sendable {
     of prompt: StoredAdapter, in model: LanguageModel, _ weights: SHA256Digest,
     _ progress: BuildProgress
   ) throws -> StoredRoutingKey? {
-    try progress.alone("routing", unit: "token", unlessDone: "nothing was stored") { onPart in
-      try StoredRoutingKey.learn(for: prompt, in: model, weights: weights) {
-        (done, of) throws(Failure) in try onPart(done, of, "`\(prompt.name)`")
-      }
+    try progress.alone("routing", unit: "token", unlessDone: "nothing was stored") {
+      try StoredRoutingKey.learn(for: prompt, in: model, weights: weights, progress: $0)
     }
   }
 

@@ -130,8 +130,8 @@ struct CompressRun {
     do {
       return try compressor.compressBlock(
         next, of: model, inputs: rows.chunks, set: rows.otherSet,
-        full: full.map { BlockCompressor.FullInputs(inputs: $0.chunks, set: $0.otherSet) }
-      ) { () throws(Failure) in try context.checkStop() }
+        full: full.map { BlockCompressor.FullInputs(inputs: $0.chunks, set: $0.otherSet) },
+        progress: ProgressHandler(stop: context.checkStop))
     } catch {
       if error.kind == .interrupted, next > 0 { try saveRows() }
       throw error

@@ -88,12 +88,12 @@ struct PromptStage: Stage {
     if let saved = context.partial.load("learner") {
       learner = try PromptLearner(
         prompt: settings, for: model, texts: texts, saved: saved, budget: budget,
-        safePoint: context.checkStop)
+        progress: ProgressHandler(stop: context.checkStop))
     } else {
       learner = try PromptLearner(
         prompt: settings, for: model, texts: texts, start: try start(inputs, context, model),
         budget: budget,
-        safePoint: context.checkStop)
+        progress: ProgressHandler(stop: context.checkStop))
       try save(learner.state, context)
     }
     context.report(learner.state.step, of: recipe.settings.steps)
