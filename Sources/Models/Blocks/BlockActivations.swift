@@ -14,6 +14,8 @@ final class BlockActivations {
   /// Keys, rotated likewise, and values [K, kvHeads·headDim]; in a cache where a prefix is cached.
   var k: Tensor
   var v: Tensor
+  /// nil where heads have no norms.
+  let headNorms: HeadNormActivations?
   /// Attention's output [R, heads·headDim] and its softmax normalisers [R, heads].
   let attended: Tensor
   let logSumExp: Tensor
@@ -32,6 +34,7 @@ final class BlockActivations {
     q = Tensor([rows, c.heads * c.headDim])
     k = keys?.k ?? Tensor([plan.keyRows, c.kvHeads * c.headDim])
     v = keys?.v ?? Tensor([plan.keyRows, c.kvHeads * c.headDim])
+    headNorms = c.design.hasHeadNorms ? HeadNormActivations(c, rows: rows) : nil
     attended = Tensor([rows, c.heads * c.headDim])
     logSumExp = Tensor([rows, c.heads])
     middle = Tensor([rows, c.hiddenSize])
@@ -45,9 +48,9 @@ final class BlockActivations {
   /// Bytes of one object for `plan`, its input (shared with the block before) left out.
   static func byteCount(_ c: ModelConfiguration, plan: RowPlan) -> Int {
     let sums = c.design.normPlacement == .after ? 2 : 1
-    let perRow =
-      2 * c.heads * c.headDim + c.heads + WideRows.perRow(c) + NormStatistics.perRow
-      + sums * (c.hiddenSize + NormStatistics.perRow)
+    var perRow = 2 * c.heads * c.headDim + c.heads + WideRows.perRow(c) + NormStatistics.perRow
+    perRow += sums * (c.hiddenSize + NormStatistics.perRow)
+    if c.design.hasHeadNorms { perRow += HeadNormActivations.perRow(c) }
     return 4 * (plan.rows * perRow + 2 * plan.keyRows * c.kvHeads * c.headDim)
   }
 }
