@@ -7,15 +7,20 @@ MODEL = .build/real-model/model.gguf
 WORK ?= .build/quickstart
 RECIPE ?= Recipes/quickstart.yaml
 
-.PHONY: help setup build quickstart test real-model benchmarks kernels arm64-kernels format lint clean
+# The command that prints Recipes/README.md, the reference of a recipe's fields; empty while the page isn't generated.
+REFERENCE ?=
+
+.PHONY: help setup build quickstart test real-model benchmarks kernels arm64-kernels golden check imports vectors pages format lint clean
 
 help:
 	@echo 'make quickstart   build, fetch SmolLM2-135M-Instruct, compress it to 3 bits, learn a prompt, verify, pack, inspect'
 	@echo 'make test         all tests (CONFIGURATION=debug for an unoptimised build; release is the default)'
 	@echo 'make build        the program: $(BIN)'
 	@echo 'make real-model   fetch the model that the quick start and the real-model tests use'
-	@echo 'make benchmarks   speed against the peers (PEERS=folder of the Python environments; see Tests/Benchmarks)'
+	@echo 'make benchmarks   speed, beside the peers with PEERS=FOLDER (see Tests/Benchmarks/README.md)'
 	@echo 'make kernels      the C kernels against their plain twins; make arm64-kernels: those for NEON, in an emulator'
+	@echo 'make golden       golden files made again with pinned peers and compared; WRITE=1 copies what differs into the tree'
+	@echo 'make check        lint, declared imports, test vectors and generated pages unchanged'
 	@echo 'make format lint  swift format, in place or as a check'
 
 setup:
@@ -39,7 +44,7 @@ $(MODEL):
 
 benchmarks: build real-model
 	swift build -c release --product ctpack-benchmarks
-	Tests/Benchmarks/run $(PEERS)
+	Tests/Benchmarks/study.py measure speed $(if $(PEERS),--peers $(PEERS))
 
 TWINS = -std=gnu17 -O2 -Wall -D_GNU_SOURCE $(patsubst %,-I%,$(wildcard Sources/CKernels/*/)) Tests/Kernels/twins.c \
 	$(wildcard Sources/CKernels/*/*.c) -lm -lpthread
@@ -57,9 +62,28 @@ arm64-kernels:
 	@command -v qemu-aarch64 >/dev/null || { echo 'arm64-kernels: no qemu-aarch64 (Debian: qemu-user)' >&2; exit 1; }
 	@mkdir -p .build
 	clang --target=aarch64-linux-gnu -static $(TWINS) -o .build/twins-arm64
-	@# Without dot products of bytes, and with them.
+	@# A processor without dot products of bytes, and one with them.
 	qemu-aarch64 -cpu cortex-a53 .build/twins-arm64
 	qemu-aarch64 -cpu neoverse-n1 .build/twins-arm64
+
+# Installs Tests/Golden/requirements.txt into .build/golden/environment the first time.
+golden: setup real-model
+	Tests/Golden/remake $(if $(WRITE),--write)
+
+check: lint imports vectors pages
+
+# Every import must be a declared dependency of its target.
+imports: setup
+	swift build --build-tests --explicit-target-dependency-import-check error
+
+vectors:
+	Tests/Golden/remake --only vectors
+
+pages:
+	Tests/Benchmarks/study.py render --check
+ifneq ($(REFERENCE),)
+	$(REFERENCE) | diff Recipes/README.md -
+endif
 
 format:
 	swift format --in-place --recursive --parallel Sources Tests Package.swift

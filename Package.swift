@@ -111,9 +111,7 @@ let package = Package(
       ],
       path: "Tests/Benchmarks",
       exclude: [
-        "peers", "run", "CRoofline", "smollm2-4bit.yaml", "adapter_table.py", "adapter-table.json",
-        "compression_table.py", "compression-table.json", "prompt_study.py", "prompt-study.json",
-        "transfer_matrix.py", "transfer-matrix.json",
+        "README.md", "CRoofline", "Results", "peers", "smollm2-4bit.yaml", "studies", "study.py",
       ]),
   ]
 )

@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 """Makes the test vectors in vectors/ and their index, from container.md and packing.md alone.
 
-The files are committed; running this again must change nothing. Every file is either valid (a reader
-must accept it) or invalid for one reason (a full check must find it), and vectors/index.tsv says why.
+usage: make_vectors.py [OUT]     (default: vectors/ beside this file)
+
+The files are committed; `make check` makes them again and compares. Every file is either valid (a reader
+must accept it) or invalid for one reason (a full check must find it), and index.tsv says why.
 """
 
 import hashlib
 import json
 import os
 import struct
+import sys
 
 from xxh3 import xxh3_128
 
@@ -583,7 +586,8 @@ def vectors():
 
 
 def main():
-    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "vectors")
+    beside = os.path.join(os.path.dirname(os.path.abspath(__file__)), "vectors")
+    folder = sys.argv[1] if len(sys.argv) > 1 else beside
     os.makedirs(folder, exist_ok=True)
     lines = []
     for name, why, data in vectors():

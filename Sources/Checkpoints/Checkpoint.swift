@@ -33,20 +33,20 @@ package enum Checkpoint {
   package static func firstNonFinite(
     of name: String, in source: any TensorSource
   ) throws(Failure) -> Int? {
-    guard let (layout, bytes) = source.storedHalfOrFloat(name) else {
+    guard let (format, bytes) = source.storedFloats(name) else {
       return try source.tensor(name).firstNonFinite
     }
-    let count = bytes.count / layout.bytesPerValue
+    let count = bytes.count / format.byteCount
     for start in stride(from: 0, to: count, by: pieceValues) {
       let end = min(count, start + pieceValues)
-      let range = start * layout.bytesPerValue..<end * layout.bytesPerValue
+      let range = start * format.byteCount..<end * format.byteCount
       guard let piece = bytes.slice(range) else { break }
       defer { piece.release() }
       let values =
-        layout == .f32
+        format == .float32
         ? Tensor(mapping: piece, shape: [end - start])
         : BlockDequantizer.decode(
-          piece, type: layout == .f16 ? .f16 : .bf16, shape: [end - start])
+          piece, type: BlockType(format), shape: [end - start])
       if let index = values.firstNonFinite { return start + index }
     }
     return nil

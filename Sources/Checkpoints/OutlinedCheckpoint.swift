@@ -17,7 +17,7 @@ package struct OutlinedCheckpoint: TensorSource {
   package func tensor(_ name: String) throws(Failure) -> Tensor {
     throw Failure(.inputMissing, at: "tensor \"\(name)\"", "only the model's architecture is known")
   }
-  package func storedHalfOrFloat(_ name: String) -> (layout: StoredFloatLayout, bytes: ByteSlice)? {
+  package func storedFloats(_ name: String) -> (format: FloatFormat, bytes: ByteSlice)? {
     nil
   }
   package var tokenizer: TokenizerMaterial { .none }

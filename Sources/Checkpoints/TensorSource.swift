@@ -18,21 +18,12 @@ package protocol TensorSource: Sendable {
   func sourceType(of name: String) -> String?
   /// The tensor as float32; a view of the mapped file where that already holds it in that form.
   func tensor(_ name: String) throws(Failure) -> Tensor
-  /// The stored bytes (row-major, little-endian) where they are plain floats in Hugging Face's row
-  /// order.
-  func storedHalfOrFloat(_ name: String) -> (layout: StoredFloatLayout, bytes: ByteSlice)?
+  /// The stored bytes, row-major, of plain floats in Hugging Face's row order; nil for a tensor that
+  /// is stored in any other way.
+  func storedFloats(_ name: String) -> (format: FloatFormat, bytes: ByteSlice)?
   var tokenizer: TokenizerMaterial { get }
   /// Every file that was read, for digests.
   var files: [String] { get }
-}
-
-/// A plain float format that can be passed through without conversion.
-package enum StoredFloatLayout: String, Sendable {
-  case f32 = "F32"
-  case f16 = "F16"
-  case bf16 = "BF16"
-
-  package var bytesPerValue: Int { self == .f32 ? 4 : 2 }
 }
 
 /// What a checkpoint says about its tokenizer.

@@ -8,9 +8,9 @@ import Pipeline
 /// What a command puts before its texts.
 enum PromptSelection {
   case none
-  case one(Prompt)
+  case one(StoredAdapter)
   /// Two or more, of which each text takes one.
-  case several([Prompt])
+  case several([StoredAdapter])
 }
 
 /// Which prompt of a bundle to use.
@@ -70,7 +70,7 @@ struct PromptOptions: ParsableArguments {
     }
     if prompt != "auto" { return .one(try Self.named(prompt, in: bundle)) }
     // Prompts that were never measured on these weights aren't used without being asked for.
-    let prompts = try bundle.prompts.filter { !$0.unvalidated }
+    let prompts = try bundle.adapters.filter { !$0.unvalidated }
     guard let first = prompts.first else { return .none }
     guard prompts.count > 1 else { return .one(first) }
     try Self.checkChoice(among: prompts, in: bundle)
@@ -78,20 +78,20 @@ struct PromptOptions: ParsableArguments {
   }
 
   /// - Throws: `usage` where there is none of this name.
-  static func named(_ name: String, in bundle: ModelBundle) throws(Failure) -> Prompt {
-    if let found = try bundle.prompt(named: name) { return found }
-    let names = try bundle.prompts.map(\.name).joined(separator: ", ")
+  static func named(_ name: String, in bundle: ModelBundle) throws(Failure) -> StoredAdapter {
+    if let found = try bundle.adapter(named: name) { return found }
+    let names = try bundle.adapters.map(\.name).joined(separator: ", ")
     throw Failure(
       .usage, file: bundle.path, at: "--prompt", "there is no prompt `\(name)`",
       advice: names.isEmpty ? "the bundle has none" : "it has \(names)")
   }
 
   /// - Throws: `usage` naming an adapter to which nothing can attend.
-  static func checkChoice(among prompts: [Prompt], in bundle: ModelBundle) throws(Failure) {
+  static func checkChoice(among prompts: [StoredAdapter], in bundle: ModelBundle) throws(Failure) {
     guard let adapter = prompts.first(where: { $0.tokens == 0 }) else { return }
     throw Failure(
       .usage, file: bundle.path, at: "--prompt",
-      "`\(adapter.name)` (\(adapter.form.label)) has no keys that a text could attend to, so that"
+      "`\(adapter.name)` (\(adapter.shape.label)) has no keys that a text could attend to, so that"
         + " there is no choice among \(prompts.map(\.name).joined(separator: ", "))",
       advice: "name one, or `none`")
   }

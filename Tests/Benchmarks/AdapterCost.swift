@@ -66,11 +66,11 @@ struct AdapterCost: ParsableCommand {
       Case(name: "none", label: "no parameters", parameters: 0, model: model, start: .none)
     ]
     guard case .bundle(let bundle) = file else { return cases }
-    for prompt in try bundle.prompts {
+    for prompt in try bundle.adapters {
       func add(_ note: String, _ use: (model: LanguageModel, start: PromptStart)) {
         cases.append(
           Case(
-            name: prompt.name + note, label: prompt.form.label, parameters: prompt.values.count,
+            name: prompt.name + note, label: prompt.shape.label, parameters: prompt.values.count,
             model: use.model, start: use.start))
       }
       let kept = try file.start(with: prompt, of: model, exact: false)

@@ -3,7 +3,8 @@ import Bytes
 import Foundation
 import Numerics
 
-/// `Tests/Benchmarks/run` gives these commands their paths; each can be run alone.
+/// The program `ctpack-benchmarks`, one command per benchmark. `Tests/Benchmarks/study.py measure
+/// speed` runs the usual ones.
 @main
 struct Benchmarks: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -18,7 +18,7 @@ enum LargeBundle {
     for index in 0..<max(1, bytes / block.count) {
       writer.addTensor(
         try .dense(
-          name: "model.layers.\(index).mlp.up_proj.weight", shape: [rows, width], layout: .f32,
+          name: "model.layers.\(index).mlp.up_proj.weight", shape: [rows, width], format: .float32,
           values: block))
     }
     writer.add(.document(.tokenizer, bytes: tokenizer))
@@ -29,11 +29,11 @@ enum LargeBundle {
           programVersion: "benchmark", kernelClass: "none", stages: [])))
     writer.add(.document(.modelConfiguration, json: ["hidden_size": .integer(Int64(width))]))
     for index in 0..<prompts {
-      writer.addPrompt(
-        Prompt(
+      writer.addAdapter(
+        StoredAdapter(
           name: "prompt-\(index)", tokens: 100, width: width,
           embeddings: (0..<100 * width).map { _ in Float(random.uniform()) },
-          binding: Prompt.Binding(
+          binding: StoredAdapter.Binding(
             baseModel: base, tokenizer: SHA256Digest(hashing: tokenizer), weights: nil),
           objective: "none"))
     }

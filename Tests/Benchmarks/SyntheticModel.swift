@@ -23,7 +23,7 @@ enum SyntheticModel {
     let tall = try RandomCodes(rows: width, columns: inner, bits: bits, sparsity: sparsity)
     let ones = ByteSlice([UInt8](floats: [Float](repeating: 1, count: width)))
     func gain(_ name: String) throws -> StoredTensor {
-      try .dense(name: name, shape: [width], layout: .f32, values: ones)
+      try .dense(name: name, shape: [width], format: .float32, values: ones)
     }
     for layer in 0..<layers {
       let prefix = "model.layers.\(layer)."
@@ -46,7 +46,7 @@ enum SyntheticModel {
       })
     for name in ["model.embed_tokens.weight", "lm_head.weight"] {
       writer.addTensor(
-        try .dense(name: name, shape: [vocabulary, width], layout: .f16, values: halves))
+        try .dense(name: name, shape: [vocabulary, width], format: .float16, values: halves))
     }
     writer.add(.document(.modelConfiguration, json: configuration.canonical))
     try writer.finish()

@@ -16,7 +16,7 @@ import Testing
       try CodedSamples.packed("w3", rows: 24, columns: 256, bits: 3, groupSize: 64, seed: 1),
       try CodedSamples.packed("w4", rows: 24, columns: 200, bits: 4, groupSize: 32, seed: 2),
       try CodedSamples.nm("n", rows: 20, columns: 150, kept: 2, of: 4, bits: 2, seed: 3),
-      try CodedSamples.dense("d", shape: [40, 40], layout: .f16, seed: 4),
+      try CodedSamples.dense("d", shape: [40, 40], format: .float16, seed: 4),
     ] { writer.addTensor(tensor) }
     try writer.finish()
     content = try MappedFile(path: path).bytes.array

@@ -76,19 +76,19 @@ enum CodedSamples {
   }
 
   /// A bell of numbers with both signs.
-  static func dense(_ name: String, shape: [Int], layout: PackingLayout, seed: Int) throws
+  static func dense(_ name: String, shape: [Int], format: FloatFormat, seed: Int) throws
     -> StoredTensor
   {
     var bytes: [UInt8] = []
     for i in 0..<shape.reduce(1, *) {
       let value = Float((0..<4).reduce(0) { $0 + Int(Samples.byte(seed + $1, i)) } - 510) / 9000
-      switch layout {
-      case .f16: bytes.append(littleEndian: Float16(value).bitPattern)
-      case .bf16: bytes.append(littleEndian: UInt16(value.bitPattern >> 16))
+      switch format {
+      case .float16: bytes.append(littleEndian: Float16(value).bitPattern)
+      case .bfloat16: bytes.append(littleEndian: UInt16(value.bitPattern >> 16))
       default: bytes.append(littleEndian: value.bitPattern)
       }
     }
-    return try .dense(name: name, shape: shape, layout: layout, values: ByteSlice(bytes))
+    return try .dense(name: name, shape: shape, format: format, values: ByteSlice(bytes))
   }
 
   /// Every layout, bit depth, kind of grid, mask and order, with rows and groups that don't divide
@@ -133,10 +133,10 @@ enum CodedSamples {
       try nm("n.4of8", rows: 57, columns: 333, kept: 4, of: 8, bits: 4, seed: 2),
       try nm("n.1of5", rows: 57, columns: 333, kept: 1, of: 5, bits: 4, seed: 3),
       try nm("n.7of9", rows: 57, columns: 333, kept: 7, of: 9, bits: 4, seed: 4),
-      try dense("d.f32", shape: [70, 10], layout: .f32, seed: 5),
-      try dense("d.f16", shape: [67, 101], layout: .f16, seed: 6),
-      try dense("d.bf16", shape: [5001], layout: .bf16, seed: 7),
-      try dense("d.long", shape: [3, 150_001], layout: .f16, seed: 8),
+      try dense("d.f32", shape: [70, 10], format: .float32, seed: 5),
+      try dense("d.f16", shape: [67, 101], format: .float16, seed: 6),
+      try dense("d.bf16", shape: [5001], format: .bfloat16, seed: 7),
+      try dense("d.long", shape: [3, 150_001], format: .float16, seed: 8),
     ]
   }
 
@@ -146,7 +146,7 @@ enum CodedSamples {
     for tensor in try tensors() {
       writer.addTensor(tensor, origin: SectionOrigin(stage: Samples.digest("key"), inputs: []))
     }
-    writer.addPrompt(Samples.prompt("demo", weights: try writer.weightsDigest()))
+    writer.addAdapter(Samples.prompt("demo", weights: try writer.weightsDigest()))
     writer.add(.document(.tokenizer, bytes: Samples.tokenizer))
     writer.add(.document(.modelConfiguration, json: ["family": "llama", "layers": 1]))
     writer.add(.provenance(Samples.provenance))

@@ -145,11 +145,11 @@ import Testing
     let before = try ModelBundle(path: coded)
     let size = before.fileBytes
     try BundleEditor.append(
-      to: coded, sections: [.prompt(Samples.prompt("two", weights: before.weightsDigest))])
+      to: coded, sections: [.adapter(Samples.prompt("two", weights: before.weightsDigest))])
     let after = try ModelBundle(path: coded, verify: .full)
     #expect(after.check(.full).isEmpty)
     #expect(after.storage == .coded && after.weightsDigest == before.weightsDigest)
-    #expect(try after.prompts.map(\.name) == ["demo", "two"])
+    #expect(try after.adapters.map(\.name) == ["demo", "two"])
     #expect(after.fileBytes - size < 60_000)
     for section in before.sections where section.codec == .blocks {
       #expect(after.sections.contains(section))

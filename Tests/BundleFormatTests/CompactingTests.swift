@@ -11,7 +11,7 @@ import Testing
     let path = folder.file("a")
     try Samples.write(path)
     let weights = try ModelBundle(path: path).weightsDigest
-    try BundleEditor.append(to: path, sections: [.prompt(Samples.prompt("b", weights: weights))])
+    try BundleEditor.append(to: path, sections: [.adapter(Samples.prompt("b", weights: weights))])
     try BundleEditor.append(to: path, sections: [], removing: [.init(type: .prompt, name: "demo")])
     try BundleEditor.compact(path, to: folder.file("fresh"))
     let bytes = (old: try folder.read("a"), new: try folder.read("fresh"))

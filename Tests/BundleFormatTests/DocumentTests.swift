@@ -100,12 +100,12 @@ import Testing
     writer.add(.document(.provenance, json: ["base_model": "short"]))
     writer.add(.document(.evidence, json: ["not": "an array"]))
     writer.add(.document(.tokenizer, bytes: ByteSlice(Array("{".utf8))))
-    writer.addPrompt(Samples.prompt("lost", weights: Samples.digest("elsewhere")))
+    writer.addAdapter(Samples.prompt("lost", weights: Samples.digest("elsewhere")))
     var moved = Samples.prompt("measured", weights: Samples.digest("elsewhere"))
     let weights = try writer.weightsDigest()
     moved.validatedOn[0].weights = weights
-    writer.addPrompt(moved)
-    writer.addPrompt(
+    writer.addAdapter(moved)
+    writer.addAdapter(
       Samples.prompt("frank", weights: Samples.digest("elsewhere"), unvalidated: true))
     try writer.finish()
     #expect(try ModelBundle(path: path, verify: .fast).weightsDigest == weights)

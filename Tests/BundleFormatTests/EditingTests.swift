@@ -18,16 +18,16 @@ import Testing
   @Test func addsReplacesAndRemoves() throws {
     let weights = try ModelBundle(path: path).weightsDigest
     let second = Samples.prompt("second", weights: weights)
-    #expect(try BundleEditor.append(to: path, sections: [.prompt(second)]) == 2)
+    #expect(try BundleEditor.append(to: path, sections: [.adapter(second)]) == 2)
     var replaced = second
     replaced.objective = "kl"
     #expect(
       try BundleEditor.append(
-        to: path, sections: [.prompt(replaced)], removing: [.init(type: .prompt, name: "demo")])
+        to: path, sections: [.adapter(replaced)], removing: [.init(type: .prompt, name: "demo")])
         == 3)
     let bundle = try ModelBundle(path: path, verify: .full)
     #expect(bundle.check(.full).isEmpty)
-    #expect(try bundle.prompts == [replaced])
+    #expect(try bundle.adapters == [replaced])
     #expect(bundle.generation == 3)
     #expect(bundle.weightsDigest == weights)
   }
@@ -36,7 +36,7 @@ import Testing
     let weights = try ModelBundle(path: path).weightsDigest
     for name in ["z", "b"] {
       try BundleEditor.append(
-        to: path, sections: [.prompt(Samples.prompt(name, weights: weights))])
+        to: path, sections: [.adapter(Samples.prompt(name, weights: weights))])
     }
     try BundleEditor.append(to: path, sections: [], removing: [.init(type: .prompt, name: "demo")])
     let appended = try ModelBundle(path: path).canonicalDigest
@@ -45,7 +45,7 @@ import Testing
     for section in old.sections where section.type != .prompt {
       try fresh.add(copying: section, from: old)
     }
-    for name in ["b", "z"] { fresh.addPrompt(Samples.prompt(name, weights: weights)) }
+    for name in ["b", "z"] { fresh.addAdapter(Samples.prompt(name, weights: weights)) }
     #expect(try fresh.finish() == appended)
     #expect(try BundleEditor.compact(path, to: path) == appended)
     #expect(try content(path) == content(folder.file("fresh")))
@@ -56,11 +56,11 @@ import Testing
   /// bundle or as the new one, pass the fast check, and take the next edit.
   @Test func aCrashAtAnyByteLeavesTheOldOrTheNew() throws {
     try BundleEditor.append(
-      to: path, sections: [.prompt(Samples.prompt("two", weights: nil, unvalidated: true))])
+      to: path, sections: [.adapter(Samples.prompt("two", weights: nil, unvalidated: true))])
     let before = try ModelBundle(path: path).canonicalDigest
     // An unfinished edit's tail is there already, so that dropping it is a step too.
     let start = try content(path) + [UInt8](repeating: 0xEE, count: 700)
-    let edit: [NewSection] = [.prompt(Samples.prompt("three", weights: nil, unvalidated: true))]
+    let edit: [NewSection] = [.adapter(Samples.prompt("three", weights: nil, unvalidated: true))]
     var recording = RecordingBytes(start)
     _ = try BundleEditor.edit(&recording, path: "memory", adding: edit, removing: [])
     let target = folder.file("crashed")
@@ -107,7 +107,7 @@ import Testing
     var recording = RecordingBytes(start)
     _ = try BundleEditor.edit(
       &recording, path: "memory",
-      adding: [.prompt(Samples.prompt("two", weights: nil, unvalidated: true))], removing: [])
+      adding: [.adapter(Samples.prompt("two", weights: nil, unvalidated: true))], removing: [])
     let firstSync = try #require(
       recording.steps.firstIndex { if case .synchronize = $0 { true } else { false } })
     for mask in 0..<(1 << firstSync) {
@@ -129,7 +129,7 @@ import Testing
       do {
         _ = try BundleEditor.edit(
           &recording, path: "memory",
-          adding: [.prompt(Samples.prompt("two", weights: nil, unvalidated: true))], removing: [])
+          adding: [.adapter(Samples.prompt("two", weights: nil, unvalidated: true))], removing: [])
       } catch { failure = error }
       #expect(failure?.kind == .io)
       try folder.write("a.ctpack", recording.content)
@@ -149,7 +149,7 @@ import Testing
   }
 
   @Test func tensorsDontChangeUnderAPrompt() throws {
-    let tensor = NewSection.tensor(try Samples.dense("new", shape: [3], layout: .f32, seed: 1))
+    let tensor = NewSection.tensor(try Samples.dense("new", shape: [3], format: .float32, seed: 1))
     let failure = #expect(throws: Failure.self) {
       try BundleEditor.append(to: path, sections: tensor)
     }
@@ -171,14 +171,15 @@ import Testing
     for i in 0..<200 {
       let part = try #require(values.slice(0..<(i % 10 == 0 ? 1 << 20 : 4096)))
       writer.addTensor(
-        try .dense(name: "layer.\(i).weight", shape: [part.count / 4], layout: .f32, values: part))
+        try .dense(
+          name: "layer.\(i).weight", shape: [part.count / 4], format: .float32, values: part))
     }
     try writer.finish()
     var file = RecordingBytes(try content(path))
     #expect(file.size > 20 << 20)
     _ = try BundleEditor.edit(
       &file, path: "memory",
-      adding: [.prompt(Samples.prompt("two", weights: nil, unvalidated: true))], removing: [])
+      adding: [.adapter(Samples.prompt("two", weights: nil, unvalidated: true))], removing: [])
     let written = file.steps.reduce(0) { sum, step in
       if case .write(let bytes, _) = step { sum + bytes.count } else { sum }
     }

@@ -14,7 +14,7 @@ import Testing
     path = folder.file("a.ctpack")
     try Samples.write(path)
     try BundleEditor.append(
-      to: path, sections: [.prompt(Samples.prompt("two", weights: nil, unvalidated: true))],
+      to: path, sections: [.adapter(Samples.prompt("two", weights: nil, unvalidated: true))],
       removing: [.init(type: .prompt, name: "demo")])
     content = try MappedFile(path: path).bytes.array
   }

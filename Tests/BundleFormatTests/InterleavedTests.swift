@@ -129,7 +129,7 @@ import Testing
         "odd", rows: 16, columns: 128, bits: 4, every: 3, groupSize: 96, seed: 1),
       try CodedSamples.nm("of", rows: 16, columns: 128, kept: 4, of: 8, bits: 4, seed: 2),
       try CodedSamples.packed("whole", rows: 16, columns: 128, bits: 4, groupSize: 64, seed: 3),
-      try .dense(name: "values", shape: [16, 64], layout: .f16, values: values, mask: mask),
+      try .dense(name: "values", shape: [16, 64], format: .float16, values: values, mask: mask),
     ] {
       let name = tensor.descriptor.name
       #expect(try tensor.withInterleavedRows() == nil, "\(name)")

@@ -7,13 +7,13 @@ import Testing
 @Suite struct KeyValueTests {
   let folder: TemporaryFolder
   let path: String
-  let prompt: Prompt
+  let prompt: StoredAdapter
 
   init() throws {
     folder = try TemporaryFolder()
     path = folder.file("a.ctpack")
     try Samples.write(path)
-    prompt = try #require(try ModelBundle(path: path).prompt(named: "demo"))
+    prompt = try #require(try ModelBundle(path: path).adapter(named: "demo"))
   }
 
   func stored(_ weights: SHA256Digest? = nil) throws -> StoredKeyValues {
@@ -41,14 +41,14 @@ import Testing
     try BundleEditor.append(to: path, sections: [.keyValues(stored())])
     var measured = prompt
     measured.objective = "the same vectors"
-    try BundleEditor.append(to: path, sections: [.prompt(measured)])
+    try BundleEditor.append(to: path, sections: [.adapter(measured)])
     #expect(try ModelBundle(path: path).keyValues(of: "demo") != nil)
     var other = prompt
     other.values[0] += 1
-    try BundleEditor.append(to: path, sections: [.prompt(other)])
+    try BundleEditor.append(to: path, sections: [.adapter(other)])
     #expect(try ModelBundle(path: path).sections(of: .promptKeyValues).isEmpty)
     #expect(try ModelBundle(path: path, verify: .full).check(.full).isEmpty)
-    try BundleEditor.append(to: path, sections: [.prompt(prompt), .keyValues(stored())])
+    try BundleEditor.append(to: path, sections: [.adapter(prompt), .keyValues(stored())])
     try BundleEditor.append(
       to: path, sections: [], removing: [BundleEditor.Key(type: .prompt, name: "demo")])
     #expect(try ModelBundle(path: path).sections(of: .promptKeyValues).isEmpty)

@@ -116,7 +116,7 @@ import Testing
     #expect(try tensor.dequantized() == [-2, 0, 0, 1])
     #expect(tensor.descriptor.sparsityRatio == 0.5)
     let dense = try StoredTensor.dense(
-      name: "d", shape: [2, 2], layout: .f32, values: ByteSlice([UInt8](floats: [5, 6])),
+      name: "d", shape: [2, 2], format: .float32, values: ByteSlice([UInt8](floats: [5, 6])),
       mask: .bitmask(mask))
     #expect(try dense.dequantized() == [5, 0, 0, 6])
   }

@@ -23,11 +23,11 @@ import Testing
         shares: [.init(prompt: "demo", windows: 1), .init(prompt: "second", windows: 0)])
       switch self {
       case .transfer:
-        return ["a", "b", "c"].map { .prompt(Samples.prompt($0, weights: nil, unvalidated: true)) }
+        return ["a", "b", "c"].map { .adapter(Samples.prompt($0, weights: nil, unvalidated: true)) }
           + [.evidence([Samples.evidence])]
       case .store:
         return [
-          .prompt(Samples.prompt("second", weights: weights)),
+          .adapter(Samples.prompt("second", weights: weights)),
           .evidence([Samples.evidence, chosen]),
         ]
       case .remove: return [.evidence([Samples.evidence])]
@@ -50,7 +50,7 @@ import Testing
     let known = StoredKeyValues(
       of: second, layers: 2, width: 4, weights: try ModelBundle(path: path).weightsDigest,
       values: ByteSlice([UInt8](repeating: 0, count: 4 * 3 * 2 * 4)))
-    try BundleEditor.append(to: path, sections: [.prompt(second), .keyValues(known)])
+    try BundleEditor.append(to: path, sections: [.adapter(second), .keyValues(known)])
   }
 
   private func open(_ bytes: [UInt8]) throws -> ModelBundle {

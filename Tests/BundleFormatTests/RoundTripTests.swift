@@ -23,7 +23,7 @@ import Testing
     }
     let absent = try bundle.tensor(named: "none")?.descriptor
     #expect(absent == nil)
-    let prompt = try #require(try bundle.prompt(named: "demo"))
+    let prompt = try #require(try bundle.adapter(named: "demo"))
     #expect(prompt == Samples.prompt("demo", weights: bundle.weightsDigest))
     #expect(try bundle.tokenizer.array == Samples.tokenizer.array)
     #expect(try bundle.configuration["layers"]?.int == 1)
@@ -50,8 +50,8 @@ import Testing
   @Test func alignmentAndCodec() throws {
     let path = folder.file("a")
     var writer = BundleWriter(path: path)
-    writer.addTensor(try Samples.dense("big", shape: [64, 512], layout: .f32, seed: 1))
-    writer.addTensor(try Samples.dense("small", shape: [5], layout: .f32, seed: 1))
+    writer.addTensor(try Samples.dense("big", shape: [64, 512], format: .float32, seed: 1))
+    writer.addTensor(try Samples.dense("small", shape: [5], format: .float32, seed: 1))
     let text = [UInt8](String(repeating: "all work and no play ", count: 40).utf8)
     writer.add(.document(.recipe, bytes: ByteSlice(text)))
     try writer.finish()
@@ -69,7 +69,7 @@ import Testing
   /// Tensors are stored plainly unless asked, and mean the same either way; so does their digest.
   @Test func compressedTensorsMeanTheSame() throws {
     let zeros = ByteSlice([UInt8](repeating: 0, count: 600))
-    let tensor = try StoredTensor.dense(name: "z", shape: [150], layout: .f32, values: zeros)
+    let tensor = try StoredTensor.dense(name: "z", shape: [150], format: .float32, values: zeros)
     var plain = BundleWriter(path: folder.file("p"))
     plain.addTensor(tensor)
     var small = BundleWriter(path: folder.file("s"))
@@ -97,7 +97,7 @@ import Testing
     #expect(failure?.kind == .internalError)
     #expect(folder.names.isEmpty)
     #expect(throws: Failure.self) {
-      try StoredTensor.dense(name: "x", shape: [3], layout: .f32, values: ByteSlice([1, 2, 3]))
+      try StoredTensor.dense(name: "x", shape: [3], format: .float32, values: ByteSlice([1, 2, 3]))
     }
     #expect(throws: Failure.self) {
       try StoredTensor.packed(

@@ -7,17 +7,17 @@ import Testing
 @Suite struct RoutingKeyTests {
   let folder: TemporaryFolder
   let path: String
-  let prompt: Prompt
+  let prompt: StoredAdapter
 
   init() throws {
     folder = try TemporaryFolder()
     path = folder.file("a.ctpack")
     try Samples.write(path)
-    prompt = try #require(try ModelBundle(path: path).prompt(named: "demo"))
+    prompt = try #require(try ModelBundle(path: path).adapter(named: "demo"))
   }
 
   func key(
-    of prompt: Prompt, key: [Float] = [0.5, -2, 3.25], weights: SHA256Digest? = nil
+    of prompt: StoredAdapter, key: [Float] = [0.5, -2, 3.25], weights: SHA256Digest? = nil
   ) throws -> StoredRoutingKey {
     StoredRoutingKey(
       of: prompt, weights: try weights ?? ModelBundle(path: path).weightsDigest, explained: 0.875,
@@ -39,10 +39,10 @@ import Testing
     try BundleEditor.append(to: path, sections: [.routingKey(key(of: prompt))])
     var other = prompt
     other.objective = "the same vectors"
-    try BundleEditor.append(to: path, sections: [.prompt(other)])
+    try BundleEditor.append(to: path, sections: [.adapter(other)])
     #expect(try ModelBundle(path: path).routingKey(of: "demo") != nil)
     other.values[0] += 1
-    try BundleEditor.append(to: path, sections: [.prompt(other)])
+    try BundleEditor.append(to: path, sections: [.adapter(other)])
     #expect(try ModelBundle(path: path).sections(of: .promptRoutingKey).isEmpty)
     #expect(try ModelBundle(path: path, verify: .full).check(.full).isEmpty)
     // One of another prompt isn't used, and an audit says so.
@@ -53,12 +53,12 @@ import Testing
   }
 
   @Test func prefixesHaveThemToo() throws {
-    let prefix = Prompt(
-      name: "keys", form: .prefix(tokens: 1, layers: 2, width: 3),
+    let prefix = StoredAdapter(
+      name: "keys", shape: .prefix(tokens: 1, layers: 2, width: 3),
       values: (0..<12).map { Float($0) }, binding: prompt.binding, objective: "kl",
       unvalidated: true)
     try BundleEditor.append(
-      to: path, sections: [.prompt(prefix), .routingKey(key(of: prefix))])
+      to: path, sections: [.adapter(prefix), .routingKey(key(of: prefix))])
     #expect(try ModelBundle(path: path).routingKey(of: "keys") == key(of: prefix))
     try BundleEditor.append(
       to: path, sections: [], removing: [BundleEditor.Key(type: .adapter, name: "keys")])

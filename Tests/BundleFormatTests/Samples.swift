@@ -56,19 +56,19 @@ enum Samples {
       mask: .bitmask(ByteSlice(Bitmask.pack(kept, rows: rows, columns: columns))))
   }
 
-  static func dense(_ name: String, shape: [Int], layout: PackingLayout, seed: Int) throws
+  static func dense(_ name: String, shape: [Int], format: FloatFormat, seed: Int) throws
     -> StoredTensor
   {
     var bytes: [UInt8] = []
     for i in 0..<shape.reduce(1, *) {
       let value = (Float(byte(seed, i)) - 128) / 32
-      switch layout {
-      case .f16: bytes.append(littleEndian: Float16(value).bitPattern)
-      case .bf16: bytes.append(littleEndian: UInt16(value.bitPattern >> 16))
+      switch format {
+      case .float16: bytes.append(littleEndian: Float16(value).bitPattern)
+      case .bfloat16: bytes.append(littleEndian: UInt16(value.bitPattern >> 16))
       default: bytes.append(littleEndian: value.bitPattern)
       }
     }
-    return try .dense(name: name, shape: shape, layout: layout, values: ByteSlice(bytes))
+    return try .dense(name: name, shape: shape, format: format, values: ByteSlice(bytes))
   }
 
   static func nm(_ name: String, rows: Int, columns: Int, kept: Int, of: Int, seed: Int) throws
@@ -103,16 +103,18 @@ enum Samples {
       try packed("a.eight", rows: 4, columns: 33, bits: 8, groupSize: 7, symmetric: false, seed: 4),
       try masked("m.three", rows: 4, columns: 100, bits: 3, groupSize: 32, seed: 5),
       try nm("m.four", rows: 3, columns: 38, kept: 2, of: 4, seed: 6),
-      try dense("d.f32", shape: [7], layout: .f32, seed: 7),
-      try dense("d.f16", shape: [3, 5], layout: .f16, seed: 8),
-      try dense("d.bf16", shape: [2, 9], layout: .bf16, seed: 9),
+      try dense("d.f32", shape: [7], format: .float32, seed: 7),
+      try dense("d.f16", shape: [3, 5], format: .float16, seed: 8),
+      try dense("d.bf16", shape: [2, 9], format: .bfloat16, seed: 9),
     ]
   }
 
   static func digest(_ text: String) -> SHA256Digest { SHA256Digest(hashing: Array(text.utf8)) }
 
-  static func prompt(_ name: String, weights: SHA256Digest?, unvalidated: Bool = false) -> Prompt {
-    Prompt(
+  static func prompt(_ name: String, weights: SHA256Digest?, unvalidated: Bool = false)
+    -> StoredAdapter
+  {
+    StoredAdapter(
       name: name, tokens: 3, width: 4, embeddings: (0..<12).map { Float($0) / 8 - 0.5 },
       binding: .init(baseModel: digest("model"), tokenizer: digest("{}"), weights: weights),
       objective: "cross-entropy",
@@ -148,7 +150,7 @@ enum Samples {
         tensor,
         origin: SectionOrigin(stage: digest("key"), inputs: [("checkpoint", digest("model"))]))
     }
-    writer.addPrompt(prompt("demo", weights: try writer.weightsDigest()))
+    writer.addAdapter(prompt("demo", weights: try writer.weightsDigest()))
     writer.add(.document(.tokenizer, bytes: tokenizer))
     writer.add(.document(.modelConfiguration, json: ["family": "llama", "layers": 1]))
     writer.add(.document(.recipe, bytes: ByteSlice(Array("name: sample\n".utf8))))

@@ -17,7 +17,7 @@ struct SecondReaderTests {
 
   @Test func agreesOnDigestsAndSections() throws {
     try BundleEditor.append(
-      to: path, sections: [.prompt(Samples.prompt("two", weights: nil, unvalidated: true))],
+      to: path, sections: [.adapter(Samples.prompt("two", weights: nil, unvalidated: true))],
       removing: [.init(type: .prompt, name: "demo")])
     let bundle = try ModelBundle(path: path, verify: .full)
     let result = try PythonReader.run([path, "--json", "--check"])

@@ -40,7 +40,7 @@ import Testing
     #expect(try #require(bytes.slice(1..<17)).floats() == floats)
     let halves = ByteSlice([0x00, 0x3C, 0x01, 0x80, 0x7F]).halves()
     #expect(halves == [1, -Float(Float16.leastNonzeroMagnitude)])
-    #expect(ByteSlice([0x80, 0x3F, 0x20, 0xC0]).brainFloats() == [1, -2.5])
+    #expect(ByteSlice([0x80, 0x3F, 0x20, 0xC0]).floats(as: .bfloat16) == [1, -2.5])
     #expect(ByteSlice([1, 0, 0, 2, 9]).words(UInt16.self) == [1, 512])
   }
 }

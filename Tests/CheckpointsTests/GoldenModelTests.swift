@@ -35,23 +35,24 @@ import Testing
   @Test(arguments: models) func storedFloatsAgreeWithTheTensors(_ model: String) throws {
     let source = try Checkpoint.open(Golden.path(model))
     for name in source.tensorNames {
-      guard let (layout, bytes) = source.storedHalfOrFloat(name) else {
+      guard let (format, bytes) = source.storedFloats(name) else {
         #expect(model.hasSuffix(".gguf"), "\(name): a folder holds only plain floats in order")
         continue
       }
-      #expect(layout.rawValue == source.sourceType(of: name))
+      let names: [FloatFormat: String] = [.float32: "F32", .float16: "F16", .bfloat16: "BF16"]
+      #expect(names[format] == source.sourceType(of: name))
       let values = try source.tensor(name).values
-      #expect(bytes.count == values.count * layout.bytesPerValue)
+      #expect(bytes.count == values.count * format.byteCount)
       for index in [0, values.count / 2, values.count - 1] {
         let stored: Float?
-        switch layout {
-        case .f32:
+        switch format {
+        case .float32:
           stored = bytes.integer(at: 4 * index, as: UInt32.self).map(Float.init(bitPattern:))
-        case .f16:
+        case .float16:
           stored = bytes.integer(at: 2 * index, as: UInt16.self).map {
             Float(Float16(bitPattern: $0))
           }
-        case .bf16:
+        case .bfloat16:
           stored = bytes.integer(at: 2 * index, as: UInt16.self).map {
             Float(bitPattern: UInt32($0) << 16)
           }
@@ -63,11 +64,11 @@ import Testing
 
   @Test func permutedRowsAreNeverPassedThrough() throws {
     let llama = try Checkpoint.open(Golden.path("llama-plain.gguf"))
-    #expect(llama.storedHalfOrFloat("model.layers.0.self_attn.q_proj.weight") == nil)
-    #expect(llama.storedHalfOrFloat("model.layers.1.self_attn.k_proj.weight") == nil)
-    #expect(llama.storedHalfOrFloat("model.layers.1.self_attn.v_proj.weight") != nil)
+    #expect(llama.storedFloats("model.layers.0.self_attn.q_proj.weight") == nil)
+    #expect(llama.storedFloats("model.layers.1.self_attn.k_proj.weight") == nil)
+    #expect(llama.storedFloats("model.layers.1.self_attn.v_proj.weight") != nil)
     let qwen = try Checkpoint.open(Golden.path("qwen2-plain.gguf"))
-    #expect(qwen.storedHalfOrFloat("model.layers.0.self_attn.q_proj.weight") != nil)
+    #expect(qwen.storedFloats("model.layers.0.self_attn.q_proj.weight") != nil)
   }
 
   @Test(arguments: models) func rotaryFrequenciesAreThoseOfTransformers(_ model: String) throws {

@@ -25,9 +25,9 @@ import Testing
     func tensor(_ name: String) throws(Failure) -> Tensor {
       Tensor(shape(of: name) ?? [], name == "half" ? values.map(Self.brain) : values)
     }
-    func storedHalfOrFloat(_ name: String) -> (layout: StoredFloatLayout, bytes: ByteSlice)? {
+    func storedFloats(_ name: String) -> (format: FloatFormat, bytes: ByteSlice)? {
       guard name == "half" else { return nil }
-      return (.bf16, ByteSlice(values.map(Self.brain).flatMap { Self.bytes($0) }))
+      return (.bfloat16, ByteSlice(values.map(Self.brain).flatMap { Self.bytes($0) }))
     }
     static func brain(_ x: Float) -> Float { Float(bitPattern: x.bitPattern & 0xFFFF_0000) }
     static func bytes(_ x: Float) -> [UInt8] {

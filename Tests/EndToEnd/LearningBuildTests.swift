@@ -32,7 +32,7 @@ import Testing
       """)
   }
 
-  private func learned(_ name: String, _ prompt: String) throws -> Prompt {
+  private func learned(_ name: String, _ prompt: String) throws -> StoredAdapter {
     try recipe(name, prompt)
     let run = try ctpack("run", "\(name).yaml", "--work", "work")
     #expect(run.status == 0, "\(run.errors)")

@@ -50,8 +50,8 @@ import Testing
     try ctpack.run(["prompt", "learn", bundle] + options() + more)
   }
 
-  private func prompt(_ name: String, of bundle: String) throws -> Prompt {
-    try #require(try ModelBundle(path: folder.file(bundle)).prompt(named: name))
+  private func prompt(_ name: String, of bundle: String) throws -> StoredAdapter {
+    try #require(try ModelBundle(path: folder.file(bundle)).adapter(named: name))
   }
 
   /// The same weights, texts and settings give the build's prompt, to the bit, and all that belongs to it.
@@ -63,7 +63,7 @@ import Testing
     let (new, built) = (
       try prompt("own", of: "bare.ctpack"), try prompt("own", of: "built.ctpack")
     )
-    #expect(new.values == built.values && new.form == built.form)
+    #expect(new.values == built.values && new.shape == built.shape)
     #expect(new.binding == built.binding && new.objective == built.objective)
     #expect(new.training["curve"] == built.training["curve"])
     #expect(new.training["settings"] == built.training["settings"])
@@ -147,8 +147,8 @@ import Testing
         "built.ctpack",
       ])
     #expect(asked.status == 0, "\(asked.errors)")
-    let kinds = try ModelBundle(path: folder.file("bare.ctpack")).prompts.map {
-      "\($0.name) \($0.form.kind) \($0.tokens) \($0.objective)"
+    let kinds = try ModelBundle(path: folder.file("bare.ctpack")).adapters.map {
+      "\($0.name) \($0.shape.kind.rawValue) \($0.tokens) \($0.objective)"
     }
     #expect(
       kinds.sorted() == [

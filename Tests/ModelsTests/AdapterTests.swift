@@ -1,3 +1,4 @@
+import BundleFormat
 import Bytes
 import Checkpoints
 import Models
@@ -11,7 +12,7 @@ import Testing
   @Test(arguments: models) func prefix(_ name: String) throws {
     let (model, golden) = try open(name)
     let tokens = try golden.numbers.required("tokens", as: Int.self)
-    try check("prefix", .prefix(tokens: tokens), model, golden)
+    try check("prefix", .prefix(tokens: tokens, in: model.configuration), model, golden)
   }
 
   @Test(arguments: models) func lowRank(_ name: String) throws {
@@ -48,20 +49,26 @@ import Testing
 @Suite(.serialized) struct AdapterGradientTests {
   static func shapes(_ c: ModelConfiguration) -> [AdapterShape] {
     [
-      .prompt(tokens: 4), .prefix(tokens: 4),
+      .prompt(tokens: 4, in: c), .prefix(tokens: 4, in: c),
       .lowRank(LowRankShape(rank: 3, alpha: 6, names: c.linears, in: c)),
       .lowRank(
         LowRankShape(
           rank: 2, alpha: 2,
-          layers: [LayerPlace(block: 1, name: .v), LayerPlace(block: 2, name: .down)])),
+          targets: [target(.v, block: 1, c), target(.down, block: 2, c)])),
     ]
+  }
+
+  static func target(_ name: LinearName, block: Int, _ c: ModelConfiguration) -> LowRankTarget {
+    let (outputs, inputs) = c.shape(of: name)
+    return LowRankTarget(
+      tensor: c.keys.weight(of: name, block: block), outputs: outputs, inputs: inputs)
   }
 
   static func adapter(
     _ shape: AdapterShape, seed: UInt64, for c: ModelConfiguration
   ) throws -> Adapter {
     var random = SeededGenerator(seed: seed)
-    return try shape.adapter(TinyModel.normals(shape.count(c), 0.3, &random), for: c)
+    return try shape.adapter(TinyModel.normals(shape.count ?? 0, 0.3, &random), for: c)
   }
 
   /// Central differences of the scored loss along random directions, through packed weights.
@@ -145,7 +152,7 @@ import Testing
     let ids = TinyModel.sequences(2, length: 13, seed: 35)
     let shape = LowRankShape(rank: 4, alpha: 8, names: [.q, .v], in: c)
     var random = SeededGenerator(seed: 36)
-    var values = shape.start(c, random: &random)
+    var values = shape.start(random: &random)
     #expect(values.count == 3 * 4 * (24 + 18 + 24 + 6))
     #expect(values.prefix(4 * 24).allSatisfy { $0 != 0 && abs($0) <= 1 / Float(24).squareRoot() })
     let started = try AdapterShape.lowRank(shape).adapter(values, for: c)
@@ -206,25 +213,24 @@ import Testing
     let c = model.configuration
     func refusal(_ shape: AdapterShape, _ count: Int? = nil) -> String? {
       do throws(Failure) {
-        let count = count ?? shape.count(c)
+        let count = count ?? shape.count ?? 0
         let adapter = try shape.adapter([Float](repeating: 0, count: count), for: c)
         _ = try Scorer(model, adapter: adapter)
       } catch { return error.kind == .usage ? error.finding : nil }
       return nil
     }
-    #expect(refusal(.prefix(tokens: 2)) == nil)
-    #expect(refusal(.prefix(tokens: 2), 5)?.contains("5 numbers") == true)
-    #expect(refusal(.prompt(tokens: 2), 49)?.contains("49 numbers") == true)
-    let beyond = LowRankShape(rank: 1, alpha: 1, layers: [LayerPlace(block: 3, name: .q)])
-    #expect(refusal(.lowRank(beyond))?.contains("block 3") == true)
-    let twice = LowRankShape(
-      rank: 1, alpha: 1,
-      layers: [LayerPlace(block: 0, name: .q), LayerPlace(block: 0, name: .q)])
+    #expect(refusal(.prefix(tokens: 2, in: c)) == nil)
+    #expect(refusal(.prefix(tokens: 2, in: c), 5)?.contains("5 numbers") == true)
+    #expect(refusal(.prompt(tokens: 2, in: c), 49)?.contains("49 numbers") == true)
+    func target(_ block: Int) -> LowRankTarget { AdapterGradientTests.target(.q, block: block, c) }
+    let beyond = LowRankShape(rank: 1, alpha: 1, targets: [target(3)])
+    #expect(refusal(.lowRank(beyond))?.contains("layers.3") == true)
+    let twice = LowRankShape(rank: 1, alpha: 1, targets: [target(0), target(0)])
     #expect(refusal(.lowRank(twice))?.contains("two low-rank parts") == true)
     #expect(refusal(.lowRank(LowRankShape(rank: 0, alpha: 1, names: [.q], in: c))) != nil)
     var other = c
     other.layers = 2
-    let short = try AdapterShape.prefix(tokens: 2).adapter(
+    let short = try AdapterShape.prefix(tokens: 2, in: other).adapter(
       [Float](repeating: 0, count: 2 * 2 * 2 * 6), for: other)
     #expect(throws: Failure.self) { try Scorer(model, adapter: short) }
     #expect(throws: Failure.self) {

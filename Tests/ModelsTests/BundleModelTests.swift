@@ -24,8 +24,8 @@ import Testing
     for name in source.tensorNames {
       let tensor = try source.tensor(name)
       let shape = tensor.shape
-      if name.contains("embed"), let (_, bytes) = source.storedHalfOrFloat(name) {
-        result.append(try .dense(name: name, shape: shape, layout: .f16, values: bytes))
+      if name.contains("embed"), let (_, bytes) = source.storedFloats(name) {
+        result.append(try .dense(name: name, shape: shape, format: .float16, values: bytes))
       } else if name.contains("mlp.up") {
         result.append(try masked(name, tensor))
       } else if name.contains("proj") {
@@ -39,7 +39,7 @@ import Testing
             codes: matrix.codes, scales: matrix.scales, zeros: matrix.zeros))
       } else {
         let bytes = ByteSlice([UInt8](floats: tensor.values))
-        result.append(try .dense(name: name, shape: shape, layout: .f32, values: bytes))
+        result.append(try .dense(name: name, shape: shape, format: .float32, values: bytes))
       }
     }
     return result
@@ -52,7 +52,7 @@ import Testing
     let survivors = zip(tensor.values, keep).filter(\.1).map(\.0)
     let bits = ByteSlice(Bitmask.pack(keep, rows: rows, columns: columns))
     return try .dense(
-      name: name, shape: tensor.shape, layout: .f32,
+      name: name, shape: tensor.shape, format: .float32,
       values: ByteSlice([UInt8](floats: survivors)), mask: .bitmask(bits))
   }
 
@@ -114,7 +114,7 @@ import Testing
     #expect(missing?.kind == .invalidData)
     #expect(missing?.place?.contains(name) == true)
     let small = try StoredTensor.dense(
-      name: name, shape: [40, 39], layout: .f32,
+      name: name, shape: [40, 39], format: .float32,
       values: ByteSlice([UInt8](floats: Array(repeating: 0, count: 40 * 39))))
     let misshapen = try failure(tensors.filter { $0.descriptor.name != name } + [small])
     #expect(misshapen?.kind == .invalidData)

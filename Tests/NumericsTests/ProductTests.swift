@@ -193,8 +193,8 @@ extension NumericsTests {
       }
       var result: [(String, Weight)] = [
         ("dense", .dense(random.tensor([rows, columns]))),
-        ("f16", .half(.f16, ByteSlice(halves), rows: rows, columns: columns)),
-        ("bf16", .half(.bf16, ByteSlice(brains), rows: rows, columns: columns)),
+        ("f16", .stored(.float16, ByteSlice(halves), rows: rows, columns: columns)),
+        ("bf16", .stored(.bfloat16, ByteSlice(brains), rows: rows, columns: columns)),
       ]
       for bits in [2, 3, 4, 8] {
         let plain = PlainPacking(

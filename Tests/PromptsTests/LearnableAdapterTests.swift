@@ -1,3 +1,4 @@
+import BundleFormat
 import Bytes
 import Checkpoints
 import Models
@@ -26,7 +27,7 @@ import Testing
     texts = PromptLearner.Texts(training: text(900), validation: text(200))
   }
 
-  private func settings(_ kind: PromptSettings.Kind) -> PromptSettings {
+  private func settings(_ kind: AdapterKind) -> PromptSettings {
     var settings = PromptSettings()
     settings.kind = kind
     (settings.tokens, settings.rank) = (4, 3)
@@ -40,8 +41,8 @@ import Testing
     try PromptLearner(prompt: settings, for: model, texts: texts)
   }
 
-  @Test(arguments: PromptSettings.Kind.allCases, Optimiser.Kind.allCases)
-  func everyKindLearns(_ kind: PromptSettings.Kind, _ optimiser: Optimiser.Kind) throws {
+  @Test(arguments: AdapterKind.learned, Optimiser.Kind.allCases)
+  func everyKindLearns(_ kind: AdapterKind, _ optimiser: Optimiser.Kind) throws {
     var settings = settings(kind)
     settings.optimiser = optimiser
     var learner = try learner(settings)
@@ -50,10 +51,11 @@ import Testing
     if kind == .lora { #expect(start == learner.state.validationWithoutPrompt) }
     try learner.run()
     #expect(learner.state.bestPerplexity < 0.98 * start)
-    let kinds: [PromptSettings.Kind: AdapterShape] = [
-      .soft: .prompt(tokens: 4), .prefix: .prefix(tokens: 4),
+    let c = model.configuration
+    let kinds: [AdapterKind: AdapterShape] = [
+      .soft: .prompt(tokens: 4, in: c), .prefix: .prefix(tokens: 4, in: c),
       .lora: .lowRank(
-        LowRankShape(rank: 3, alpha: 16, names: [.q, .v], in: model.configuration)),
+        LowRankShape(rank: 3, alpha: 16, names: [.q, .v], in: c)),
     ]
     #expect(try learner.best.shape == kinds[kind])
   }
@@ -66,8 +68,8 @@ import Testing
     #expect(try prefix.best.parameters.count == 3 * 2 * 4 * 8)
   }
 
-  @Test(arguments: [PromptSettings.Kind.prefix, .lora])
-  func aSavedLearnerGoesOnToTheSameBits(_ kind: PromptSettings.Kind) throws {
+  @Test(arguments: [AdapterKind.prefix, .lora])
+  func aSavedLearnerGoesOnToTheSameBits(_ kind: AdapterKind) throws {
     var whole = try learner(settings(kind))
     try whole.run()
     var first = try learner(settings(kind))
@@ -79,7 +81,7 @@ import Testing
   }
 
   @Test func learningGoesOnFromWhatFits() throws {
-    for kind in PromptSettings.Kind.allCases {
+    for kind in AdapterKind.learned {
       let first = try learner(settings(kind)).best
       let again = try PromptLearner(
         prompt: settings(kind), for: model, texts: texts, start: first)

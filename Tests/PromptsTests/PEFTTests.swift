@@ -24,11 +24,11 @@ import Testing
     ids = (expected["ids"]?.array ?? []).map { ($0.array ?? []).map { Int32($0.int ?? -1) } }
   }
 
-  private func imported(_ folder: String) throws -> Prompt {
-    try Prompt(PEFTFolder(reading: folder), name: "p", for: model.configuration)
+  private func imported(_ folder: String) throws -> StoredAdapter {
+    try StoredAdapter(PEFTFolder(reading: folder), name: "p", for: model.configuration)
   }
 
-  private func losses(_ prompt: Prompt) throws -> [[Double]] {
+  private func losses(_ prompt: StoredAdapter) throws -> [[Double]] {
     let scorer = try Scorer(model, adapter: Adapter(prompt, for: model.configuration))
     return try scorer.nll(ids).map { $0.map { Double($0) } }
   }
@@ -55,7 +55,7 @@ import Testing
     let written = prompt.peft(at: folder.file(kind), base: "mistral", for: model.configuration)
     try written.write()
     let again = try imported(folder.file(kind))
-    #expect(again.form == prompt.form && again.values == prompt.values)
+    #expect(again.shape == prompt.shape && again.values == prompt.values)
     let theirs = try PEFTFolder(reading: "\(Self.golden)/\(kind)")
     #expect(written.tensors.keys.sorted() == theirs.tensors.keys.sorted())
     for (key, (shape, values)) in theirs.tensors {
@@ -104,7 +104,7 @@ import Testing
       var settings = folder.configuration.object ?? [:]
       change(&settings)
       folder.configuration = .object(settings)
-      do { _ = try Prompt(folder, name: "p", for: model.configuration) } catch {
+      do { _ = try StoredAdapter(folder, name: "p", for: model.configuration) } catch {
         return error.description
       }
       return "taken"
@@ -117,7 +117,7 @@ import Testing
     #expect(refusal { $0["r"] = 3 }.contains("factors"))
     var folder = lora
     folder.tensors["base_model.model.lm_head.lora_A.weight"] = ([1, 1], [0])
-    #expect { _ = try Prompt(folder, name: "p", for: model.configuration) } throws: {
+    #expect { _ = try StoredAdapter(folder, name: "p", for: model.configuration) } throws: {
       ($0 as? Failure)?.finding.contains("lm_head") == true
     }
     let other = try LanguageModel(
@@ -125,7 +125,7 @@ import Testing
     // Rows for embeddings of the same width would fit.
     for kind in ["prefix", "lora"] {
       #expect(throws: Failure.self, "\(kind)") {
-        try Prompt(
+        try StoredAdapter(
           PEFTFolder(reading: "\(Self.golden)/\(kind)"), name: "p", for: other.configuration)
       }
     }

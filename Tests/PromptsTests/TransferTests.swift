@@ -25,7 +25,7 @@ import Testing
     var writer = BundleWriter(path: path)
     let values = [UInt8](floats: Array(repeating: weight, count: 6))
     writer.addTensor(
-      try .dense(name: "w", shape: [2, 3], layout: .f32, values: ByteSlice(values)))
+      try .dense(name: "w", shape: [2, 3], format: .float32, values: ByteSlice(values)))
     writer.add(.document(.modelConfiguration, json: ["hidden_size": JSON(width)]))
     let vocabulary = ByteSlice(Array(tokenizer.utf8))
     writer.add(.document(.tokenizer, bytes: vocabulary))
@@ -38,8 +38,8 @@ import Testing
           baseModel: baseDigest, tokenizer: tokenizerDigest, data: [], recipe: nil,
           programVersion: "1", kernelClass: "k", stages: [])))
     for (index, prompt) in prompts.enumerated() {
-      writer.addPrompt(
-        Prompt(
+      writer.addAdapter(
+        StoredAdapter(
           name: prompt, tokens: 2, width: width,
           embeddings: (0..<2 * width).map { Float($0 + 10 * index) },
           binding: .init(baseModel: baseDigest, tokenizer: tokenizerDigest, weights: nil),
@@ -68,7 +68,7 @@ import Testing
     try transfer.write()
 
     let after = try ModelBundle(path: target.path, verify: .full)
-    let arrived = try after.prompt(named: "q")
+    let arrived = try after.adapter(named: "q")
     let prompt = try #require(arrived)
     #expect(prompt.values == [0, 1, 2, 3, 4, 5])
     #expect(prompt.unvalidated == false)
@@ -83,8 +83,8 @@ import Testing
     let source = try bundle("a", weight: 1, prompts: ["p"])
     let target = try bundle("b", weight: 2)
     let same = try bundle("c", weight: 1)
-    let prompt = try #require(try source.prompt(named: "p"))
-    func key(of prompt: Prompt, weights: SHA256Digest) -> StoredRoutingKey {
+    let prompt = try #require(try source.adapter(named: "p"))
+    func key(of prompt: StoredAdapter, weights: SHA256Digest) -> StoredRoutingKey {
       StoredRoutingKey(
         of: prompt, weights: weights, explained: 0.5, key: [1, 2, -3, 4], bias: -0.25)
     }
@@ -112,9 +112,9 @@ import Testing
     let target = try bundle("b", weight: 2)
     let transfer = try Transfer(from: source, to: target)
     #expect(isRefused(.notMet, naming: "--allow-unvalidated") { try transfer.write() })
-    #expect(try ModelBundle(path: target.path).prompts.isEmpty)
+    #expect(try ModelBundle(path: target.path).adapters.isEmpty)
     try transfer.write(allowUnvalidated: true)
-    #expect(try ModelBundle(path: target.path).prompt(named: "p")?.unvalidated == true)
+    #expect(try ModelBundle(path: target.path).adapter(named: "p")?.unvalidated == true)
   }
 
   @Test func otherModelsTokenizersAndWidthsAreRefused() throws {
@@ -138,7 +138,7 @@ import Testing
       let values = ByteSlice([UInt8](floats: (0..<24).map { Float($0) + seed }))
       writer.addTensor(
         try .dense(
-          name: "model.layers.0.self_attn.v_proj.weight", shape: [4, 6], layout: .f32,
+          name: "model.layers.0.self_attn.v_proj.weight", shape: [4, 6], format: .float32,
           values: values))
       let c = ModelConfiguration(
         vocabularySize: 5, hiddenSize: 6, intermediateSize: 8, layers: layers, heads: 4, kvHeads: 2,
@@ -147,29 +147,31 @@ import Testing
       try writer.finish()
       return try ModelBundle(path: path)
     }
-    let target = Prompt.Target(
+    let target = LowRankTarget(
       tensor: "model.layers.0.self_attn.v_proj.weight", outputs: 4, inputs: 6)
-    let forms: [(Prompt.Form, Int)] = [
+    let shapes: [(AdapterShape, Int)] = [
       (.prefix(tokens: 1, layers: 1, width: 4), 8),
-      (.lowRank(rank: 1, alpha: 2, targets: [target]), 10),
+      (.lowRank(LowRankShape(rank: 1, alpha: 2, targets: [target])), 10),
     ]
     let source = try model("e", layers: 1, seed: 0)
-    for (form, count) in forms {
+    for (shape, count) in shapes {
       try BundleEditor.append(
         to: source.path,
         sections: [
-          .prompt(
-            Prompt(
-              name: form.kind, form: form, values: (0..<count).map { Float($0) },
+          .adapter(
+            StoredAdapter(
+              name: shape.kind.rawValue, shape: shape, values: (0..<count).map { Float($0) },
               binding: .init(baseModel: nil, tokenizer: nil, weights: nil),
               objective: "cross-entropy"))
         ])
       let same = try model("f", layers: 1, seed: 1)
-      let transfer = try Transfer(form.kind, from: ModelBundle(path: source.path), to: same)
+      let transfer = try Transfer(
+        shape.kind.rawValue, from: ModelBundle(path: source.path), to: same)
       #expect(isRefused(.notMet, naming: "--allow-unvalidated") { try transfer.write() })
       try transfer.write(allowUnvalidated: true)
-      let arrived = try ModelBundle(path: same.path, verify: .full).prompt(named: form.kind)
-      #expect(arrived?.form == form && arrived?.values.count == count)
+      let arrived = try ModelBundle(path: same.path, verify: .full).adapter(
+        named: shape.kind.rawValue)
+      #expect(arrived?.shape == shape && arrived?.values.count == count)
     }
     let deeper = try model("g", layers: 2, seed: 0)
     #expect(
@@ -190,7 +192,7 @@ import Testing
       isRefused(.usage, naming: "--as") { _ = try Transfer("q", from: source, to: now, as: "p") })
     // The same prompt again is no clash.
     try Transfer("p", from: source, to: now).write(allowUnvalidated: true)
-    #expect(try ModelBundle(path: target.path).prompts.count == 1)
+    #expect(try ModelBundle(path: target.path).adapters.count == 1)
   }
 
   @Test func refusalsShowBothDigests() throws {
@@ -218,8 +220,8 @@ import Testing
     let generation = try Transfer.write(transfers, allowUnvalidated: true)
     #expect(generation == target.generation + 1, "one commit")
     let after = try ModelBundle(path: target.path, verify: .full)
-    #expect(try after.prompts.map(\.name) == ["p", "q", "r"])
-    #expect(try after.prompts.map(\.unvalidated) == [false, true, true])
+    #expect(try after.adapters.map(\.name) == ["p", "q", "r"])
+    #expect(try after.adapters.map(\.unvalidated) == [false, true, true])
   }
 
   @Test func namesAreCheckedTogether() throws {
@@ -238,7 +240,7 @@ import Testing
           _ = try Transfer("p", from: source, to: target, as: name)
         })
     }
-    #expect(try ModelBundle(path: target.path).prompts.isEmpty)
+    #expect(try ModelBundle(path: target.path).adapters.isEmpty)
   }
 
   private func record(
@@ -280,12 +282,12 @@ import Testing
     try PromptShelf.store([newer], validations: [], in: target.path)
     let after = try ModelBundle(path: target.path, verify: .full)
     #expect(try after.evidence == [records[0], records[2], records[3], newer])
-    #expect(try after.prompts.map(\.unvalidated) == [false, true])
-    #expect(try after.prompt(named: "p")?.validatedOn == [measured])
+    #expect(try after.adapters.map(\.unvalidated) == [false, true])
+    #expect(try after.adapter(named: "p")?.validatedOn == [measured])
 
     try PromptShelf.remove(["q", "q"], from: target.path)
     let left = try ModelBundle(path: target.path, verify: .full)
-    #expect(try left.prompts.map(\.name) == ["p"])
+    #expect(try left.adapters.map(\.name) == ["p"])
     #expect(try left.evidence == [records[0], newer], "what was measured with it goes with it")
     #expect(
       isRefused(.usage, naming: "it has p") {

@@ -47,15 +47,15 @@ extension ModelBundle {
     func problem(_ finding: String) -> [Problem] { [Problem(at: section.label, finding)] }
     switch type {
     case .prompt, .adapter:
-      let prompt = try Prompt(section: section, bytes: bytes)
-      guard prompt.values.allSatisfy(\.isFinite) else { return problem("a value isn't finite") }
+      let adapter = try StoredAdapter(section: section, bytes: bytes)
+      guard adapter.values.allSatisfy(\.isFinite) else { return problem("a value isn't finite") }
       guard section.flags.write & SectionFlags.boundToWeights != 0 else {
         return problem("its bound-to-weights flag is missing")
       }
       guard type == .prompt || self.section(.prompt, named: section.name) == nil else {
         return problem("a prompt has the same name")
       }
-      if let finding = missingTarget(of: prompt) { return problem(finding) }
+      if let finding = missingTarget(of: adapter) { return problem(finding) }
     case .promptKeyValues:
       let stored = try StoredKeyValues(section: section, bytes: bytes)
       guard bytes.halves().allSatisfy(\.isFinite) else { return problem("a value isn't finite") }
@@ -68,19 +68,14 @@ extension ModelBundle {
       guard (stored.key + [stored.bias]).allSatisfy(\.isFinite) else {
         return problem("a value isn't finite")
       }
-      guard promptSection(named: stored.name)?.sha256 == stored.prompt else {
+      guard adapterSection(named: stored.name)?.sha256 == stored.prompt else {
         return problem("the prompt that it belongs to isn't there")
       }
       guard stored.weights == weightsDigest else { return problem("it is of other weights") }
     case .tensorScales:
       guard bytes.halves().allSatisfy(\.isFinite) else { return problem("a scale isn't finite") }
     case .tensorDense:
-      let values =
-        switch section.layout {
-        case .f16: bytes.halves()
-        case .bf16: bytes.brainFloats()
-        default: bytes.floats()
-        }
+      let values = bytes.floats(as: section.layout?.floatFormat ?? .float32)
       guard values.allSatisfy(\.isFinite) else { return problem("a value isn't finite") }
     case .modelConfiguration, .provenance, .evidence, .events:
       let value = try JSON(parsing: bytes)
@@ -97,11 +92,11 @@ extension ModelBundle {
     return []
   }
 
-  /// What is wrong with the tensors that a prompt's low-rank parts stand beside; nil for nothing.
-  private func missingTarget(of prompt: Prompt) -> String? {
-    guard case .lowRank(_, _, let targets) = prompt.form else { return nil }
+  /// The first fault of the tensors that a LoRA adapter updates; nil for none.
+  private func missingTarget(of adapter: StoredAdapter) -> String? {
+    guard case .lowRank(let lowRank) = adapter.shape else { return nil }
     let shapes = Dictionary(descriptors.map { ($0.name, $0.shape) }) { first, _ in first }
-    for target in targets {
+    for target in lowRank.targets {
       let shape = shapes[target.tensor]
       guard shape == [target.outputs, target.inputs] else {
         let found = shape.map { "has the shape \($0)" } ?? "isn't there"
@@ -136,16 +131,16 @@ extension ModelBundle {
     return problems
   }
 
-  /// Prompts must fit each other and say so where they weren't learned on these weights.
+  /// Adapters that were neither learned nor measured on these weights, and aren't marked so.
   private func checkBindings() -> [Problem] {
-    guard let prompts = try? prompts else { return [] }
+    guard let adapters = try? adapters else { return [] }
     let weights = weightsDigest
     var problems: [Problem] = []
-    for prompt in prompts where prompt.binding.weights != weights && !prompt.unvalidated {
-      if !prompt.validatedOn.contains(where: { $0.weights == weights }) {
+    for adapter in adapters where adapter.binding.weights != weights && !adapter.unvalidated {
+      if !adapter.validatedOn.contains(where: { $0.weights == weights }) {
         problems.append(
           Problem(
-            at: "prompt \"\(prompt.name)\"",
+            at: "prompt \"\(adapter.name)\"",
             "it was neither learned nor measured on these weights, and doesn't say so"))
       }
     }

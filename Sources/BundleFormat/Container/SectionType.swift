@@ -1,3 +1,5 @@
+import Bytes
+
 /// What a section holds. Ids are never reused.
 public enum SectionType: UInt16, Sendable, CaseIterable {
   // 1–15: tensors. These and only these make up the weights' digest.
@@ -70,6 +72,26 @@ public enum PackingLayout: UInt16, Sendable, CaseIterable {
     case .planar4: 4
     case .planar8: 8
     case .raw, .json, .text, .bitmask, .nm: nil
+    }
+  }
+
+  /// The layout of plain numbers in `format`.
+  public init(_ format: FloatFormat) {
+    self =
+      switch format {
+      case .float32: .f32
+      case .float16: .f16
+      case .bfloat16: .bf16
+      }
+  }
+
+  /// The format of plain numbers; nil for codes, masks and documents.
+  public var floatFormat: FloatFormat? {
+    switch self {
+    case .f32: .float32
+    case .f16: .float16
+    case .bf16: .bfloat16
+    default: nil
     }
   }
 

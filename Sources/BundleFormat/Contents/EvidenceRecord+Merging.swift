@@ -22,15 +22,3 @@ extension EvidenceRecord {
     choice.map { $0.shares.contains { $0.prompt == name } } ?? (prompt == name)
   }
 }
-
-extension Prompt {
-  /// Takes a measurement into the record, in place of an earlier one of the same weights, protocol
-  /// and text.
-  public mutating func add(_ validation: Validation) {
-    validatedOn.removeAll {
-      $0.weights == validation.weights && $0.protocol == validation.protocol
-        && $0.text == validation.text && $0.textDigest == validation.textDigest
-    }
-    validatedOn.append(validation)
-  }
-}

@@ -20,7 +20,7 @@ public struct StoredKeyValues: Sendable {
 
   /// - Parameter prompt: rows before the token embeddings; adapters have no use for this.
   public init(
-    of prompt: Prompt, layers: Int, width: Int, weights: SHA256Digest, values: ByteSlice
+    of prompt: StoredAdapter, layers: Int, width: Int, weights: SHA256Digest, values: ByteSlice
   ) {
     name = prompt.name
     tokens = prompt.tokens

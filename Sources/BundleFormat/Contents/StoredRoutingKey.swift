@@ -16,7 +16,7 @@ public struct StoredRoutingKey: Sendable, Equatable {
   public let bias: Float
 
   public init(
-    of prompt: Prompt, weights: SHA256Digest, explained: Double, key: [Float], bias: Float
+    of prompt: StoredAdapter, weights: SHA256Digest, explained: Double, key: [Float], bias: Float
   ) {
     name = prompt.name
     self.prompt = prompt.valuesDigest
@@ -81,7 +81,7 @@ extension ModelBundle {
     do throws(Failure) {
       stored = try StoredRoutingKey(section: section, bytes: try bytes(of: section))
     } catch { throw error.located(file: path) }
-    return stored.prompt == promptSection(named: name)?.sha256 && stored.weights == weightsDigest
+    return stored.prompt == adapterSection(named: name)?.sha256 && stored.weights == weightsDigest
       ? stored : nil
   }
 }

@@ -82,11 +82,7 @@ extension StoredTensor {
     let flags = try keptFlags()
     var values: [Float]
     if let dense {
-      switch descriptor.layout {
-      case .f16: values = dense.halves()
-      case .bf16: values = dense.brainFloats()
-      default: values = dense.floats()
-      }
+      values = dense.floats(as: descriptor.layout.floatFormat ?? .float32)
       guard let flags else { return values }
       return spread(values, flags)
     }

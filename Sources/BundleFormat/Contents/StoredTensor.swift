@@ -48,16 +48,14 @@ public struct StoredTensor: Sendable {
     return tensor
   }
 
-  /// A tensor of plain numbers. `layout`: f32, f16 or bf16. `values`: row-major, or the survivors
-  /// of `mask`.
+  /// A tensor of plain numbers. `values`: row-major, or the survivors of `mask`.
+  /// Throws `invalidData` where a size doesn't follow from the shape.
   public static func dense(
-    name: String, shape: [Int], layout: PackingLayout, values: ByteSlice, mask: Mask? = nil
+    name: String, shape: [Int], format: FloatFormat, values: ByteSlice, mask: Mask? = nil
   ) throws(Failure) -> StoredTensor {
-    guard let bits = layout.bits, !layout.isPlanar else {
-      throw Failure(.invalidData, at: "tensor \"\(name)\"", "\(layout.label) is no dense layout")
-    }
     let descriptor = TensorDescriptor(
-      name: name, shape: shape, layout: layout, bits: bits, groupSize: 0, symmetric: true,
+      name: name, shape: shape, layout: PackingLayout(format), bits: 8 * format.byteCount,
+      groupSize: 0, symmetric: true,
       scaleExponent: 0, sparsity: mask?.sparsity)
     let tensor = StoredTensor(
       descriptor: descriptor, codes: nil, scales: nil, zeros: nil, mask: mask?.bitmask,

@@ -1,6 +1,6 @@
 import Bytes
 
-/// Prompts and documents. Documents have fixed names, one of each kind in a bundle.
+/// Adapters and documents. Documents have fixed names, one of each kind in a bundle.
 extension ModelBundle {
   /// The name of the only section of a document's type.
   public static func documentName(_ type: SectionType) -> String {
@@ -11,31 +11,32 @@ extension ModelBundle {
     }
   }
 
-  /// Soft and hard prompts, and adapters, in the order of their names.
-  public var prompts: [Prompt] {
+  /// All adapters, sorted by name: soft and hard prompts, prefixes and LoRA.
+  public var adapters: [StoredAdapter] {
     get throws(Failure) {
-      var prompts: [Prompt] = []
+      var adapters: [StoredAdapter] = []
       for section in sections(of: .prompt) + sections(of: .adapter) {
-        prompts.append(try prompt(section))
+        adapters.append(try adapter(section))
       }
-      return prompts.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+      return adapters.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
     }
   }
 
-  /// A prompt or adapter; nil where there is none of this name.
-  public func prompt(named name: String) throws(Failure) -> Prompt? {
-    guard let section = promptSection(named: name) else { return nil }
-    return try prompt(section)
+  /// The adapter `name`; nil where there is none of this name.
+  public func adapter(named name: String) throws(Failure) -> StoredAdapter? {
+    guard let section = adapterSection(named: name) else { return nil }
+    return try adapter(section)
   }
 
-  /// Where a prompt or adapter of this name lies: they share their names.
-  func promptSection(named name: String) -> Section? {
+  /// The section of the adapter `name`: sections of the types `prompt` and `adapter` share one set
+  /// of names.
+  func adapterSection(named name: String) -> Section? {
     section(.prompt, named: name) ?? section(.adapter, named: name)
   }
 
-  private func prompt(_ section: Section) throws(Failure) -> Prompt {
+  private func adapter(_ section: Section) throws(Failure) -> StoredAdapter {
     do throws(Failure) {
-      return try Prompt(section: section, bytes: try bytes(of: section))
+      return try StoredAdapter(section: section, bytes: try bytes(of: section))
     } catch { throw error.located(file: path) }
   }
 

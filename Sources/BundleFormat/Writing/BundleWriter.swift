@@ -60,7 +60,7 @@ public struct BundleWriter: ~Copyable {
     add(NewSection.tensor(tensor, origin: origin, policy: policy))
   }
 
-  public mutating func addPrompt(_ prompt: Prompt) { add(.prompt(prompt)) }
+  public mutating func addAdapter(_ adapter: StoredAdapter) { add(.adapter(adapter)) }
 
   /// Takes a section over as it is stored, after checking its hash.
   public mutating func add(copying section: Section, from bundle: ModelBundle) throws(Failure) {

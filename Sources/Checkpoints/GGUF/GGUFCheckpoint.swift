@@ -43,9 +43,9 @@ package struct GGUFCheckpoint: TensorSource {
       entry.bytes, type: entry.type, shape: entry.shape, rowOrder: order)
   }
 
-  package func storedHalfOrFloat(_ name: String) -> (layout: StoredFloatLayout, bytes: ByteSlice)? {
+  package func storedFloats(_ name: String) -> (format: FloatFormat, bytes: ByteSlice)? {
     guard let entry = entry(name), rowOrder(name) == nil else { return nil }
-    return StoredFloatLayout(rawValue: entry.type.name).map { ($0, entry.bytes) }
+    return entry.type.floatFormat.map { ($0, entry.bytes) }
   }
 
   /// Where the rows of `name` lie in the file; nil where they lie in order.

@@ -51,7 +51,7 @@ struct HuggingFaceCheckpoint: TensorSource {
       guard let entry = weights.tensors[storedNames[name] ?? name] else {
         throw Checkpoint.unknown(name, folder)
       }
-      guard StoredFloatLayout(rawValue: entry.type.rawValue) != nil else {
+      guard entry.type.floatFormat != nil else {
         throw Failure(
           .invalidData, file: weights.description, at: "tensor \(name.quoted)",
           "is stored as \(entry.type.rawValue); F32, F16 and BF16 are read")
@@ -78,28 +78,28 @@ struct HuggingFaceCheckpoint: TensorSource {
   }
 
   func shape(of name: String) -> [Int]? { stored(name)?.entry.shape }
-  func sourceType(of name: String) -> String? { stored(name)?.layout.rawValue }
+  func sourceType(of name: String) -> String? { stored(name)?.entry.type.rawValue }
 
   func tensor(_ name: String) throws(Failure) -> Tensor {
-    guard let (layout, entry) = stored(name) else {
+    guard let (format, entry) = stored(name) else {
       throw Checkpoint.unknown(name, weights.description)
     }
-    if layout == .f32 { return Tensor(mapping: entry.bytes, shape: entry.shape) }
+    if format == .float32 { return Tensor(mapping: entry.bytes, shape: entry.shape) }
     defer { entry.release() }
     return BlockDequantizer.decode(
-      entry.bytes, type: layout == .f16 ? .f16 : .bf16, shape: entry.shape)
+      entry.bytes, type: BlockType(format), shape: entry.shape)
   }
 
-  func storedHalfOrFloat(_ name: String) -> (layout: StoredFloatLayout, bytes: ByteSlice)? {
-    stored(name).map { ($0.layout, $0.entry.bytes) }
+  func storedFloats(_ name: String) -> (format: FloatFormat, bytes: ByteSlice)? {
+    stored(name).map { ($0.format, $0.entry.bytes) }
   }
 
   /// Only the model's own tensors are to be seen, not what the files hold besides.
-  private func stored(_ name: String) -> (layout: StoredFloatLayout, entry: WeightEntry)? {
+  private func stored(_ name: String) -> (format: FloatFormat, entry: WeightEntry)? {
     guard let entry = weights.tensors[storedNames[name] ?? name],
       !(configuration.tiedEmbeddings && name == "lm_head.weight"),
-      let layout = StoredFloatLayout(rawValue: entry.type.rawValue)
+      let format = entry.type.floatFormat
     else { return nil }
-    return (layout, entry)
+    return (format, entry)
   }
 }

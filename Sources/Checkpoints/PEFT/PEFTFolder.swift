@@ -29,16 +29,12 @@ package struct PEFTFolder: Sendable {
     let weights = try SafetensorsFile(path: path + "/" + Self.weightsFile)
     var tensors: [String: (shape: [Int], values: [Float])] = [:]
     for (name, entry) in weights.entries {
-      let values: [Float]
-      switch entry.type {
-      case .f32: values = entry.bytes.floats()
-      case .f16: values = entry.bytes.halves()
-      case .bf16: values = entry.bytes.brainFloats()
-      default:
+      guard let format = entry.type.floatFormat else {
         throw Failure(
           .invalidData, file: weights.path, at: "tensor \"\(name)\"",
           "its numbers are \(entry.type.rawValue)", advice: "save it as F32, F16 or BF16")
       }
+      let values = entry.bytes.floats(as: format)
       if let bad = values.firstIndex(where: { !$0.isFinite }) {
         throw Failure(
           .invalidData, file: weights.path, at: "tensor \"\(name)\"",

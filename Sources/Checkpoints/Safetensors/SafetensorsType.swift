@@ -1,3 +1,5 @@
+import Bytes
+
 /// The element types of a safetensors file. All can be skipped over; the model's own must be plain
 /// floats.
 package enum SafetensorsType: String, Sendable, CaseIterable {
@@ -32,6 +34,16 @@ package enum SafetensorsType: String, Sendable, CaseIterable {
     case .i16, .u16, .f16, .bf16: 16
     case .i32, .u32, .f32: 32
     case .i64, .u64, .f64, .c64: 64
+    }
+  }
+
+  /// The format of plain floats that can be taken over as they are; nil for other types.
+  package var floatFormat: FloatFormat? {
+    switch self {
+    case .f32: .float32
+    case .f16: .float16
+    case .bf16: .bfloat16
+    default: nil
     }
   }
 

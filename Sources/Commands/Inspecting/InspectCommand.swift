@@ -68,7 +68,7 @@ struct InspectionJSON {
       object["compressed_layers"] = footprint?.json
       object["configuration"] = try? bundle.configuration
       object["tensors"] = .array(bundle.tensors.map(\.inspection))
-      object["prompts"] = (try? bundle.prompts).map { prompts in
+      object["prompts"] = (try? bundle.adapters).map { prompts in
         .array(prompts.map { $0.inspection(in: bundle) })
       }
       object["provenance"] = (try? bundle.provenance)?.map(\.json) ?? .null
@@ -99,34 +99,35 @@ extension TensorDescriptor {
   }
 }
 
-extension Prompt {
+extension StoredAdapter {
   var inspection: JSON {
     var bound = JSONObject()
     bound["base_model"] = binding.baseModel.map { .string($0.hex) } ?? .null
     bound["tokenizer"] = binding.tokenizer.map { .string($0.hex) } ?? .null
     bound["weights"] = binding.weights.map { .string($0.hex) } ?? .null
     var object: JSONObject = [
-      "name": .string(name), "kind": .string(form.kind), "tokens": JSON(tokens), "width": .null,
+      "name": .string(name), "kind": .string(shape.kind.rawValue), "tokens": JSON(tokens),
+      "width": .null,
       "parameters": JSON(values.count), "bytes": JSON(4 * values.count),
       "objective": .string(objective), "bound_to": .object(bound),
       "validated_on": .array(validatedOn.map(\.json)), "unvalidated": .bool(unvalidated),
       "training": training,
     ]
-    switch form {
+    switch shape {
     case .embeddings(_, let width, let ids):
       object["width"] = JSON(width)
       object["ids"] = ids.map { .array($0.map { .integer(Int64($0)) }) }
     case .prefix(_, let layers, let width):
       (object["width"], object["layers"]) = (JSON(width), JSON(layers))
-    case .lowRank(let rank, let alpha, let targets):
-      (object["rank"], object["alpha"]) = (JSON(rank), .number(alpha))
-      object["targets"] = .array(targets.map { .string($0.tensor) })
+    case .lowRank(let lowRank):
+      (object["rank"], object["alpha"]) = (JSON(lowRank.rank), .number(lowRank.alpha))
+      object["targets"] = .array(lowRank.targets.map { .string($0.tensor) })
     }
     return .object(object)
   }
 }
 
-extension Prompt {
+extension StoredAdapter {
   /// As `inspection`, with what is stored beside it.
   fileprivate func inspection(in bundle: ModelBundle) -> JSON {
     var object = inspection.object ?? [:]

@@ -92,7 +92,7 @@ struct InspectionPage {
   }
 
   private mutating func prompts() throws {
-    let prompts = try bundle.prompts
+    let prompts = try bundle.adapters
     guard !prompts.isEmpty else { return }
     head("Prompts and adapters")
     let weights = bundle.weightsDigest
@@ -105,7 +105,7 @@ struct InspectionPage {
           ? "NEVER MEASURED on these weights"
           : "learned on other weights" + (source ?? "") + ", measured on these"
       return [
-        prompt.name, prompt.form.kind, prompt.form.label,
+        prompt.name, prompt.shape.kind.rawValue, prompt.shape.label,
         "\(Figure.count(prompt.values.count)) parameters", Figure.bytes(4 * prompt.values.count),
         prompt.objective, trust,
         try bundle.keyValues(of: prompt.name).map {

@@ -22,7 +22,7 @@ struct PromptListCommand: ParsableCommand {
   @Flag(help: "The result as JSON.") var json = false
 
   func run() throws {
-    let prompts = try ModelBundle(path: bundle).prompts
+    let prompts = try ModelBundle(path: bundle).adapters
     if json { return try Output.print(.array(prompts.map(\.inspection))) }
     if prompts.isEmpty { return try Output.print("no prompts") }
     let rows = prompts.map { prompt in
@@ -30,7 +30,7 @@ struct PromptListCommand: ParsableCommand {
         "\($0.text) \(Figure.short($0.pplWithout)) → \(Figure.short($0.pplWith))"
       }
       return [
-        prompt.name, prompt.form.kind, prompt.form.label, prompt.objective,
+        prompt.name, prompt.shape.kind.rawValue, prompt.shape.label, prompt.objective,
         prompt.unvalidated ? "never measured on these weights" : measured.joined(separator: ", "),
       ]
     }
@@ -53,7 +53,7 @@ struct PromptRemoveCommand: ParsableCommand {
 
   func run() throws {
     let generation = try PromptShelf.remove(names, from: bundle)
-    let left = try ModelBundle(path: bundle).prompts.map(\.name)
+    let left = try ModelBundle(path: bundle).adapters.map(\.name)
     if json {
       return try Output.print([
         "bundle": .string(bundle), "removed": .array(names.map { .string($0) }),

@@ -106,10 +106,10 @@ struct PromptCompareCommand: ParsableCommand {
     if let generation { try Output.print("\nkept in \(bundle) (generation \(generation))") }
   }
 
-  private func chosenPrompts(of bundle: ModelBundle) throws -> [Prompt] {
+  private func chosenPrompts(of bundle: ModelBundle) throws -> [StoredAdapter] {
     let prompts =
       prompt.isEmpty
-      ? try bundle.prompts : try prompt.map { try PromptOptions.named($0, in: bundle) }
+      ? try bundle.adapters : try prompt.map { try PromptOptions.named($0, in: bundle) }
     guard Set(prompts.map(\.name)).count == prompts.count else {
       throw Failure(.usage, at: "--prompt", "a prompt was given twice")
     }

@@ -61,19 +61,19 @@ struct PromptExportCommand: ParsableCommand {
     }
     if json {
       return try Output.print([
-        "prompt": .string(prompt.name), "kind": .string(prompt.form.kind),
+        "prompt": .string(prompt.name), "kind": .string(prompt.shape.kind.rawValue),
         "to": .string(to.rawValue), "out": .string(out), "numbers": JSON(count),
       ])
     }
-    try Output.print("\(out): \(prompt.form.label), \(Figure.count(count)) numbers")
+    try Output.print("\(out): \(prompt.shape.label), \(Figure.count(count)) numbers")
   }
 
   /// The prompt's rows, then those of the text.
-  private func embeddings(_ prompt: Prompt, _ bundle: ModelBundle) throws -> Tensor {
-    guard case .embeddings(let tokens, let width, _) = prompt.form else {
+  private func embeddings(_ prompt: StoredAdapter, _ bundle: ModelBundle) throws -> Tensor {
+    guard case .embeddings(let tokens, let width, _) = prompt.shape else {
       throw Failure(
         .usage, file: bundle.path, at: "prompt “\(prompt.name)”",
-        "a \(prompt.form.kind) adapter has no rows that could stand before a text's",
+        "a \(prompt.shape.kind.rawValue) adapter has no rows that could stand before a text's",
         advice: "soft and hard prompts have")
     }
     guard let promptText else { return Tensor([tokens, width], prompt.values) }

@@ -34,22 +34,23 @@ struct PromptImportCommand: ParsableCommand {
     let target = try ModelBundle(path: bundle)
     try target.checkFree(name)
     let model = try LanguageModel(bundle: target)
-    let prompt = try Prompt(
+    let prompt = try StoredAdapter(
       PEFTFolder(reading: folder), name: name, for: model.configuration)
     let key = try verbosity.learningKey(of: name) {
       try StoredRoutingKey.learn(
         for: prompt, in: model, weights: target.weightsDigest, onPart: $0)
     }
     let generation = try BundleEditor.append(
-      to: bundle, sections: [.prompt(prompt)] + (key.map { [.routingKey($0)] } ?? []))
+      to: bundle, sections: [.adapter(prompt)] + (key.map { [.routingKey($0)] } ?? []))
     if json {
       return try Output.print([
-        "prompt": .string(name), "kind": .string(prompt.form.kind), "target": .string(bundle),
+        "prompt": .string(name), "kind": .string(prompt.shape.kind.rawValue),
+        "target": .string(bundle),
         "generation": .integer(Int64(clamping: generation)), "validated": false,
       ])
     }
     try Output.print(
-      "\(bundle): \(prompt.form.label) added as `\(name)` (generation \(generation)), never measured"
+      "\(bundle): \(prompt.shape.label) added as `\(name)` (generation \(generation)), never measured"
         + " on these weights")
   }
 }

@@ -110,14 +110,15 @@ struct PromptLearnCommand: ParsableCommand {
     return (base.hasSuffix(".ctpack") ? String(base.dropLast(7)) : base) + ".\(name).work"
   }
 
-  private func report(_ prompt: Prompt, _ summary: JSON, _ generation: UInt64) throws {
+  private func report(_ prompt: StoredAdapter, _ summary: JSON, _ generation: UInt64) throws {
     if json {
       return try Output.print([
-        "bundle": .string(bundle), "prompt": .string(name), "kind": .string(prompt.form.kind),
+        "bundle": .string(bundle), "prompt": .string(name),
+        "kind": .string(prompt.shape.kind.rawValue),
         "generation": .integer(Int64(clamping: generation)), "learned": summary,
       ])
     }
-    let added = "\(bundle): \(prompt.form.label) added as `\(name)` (generation \(generation))"
+    let added = "\(bundle): \(prompt.shape.label) added as `\(name)` (generation \(generation))"
     guard let without = summary["validation_ppl_without"]?.double,
       let with = summary["validation_ppl"]?.double, let step = summary["best_step"]?.int
     else { return try Output.print(added) }

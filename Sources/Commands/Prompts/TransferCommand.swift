@@ -97,7 +97,7 @@ struct TransferCommand: ParsableCommand {
   private func checked(_ target: ModelBundle) throws -> [Transfer] {
     let source = try ModelBundle(path: source)
     if all {
-      let names = try source.prompts.map(\.name)
+      let names = try source.adapters.map(\.name)
       guard !names.isEmpty else {
         throw Failure(.usage, file: source.path, "the bundle has no prompt")
       }
@@ -111,7 +111,7 @@ struct TransferCommand: ParsableCommand {
 
   /// Without a prompt, then with each.
   private func measure(
-    _ text: String, _ prompts: [Prompt], _ model: LanguageModel, _ file: ModelFile
+    _ text: String, _ prompts: [StoredAdapter], _ model: LanguageModel, _ file: ModelFile
   ) throws -> [Perplexity] {
     let rule = try PerplexityProtocol(id: protocolID, length: seqlen)
     let measurement = Measurement(

@@ -21,25 +21,25 @@ package enum DenseStorage: String, Sendable, Hashable, CaseIterable {
       throw Failure(.internalError, at: name, "the model has no such tensor")
     }
     let layout = shape.count < 2 ? .asSource : self
-    let original = source.storedHalfOrFloat(name)
-    if let original, layout == .asSource || original.layout.rawValue == layout.rawValue.uppercased()
-    {
+    let original = source.storedFloats(name)
+    if let original, layout == .asSource || original.format == layout.format {
       try Self.check(name, source)
       return try .dense(
-        name: name, shape: shape, layout: original.layout.packing, values: original.bytes)
+        name: name, shape: shape, format: original.format, values: original.bytes)
     }
     try Self.check(name, source)
     let values = try source.tensor(name)
     return try .dense(
-      name: name, shape: shape, layout: layout.packing,
+      name: name, shape: shape, format: layout.format,
       values: ByteSlice(try layout.encode(values.values, name)))
   }
 
-  var packing: PackingLayout {
+  /// The format that numbers are rounded to, where they aren't taken over as they are.
+  var format: FloatFormat {
     switch self {
-    case .asSource, .f32: .f32
-    case .f16: .f16
-    case .bf16: .bf16
+    case .asSource, .f32: .float32
+    case .f16: .float16
+    case .bf16: .bfloat16
     }
   }
 
@@ -52,39 +52,9 @@ package enum DenseStorage: String, Sendable, Hashable, CaseIterable {
 
   /// Little-endian bytes, each value rounded to nearest, ties to even.
   func encode(_ values: [Float], _ name: String) throws(Failure) -> [UInt8] {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(values.count * (packing == .f32 ? 4 : 2))
-    for value in values {
-      switch self {
-      case .asSource, .f32:
-        let bits = value.bitPattern
-        for shift in [0, 8, 16, 24] as [UInt32] {
-          bytes.append(UInt8(truncatingIfNeeded: bits >> shift))
-        }
-      case .f16:
-        let half = Float16(value)
-        guard half.isFinite else {
-          throw Failure(.usage, at: name, "\(value) is beyond f16", advice: "store it as bf16")
-        }
-        bytes.append(UInt8(truncatingIfNeeded: half.bitPattern))
-        bytes.append(UInt8(truncatingIfNeeded: half.bitPattern >> 8))
-      case .bf16:
-        let bits = value.bitPattern
-        let rounded = (bits &+ 0x7FFF &+ (bits >> 16 & 1)) >> 16
-        bytes.append(UInt8(truncatingIfNeeded: rounded))
-        bytes.append(UInt8(truncatingIfNeeded: rounded >> 8))
-      }
+    if format == .float16, let value = values.first(where: { !Float16($0).isFinite }) {
+      throw Failure(.usage, at: name, "\(value) is beyond f16", advice: "store it as bf16")
     }
-    return bytes
-  }
-}
-
-extension StoredFloatLayout {
-  fileprivate var packing: PackingLayout {
-    switch self {
-    case .f32: .f32
-    case .f16: .f16
-    case .bf16: .bf16
-    }
+    return [UInt8](floats: values, as: format)
   }
 }

@@ -24,7 +24,7 @@ extension SolvedTensor {
     let name = ledger.tensor
     let all = restored.values
     var smallest = try StoredTensor.dense(
-      name: name, shape: restored.shape, layout: layout.packing,
+      name: name, shape: restored.shape, format: layout.format,
       values: ByteSlice(try layout.encode(all, name)))
     guard let kept else { return smallest }
     var survivors: [Float] = []
@@ -33,7 +33,7 @@ extension SolvedTensor {
     let bytes = ByteSlice(try layout.encode(survivors, name))
     for mask in masks(kept) {
       let candidate = try StoredTensor.dense(
-        name: name, shape: restored.shape, layout: layout.packing, values: bytes, mask: mask)
+        name: name, shape: restored.shape, format: layout.format, values: bytes, mask: mask)
       if candidate.bytes < smallest.bytes { smallest = candidate }
     }
     return smallest

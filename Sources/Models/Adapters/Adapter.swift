@@ -1,12 +1,15 @@
+import BundleFormat
 import Bytes
 import Checkpoints
 import Numerics
 
-/// What was learned beside a frozen model, ready for use with it.
+/// An adapter of a frozen model, checked against it and ready for use.
 package enum Adapter: Sendable {
   /// Rows [n, e] before the token embeddings: a soft prompt, or a hard one's embeddings.
   case prompt(Tensor)
+  /// Keys and values before a text's, in every block.
   case prefix(Prefix)
+  /// Low-rank updates of linear layers.
   case lowRank(LowRankAdapter)
 
   /// Positions before a text's first token.
@@ -21,16 +24,21 @@ package enum Adapter: Sendable {
     }
   }
 
+  /// The kind and the sizes, without the token ids of a hard prompt.
   package var shape: AdapterShape {
     switch self {
-    case .prompt(let vectors): .prompt(tokens: vectors.rows)
-    case .prefix(let prefix): .prefix(tokens: prefix.tokens)
+    case .prompt(let vectors):
+      .embeddings(tokens: vectors.rows, width: vectors.columns, ids: nil)
+    case .prefix(let prefix):
+      .prefix(
+        tokens: prefix.tokens, layers: prefix.rows.rows / (2 * prefix.tokens),
+        width: prefix.rows.columns)
     case .lowRank(let parts): .lowRank(parts.shape)
     }
   }
 
-  /// The model with whatever is beside its layers, and what then stands before each text.
-  /// - Throws: `usage` where this isn't for such a model.
+  /// The model with the low-rank updates, if there are any, and the start of each text.
+  /// - Throws: `usage` where the adapter is for a model of another shape.
   package func attached(
     to model: LanguageModel
   ) throws(Failure) -> (model: LanguageModel, start: PromptStart) {
@@ -39,60 +47,5 @@ package enum Adapter: Sendable {
     case .prefix(let prefix): (model, .prefix(prefix))
     case .lowRank(let parts): (try model.adapted(by: parts), .none)
     }
-  }
-}
-
-/// The kind and the sizes of an adapter; with them, a flat array of numbers is one.
-package enum AdapterShape: Sendable, Equatable {
-  /// [n, e], row by row.
-  case prompt(tokens: Int)
-  /// [layers, 2, n, kvHeads · headDim]: per block all keys, then all values.
-  case prefix(tokens: Int)
-  /// Per layer A [r, inputs], then B [outputs, r].
-  case lowRank(LowRankShape)
-
-  /// Positions before a text's first token.
-  package var tokens: Int {
-    switch self {
-    case .prompt(let tokens), .prefix(let tokens): tokens
-    case .lowRank: 0
-    }
-  }
-
-  /// Numbers to learn.
-  package func count(_ c: ModelConfiguration) -> Int {
-    switch self {
-    case .prompt(let tokens): tokens * c.embeddingSize
-    case .prefix(let tokens): c.layers * 2 * tokens * c.kvHeads * c.headDim
-    case .lowRank(let shape): shape.count(c)
-    }
-  }
-
-  /// The adapter that `parameters`, as many as `count` says, make; without a copy.
-  /// - Throws: `usage` where they don't fit the model.
-  package func adapter(
-    _ parameters: Tensor, for c: ModelConfiguration
-  ) throws(Failure) -> Adapter {
-    let count = count(c)
-    guard parameters.count == count else {
-      throw Failure(
-        .usage, "\(parameters.count) numbers for an adapter that has \(count) in this model",
-        advice: "an adapter fits only models of its own shape")
-    }
-    switch self {
-    case .prompt(let tokens): return .prompt(parameters.reshaped([tokens, c.embeddingSize]))
-    case .prefix(let tokens):
-      let rows = parameters.reshaped([c.layers * 2 * tokens, c.kvHeads * c.headDim])
-      return .prefix(try Prefix(rows: rows, tokens: tokens, for: c))
-    case .lowRank(let shape):
-      return .lowRank(try LowRankAdapter(parameters: parameters, shape: shape, for: c))
-    }
-  }
-
-  /// As above, from an array.
-  package func adapter(
-    _ parameters: [Float], for c: ModelConfiguration
-  ) throws(Failure) -> Adapter {
-    try adapter(Tensor([parameters.count], parameters), for: c)
   }
 }

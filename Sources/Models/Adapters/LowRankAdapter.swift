@@ -1,25 +1,17 @@
+import BundleFormat
 import Bytes
 import Checkpoints
 import Numerics
 
-/// A linear layer of a model.
-package struct LayerPlace: Sendable, Hashable {
-  package let block: Int
-  package let name: LinearName
-
-  package init(block: Int, name: LinearName) {
-    self.block = block
-    self.name = name
-  }
-}
-
-/// Low-rank parts beside some linear layers of a model (LoRA, Hu et al., arXiv 2106.09685), all of
-/// one rank.
+/// Low-rank updates of some linear layers of a model, all of one rank (LoRA, Hu et al., arXiv
+/// 2106.09685).
 package struct LowRankAdapter: Sendable {
   package let shape: LowRankShape
   /// All numbers [count]: per layer A [r, inputs], then B [outputs, r].
   package let parameters: Tensor
-  /// In the shape's order.
+  /// The updated layers, in the shape's order.
+  private let layers: [LayerPlace]
+  /// A and B of each layer, views of `parameters`.
   package let parts: [LowRank]
 
   /// - Parameter parameters: [count] as `shape` orders them, taken without a copy.
@@ -27,11 +19,11 @@ package struct LowRankAdapter: Sendable {
   package init(
     parameters: Tensor, shape: LowRankShape, for c: ModelConfiguration
   ) throws(Failure) {
-    try shape.check(c)
-    let count = shape.count(c)
-    guard parameters.count == count else {
+    layers = try shape.layers(in: c)
+    guard let count = shape.count, parameters.count == count else {
       throw Failure(
-        .usage, "\(parameters.count) numbers for low-rank parts that have \(count) in this model",
+        .usage,
+        "\(parameters.count) numbers for low-rank parts that have \(shape.count ?? 0) in this model",
         advice: "low-rank parts fit only models of their own shape")
     }
     self.shape = shape
@@ -43,10 +35,9 @@ package struct LowRankAdapter: Sendable {
       defer { start += rows * columns }
       return flat.rows(start..<start + rows * columns).reshaped([rows, columns])
     }
-    for layer in shape.layers {
-      let (outputs, inputs) = c.shape(of: layer.name)
-      let a = next(shape.rank, inputs)
-      parts.append(LowRank(a: a, b: next(outputs, shape.rank), scale: scale))
+    for target in shape.targets {
+      let a = next(shape.rank, target.inputs)
+      parts.append(LowRank(a: a, b: next(target.outputs, shape.rank), scale: scale))
     }
     self.parts = parts
   }
@@ -54,77 +45,10 @@ package struct LowRankAdapter: Sendable {
   /// The parts of one block.
   func parts(of block: Int) -> [LinearName: LowRank] {
     var found: [LinearName: LowRank] = [:]
-    for (layer, part) in zip(shape.layers, parts) where layer.block == block {
+    for (layer, part) in zip(layers, parts) where layer.block == block {
       found[layer.name] = part
     }
     return found
-  }
-}
-
-/// Which layers have a low-rank part, and of which rank.
-package struct LowRankShape: Sendable, Equatable {
-  package let rank: Int
-  /// What is added is multiplied by alpha / rank.
-  package let alpha: Double
-  package let layers: [LayerPlace]
-
-  package init(rank: Int, alpha: Double, layers: [LayerPlace]) {
-    self.rank = rank
-    self.alpha = alpha
-    self.layers = layers
-  }
-
-  /// The layers of these names in every block.
-  package init(rank: Int, alpha: Double, names: [LinearName], in c: ModelConfiguration) {
-    let ordered = LinearName.allCases.filter(names.contains)
-    self.init(
-      rank: rank, alpha: alpha,
-      layers: (0..<c.layers).flatMap { block in
-        ordered.map { LayerPlace(block: block, name: $0) }
-      })
-  }
-
-  /// Numbers in all.
-  package func count(_ c: ModelConfiguration) -> Int {
-    layers.reduce(0) { sum, layer in
-      let (outputs, inputs) = c.shape(of: layer.name)
-      return sum + rank * (inputs + outputs)
-    }
-  }
-
-  /// - Throws: `usage` naming what the model hasn't got.
-  package func check(_ c: ModelConfiguration) throws(Failure) {
-    guard rank >= 1, rank <= 1 << 16, alpha.isFinite, !layers.isEmpty else {
-      throw Failure(
-        .usage, "low-rank parts of rank \(rank), alpha \(alpha), beside \(layers.count) layers",
-        advice: "use a rank of 1 or more and at least one layer")
-    }
-    for layer in layers {
-      guard (0..<c.layers).contains(layer.block), c.linears.contains(layer.name) else {
-        throw Failure(
-          .usage, "the model has no \(layer.name.rawValue) in block \(layer.block)",
-          advice: "it has \(c.linears.map(\.rawValue).joined(separator: ", "))")
-      }
-    }
-    guard Set(layers).count == layers.count else {
-      throw Failure(.usage, "a layer has two low-rank parts")
-    }
-  }
-}
-
-extension LowRankShape {
-  /// Where learning begins: B is 0, so that nothing is changed, and A uniform within ±1/√inputs
-  /// (Kaiming's bound with slope √5, as PEFT begins).
-  package func start(_ c: ModelConfiguration, random: inout SeededGenerator) -> [Float] {
-    var values: [Float] = []
-    values.reserveCapacity(count(c))
-    for layer in layers {
-      let (outputs, inputs) = c.shape(of: layer.name)
-      let bound = 1 / Double(inputs).squareRoot()
-      for _ in 0..<rank * inputs { values.append(Float((2 * random.uniform() - 1) * bound)) }
-      values.append(contentsOf: repeatElement(0, count: outputs * rank))
-    }
-    return values
   }
 }
 

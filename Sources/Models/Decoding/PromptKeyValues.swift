@@ -52,7 +52,7 @@ package struct PromptKeyValues: Sendable {
       throw Failure(.usage, "the prompt's keys and values are of another model")
     }
     let cache = KeyValueCache(c, capacity: tokens + room)
-    let rows = Weight.half(.f16, values, rows: c.layers * 2 * tokens, columns: width)
+    let rows = Weight.stored(.float16, values, rows: c.layers * 2 * tokens, columns: width)
     for layer in 0..<c.layers {
       let (k, v) = cache.rows(tokens, layer: layer)
       for (index, part) in [k, v].enumerated() {

@@ -25,7 +25,8 @@ package struct PromptRouting: Sendable {
   /// Where keys decide, one for each prompt.
   let keys: [RoutingKey]
 
-  /// As many tokens as it takes to tell kinds of text apart (README, "Several prompts"); nil for all.
+  /// Default number of deciding tokens, enough to tell kinds of text apart
+  /// (Tests/Benchmarks/Results/routing.md); nil for all.
   package static func usual(_ rule: Rule) -> Int? {
     switch rule {
     case .loss: 32

@@ -8,7 +8,7 @@ import Numerics
 /// A token's logit, the sum of q·key/√headDim over heads and a bias, says by how many nats it is likelier
 /// behind the prompt than behind nothing, whatever else stands before it. Keys are learned one by one, for the
 /// weights as they are: with those that were learned on another compression, fewer texts find their prompt
-/// (README, "Several prompts"). (Prompts with keys that queries find them
+/// (Tests/Benchmarks/Results/routing.md). (Prompts with keys that queries find them
 /// by: Learning to Prompt, arXiv 2112.08654.)
 package struct RoutingKey: Sendable, Equatable {
   /// [heads·headDim]

@@ -12,11 +12,10 @@ struct CheckpointWeights: WeightStore {
 
   func matrix(_ key: String, rows: Int, columns: Int) throws(Failure) -> Weight {
     try check(key, [rows, columns])
-    switch source.storedHalfOrFloat(key) {
-    case (.f16, let bytes)?: return .half(.f16, bytes, rows: rows, columns: columns)
-    case (.bf16, let bytes)?: return .half(.bf16, bytes, rows: rows, columns: columns)
-    default: return .dense(try source.tensor(key))
+    if let (format, bytes) = source.storedFloats(key), format != .float32 {
+      return .stored(format, bytes, rows: rows, columns: columns)
     }
+    return .dense(try source.tensor(key))
   }
 
   func vector(_ key: String, count: Int) throws(Failure) -> Tensor {

@@ -13,20 +13,13 @@ extension Weight {
       return
     }
     let (rows, columns) = (descriptor.rows, descriptor.columns)
-    if let values = try stored.spreadValues() {
-      switch descriptor.layout {
-      case .f16:
-        self = .half(.f16, values, rows: rows, columns: columns)
-        return
-      case .bf16:
-        self = .half(.bf16, values, rows: rows, columns: columns)
-        return
-      case .f32:
-        self = .dense(Tensor(mapping: values, shape: [rows, columns]))
-        return
-      default: break
-      }
+    guard let values = try stored.spreadValues(), let format = descriptor.layout.floatFormat else {
+      self = .dense(Tensor([rows, columns], try stored.dequantized()))
+      return
     }
-    self = .dense(Tensor([rows, columns], try stored.dequantized()))
+    self =
+      format == .float32
+      ? .dense(Tensor(mapping: values, shape: [rows, columns]))
+      : .stored(format, values, rows: rows, columns: columns)
   }
 }

@@ -35,6 +35,26 @@ package enum BlockType: UInt32, Sendable, CaseIterable {
     }
   }
 
+  /// The format of plain numbers; nil for blocks of codes.
+  package var floatFormat: FloatFormat? {
+    switch self {
+    case .f32: .float32
+    case .f16: .float16
+    case .bf16: .bfloat16
+    default: nil
+    }
+  }
+
+  /// The type of plain numbers in `format`.
+  package init(_ format: FloatFormat) {
+    self =
+      switch format {
+      case .float32: .f32
+      case .float16: .f16
+      case .bfloat16: .bf16
+      }
+  }
+
   /// Weights per block; a row holds whole blocks.
   package var blockLength: Int {
     switch self {

@@ -70,15 +70,15 @@ package enum FewRows {
   func add(_ weight: Weight, _ x: Tensor, _ output: Tensor, _ arithmetic: Arithmetic) -> Bool {
     var rounded: RoundedRows?
     switch weight {
-    case .dense: return false
-    case .half: if ctk_has_few_products() == 0 { return false }
+    case .dense, .stored(.float32, _, _, _): return false
+    case .stored: if ctk_has_few_products() == 0 { return false }
     case .packed(let matrix):
       guard let group = matrix.groupOfCodes(arithmetic) else { return false }
       if inputs[group] == nil { inputs[group] = RoundedRows(x, group: group) }
       rounded = inputs[group]
     }
     let place = UnsafeMutablePointer<ctk_weight>.allocate(capacity: 1)
-    unsafe place.initialize(to: weight.stored)
+    unsafe place.initialize(to: weight.view)
     unsafe weights.append(place)
     unsafe jobs.append(
       ctk_few_job(

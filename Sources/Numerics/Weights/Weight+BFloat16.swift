@@ -46,13 +46,13 @@ extension Weight {
 
   /// Calls `body` with the kernels' view of the stored weights.
   func withStored(_ body: (UnsafePointer<ctk_weight>) -> Void) {
-    var view = unsafe stored
+    var view = unsafe view
     unsafe body(&view)
     withExtendedLifetime(self) {}
   }
 
   /// The kernels' view of the stored weights, good for as long as they are there.
-  var stored: ctk_weight {
+  var view: ctk_weight {
     var kind = ctk_weight_packed
     var values: UnsafePointer<UInt8>?
     var packed: UnsafePointer<ctk_packed>?
@@ -60,9 +60,15 @@ extension Weight {
     case .dense(let tensor):
       kind = ctk_weight_f32
       unsafe values = UnsafeRawPointer(tensor.pointer).assumingMemoryBound(to: UInt8.self)
-    case .half(let half, let bytes, _, _):
-      precondition(bytes.count == rows * columns * 2, "\(bytes.count) bytes of 16-bit weights")
-      kind = half == .f16 ? ctk_weight_f16 : ctk_weight_bf16
+    case .stored(let format, let bytes, _, _):
+      precondition(
+        bytes.count == rows * columns * format.byteCount, "\(bytes.count) bytes of weights")
+      kind =
+        switch format {
+        case .float32: ctk_weight_f32
+        case .float16: ctk_weight_f16
+        case .bfloat16: ctk_weight_bf16
+        }
       unsafe values = bytes.withUnsafeBytes {
         unsafe $0.baseAddress?.assumingMemoryBound(to: UInt8.self)
       }

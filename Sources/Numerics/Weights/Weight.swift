@@ -4,21 +4,18 @@ import CKernels
 /// A linear layer's weights [rows = outputs, columns = inputs], as they are stored. Products decode
 /// what they need piece by piece; a full float32 copy exists only where `dense()` is asked for.
 package enum Weight: Sendable {
+  /// Float32 in memory or mapped.
   case dense(Tensor)
-  case half(HalfKind, ByteSlice, rows: Int, columns: Int)
+  /// Numbers in a format of a file, row-major, as they lie there.
+  case stored(FloatFormat, ByteSlice, rows: Int, columns: Int)
+  /// Codes on a grid.
   case packed(PackedMatrix)
-
-  /// The two 16-bit formats, little-endian.
-  package enum HalfKind: Sendable {
-    case f16
-    case bf16
-  }
 
   /// The number of outputs.
   package var rows: Int {
     switch self {
     case .dense(let tensor): tensor.rows
-    case .half(_, _, let rows, _): rows
+    case .stored(_, _, let rows, _): rows
     case .packed(let matrix): matrix.rows
     }
   }
@@ -27,7 +24,7 @@ package enum Weight: Sendable {
   package var columns: Int {
     switch self {
     case .dense(let tensor): tensor.columns
-    case .half(_, _, _, let columns): columns
+    case .stored(_, _, _, let columns): columns
     case .packed(let matrix): matrix.columns
     }
   }
@@ -63,15 +60,18 @@ package enum Weight: Sendable {
     switch self {
     case .dense(let tensor):
       unsafe output.update(from: tensor.pointer + range.lowerBound * columns, count: count)
-    case .half(let kind, let bytes, _, _):
-      precondition(bytes.count == rows * columns * 2, "\(bytes.count) bytes of 16-bit weights")
+    case .stored(let format, let bytes, _, _):
+      let size = format.byteCount
+      precondition(bytes.count == rows * columns * size, "\(bytes.count) bytes of weights")
       unsafe bytes.withUnsafeBytes { source in
         guard let base = source.baseAddress else { return }
-        let first = unsafe (base + range.lowerBound * columns * 2).assumingMemoryBound(
+        let first = unsafe (base + range.lowerBound * columns * size).assumingMemoryBound(
           to: UInt8.self)
-        switch kind {
-        case .f16: unsafe ctk_widen_f16(first, output, count)
-        case .bf16: unsafe ctk_widen_bf16(first, output, count)
+        switch format {
+        case .float32:
+          unsafe UnsafeMutableRawPointer(output).copyMemory(from: first, byteCount: count * size)
+        case .float16: unsafe ctk_widen_f16(first, output, count)
+        case .bfloat16: unsafe ctk_widen_bf16(first, output, count)
         }
       }
     case .packed(let matrix):

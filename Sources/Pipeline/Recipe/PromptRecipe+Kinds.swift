@@ -1,14 +1,15 @@
+import BundleFormat
 import Checkpoints
 
 /// The fields of a prompt that only some kinds have: read from the recipe where the kind has them,
 /// noted as out of place where it hasn't, and then all at their defaults.
 struct OwnFields {
   private let fields: RecipeFields
-  private let kind: PromptRecipe.Kind
+  private let kind: AdapterKind
   private let absent: RecipeFields
 
   /// Every field that not all kinds have, by the kinds that do.
-  private static let owners: [(kinds: [PromptRecipe.Kind], names: [String])] = [
+  private static let owners: [(kinds: [AdapterKind], names: [String])] = [
     ([.hard], ["hard_text"]), ([.lora], ["rank", "alpha", "targets"]), ([.soft], ["sink"]),
     ([.soft, .hard], ["key_values"]), ([.soft, .prefix], ["tokens"]),
     (
@@ -21,7 +22,7 @@ struct OwnFields {
     ), ([.soft, .prefix], ["init", "init_text"]),
   ]
 
-  init(_ fields: RecipeFields, _ kind: PromptRecipe.Kind) {
+  init(_ fields: RecipeFields, _ kind: AdapterKind) {
     self.fields = fields
     self.kind = kind
     absent = RecipeFields(nil, section: fields.section, problems: fields.problems)
@@ -36,14 +37,14 @@ struct OwnFields {
   }
 
   /// The recipe's fields where `kinds` has the recipe's kind, else those of an empty section.
-  subscript(_ kinds: PromptRecipe.Kind...) -> RecipeFields {
+  subscript(_ kinds: AdapterKind...) -> RecipeFields {
     kinds.contains(kind) ? fields : absent
   }
 
   func finish() { fields.finish() }
 }
 
-extension PromptRecipe.Kind {
+extension AdapterKind {
   /// For soft prompts the better of 0.03 and 0.1 on SmolLM2-135M (Recipes/studies); unmeasured for the
   /// others.
   var learningRate: Double {

@@ -6,12 +6,7 @@ extension PromptRecipe {
   /// As the learner takes them; tokens of texts (`sink`, `init_text`) are still to be filled in.
   var settings: PromptSettings {
     var settings = PromptSettings()
-    settings.kind =
-      switch kind {
-      case .soft, .hard: .soft
-      case .prefix: .prefix
-      case .lora: .lora
-      }
+    settings.kind = kind
     (settings.rank, settings.alpha, settings.targets) = (rank, alpha, targets)
     settings.tokens = tokens
     settings.steps = steps

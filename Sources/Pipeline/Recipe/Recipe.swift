@@ -66,16 +66,8 @@ package struct CompressionRecipe: Sendable, Equatable {
   package var failOn: [String]
 }
 
-/// How the soft prompt, or what stands in its place, is learned.
+/// How the adapter is learned.
 package struct PromptRecipe: Sendable, Equatable {
-  package enum Kind: String, Sendable, CaseIterable {
-    case soft
-    /// A given text; nothing is learned.
-    case hard
-    case prefix
-    case lora
-  }
-
   /// A prompt in a bundle.
   package struct PromptPlace: Sendable, Equatable {
     package var bundle: String
@@ -91,7 +83,7 @@ package struct PromptRecipe: Sendable, Equatable {
   }
 
   package var name: String
-  package var kind: Kind
+  package var kind: AdapterKind
   /// The text that a hard prompt is.
   package var hardText: String?
   /// Of a soft prompt or a prefix.

@@ -23,12 +23,12 @@ struct HardPromptStage: Stage {
       throw Failure(.invalidData, at: "prompt.hard_text", "the text has no tokens")
     }
     let vectors = try model.embed(ids)
-    let form = AdapterShape.prompt(tokens: ids.count).form(model.configuration, ids: ids)
+    let shape = AdapterShape.prompt(tokens: ids.count, ids: ids, in: model.configuration)
     let record: JSON = ["settings": recipe.json, "stage": .string(context.key.digest.hex)]
     return StageResult(
       outputs: [
         PromptStage.prompt: .bytes([UInt8](floats: vectors.values)),
-        PromptStage.form: .bytes(form.json.canonicalBytes),
+        PromptStage.form: .bytes(shape.json.canonicalBytes),
         PromptStage.training: .bytes(record.canonicalBytes),
       ], summary: ["tokens": JSON(ids.count)])
   }

@@ -48,7 +48,7 @@ struct ImportStage: Stage {
           .invalidData, file: path, at: "tensor \"\(name)\"", "value \(at) is not a finite number",
           advice: "the checkpoint is damaged; fetch it again")
       }
-      if source.storedHalfOrFloat(name) == nil {
+      if source.storedFloats(name) == nil {
         try scratch.pad(to: 64)
         let start = scratch.offset
         try Self.write(try source.tensor(name), to: &scratch)
@@ -90,22 +90,14 @@ struct ImportStage: Stage {
 
   private func stored(_ name: String, _ decoded: ByteSlice?) throws(Failure) -> StoredTensor {
     let shape = source.shape(of: name) ?? []
-    if let decoded { return try .dense(name: name, shape: shape, layout: .f32, values: decoded) }
-    guard let original = source.storedHalfOrFloat(name) else {
+    if let decoded {
+      return try .dense(name: name, shape: shape, format: .float32, values: decoded)
+    }
+    guard let original = source.storedFloats(name) else {
       throw Failure(.internalError, file: path, at: "tensor \"\(name)\"", "was not decoded")
     }
     return try .dense(
-      name: name, shape: shape, layout: original.layout.packing, values: original.bytes)
-  }
-}
-
-extension StoredFloatLayout {
-  var packing: PackingLayout {
-    switch self {
-    case .f32: .f32
-    case .f16: .f16
-    case .bf16: .bf16
-    }
+      name: name, shape: shape, format: original.format, values: original.bytes)
   }
 }
 

@@ -32,23 +32,17 @@ struct ImportedModel: TensorSource {
       throw Failure(.internalError, file: bundle.path, at: "tensor \"\(name)\"", "is not there")
     }
     let shape = stored.descriptor.shape
-    switch (stored.descriptor.layout, stored.dense) {
-    case (.f32, let values?): return Tensor(mapping: values, shape: shape)
-    case (.f16, let values?): return BlockDequantizer.decode(values, type: .f16, shape: shape)
-    case (.bf16, let values?): return BlockDequantizer.decode(values, type: .bf16, shape: shape)
-    default: return Tensor(shape, try stored.dequantized())
+    guard let values = stored.dense, let format = stored.descriptor.layout.floatFormat else {
+      return Tensor(shape, try stored.dequantized())
     }
+    if format == .float32 { return Tensor(mapping: values, shape: shape) }
+    return BlockDequantizer.decode(values, type: BlockType(format), shape: shape)
   }
 
-  func storedHalfOrFloat(_ name: String) -> (layout: StoredFloatLayout, bytes: ByteSlice)? {
+  func storedFloats(_ name: String) -> (format: FloatFormat, bytes: ByteSlice)? {
     guard let stored = try? bundle.tensor(named: name), let values = stored.dense else {
       return nil
     }
-    switch stored.descriptor.layout {
-    case .f32: return (.f32, values)
-    case .f16: return (.f16, values)
-    case .bf16: return (.bf16, values)
-    default: return nil
-    }
+    return stored.descriptor.layout.floatFormat.map { ($0, values) }
   }
 }

@@ -3,24 +3,24 @@ import Bytes
 import Checkpoints
 import Models
 
-/// What the prompt stage left: numbers, and what they are.
+/// The output of the prompt stage: an adapter's shape and its values.
 struct LearnedPrompt {
-  let form: Prompt.Form
+  let shape: AdapterShape
   let values: [Float]
 
   init(_ context: StageContext) throws {
     try self.init(
-      form: context.path(PromptStage.form), values: context.path(PromptStage.prompt))
+      shape: context.path(PromptStage.form), values: context.path(PromptStage.prompt))
   }
 
-  /// From the files of these outputs.
-  init(form: String, values: String) throws {
-    self.form = try Prompt.Form(json: JSON(parsing: MappedFile(path: form).bytes, file: form))
+  /// Reads the files at the paths `shape` and `values`.
+  init(shape: String, values: String) throws {
+    self.shape = try AdapterShape(json: JSON(parsing: MappedFile(path: shape).bytes, file: shape))
     self.values = try MappedFile(path: values).bytes.floats()
   }
 
   func adapter(for configuration: ModelConfiguration) throws(Failure) -> Adapter {
-    try AdapterShape(form, for: configuration).adapter(values, for: configuration)
+    try shape.adapter(values, for: configuration)
   }
 
   /// - Parameters:
@@ -28,12 +28,12 @@ struct LearnedPrompt {
   ///   - data: the texts, which go with the prompt wherever it is transferred.
   func prompt(
     _ recipe: PromptRecipe, training: String, data: [Provenance.DataSource],
-    binding: Prompt.Binding, validatedOn: [Validation] = []
-  ) throws(Failure) -> Prompt {
+    binding: StoredAdapter.Binding, validatedOn: [Validation] = []
+  ) throws(Failure) -> StoredAdapter {
     var record = try JSON(parsing: MappedFile(path: training).bytes, file: training).object ?? [:]
     if !data.isEmpty { record["data"] = .array(data.map(\.json)) }
-    return Prompt(
-      name: recipe.name, form: form, values: values, binding: binding,
+    return StoredAdapter(
+      name: recipe.name, shape: shape, values: values, binding: binding,
       objective: recipe.kind == .hard ? "none" : recipe.settings.objective,
       validatedOn: validatedOn,
       training: .object(record))

@@ -93,7 +93,7 @@ package struct LearningPlan: Sendable {
   package func publish(
     _ done: [StageMarker], from store: Store,
     onPart: (Int, Int) throws(Failure) -> Void = { _, _ in }
-  ) throws -> (prompt: Prompt, generation: UInt64) {
+  ) throws -> (prompt: StoredAdapter, generation: UInt64) {
     guard let last = done.last else { throw Failure(.internalError, "nothing was learned") }
     let target = try ModelBundle(path: bundle)
     try target.checkFree(recipe.name)
@@ -110,13 +110,13 @@ package struct LearningPlan: Sendable {
       return store.path(of: object)
     }
     let prompt = try LearnedPrompt(
-      form: path(PromptStage.form), values: path(PromptStage.prompt)
+      shape: path(PromptStage.form), values: path(PromptStage.prompt)
     ).prompt(
       recipe, training: path(PromptStage.training), data: try data(last),
-      binding: Prompt.Binding(
+      binding: StoredAdapter.Binding(
         baseModel: target.baseModelDigest, tokenizer: target.tokenizerDigest, weights: weights))
     let model = try LanguageModel(bundle: target)
-    var sections: [NewSection] = [.prompt(prompt)]
+    var sections: [NewSection] = [.adapter(prompt)]
     if recipe.keyValues {
       sections.append(.keyValues(try prompt.keyValues(in: model, weights: weights)))
     }

@@ -56,7 +56,7 @@ package enum ModelFile: Sendable {
   /// The model with `prompt`, and how a text then begins: with the prompt's stored keys and values
   /// where there are some and `exact` doesn't forbid what was rounded to float16.
   package func start(
-    with prompt: Prompt?, of model: LanguageModel, exact: Bool
+    with prompt: StoredAdapter?, of model: LanguageModel, exact: Bool
   ) throws(Failure) -> (model: LanguageModel, start: PromptStart) {
     guard let prompt else { return (model, .none) }
     let adapter = try Adapter(prompt, for: model.configuration)
@@ -73,7 +73,8 @@ package enum ModelFile: Sendable {
   ///   - deciding: tokens of a text that decide, counted from its first; nil for the rule's own.
   ///   - onPart: as for `ModelBundle.routingKeys`.
   package func routing(
-    among prompts: [Prompt], of model: LanguageModel, exact: Bool, by rule: PromptRouting.Rule,
+    among prompts: [StoredAdapter], of model: LanguageModel, exact: Bool,
+    by rule: PromptRouting.Rule,
     deciding: Int?,
     onPart: ([String], Int, Int) throws(Failure) -> Void = { _, _, _ in }
   ) throws(Failure) -> PromptRouting {

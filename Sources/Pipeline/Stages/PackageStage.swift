@@ -65,7 +65,7 @@ struct PackageStage: Stage {
     for section in compressed.sections { try writer.add(recoding: section, from: compressed) }
     if let prompt = recipe.prompt {
       let learned = try self.prompt(prompt, evidence, full, compressed, context)
-      writer.addPrompt(learned)
+      writer.addAdapter(learned)
       let model = try LanguageModel(bundle: compressed)
       let weights = compressed.weightsDigest
       if prompt.keyValues {
@@ -106,7 +106,7 @@ struct PackageStage: Stage {
     _ recipe: PromptRecipe, _ evidence: [EvidenceRecord], _ full: ModelBundle,
     _ compressed: ModelBundle,
     _ context: StageContext
-  ) throws -> Prompt {
+  ) throws -> StoredAdapter {
     let weights = compressed.weightsDigest
     let measured = evidence.compactMap { with -> Validation? in
       guard with.model == "compressed", with.prompt != nil,
@@ -125,7 +125,7 @@ struct PackageStage: Stage {
           role: $0.role, name: Recipe.lastName($0.path),
           sha256: try context.digest("text \($0.role)"))
       },
-      binding: Prompt.Binding(
+      binding: StoredAdapter.Binding(
         baseModel: full.weightsDigest, tokenizer: compressed.tokenizerDigest, weights: weights),
       validatedOn: measured)
   }
@@ -170,12 +170,12 @@ struct PackageStage: Stage {
   }
 }
 
-extension Prompt {
+extension StoredAdapter {
   /// The keys and values that this prompt has in a model with these weights.
   func keyValues(
     in model: LanguageModel, weights: SHA256Digest
   ) throws(Failure) -> StoredKeyValues {
-    guard case .embeddings(let tokens, let width, _) = form else {
+    guard case .embeddings(let tokens, let width, _) = shape else {
       preconditionFailure("an adapter has no keys and values to be computed")
     }
     let known = try PromptKeyValues(of: Tensor([tokens, width], values), in: model)

@@ -55,7 +55,7 @@ struct PromptStage: Stage {
       budget: MemoryBudget(bytes: memory))
     return StageNeeds(
       memory: (192 << 20) + weightBytes + step,
-      disk: 32 * shape.count(configuration))
+      disk: 32 * (shape.count ?? 0))
   }
 
   /// Steps and seconds between two saves; a save costs about as much as reading the text of one
@@ -106,7 +106,7 @@ struct PromptStage: Stage {
     return StageResult(
       outputs: [
         Self.prompt: .bytes([UInt8](floats: best.parameters.values)),
-        Self.form: .bytes(best.shape.form(model.configuration).json.canonicalBytes),
+        Self.form: .bytes(best.shape.json.canonicalBytes),
         Self.training: .bytes(record(learner, context).canonicalBytes),
       ],
       summary: [

@@ -1,3 +1,4 @@
+import BundleFormat
 import Bytes
 import Checkpoints
 import Models
@@ -14,7 +15,7 @@ package struct LearnableAdapter: Learnable {
   package init(_ model: LanguageModel, shape: AdapterShape, budget: MemoryBudget = .standard) {
     self.model = model
     self.shape = shape
-    shapes = shape.matrices(model.configuration)
+    shapes = shape.matrices
     objective = PromptObjective(model, budget: budget)
   }
 
@@ -32,19 +33,17 @@ package struct LearnableAdapter: Learnable {
 }
 
 extension AdapterShape {
-  /// The matrices that the parameters are made of, in their order.
-  fileprivate func matrices(_ c: ModelConfiguration) -> [MatrixShape] {
+  /// The matrices that make up the parameters, in their order.
+  fileprivate var matrices: [MatrixShape] {
     switch self {
-    case .prompt(let tokens): return [MatrixShape(rows: tokens, columns: c.embeddingSize)]
-    case .prefix(let tokens):
-      let rows = MatrixShape(rows: tokens, columns: c.kvHeads * c.headDim)
-      return (0..<2 * c.layers).map { _ in rows }
+    case .embeddings(let tokens, let width, _): [MatrixShape(rows: tokens, columns: width)]
+    case .prefix(let tokens, let layers, let width):
+      Array(repeating: MatrixShape(rows: tokens, columns: width), count: 2 * layers)
     case .lowRank(let shape):
-      return shape.layers.flatMap { layer in
-        let (outputs, inputs) = c.shape(of: layer.name)
-        return [
-          MatrixShape(rows: shape.rank, columns: inputs),
-          MatrixShape(rows: outputs, columns: shape.rank),
+      shape.targets.flatMap { target in
+        [
+          MatrixShape(rows: shape.rank, columns: target.inputs),
+          MatrixShape(rows: target.outputs, columns: shape.rank),
         ]
       }
     }

@@ -1,3 +1,4 @@
+import BundleFormat
 import Bytes
 import Checkpoints
 import Foundation
@@ -28,17 +29,8 @@ package struct PromptSettings: Sendable, Equatable, Codable {
     case given
   }
 
-  /// What is learned.
-  package enum Kind: String, Sendable, Codable, CaseIterable {
-    /// Rows in front of the token embeddings.
-    case soft
-    /// Keys and values of every block.
-    case prefix
-    /// Low-rank parts beside linear layers.
-    case lora
-  }
-
-  package var kind = Kind.soft
+  /// The kind of adapter. A hard prompt isn't learned: its settings are those of a soft one.
+  package var kind = AdapterKind.soft
   /// Soft tokens, or rows of a prefix, n.
   package var tokens = 100
   /// Of low-rank parts; alpha / rank multiplies them.
@@ -97,7 +89,7 @@ package struct PromptSettings: Sendable, Equatable, Codable {
     try Self.check("patience", Double(patience), in: 0...1e9)
     try Self.check("rank", Double(rank), in: 1...65536)
     try Self.check("alpha", alpha, in: 1e-6...1e6)
-    if sink != nil, kind != .soft {
+    if sink != nil, kind == .prefix || kind == .lora {
       throw Failure(
         .usage, "a sink stands in front of soft prompts, not of a \(kind.rawValue)",
         advice: "leave the sink out")
@@ -133,14 +125,14 @@ package struct PromptSettings: Sendable, Equatable, Codable {
   /// As `check()`, for a model of this shape.
   package func check(for c: ModelConfiguration) throws(Failure) {
     try check()
-    if kind == .lora { try lowRankShape(c).check(c) }
+    try adapterShape(c).check(c)
   }
 
   /// What is learned beside a model of this shape.
   package func adapterShape(_ c: ModelConfiguration) -> AdapterShape {
     switch kind {
-    case .soft: .prompt(tokens: tokens)
-    case .prefix: .prefix(tokens: tokens)
+    case .soft, .hard: .prompt(tokens: tokens, in: c)
+    case .prefix: .prefix(tokens: tokens, in: c)
     case .lora: .lowRank(lowRankShape(c))
     }
   }

@@ -43,10 +43,10 @@ extension PromptSettings {
       // A stream of its own, as above.
       var random = SeededGenerator(seed: seed ^ 0x4C6F_5261_0000_0001)
       let c = model.configuration
-      return lowRankShape(c).start(c, random: &random)
+      return lowRankShape(c).start(random: &random)
     }
     let rows = try start(for: model, trainingIDs: trainingIDs)
-    return kind == .soft ? rows.values : try Prefix(of: rows, in: model).rows.values
+    return kind != .prefix ? rows.values : try Prefix(of: rows, in: model).rows.values
   }
 
   /// The parameters of something learned before.
@@ -54,7 +54,7 @@ extension PromptSettings {
   func parameters(of start: Adapter, for model: LanguageModel) throws(Failure) -> [Float] {
     let c = model.configuration
     switch (kind, start) {
-    case (.soft, .prompt(let rows)), (.prefix, .prompt(let rows)):
+    case (.soft, .prompt(let rows)), (.hard, .prompt(let rows)), (.prefix, .prompt(let rows)):
       guard rows.rows == tokens, rows.columns == c.embeddingSize else {
         throw Failure(
           .usage,
@@ -79,7 +79,7 @@ extension PromptSettings {
     _ model: LanguageModel, budget: MemoryBudget
   ) throws(Failure) -> any Learnable {
     switch kind {
-    case .soft:
+    case .soft, .hard:
       let frozen = try sink.map { (id) throws(Failure) in try model.embed([id]) }
       return try SoftPrompt(model, tokens: learnedTokens, frozen: frozen, budget: budget)
     case .prefix, .lora:

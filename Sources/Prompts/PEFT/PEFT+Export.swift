@@ -3,7 +3,7 @@ import Bytes
 import Checkpoints
 
 /// Prompts and adapters as PEFT knows them.
-extension Prompt {
+extension StoredAdapter {
   /// The adapter as a folder that PEFT loads onto the model it belongs to.
   ///
   /// A hard prompt becomes a soft one: its rows are the same. A prefix [layers, 2, n, width] becomes
@@ -17,7 +17,7 @@ extension Prompt {
       "base_model_name_or_path": .string(base), "task_type": "CAUSAL_LM", "inference_mode": true,
     ]
     var tensors: [String: (shape: [Int], values: [Float])] = [:]
-    switch form {
+    switch shape {
     case .embeddings(let tokens, let width, _):
       settings["peft_type"] = "PROMPT_TUNING"
       settings["prompt_tuning_init"] = "RANDOM"
@@ -32,7 +32,8 @@ extension Prompt {
         [tokens, layers * 2 * width],
         PEFTNames.swapped(values, outer: 2 * layers, inner: tokens, width: width)
       )
-    case .lowRank(let rank, let alpha, let targets):
+    case .lowRank(let lowRank):
+      let (rank, alpha, targets) = (lowRank.rank, lowRank.alpha, lowRank.targets)
       settings["peft_type"] = "LORA"
       settings["r"] = JSON(rank)
       settings["lora_alpha"] = .number(alpha)
@@ -93,7 +94,7 @@ enum PEFTNames {
   }
 
   /// The modules' last names where every block has them all, else each in full.
-  static func modules(_ targets: [Prompt.Target], layers: Int) -> [String] {
+  static func modules(_ targets: [LowRankTarget], layers: Int) -> [String] {
     let full = targets.map { module($0.tensor) }
     let last = Set(full.compactMap { $0.split(separator: ".").last.map(String.init) })
     return last.count * layers == full.count ? last.sorted() : full

@@ -3,7 +3,7 @@ import Bytes
 import Checkpoints
 import Models
 
-extension Prompt {
+extension StoredAdapter {
   /// A prompt, a prefix or low-rank parts that PEFT saved, for a model of this shape. What it was
   /// learned on isn't known.
   ///
@@ -13,12 +13,12 @@ extension Prompt {
     _ folder: PEFTFolder, name: String, for c: ModelConfiguration
   ) throws(Failure) {
     let reader = PEFTReader(folder: folder, model: c)
-    let (form, values) = try reader.read()
+    let (shape, values) = try reader.read()
     self.init(
-      name: name, form: form, values: values,
+      name: name, shape: shape, values: values,
       binding: Binding(baseModel: nil, tokenizer: nil, weights: nil), objective: "unknown",
       training: ["source": "peft", "configuration": folder.configuration], unvalidated: true)
-    // A form that no such model can have ends here, not where it is used.
+    // A shape that no such model can have ends here, not where it is used.
     _ = try Adapter(self, for: c)
   }
 }
@@ -33,7 +33,7 @@ private struct PEFTReader {
     Failure(.invalidData, file: file, at: "key \"\(key)\"", finding, advice: advice)
   }
 
-  func read() throws(Failure) -> (Prompt.Form, [Float]) {
+  func read() throws(Failure) -> (AdapterShape, [Float]) {
     let kind = try folder.configuration.required("peft_type", as: String.self, file: file)
     switch kind {
     case "PROMPT_TUNING": return try prompt()
@@ -58,12 +58,12 @@ private struct PEFTReader {
     return (found.shape[0], found.shape[1], found.values)
   }
 
-  private func prompt() throws(Failure) -> (Prompt.Form, [Float]) {
+  private func prompt() throws(Failure) -> (AdapterShape, [Float]) {
     let (tokens, width, values) = try rows()
     return (.embeddings(tokens: tokens, width: width, ids: nil), values)
   }
 
-  private func prefix() throws(Failure) -> (Prompt.Form, [Float]) {
+  private func prefix() throws(Failure) -> (AdapterShape, [Float]) {
     if folder.configuration["prefix_projection"]?.bool == true {
       throw wrong("prefix_projection", "is true", "save the prefix itself, without its projection")
     }
@@ -97,15 +97,15 @@ private struct PEFTReader {
     }
   }
 
-  private func lowRank() throws(Failure) -> (Prompt.Form, [Float]) {
+  private func lowRank() throws(Failure) -> (AdapterShape, [Float]) {
     try checkPlain()
     let rank = try folder.configuration.required("r", as: Int.self, file: file)
     var alpha = try folder.configuration.required("lora_alpha", as: Double.self, file: file)
     // There the scale is alpha/√r instead of alpha/r.
     if folder.configuration["use_rslora"]?.bool == true { alpha *= Double(rank).squareRoot() }
-    var targets: [Prompt.Target] = []
+    var targets: [LowRankTarget] = []
     var (values, taken) = ([Float](), 0)
-    for place in model.allLayers {
+    for place in model.lowRankTargets(model.linears) {
       let module = PEFTNames.root + PEFTNames.module(place.tensor)
       guard let a = folder.tensors[module + PEFTNames.a],
         let b = folder.tensors[module + PEFTNames.b]
@@ -135,19 +135,6 @@ private struct PEFTReader {
           ? "holds no low-rank parts" : "holds \(unknown[0]), which the model has no place for",
         advice: "only the factors of linear layers in blocks can be taken over")
     }
-    return (.lowRank(rank: rank, alpha: alpha, targets: targets), values)
-  }
-}
-
-extension ModelConfiguration {
-  /// Every linear layer of every block, as a place for low-rank parts.
-  fileprivate var allLayers: [Prompt.Target] {
-    (0..<layers).flatMap { block in
-      linears.map { name in
-        let (outputs, inputs) = shape(of: name)
-        return Prompt.Target(
-          tensor: keys.weight(of: name, block: block), outputs: outputs, inputs: inputs)
-      }
-    }
+    return (.lowRank(LowRankShape(rank: rank, alpha: alpha, targets: targets)), values)
   }
 }

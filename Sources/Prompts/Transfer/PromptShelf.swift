@@ -16,7 +16,7 @@ package enum PromptShelf {
   ) throws(Failure) -> UInt64 {
     let bundle = try ModelBundle(path: path)
     let weights = bundle.weightsDigest
-    var changed: [Prompt] = []
+    var changed: [StoredAdapter] = []
     for (name, validation) in validations {
       guard validation.weights == weights else {
         throw Failure(
@@ -24,7 +24,7 @@ package enum PromptShelf {
           advice: "measure it again")
       }
       if !changed.contains(where: { $0.name == name }) {
-        guard let prompt = try bundle.prompt(named: name) else {
+        guard let prompt = try bundle.adapter(named: name) else {
           throw Failure(.usage, file: path, "there is no prompt “\(name)”")
         }
         changed.append(prompt)
@@ -37,7 +37,7 @@ package enum PromptShelf {
     let evidence = EvidenceRecord.merged(try bundle.evidence, with: records)
     return try BundleEditor.append(
       to: path,
-      sections: changed.map { .prompt($0) } + routingKeys.map { .routingKey($0) }
+      sections: changed.map { .adapter($0) } + routingKeys.map { .routingKey($0) }
         + [.evidence(evidence)])
   }
 
@@ -69,9 +69,9 @@ package enum PromptShelf {
 }
 
 extension ModelBundle {
-  /// - Throws: `usage` where there is a prompt or adapter of this name.
+  /// - Throws: `usage` where there is an adapter of this name.
   package func checkFree(_ name: String) throws(Failure) {
-    guard try prompt(named: name) == nil else {
+    guard try adapter(named: name) == nil else {
       throw Failure(
         .usage, file: path, at: "prompt “\(name)”", "a prompt of this name is already there",
         advice: "give the new one another name with --as")
@@ -79,7 +79,7 @@ extension ModelBundle {
   }
 }
 
-extension Prompt {
+extension StoredAdapter {
   /// What `--prompt` understands as something else than a name.
   package static let reservedNames = ["auto", "none"]
 

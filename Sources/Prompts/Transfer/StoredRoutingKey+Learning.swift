@@ -7,7 +7,7 @@ extension StoredRoutingKey {
   /// - Parameter onPart: as for `RoutingKey.learn`.
   /// - Returns: nil where nothing could be chosen: low-rank parts.
   package static func learn(
-    for prompt: Prompt, in model: LanguageModel, weights: SHA256Digest,
+    for prompt: StoredAdapter, in model: LanguageModel, weights: SHA256Digest,
     onPart: (Int, Int) throws(Failure) -> Void = { _, _ in }
   ) throws(Failure) -> StoredRoutingKey? {
     guard prompt.tokens > 0 else { return nil }
@@ -27,7 +27,7 @@ extension ModelBundle {
   /// - Parameter onPart: called while keys are learned, with the names of the prompts that have none stored, and
   ///   with what is done and to do of all of them, from 0 on; what it throws ends the learning there.
   package func routingKeys(
-    of prompts: [Prompt], in model: LanguageModel,
+    of prompts: [StoredAdapter], in model: LanguageModel,
     onPart: ([String], Int, Int) throws(Failure) -> Void = { _, _, _ in }
   ) throws(Failure) -> (all: [StoredRoutingKey], learned: [StoredRoutingKey]) {
     var stored: [StoredRoutingKey?] = []

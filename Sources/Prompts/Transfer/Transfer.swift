@@ -11,7 +11,7 @@ import Models
 /// user's word.
 package struct Transfer: Sendable {
   /// The prompt as it will stand in the target, validations on other weights included.
-  package private(set) var prompt: Prompt
+  package private(set) var prompt: StoredAdapter
   /// What a choice finds it by on the target's weights; nil where that isn't known.
   private var routingKey: StoredRoutingKey?
   /// Digest of the target's tensors.
@@ -42,8 +42,8 @@ package struct Transfer: Sendable {
     prompt.name = newName ?? prompt.name
     routingKey?.name = prompt.name
     try prompt.checkName()
-    if let there = try target.prompt(named: prompt.name),
-      there.form != prompt.form || there.values != prompt.values
+    if let there = try target.adapter(named: prompt.name),
+      there.shape != prompt.shape || there.values != prompt.values
     {
       throw Failure(
         .usage, file: target.path, at: "prompt “\(prompt.name)”",
@@ -117,7 +117,7 @@ package struct Transfer: Sendable {
       }
       var final = transfer.prompt
       final.unvalidated = !transfer.isValidated
-      sections.append(.prompt(final))
+      sections.append(.adapter(final))
       if let key = transfer.routingKey { sections.append(.routingKey(key)) }
     }
     if !records.isEmpty {
@@ -128,8 +128,10 @@ package struct Transfer: Sendable {
 
   /// The prompt `name` of a bundle, or its only one.
   /// - Throws: `usage` where there is none, or a choice.
-  package static func choose(_ name: String?, from source: ModelBundle) throws(Failure) -> Prompt {
-    let all = try source.prompts
+  package static func choose(_ name: String?, from source: ModelBundle) throws(Failure)
+    -> StoredAdapter
+  {
+    let all = try source.adapters
     let names = all.map(\.name).joined(separator: ", ")
     if let name {
       if let prompt = all.first(where: { $0.name == name }) { return prompt }
@@ -148,13 +150,13 @@ package struct Transfer: Sendable {
     return only
   }
 
-  private static func checkFit(of prompt: Prompt, on target: ModelBundle) throws(Failure) {
+  private static func checkFit(of prompt: StoredAdapter, on target: ModelBundle) throws(Failure) {
     func mismatch(_ finding: String) -> Failure {
       Failure(
         .notMet, file: target.path, at: "prompt “\(prompt.name)”", finding,
         advice: "a prompt fits only compressions of the model it was learned on")
     }
-    if case .embeddings(_, let width, _) = prompt.form {
+    if case .embeddings(_, let width, _) = prompt.shape {
       // Prompts are as wide as token embeddings, which needn't be as wide as the model.
       let settings = try target.configuration
       let key = settings["word_embed_proj_dim"] == nil ? "hidden_size" : "word_embed_proj_dim"
@@ -167,7 +169,7 @@ package struct Transfer: Sendable {
     let configuration = try ModelConfiguration(
       canonical: target.configuration, file: target.path)
     do throws(Failure) {
-      _ = try AdapterShape(prompt.form, for: configuration)
+      try prompt.shape.check(configuration)
     } catch { throw mismatch(error.finding) }
   }
 

@@ -1,4 +1,4 @@
-"""Writes the model of a GGUF file as a Hugging Face folder in float32, so that every peer runs the same weights.
+"""Converts a GGUF file to a Hugging Face folder in float32, so that every peer runs the same weights.
 
 usage: gguf_to_hf.py MODEL.gguf OUT
 """
@@ -23,7 +23,7 @@ tensors = {name: value.contiguous().clone() for name, value in model.state_dict(
 save_file(tensors, out / "model.safetensors", metadata={"format": "pt"})
 AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(out)
 
-# The conversion drops what `tokenizer.ggml.pre = smollm` asks for: every digit stands alone before the byte-level split.
+# The conversion drops what `tokenizer.ggml.pre = smollm` asks for: digits are split one by one before the byte-level split.
 path = out / "tokenizer.json"
 tokenizer = json.loads(path.read_text(encoding="utf-8"))
 tokenizer["pre_tokenizer"] = {

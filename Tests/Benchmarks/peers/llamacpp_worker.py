@@ -5,7 +5,7 @@ Reads one command a line from standard input and answers each with one line of J
   prefill LENGTH                 one text of LENGTH tokens, up to the logits after the last one
   decode PAST COUNT              COUNT tokens, one at a time, each the likeliest, after PAST tokens
   perplexity TEXT LENGTH COUNT   COUNT windows of LENGTH tokens of the file TEXT, the last half of each scored
-The clock stands still while Python looks at logits. Token ids are (i * 7919) mod 49000, the same as on ctpack's side.
+Seconds leave out the time that Python takes to read logits. Token ids are (i * 7919) mod 49000, the same as on ctpack's side.
 """
 import json
 import sys

@@ -1,10 +1,10 @@
-"""Magnitude and Wanda as plain loops in torch, float32: what llm-compressor's figures are without llm-compressor.
+"""Magnitude and Wanda as plain loops in torch, float32: llm-compressor's methods without llm-compressor.
 
 usage: plain_baselines.py HF_DIR CALIBRATION.jsonl {magnitude|magnitude-first|wanda} {SHARE|ZEROS:OF} OUT
 Of weights of the same cost the first ones are dropped; by `magnitude` those that are less of their row and column,
 |w| / Σ|row| + |w| / Σ|column|, as ctpack does. Magnitude prints how often that decided: at a matrix' threshold, the
 weights that lie on it; in groups of a pattern, the groups that are cut between two equal weights. Wanda takes its statistics by
-block, behind pruned blocks, from the windows that llmcompressor_compress.py uses. OUT is measured by `ctpack eval`.
+block, after the pruned blocks, from the windows that llmcompressor_compress.py uses. OUT is measured by `ctpack eval`.
 """
 import pathlib
 import sys

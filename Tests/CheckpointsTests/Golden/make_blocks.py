@@ -1,19 +1,20 @@
-"""Writes blocks/TYPE.bin (random GGUF blocks) and blocks/TYPE.f32 (what the gguf package makes of them).
+"""Writes OUT/blocks/TYPE.bin (random GGUF blocks) and OUT/blocks/TYPE.f32 (their values, expanded by the gguf package).
 
-usage: make_blocks.py     (gguf 0.19, numpy; run in this folder)
+usage: make_blocks.py OUT     (packages: Tests/Golden/requirements.txt; `make golden` runs it)
 """
 import pathlib
+import sys
 
 import numpy as np
 from gguf import GGML_QUANT_SIZES, GGMLQuantizationType as Type
 from gguf.quants import dequantize
 
 rng = np.random.default_rng(20)
-out = pathlib.Path("blocks")
-out.mkdir(exist_ok=True)
+out = pathlib.Path(sys.argv[1], "blocks")
+out.mkdir(parents=True, exist_ok=True)
 
-# Where the float16 scales of a block stand. They are drawn apart from the other bytes: finite, of both signs,
-# with zero and subnormals among them.
+# Byte offsets of a block's float16 scales. Scales are drawn separately from the other bytes: finite, of both signs,
+# zero and subnormals included.
 SCALES = {
     Type.Q4_0: [0], Type.Q4_1: [0, 2], Type.Q5_0: [0], Type.Q5_1: [0, 2], Type.Q8_0: [0],
     Type.Q4_K: [0, 2], Type.Q5_K: [0, 2], Type.Q6_K: [208],

@@ -1,13 +1,15 @@
 """Writes the tiny models of these tests: Hugging Face folders and GGUF files with random weights and odd sizes.
 
-usage: make_models.py     (torch, transformers 5, safetensors, gguf 0.19; run in this folder)
+usage: make_models.py OUT     (packages: Tests/Golden/requirements.txt; `make golden` runs it)
 
-Beside each model stands NAME.json: per tensor the shape, the type in the file, the first and last value and a
+OUT/NAME.json describes the model NAME: per tensor the shape, the type in the file, the first and last value and a
 checksum (facts.py), and the inverse frequencies of the rotary embedding as transformers computes them.
 """
 import json
+import os
 import pathlib
 import shutil
+import sys
 
 import gguf
 import numpy as np
@@ -16,6 +18,8 @@ from transformers import AutoModelForCausalLM, LlamaConfig, MistralConfig, Qwen2
 
 from facts import facts
 
+os.makedirs(sys.argv[1], exist_ok=True)
+os.chdir(sys.argv[1])
 TYPE = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
 
 

@@ -1,6 +1,8 @@
-"""Writes tiny files as torch.save writes them, each with the same tensors in safetensors beside it.
+"""Writes tiny files with torch.save, and the same tensors as safetensors.
 
-usage: make_pytorch.py     (torch, transformers 5, safetensors; run in this folder, after make_models.py)
+usage: make_pytorch.py OUT     (packages: Tests/Golden/requirements.txt; `make golden` runs it)
+
+Reads OUT/llama3-sharded, which make_models.py writes; writes into OUT:
 
 opt/, opt-350m/      OPT models: config.json and model.safetensors; and in
 opt-bin/             opt under the names of the first checkpoints ("decoder.…"), with their extra tensors
@@ -12,15 +14,19 @@ views.*              strides, offsets, shared storages, every element type: .saf
 import collections
 import io
 import json
+import os
 import pathlib
 import shutil
 import struct
+import sys
 import warnings
 import zipfile
 
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import OPTConfig, OPTForCausalLM
+
+os.chdir(sys.argv[1])
 
 
 def model(name, config, seed, dtype):

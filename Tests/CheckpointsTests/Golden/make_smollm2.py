@@ -1,6 +1,6 @@
-"""Writes smollm2.json: facts of some tensors of SmolLM2-135M-Instruct (Q4_1) as the gguf package expands them.
+"""Writes OUT/smollm2.json: facts of some tensors of SmolLM2-135M-Instruct (Q4_1), expanded by the gguf package.
 
-usage: make_smollm2.py MODEL.gguf     (gguf 0.19, numpy; run in this folder)
+usage: make_smollm2.py OUT MODEL.gguf     (packages: Tests/Golden/requirements.txt; `make golden` runs it)
 """
 import json
 import pathlib
@@ -22,7 +22,7 @@ NAMES = {
 }
 
 result = {}
-for tensor in GGUFReader(sys.argv[1]).tensors:
+for tensor in GGUFReader(sys.argv[2]).tensors:
     if tensor.name in NAMES:
         name, heads = NAMES[tensor.name]
         values = dequantize(tensor.data, tensor.tensor_type)
@@ -30,4 +30,4 @@ for tensor in GGUFReader(sys.argv[1]).tensors:
             half = values.shape[0] // heads // 2
             values = values.reshape(heads, half, 2, -1).swapaxes(1, 2).reshape(values.shape)
         result[name] = facts(values, tensor.tensor_type.name)
-pathlib.Path("smollm2.json").write_text(json.dumps(result, indent=0) + "\n")
+pathlib.Path(sys.argv[1], "smollm2.json").write_text(json.dumps(result, indent=0) + "\n")

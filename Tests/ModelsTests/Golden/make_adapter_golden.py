@@ -1,9 +1,10 @@
-"""What PEFT computes with prefix tuning and LoRA on the tiny models here, in float32. usage: make_adapter_golden.py FOLDER
+"""Losses and gradients of PEFT's prefix tuning and LoRA on tiny models, in float32.
 
-FOLDER/<case>/ is read; FOLDER/<case>-adapters.json and .f32 are written:
+usage: make_adapter_golden.py OUT     (packages: Tests/Golden/requirements.txt; `make golden` runs it)
+
+Reads OUT/<case>/, which make_golden.py writes; writes OUT/<case>-adapters.json and .f32:
 prefix          [layers, 2, n, kvHeads * headDim], drawn, with prefixNLL [2, T - 1] and prefixGradient
-lowRank         [count]: per block and layer A [r, in], then B [out, r], drawn, with lowRankNLL and lowRankGradient
-Written with torch 2.15, transformers 5.23 and peft 0.21."""
+lowRank         [count]: per block and layer A [r, in], then B [out, r], drawn, with lowRankNLL and lowRankGradient"""
 import json, pathlib, sys
 import numpy as np
 import torch

@@ -1,13 +1,14 @@
-"""Tiny random models and what transformers computes with them in float32. usage: make_golden.py OUT [SMOLLM2_HF]
+"""Tiny random models, and their logits, losses and gradients by transformers in float32.
+
+usage: make_golden.py OUT [SMOLLM2_HF]     (packages: Tests/Golden/requirements.txt; `make golden` runs it)
 
 OUT/<case>/            config.json and model.safetensors, as transformers saves them
 OUT/<case>.json        token ids, a soft prompt's seed values' file offsets, negative log-likelihoods
 OUT/<case>.f32         the arrays named in the JSON, little-endian float32, back to back
-With SMOLLM2_HF (the float32 folder made from the GGUF file) also OUT/smollm2.json and .f32.
+With SMOLLM2_HF (a float32 folder written by Tests/Benchmarks/peers/gguf_to_hf.py) also OUT/smollm2.json and .f32.
 
 The weights are drawn wide (standard deviation 0.25 and more), so that attention is far from uniform and every
-part of a block changes the result; gains of norms are drawn around 1, biases around 0.
-Written with torch 2.15 and transformers 5.23."""
+part of a block changes the result; gains of norms are drawn around 1, biases around 0."""
 import json, pathlib, sys
 import numpy as np
 import torch
@@ -37,10 +38,10 @@ CASES = {
     "qwen2": (Qwen2ForCausalLM, Qwen2Config(**({k: v for k, v in ODD.items() if k != "head_dim"} | dict(num_hidden_layers=1)),
         tie_word_embeddings=True, rope_parameters={"rope_type": "default", "rope_theta": 1000000.0}), "F32"),
     "opt": (OPTForCausalLM, OPTConfig(**OPT), "F16"),
-    # As OPT 350M: norms behind attention and feed-forward, narrower embeddings; heads of odd width.
+    # Like OPT 350M: norms after attention and feed-forward, narrower embeddings, heads of odd width.
     "opt-350m": (OPTForCausalLM, OPTConfig(**(OPT | dict(hidden_size=35, num_hidden_layers=2)), do_layer_norm_before=False,
         word_embed_proj_dim=40), "BF16"),
-    # As Galactica, and what else can be left out.
+    # Like Galactica: no biases, no affine norms, no final norm.
     "opt-bare": (OPTForCausalLM, OPTConfig(**(OPT | dict(num_hidden_layers=1)), activation_function="gelu",
         enable_bias=False, layer_norm_elementwise_affine=False, _remove_final_layer_norm=True, tie_word_embeddings=False),
         "F16"),

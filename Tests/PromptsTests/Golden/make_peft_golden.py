@@ -1,10 +1,11 @@
-"""Adapters as PEFT saves them for a tiny model, and what it computes with them. usage: make_peft_golden.py MODEL_FOLDER OUT
+"""Adapters of a tiny model in PEFT's format, and their losses by PEFT.
 
-OUT/prompt, OUT/prefix, OUT/lora are written by save_pretrained, OUT/expected.json with the ids and per adapter the negative
-log-likelihoods of tokens 1 … T − 1 in float32. Written with torch 2.15, transformers 5.23 and peft 0.21.
+usage: make_peft_golden.py MODEL_FOLDER OUT     (packages: Tests/Golden/requirements.txt; `make golden` runs it)
+  Writes OUT/prompt, OUT/prefix and OUT/lora with save_pretrained, and OUT/expected.json: the ids and, per adapter, the
+  negative log-likelihoods of tokens 1 … T − 1 in float32.
 
 usage: make_peft_golden.py --measure MODEL_FOLDER ADAPTER_FOLDER IDS.json
-prints those of an adapter that something else wrote, as JSON."""
+  Prints the negative log-likelihoods with the adapter in ADAPTER_FOLDER, as JSON."""
 import json, pathlib, sys
 import torch
 from peft import LoraConfig, PeftModel, PrefixTuningConfig, PromptTuningConfig, get_peft_model
@@ -47,5 +48,7 @@ for name, config in {
     (out / name / "README.md").unlink(missing_ok=True)
     settings = json.loads((out / name / "adapter_config.json").read_text())
     settings["base_model_name_or_path"] = "mistral"
+    if settings.get("target_modules"):
+        settings["target_modules"].sort()  # PEFT keeps a set
     (out / name / "adapter_config.json").write_text(json.dumps(settings, indent=1, sort_keys=True) + "\n")
 (out / "expected.json").write_text(json.dumps(expected) + "\n")

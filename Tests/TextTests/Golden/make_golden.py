@@ -1,13 +1,10 @@
-"""Makes the golden files of TextTests with Hugging Face `tokenizers` 0.23 (pip install tokenizers).
+"""Token ids of difficult texts by Hugging Face `tokenizers`, for tiny tokenizers of each family.
 
-    python3 make_golden.py [SMOLLM2_TOKENIZER_JSON]
+usage: make_golden.py OUT [SMOLLM2_TOKENIZER_JSON]     (packages: Tests/Golden/requirements.txt; `make golden` runs it)
 
-Needs `transformers` too, whose converter derives merges from scores (generate_merges).
-
-Writes into this folder: hard-cases.json (the page of hard cases), tiny tokenizers of each family, trained here on
-generated text, and beside each the ids and the decoded text (null where it is the
-text again) of each case for each tokenizer. With a path to
-SmolLM2's tokenizer.json also smollm2.json, the ids that the real vocabulary gives.
+Writes OUT/hard-cases.json (the texts), OUT/NAME.tokenizer.json (tokenizers trained here on generated text) and
+OUT/NAME.expected.json (per text the ids and the decoded text, null if it equals the text). OUT/scored.json holds a vocabulary with
+scores, whose merges `transformers` derives (generate_merges). With SmolLM2's tokenizer.json also OUT/smollm2.json.
 """
 import hashlib
 import json
@@ -20,7 +17,8 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 from tokenizers import processors, trainers
 from transformers.convert_slow_tokenizer import generate_merges
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+OUT = sys.argv[1]
+os.makedirs(OUT, exist_ok=True)
 GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 REST = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 HEAD = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+"
@@ -204,7 +202,7 @@ def digest(ids):
 
 
 def write(name, value):
-    with open(os.path.join(HERE, name), "w", encoding="utf-8") as file:
+    with open(os.path.join(OUT, name), "w", encoding="utf-8") as file:
         json.dump(value, file, ensure_ascii=False, separators=(",", ":"))
         file.write("\n")
 
@@ -215,7 +213,7 @@ def main():
     for name, text in tokenizers():
         data = json.loads(text)
         write(f"{name}.tokenizer.json", data)
-        tokenizer = Tokenizer.from_file(os.path.join(HERE, f"{name}.tokenizer.json"))
+        tokenizer = Tokenizer.from_file(os.path.join(OUT, f"{name}.tokenizer.json"))
         rows = []
         for case in cases:
             text = case.decode("utf-8", "replace")
@@ -228,8 +226,8 @@ def main():
     tokenizer = Tokenizer.from_str(text)
     write("scored.json", vocabulary | {"ids": [
         tokenizer.encode(c.decode("utf-8", "replace"), add_special_tokens=False).ids for c in cases]})
-    if len(sys.argv) > 1:
-        tokenizer = Tokenizer.from_file(sys.argv[1])
+    if len(sys.argv) > 2:
+        tokenizer = Tokenizer.from_file(sys.argv[2])
         rows = [tokenizer.encode(c.decode("utf-8", "replace"), add_special_tokens=False).ids for c in cases]
         write("smollm2.json", {"sha256": [digest(ids) for ids in rows], "first": [ids[:8] for ids in rows]})
 

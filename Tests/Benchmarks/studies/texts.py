@@ -1,14 +1,18 @@
 """The texts of the protocol ctp-1024 as plain files, so that every program measures the same characters.
 
-usage: protocol_texts.py C4_VALIDATION.jsonl WIKITEXT_TEST.raw PTB_TEST.txt OUT
 C4: the first 1,100 documents joined by a space. WikiText-2: the raw rows, newline kept, blank rows empty, joined by two newlines.
 Penn Treebank: the rows, stripped, joined by a space.
 """
 import json
 import pathlib
-import sys
 
 NAMES = ("c4-validation", "wikitext-2-test", "ptb-test")
+
+
+def arguments(parser):
+    for option, help_text in (("--c4", "C4 validation, a {\"text\": …} per line"), ("--wikitext", "the raw test split of WikiText-2"),
+                              ("--ptb", "the test split of Penn Treebank")):
+        parser.add_argument(option, type=pathlib.Path, required=True, help=help_text)
 
 
 def rows(path):
@@ -19,18 +23,22 @@ def rows(path):
 def write(c4, wikitext, ptb, out):
     """The files' paths by the texts' names."""
     documents = [json.loads(row)["text"] for row in rows(c4) if row.strip()][:1100]
-    texts = (
+    joined = (
         " ".join(documents),
         "\n\n".join(row + "\n" if row.strip() else "" for row in rows(wikitext)),
         " ".join(row.strip() for row in rows(ptb)),
     )
-    out = pathlib.Path(out)
     out.mkdir(parents=True, exist_ok=True)
     paths = {name: out / f"{name}.txt" for name in NAMES}
-    for name, text in zip(NAMES, texts):
+    for name, text in zip(NAMES, joined):
         paths[name].write_bytes(text.encode("utf-8"))
     return paths
 
 
-if __name__ == "__main__":
-    write(*sys.argv[1:5])
+def prepare(options, tools):
+    """The joined texts in the work folder; in a dry run only their paths."""
+    folder = tools.work / "texts"
+    if tools.dry:
+        print(f"study.py texts --c4 {options.c4} --wikitext {options.wikitext} --ptb {options.ptb} {folder}")
+        return {name: folder / f"{name}.txt" for name in NAMES}
+    return write(options.c4, options.wikitext, options.ptb, folder)

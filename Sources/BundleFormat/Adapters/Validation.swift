@@ -1,0 +1,53 @@
+import Bytes
+
+/// A measurement of an adapter on given weights.
+public struct Validation: Sendable, Equatable {
+  /// The `weightsDigest` it was measured on.
+  public var weights: SHA256Digest
+  /// Id of the evaluation protocol.
+  public var `protocol`: String
+  /// Name of the text.
+  public var text: String
+  public var textDigest: SHA256Digest?
+  /// Perplexity without and with the adapter, over the same tokens.
+  public var pplWithout: Double
+  public var pplWith: Double
+  public var scoredTokens: Int
+
+  public init(
+    weights: SHA256Digest, protocol: String, text: String, textDigest: SHA256Digest?,
+    pplWithout: Double, pplWith: Double, scoredTokens: Int
+  ) {
+    self.weights = weights
+    self.protocol = `protocol`
+    self.text = text
+    self.textDigest = textDigest
+    self.pplWithout = pplWithout
+    self.pplWith = pplWith
+    self.scoredTokens = scoredTokens
+  }
+}
+
+extension Validation {
+  public var json: JSON {
+    var object: JSONObject = [
+      "weights": .string(weights.hex), "protocol": .string(`protocol`), "text": .string(text),
+      "ppl_without": .number(pplWithout), "ppl_with": .number(pplWith),
+      "scored_tokens": JSON(scoredTokens),
+    ]
+    object["text_sha256"] = textDigest.map { .string($0.hex) }
+    return .object(object)
+  }
+
+  public init(json: JSON) throws(Failure) {
+    guard let weights = try json.digest("weights") else {
+      throw Failure(.invalidData, at: "key \"weights\"", "is missing")
+    }
+    self.init(
+      weights: weights, protocol: try json.required("protocol", as: String.self),
+      text: try json.required("text", as: String.self), textDigest: try json.digest("text_sha256"),
+      pplWithout: try json.required("ppl_without", as: Double.self),
+      pplWith: try json.required("ppl_with", as: Double.self),
+      scoredTokens: try json.required("scored_tokens", as: Int.self))
+  }
+}
