@@ -15,7 +15,7 @@ struct CTPack: ParsableCommand {
       """,
     version: ProgramVersion.current,
     subcommands: [
-      RunCommand.self, StatusCommand.self, RecipeCommand.self, InspectCommand.self,
+      RunCommand.self, StatusCommand.self, RecipeCommand.self, InspectCommand.self, DiffCommand.self,
       EvalCommand.self,
       TokenizeCommand.self, PromptCommand.self, TransferCommand.self, RecodeCommand.self,
       CompactCommand.self, GenerateCommand.self,

@@ -9,8 +9,9 @@ extension LanguageModel {
   /// - Throws: `usage` where an id lies outside the vocabulary.
   func firstQueries(_ ids: [Int32], at positions: [Int32]) throws(Failure) -> Tensor {
     let queries = Tensor([ids.count, configuration.heads * configuration.headDim])
-    try block(0).q.apply(
-      firstRows(ids, at: positions), into: queries, arithmetic: .float32)
+    let block = try block(0)
+    try block.q.apply(firstRows(ids, at: positions), into: queries, arithmetic: .float32)
+    block.headNorms?.apply(queries: queries, headDim: configuration.headDim)
     return queries
   }
 
@@ -45,6 +46,7 @@ extension LanguageModel {
     let block = try block(0)
     block.q.apply(rows, into: queries, arithmetic: .float32)
     block.k.apply(rows, into: keys, arithmetic: .float32)
+    block.headNorms?.apply(queries: queries, keys: keys, headDim: c.headDim)
     plan.rotary?.apply(to: queries, heads: c.heads, positions: plan.positions)
     plan.rotary?.apply(to: keys, heads: c.kvHeads, positions: plan.positions)
     return (queries, keys)

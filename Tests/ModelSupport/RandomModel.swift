@@ -20,7 +20,7 @@ package struct RandomModel {
     let blocks = try (0..<c.layers).map { index in
       try Block(
         index: index, configuration: c, attentionNorm: norm(c, &random),
-        feedForwardNorm: norm(c, &random)
+        feedForwardNorm: norm(c, &random), headNorms: headNorms(c, &random)
       ) { name throws(Failure) in
         let (rows, columns) = c.shape(of: name)
         let values = normals(rows * columns, 0.3, &random)
@@ -59,8 +59,13 @@ package struct RandomModel {
     family: .opt, design: opt(.after, .gelu), vocabularySize: 53, hiddenSize: 21,
     embeddingSize: 24, intermediateSize: 37, layers: 3, heads: 3, kvHeads: 3, headDim: 7,
     tiedEmbeddings: true, maximumPositions: 512)
-  /// Every design of block: LLaMA's, OPT's two.
-  package static let designs = [configuration, opt, opt350M]
+  /// Norms on each head's queries and keys.
+  package static let qwen3 = ModelConfiguration(
+    family: .qwen3, design: .llama(hasHeadNorms: true), vocabularySize: 53, hiddenSize: 24,
+    intermediateSize: 37, layers: 3, heads: 4, kvHeads: 2, headDim: 10, tiedEmbeddings: true,
+    maximumPositions: 128)
+  /// Every design of block: LLaMA's, Qwen3's, OPT's two.
+  package static let designs = [configuration, qwen3, opt, opt350M]
 
   private static func opt(
     _ placement: ModelDesign.NormPlacement, _ activation: Activation
@@ -75,6 +80,15 @@ package struct RandomModel {
     if c.design.norm == .rms { return .rms(gain: ones, epsilon: c.normEpsilon) }
     let bias = Tensor([c.hiddenSize], normals(c.hiddenSize, 0.2, &random))
     return .layer(gain: ones, bias: bias, epsilon: c.normEpsilon)
+  }
+
+  private static func headNorms(
+    _ c: ModelConfiguration, _ random: inout TestRandom
+  ) -> HeadNorms? {
+    guard c.design.hasHeadNorms else { return nil }
+    return HeadNorms(
+      query: .rms(gain: gain(c.headDim, &random), epsilon: c.normEpsilon),
+      key: .rms(gain: gain(c.headDim, &random), epsilon: c.normEpsilon))
   }
 
   package static func sequences(_ count: Int, length: Int, seed: UInt64) -> [[Int32]] {

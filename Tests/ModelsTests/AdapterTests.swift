@@ -9,7 +9,7 @@ import Testing
 
 /// Against PEFT's prefix tuning and LoRA in float32, on tiny random models (Golden/make_adapter_golden.py).
 @Suite struct AdapterParityTests {
-  static let models = ["llama-odd", "mistral", "qwen2", "opt", "opt-350m"]
+  static let models = ["llama-odd", "mistral", "qwen2", "opt", "opt-350m", "qwen3"]
 
   @Test(arguments: models) func prefix(_ name: String) throws {
     let (model, golden) = try open(name)

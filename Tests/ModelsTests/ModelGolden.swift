@@ -51,6 +51,7 @@ struct Golden {
 
   static let tinyModels = [
     "llama-odd", "llama3-scaled", "llama-linear", "mistral", "qwen2", "opt", "opt-350m", "opt-bare",
+    "qwen3",
   ]
 
   init(_ name: String) throws {

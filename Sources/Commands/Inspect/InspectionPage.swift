@@ -41,7 +41,7 @@ struct InspectionPage {
     head("\(bundle.path): \(name ?? "a language model"), container version \(bundle.formatVersion)")
     if let configuration = try? ModelConfiguration(canonical: bundle.configuration) {
       lines.append(
-        "  \(configuration.family.rawValue) family, \(configuration.layers) blocks, "
+        "  \(configuration.family.name) family, \(configuration.layers) blocks, "
           + "width \(configuration.hiddenSize), "
           + "vocabulary \(Figure.count(configuration.vocabularySize))"
       )

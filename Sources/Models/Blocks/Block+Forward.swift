@@ -39,23 +39,33 @@ extension Block {
     norms.beforeAttention?.forward(a.input, into: scratch.norm, statistics: a.inputStatistics)
     attend(
       norms.beforeAttention == nil ? a.input : scratch.norm, q: a.q, k: a.k, v: a.v, plan: plan,
-      into: a.attended, a.logSumExp, attention: attention)
+      into: a.attended, a.logSumExp, headNorms: a.headNorms, attention: attention)
     a.middle.copy(from: a.input)
     o.apply(a.attended, into: a.middle, accumulate: true, arithmetic: arithmetic)
     norms.middle.forward(a.middle, into: scratch.norm, statistics: a.middleStatistics)
     feedForward.widen(ProductInput(scratch.norm, arithmetic), into: a.wide)
   }
 
-  /// Projections, rotation and attention on rows [R, d] → [R, heads·headDim].
+  /// Projections, norms of heads, rotation and attention on rows [R, d] → [R, heads·headDim].
+  ///
+  /// - Parameter headNorms: keeps what the backward pass needs; nil where there is none.
   func attend(
     _ rows: Tensor, q queries: Tensor, k keys: Tensor, v values: Tensor, plan: RowPlan,
-    into attended: Tensor, _ logSumExp: Tensor?, attention: () -> Bool = { false }
+    into attended: Tensor, _ logSumExp: Tensor?, headNorms kept: HeadNormActivations? = nil,
+    attention: () -> Bool = { false }
   ) {
     let newKeys = keys.rows(plan.newKeyRows)
     let input = ProductInput(rows, arithmetic)
     q.apply(input, into: queries)
     k.apply(input, into: newKeys)
     v.apply(input, into: values.rows(plan.newKeyRows))
+    if let headNorms {
+      if let kept {
+        kept.forward(headNorms, queries: queries, keys: newKeys)
+      } else {
+        headNorms.apply(queries: queries, keys: newKeys, headDim: configuration.headDim)
+      }
+    }
     plan.rotary?.apply(to: queries, heads: configuration.heads, positions: plan.positions)
     plan.rotary?.apply(to: newKeys, heads: configuration.kvHeads, positions: plan.positions)
     if attention() { return }

@@ -13,6 +13,8 @@ package struct Block: Sendable {
   /// Arithmetic that was asked for, for products with this block's weights.
   package var arithmetic = Arithmetic.float32
   package let norms: BlockNorms
+  /// nil where heads have no norms.
+  let headNorms: HeadNorms?
   /// [heads·headDim, d]
   package internal(set) var q: Linear
   /// [kvHeads·headDim, d]
@@ -28,12 +30,13 @@ package struct Block: Sendable {
   ///   - feedForwardNorm: the feed-forward's norm, before or after it.
   package init(
     index: Int, configuration: ModelConfiguration, attentionNorm: Norm, feedForwardNorm: Norm,
-    linear: (LinearName) throws(Failure) -> Linear
+    headNorms: HeadNorms? = nil, linear: (LinearName) throws(Failure) -> Linear
   ) throws(Failure) {
     self.index = index
     self.configuration = configuration
     norms = BlockNorms(
       configuration.design.normPlacement, attention: attentionNorm, feedForward: feedForwardNorm)
+    self.headNorms = headNorms
     q = try linear(.q)
     k = try linear(.k)
     v = try linear(.v)

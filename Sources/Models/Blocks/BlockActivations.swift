@@ -15,6 +15,8 @@ package final class BlockActivations {
   /// is cached.
   package internal(set) var k: Tensor
   package internal(set) var v: Tensor
+  /// nil where heads have no norms.
+  let headNorms: HeadNormActivations?
   /// Attention's output [R, heads·headDim] and its softmax normalisers [R, heads].
   package let attended: Tensor
   let logSumExp: Tensor
@@ -33,6 +35,7 @@ package final class BlockActivations {
     q = Tensor([rows, c.heads * c.headDim])
     k = keys?.k ?? Tensor([plan.keyRows, c.kvHeads * c.headDim])
     v = keys?.v ?? Tensor([plan.keyRows, c.kvHeads * c.headDim])
+    headNorms = c.design.hasHeadNorms ? HeadNormActivations(c, rows: rows) : nil
     attended = Tensor([rows, c.heads * c.headDim])
     logSumExp = Tensor([rows, c.heads])
     middle = Tensor([rows, c.hiddenSize])
@@ -46,9 +49,9 @@ package final class BlockActivations {
   /// Bytes of one object for `plan`, its input (shared with the block before) left out.
   static func byteCount(_ c: ModelConfiguration, plan: RowPlan) -> Int {
     let sums = c.design.normPlacement == .after ? 2 : 1
-    let perRow =
-      2 * c.heads * c.headDim + c.heads + WideRows.perRow(c) + NormStatistics.perRow
-      + sums * (c.hiddenSize + NormStatistics.perRow)
+    var perRow = 2 * c.heads * c.headDim + c.heads + WideRows.perRow(c) + NormStatistics.perRow
+    perRow += sums * (c.hiddenSize + NormStatistics.perRow)
+    if c.design.hasHeadNorms { perRow += HeadNormActivations.perRow(c) }
     return 4 * (plan.rows * perRow + 2 * plan.keyRows * c.kvHeads * c.headDim)
   }
 }

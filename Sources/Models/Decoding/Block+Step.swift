@@ -8,6 +8,7 @@ extension Block {
     norms.beforeAttention?.forward(b.x, into: b.norm)
     Linear.apply(
       [(q, b.q), (k, b.k), (v, b.v)], to: norms.beforeAttention == nil ? b.x : b.norm, arithmetic)
+    headNorms?.apply(queries: b.q, keys: b.k, headDim: configuration.headDim)
     rotary?.apply(to: b.q, heads: configuration.heads, positions: positions)
     rotary?.apply(to: b.k, heads: configuration.kvHeads, positions: positions)
     for (row, cache) in caches.enumerated() {

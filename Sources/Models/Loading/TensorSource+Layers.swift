@@ -10,7 +10,8 @@ extension TensorSource {
     return try Block(
       index: index, configuration: c,
       attentionNorm: norm(keys.attentionNorm(block: index)),
-      feedForwardNorm: norm(keys.feedForwardNorm(block: index))
+      feedForwardNorm: norm(keys.feedForwardNorm(block: index)),
+      headNorms: headNorms(index)
     ) { name throws(Failure) in
       let (rows, columns) = c.shape(of: name)
       let weight = try matrix(keys.weight(of: name, block: index), rows: rows, columns: columns)
@@ -18,6 +19,16 @@ extension TensorSource {
       return Linear(
         weight: weight, bias: try vector(keys.bias(of: name, block: index), count: rows))
     }
+  }
+
+  private func headNorms(_ index: Int) throws(Failure) -> HeadNorms? {
+    let (c, keys) = (configuration, configuration.keys)
+    guard c.design.hasHeadNorms else { return nil }
+    func norm(_ key: String) throws(Failure) -> Norm {
+      .rms(gain: try vector(key + ".weight", count: c.headDim), epsilon: c.normEpsilon)
+    }
+    return HeadNorms(
+      query: try norm(keys.queryNorm(block: index)), key: try norm(keys.keyNorm(block: index)))
   }
 
   /// - Parameter key: without `.weight` or `.bias`.
@@ -53,7 +64,7 @@ extension TensorSource {
   func output(tiedTo embedding: Weight) throws(Failure) -> OutputLayer {
     let (c, keys) = (configuration, configuration.keys)
     return OutputLayer(
-      norm: c.design.hasFinalNorm ? try norm(keys.finalNorm) : nil,
+      norm: c.design.hasFinalNorm ? try norm(keys.lastNorm) : nil,
       projection: try projection(
         keys.outputProjection, rows: c.embeddingSize, columns: c.hiddenSize),
       head: c.tiedEmbeddings

@@ -77,7 +77,7 @@ struct ImportStage: Stage {
       ],
       summary: [
         "parameters": JSON(source.configuration.parameterCount), "tensors": JSON(names.count),
-        "family": .string(source.configuration.family.rawValue),
+        "family": .string(source.configuration.family.name),
       ])
   }
 

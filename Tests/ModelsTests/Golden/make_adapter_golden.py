@@ -37,7 +37,7 @@ def measure(model, ids, parameters, order, arrays, name):
     return nll.detach().double().mean().item()
 
 
-for seed, case in enumerate(["llama-odd", "mistral", "qwen2", "opt", "opt-350m"]):
+for seed, case in enumerate(["llama-odd", "mistral", "qwen2", "opt", "opt-350m", "qwen3"]):
     torch.manual_seed(500 + seed)
     ids, arrays = torch.randint(0, 131, (2, 29)), {}
     model = get_peft_model(load(case), PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=TOKENS))

@@ -13,7 +13,8 @@ import json, pathlib, sys
 import numpy as np
 import torch
 from transformers import (AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM, MistralConfig,
-                          MistralForCausalLM, OPTConfig, OPTForCausalLM, Qwen2Config, Qwen2ForCausalLM)
+                          MistralForCausalLM, OPTConfig, OPTForCausalLM, Qwen2Config, Qwen2ForCausalLM, Qwen3Config,
+                          Qwen3ForCausalLM)
 
 torch.set_num_threads(2)
 out = pathlib.Path(sys.argv[1])
@@ -44,6 +45,10 @@ CASES = {
     "opt-bare": (OPTForCausalLM, OPTConfig(**(OPT | dict(num_hidden_layers=1)), activation_function="gelu",
         enable_bias=False, layer_norm_elementwise_affine=False, _remove_final_layer_norm=True, tie_word_embeddings=False),
         "F16"),
+    # Norms on each head's queries and keys; heads wider than hidden / heads.
+    "qwen3": (Qwen3ForCausalLM, Qwen3Config(**(ODD | dict(num_attention_heads=4, num_key_value_heads=2, head_dim=12,
+        num_hidden_layers=2)), tie_word_embeddings=True,
+        rope_parameters={"rope_type": "default", "rope_theta": 1000000.0}), "BF16"),
 }
 
 
