@@ -107,7 +107,7 @@ import Testing
       let found = errors(bytes)
       let note: Comment = "\(section.label), round \(round), \(random.note)"
       if found.isEmpty {
-        let other = try Bundle(bytes: ByteSlice(bytes), name: "memory")
+        let other = try ModelBundle(bytes: ByteSlice(bytes), name: "memory")
         #expect(
           try other.bytes(of: other.sections[index]).array == bundle.bytes(of: section).array, note)
       }

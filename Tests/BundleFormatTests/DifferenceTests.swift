@@ -37,7 +37,7 @@ import Testing
     let values: [Float] = [1, 2, 2, 4]
     func dense(_ name: String, _ values: [Float]) throws -> StoredTensor {
       try .dense(
-        name: name, shape: [2, 2], layout: .f32, values: ByteSlice([UInt8](floats: values)))
+        name: name, shape: [2, 2], format: .float32, values: ByteSlice([UInt8](floats: values)))
     }
     let a = try writer("c", [dense("same", values), dense("w", values), dense("gone", values)])
     let b = try writer("d", [dense("same", values), dense("w", [1, 2, 2, 9])])

@@ -14,7 +14,7 @@ package struct Block: Sendable {
   package var arithmetic = Arithmetic.float32
   package let norms: BlockNorms
   /// nil where heads have no norms.
-  let headNorms: HeadNorms?
+  package let headNorms: HeadNorms?
   /// [heads·headDim, d]
   package internal(set) var q: Linear
   /// [kvHeads·headDim, d]

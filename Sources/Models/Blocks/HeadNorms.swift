@@ -13,13 +13,13 @@ package struct HeadNorms: Sendable {
   }
 
   /// Normalises queries [R, heads·headDim] and keys [R, kvHeads·headDim] in place.
-  func apply(queries: Tensor, keys: Tensor, headDim: Int) {
+  package func apply(queries: Tensor, keys: Tensor, headDim: Int) {
     Self.apply(query, to: queries, headDim)
     Self.apply(key, to: keys, headDim)
   }
 
   /// Normalises queries [R, heads·headDim] in place.
-  func apply(queries: Tensor, headDim: Int) { Self.apply(query, to: queries, headDim) }
+  package func apply(queries: Tensor, headDim: Int) { Self.apply(query, to: queries, headDim) }
 
   private static func apply(_ norm: Norm, to rows: Tensor, _ headDim: Int) {
     let heads = rows.reshaped([rows.count / headDim, headDim])
