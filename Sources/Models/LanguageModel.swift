@@ -18,10 +18,9 @@ package final class LanguageModel: Sendable {
   }
 
   package let configuration: ModelConfiguration
-  /// Of the products with the weights; what was asked for, as far as this processor has it.
+  /// The arithmetic requested for products with the weights; each kernel uses as much of it as this
+  /// processor has.
   package let arithmetic: Arithmetic
-  /// What was asked for: of a few rows' products more processors have something of bfloat16's kind.
-  let askedArithmetic: Arithmetic
   package let input: InputLayer
   package let output: OutputLayer
   private let load: @Sendable (Int) throws(Failure) -> Block
@@ -41,8 +40,7 @@ package final class LanguageModel: Sendable {
     store: any WeightStore, residency: Residency, arithmetic: Arithmetic
   ) throws(Failure) {
     configuration = store.configuration
-    self.arithmetic = arithmetic.available
-    askedArithmetic = arithmetic
+    self.arithmetic = arithmetic
     input = try store.input()
     output = try store.output(tiedTo: input.embedding)
     load = { (index) throws(Failure) in
@@ -60,8 +58,7 @@ package final class LanguageModel: Sendable {
   ) {
     precondition(blocks.count == configuration.layers, "a block per layer")
     self.configuration = configuration
-    askedArithmetic = blocks.first?.arithmetic ?? .float32
-    arithmetic = askedArithmetic.available
+    arithmetic = blocks.first?.arithmetic ?? .float32
     self.input = input
     self.output = output
     load = { (index) throws(Failure) in blocks[index] }
@@ -73,7 +70,6 @@ package final class LanguageModel: Sendable {
   init(sharing other: LanguageModel, _ change: @escaping @Sendable (inout Block) -> Void) {
     configuration = other.configuration
     arithmetic = other.arithmetic
-    askedArithmetic = other.askedArithmetic
     input = other.input
     output = other.output
     load = { (index) throws(Failure) in

@@ -29,7 +29,7 @@ package final class Scorer {
     case .vectors(let prompt) where prompt.rows > 0:
       cache = try KeyValueCache(of: prompt, in: adapted)
     case .none, .vectors: cache = nil
-    case .prefix, .keyValues, .routed: cache = try start.keyValues(for: adapted, room: 0)
+    case .keyValues, .routed: cache = try start.keyValues(for: adapted, room: 0)
     }
   }
 

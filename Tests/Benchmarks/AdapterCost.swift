@@ -51,7 +51,7 @@ struct AdapterCost: ParsableCommand {
         let milliseconds = values.map { 1000 * $0 }
         let more = median(zip(values, plain).map { $0 / $1 }) - 1
         print(
-          Measurement(
+          BenchmarkResult(
             name: "\(work), \(one.name)", unit: "ms", ours: milliseconds, peer: nil,
             goal: "as without", notes: ["\(figure(100 * more)) % more than without", one.label]
           ).line)

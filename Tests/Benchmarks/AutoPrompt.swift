@@ -32,7 +32,7 @@ struct AutoPrompt: ParsableCommand {
     // The cost doesn't depend on the values: any vectors will do.
     let known = try (0..<prompts).map { index in
       let ids = (0..<promptTokens).map { Int32((index * 1013 + $0 * 31) % 49000) }
-      return try PromptKeyValues(of: model.embed(ids), in: model)
+      return try KeyValues(of: model.embed(ids), in: model)
     }
     let prefixes = try PromptPrefixes(known.map { .keyValues($0) }, in: model)
     var made: PromptRouting?
@@ -68,7 +68,7 @@ struct AutoPrompt: ParsableCommand {
       let value = median(zip(chosen, one).map { $0[keyPath: part] / $1[keyPath: part] })
       return String(format: "%.3f", value)
     }
-    var result = Measurement(
+    var result = BenchmarkResult(
       name:
         "prefill of \(length), the prompt chosen of \(prompts) × \(promptTokens) by \(route)"
         + ", \(arithmetic)",

@@ -33,7 +33,7 @@ struct BoundedMemory: ParsableCommand {
     let model = checkpoint ?? folder + "/model"
     if checkpoint == nil { try LlamaCheckpoint(blocks: blocks).write(to: model) }
     // A token has two bytes or more of a text whose words are in few merges.
-    let text = TinyModel.text(words: 2 * windows * length + 100, seed: 1)
+    let text = TinyCheckpoint.text(words: 2 * windows * length + 100, seed: 1)
     try AtomicFile.write(text, to: folder + "/text.txt")
     let recipe = """
       name: bounded

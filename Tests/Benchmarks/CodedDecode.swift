@@ -46,7 +46,7 @@ struct CodedDecode: ParsableCommand {
         withExtendedLifetime(held) {}
         if run > 0 { rates.append(size / spent / 1e9) }
       }
-      var result = Measurement(
+      var result = BenchmarkResult(
         name: "decoding \(type), \(figure(size / 1e6)) MB", unit: "GB/s per core", ours: rates,
         peer: nil, goal: "none")
       result.notes = ["per second of processor time"]

@@ -37,7 +37,7 @@ struct FewRowsSpeed: ParsableCommand {
         if run > 0 { rates.append(Double(count * rows * columns) / time / 1e9) }
       }
       print(
-        Measurement(
+        BenchmarkResult(
           name: "one row through \(rows) × \(columns) of \(bits) bits, \(sparsity)",
           unit: "billion weights/s", ours: rates, peer: nil, goal: "none"
         ).line)

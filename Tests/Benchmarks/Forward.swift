@@ -35,7 +35,7 @@ struct Forward: ParsableCommand {
         losses.peer = answer.loss
       }
     }
-    var result = Measurement(
+    var result = BenchmarkResult(
       name: "forward 1 × \(length), \(arithmetic)", unit: "s", ours: ours,
       peer: peer.map { _ in ("transformers \(arithmetic)", theirs) }, goal: "2.5 times as fast")
     result.notes = ["loss \(losses.ours)"] + (peer == nil ? [] : ["transformers' \(losses.peer)"])

@@ -45,7 +45,7 @@ struct GPTQ: ParsableCommand {
       theirs.append(answer["seconds"]?.double ?? .nan)
       notes.append("llm-compressor's \(figure(answer["ppl"]?.double ?? .nan))")
     }
-    var result = Measurement(
+    var result = BenchmarkResult(
       name: "GPTQ \(bits)-bit, group \(group), \(windows) × \(length)", unit: "s", ours: ours,
       peer: common.peers.map { _ in ("llm-compressor", theirs) },
       goal: "4 times as fast, perplexity within 1 %")

@@ -35,7 +35,7 @@ struct Inspect: ParsableCommand {
       rates.append(size / (processorSeconds(after) - processorSeconds(before)) / 1e9)
       whole.append(process)
     }
-    var result = Measurement(
+    var result = BenchmarkResult(
       name: "inspect --verify fast, \(figure(size / 1e9)) GB", unit: "GB/s per core", ours: rates,
       peer: nil, goal: "5 GB/s or more per core")
     result.notes = [

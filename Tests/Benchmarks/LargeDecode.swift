@@ -91,11 +91,11 @@ struct LargeDecode: ParsableCommand {
       bandwidths.append(bandwidth)
     }
 
-    var measurement: Measurement {
+    var measurement: BenchmarkResult {
       let size = Double((try? MappedFile(path: path).bytes.count) ?? 0)
       // Every byte but the embedding's is read for each token.
       let bytes = size - Double(2 * 32000 * 4096)
-      return Measurement(
+      return BenchmarkResult(
         name: "decode, 7B-shaped, 4-bit \(sparsity), \(figure(size / 1e9)) GB",
         unit: "% of the bandwidth", ours: zip(times, bandwidths).map { 100 * bytes / $0 / $1 },
         peer: nil, goal: "80 % (dense)",

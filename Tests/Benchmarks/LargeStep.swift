@@ -43,7 +43,7 @@ struct LargeStep: ParsableCommand {
     }
     let estimate = PromptObjective.byteCount(
       model.configuration, prompt: prompt, sequences: 1, length: length, budget: budget)
-    var result = Measurement(
+    var result = BenchmarkResult(
       name: "prompt step 1 × \(length) + \(prompt), 7B-shaped, \(layers) blocks, 4-bit", unit: "s",
       ours: times, peer: nil, goal: "8 GiB at most")
     let peak = Double(ProcessUsage.peakMemory) / Double(1 << 30)

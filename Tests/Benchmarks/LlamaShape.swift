@@ -63,7 +63,7 @@ struct LlamaCheckpoint {
       "tie_word_embeddings": false, "bos_token_id": 1, "eos_token_id": 2,
     ]
     try AtomicFile.write(config.canonicalBytes, to: folder + "/config.json")
-    try AtomicFile.write(TinyModel.tokenizer.canonicalBytes, to: folder + "/tokenizer.json")
+    try AtomicFile.write(TinyCheckpoint.tokenizer.canonicalBytes, to: folder + "/tokenizer.json")
     var map = JSONObject()
     var values = RandomHalves(seed: 7)
     let shards = shards

@@ -38,7 +38,7 @@ struct PackedProduct: ParsableCommand {
       }
       let share = rates.map { 100 * $0 / roofline.operations }
       print(
-        Measurement(
+        BenchmarkResult(
           name:
             "\(transposed ? "transposed" : "forward") \(rows) × \(width) × \(width), \(bits)-bit codes",
           unit: "% of the peak", ours: share, peer: nil, goal: "70 %",

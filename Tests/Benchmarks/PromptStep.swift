@@ -44,7 +44,7 @@ struct PromptStep: ParsableCommand {
       ours.append(time)
       if let answer { theirs.append(answer.seconds) }
     }
-    var result = Measurement(
+    var result = BenchmarkResult(
       name: "prompt step \(batch) × \(length) + \(prompt), \(arithmetic)", unit: "s", ours: ours,
       peer: peer.map { _ in ("transformers \(arithmetic)", theirs) }, goal: "2.5 times as fast")
     result.notes = ["loss of the last step \(losses.last!.0)"]

@@ -34,7 +34,7 @@ struct RandomCodes {
         ByteSlice(words.flatMap { word in (0..<8).map { UInt8(word >> (8 * $0) & 255) } }))
     case .twoOfFour:
       survivors /= 2
-      guard let kept = SurvivorRanks(kept: 2, of: 4) else {
+      guard let kept = NMPattern(kept: 2, of: 4) else {
         throw Failure(.internalError, "2 of 4")
       }
       // Eight groups of three bits each to three bytes.

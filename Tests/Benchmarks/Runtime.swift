@@ -96,7 +96,7 @@ struct Runtime: ParsableCommand {
         loss = answer.loss
       }
     }
-    var result = Measurement(
+    var result = BenchmarkResult(
       name: name, unit: "s", ours: ours, peer: peer.map { _ in ("llama.cpp", theirs) }, goal: goal)
     result.notes = ["\(figure(tokens / median(ours))) tokens/s"]
     if peer != nil { result.notes.append("llama.cpp \(figure(tokens / median(theirs))) tokens/s") }

@@ -61,7 +61,7 @@ struct SparseGPT: ParsableCommand {
       notes.append("llm-compressor's \(figure(judged["ppl"]?.double ?? .nan))")
       try FileManager.default.removeItem(atPath: dense)
     }
-    var result = Measurement(
+    var result = BenchmarkResult(
       name: "SparseGPT \(sparsity), \(Self.windows) × \(Self.length)", unit: "s", ours: ours,
       peer: common.peers.map { _ in ("llm-compressor", theirs) },
       goal: "4 times as fast, perplexity within 1 %")

@@ -45,7 +45,7 @@ struct TransferCost: ParsableCommand {
             }
           }))
     }
-    var result = Measurement(
+    var result = BenchmarkResult(
       name: "transfer onto \(figure(Double(bytes) / 1e9)) GB", unit: "ms", ours: times, peer: nil,
       goal: "under 100 ms and 1 MB written")
     result.notes = ["\(bytesWritten) bytes written for a prompt of 100 × \(LargeBundle.width)"]

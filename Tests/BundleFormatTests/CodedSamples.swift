@@ -60,7 +60,7 @@ enum CodedSamples {
     _ name: String, rows: Int, columns: Int, kept: Int, of: Int, bits: Int, groupSize: Int = 64,
     seed: Int
   ) throws -> StoredTensor {
-    let ranks = SurvivorRanks(kept: kept, of: of)!
+    let pattern = NMPattern(kept: kept, of: of)!
     var flags = [Bool](repeating: false, count: rows * columns)
     for row in 0..<rows {
       for start in stride(from: 0, to: columns, by: of) {
@@ -71,7 +71,7 @@ enum CodedSamples {
     }
     return try packed(
       name, rows: rows, columns: columns, bits: bits, groupSize: groupSize,
-      mask: .nm(ranks, ByteSlice(ranks.pack(flags, rows: rows, columns: columns)!)),
+      mask: .nm(pattern, ByteSlice(pattern.pack(flags, rows: rows, columns: columns)!)),
       kept: flags, seed: seed)
   }
 

@@ -30,22 +30,22 @@ import Testing
     #expect(RowTiles.restore(perGroup, rows: rows, columns: groups, width: 1) == scales)
   }
 
-  /// Random codes, scales and zero points; `ranks` for n:m sparsity instead of a bitmask.
+  /// Random codes, scales and zero points; `pattern` for n:m sparsity instead of a bitmask.
   private func sparse(
-    _ name: String, _ rows: Int, _ columns: Int, bits: Int, group: Int, ranks: SurvivorRanks? = nil,
+    _ name: String, _ rows: Int, _ columns: Int, bits: Int, group: Int, pattern: NMPattern? = nil,
     symmetric: Bool = false, kept: [Bool]? = nil
   ) throws -> StoredTensor {
     let groups = (columns + group - 1) / group
     var flags = kept ?? Samples.flags(rows * columns, seed: bits)
     var mask = StoredTensor.Mask.bitmask(
       ByteSlice(Bitmask.pack(flags, rows: rows, columns: columns)))
-    if let ranks {
-      for start in stride(from: 0, to: flags.count, by: ranks.of) {
+    if let pattern {
+      for start in stride(from: 0, to: flags.count, by: pattern.of) {
         let first = Int(Samples.byte(bits, start))
-        for i in 0..<ranks.of { flags[start + (first + i) % ranks.of] = i < ranks.kept }
+        for i in 0..<pattern.of { flags[start + (first + i) % pattern.of] = i < pattern.kept }
       }
-      let list = try #require(ranks.pack(flags, rows: rows, columns: columns))
-      mask = .nm(ranks, ByteSlice(list))
+      let list = try #require(pattern.pack(flags, rows: rows, columns: columns))
+      mask = .nm(pattern, ByteSlice(list))
     }
     let codes = Samples.codes(flags.count { $0 }, bits: bits, seed: 1)
     let zeros = Planar.pack(Samples.codes(rows * groups, bits: bits, seed: 2), bits: bits)
@@ -66,7 +66,7 @@ import Testing
         tensors.append(
           try sparse(
             "\(kept)." + name, rows, columns, bits: bits, group: group,
-            ranks: SurvivorRanks(kept: kept, of: 4), symmetric: kept == 3))
+            pattern: NMPattern(kept: kept, of: 4), symmetric: kept == 3))
       }
     }
     return tensors + [
@@ -137,7 +137,7 @@ import Testing
       guard let codes = tensor.codes, let scales = tensor.scales else { continue }
       let mask: StoredTensor.Mask? =
         switch tensor.descriptor.sparsity {
-        case .nm(let ranks): tensor.index.map { .nm(ranks, $0) }
+        case .nm(let pattern): tensor.index.map { .nm(pattern, $0) }
         default: tensor.mask.map { .bitmask($0) }
         }
       let failure = #expect(throws: Failure.self, "\(name)") {

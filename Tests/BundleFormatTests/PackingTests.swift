@@ -46,7 +46,7 @@ import Testing
     #expect(Planar.size(count: .max, bits: 8) == nil)
     #expect(Planar.size(count: -1, bits: 8) == nil)
     #expect(Bitmask.size(rows: .max, columns: .max) == nil)
-    #expect(SurvivorRanks(kept: 2, of: 4)?.size(rows: .max / 2, columns: 4) == nil)
+    #expect(NMPattern(kept: 2, of: 4)?.size(rows: .max / 2, columns: 4) == nil)
   }
 
   @Test(arguments: [1, 63, 64, 65, 130])
@@ -60,7 +60,7 @@ import Testing
 
   @Test(arguments: [(2, 4), (4, 8), (1, 3), (3, 5), (16, 32), (1, 2)])
   func combinationsRoundTrip(kept: Int, of: Int) throws {
-    let ranks = try #require(SurvivorRanks(kept: kept, of: of))
+    let pattern = try #require(NMPattern(kept: kept, of: of))
     for columns in [of, of * 3, of * 2 + 1, of + of / 2, 1] {
       var flags = [Bool](repeating: false, count: 2 * columns)
       for row in 0..<2 {
@@ -69,27 +69,27 @@ import Testing
           for i in 0..<min(kept, width) { flags[row * columns + start + width - 1 - i] = true }
         }
       }
-      let list = try #require(ranks.pack(flags, rows: 2, columns: columns))
-      #expect(list.count == ranks.size(rows: 2, columns: columns))
-      #expect(ranks.unpack(ByteSlice(list), rows: 2, columns: columns) == flags)
+      let list = try #require(pattern.pack(flags, rows: 2, columns: columns))
+      #expect(list.count == pattern.size(rows: 2, columns: columns))
+      #expect(pattern.unpack(ByteSlice(list), rows: 2, columns: columns) == flags)
       flags[flags.firstIndex(of: true) ?? 0] = false
-      #expect(ranks.pack(flags, rows: 2, columns: columns) == nil)
+      #expect(pattern.pack(flags, rows: 2, columns: columns) == nil)
     }
   }
 
   @Test func combinationsRefuseNonsense() throws {
-    let ranks = try #require(SurvivorRanks(kept: 2, of: 4))
+    let pattern = try #require(NMPattern(kept: 2, of: 4))
     // There are six combinations of 2 of 4; bits beyond the last rank must be 0.
-    #expect(ranks.unpack(ByteSlice([6]), rows: 1, columns: 4) == nil)
-    #expect(ranks.unpack(ByteSlice([7]), rows: 1, columns: 4) == nil)
-    #expect(ranks.unpack(ByteSlice([0]), rows: 1, columns: 4) == [true, true, false, false])
-    #expect(ranks.unpack(ByteSlice([3]), rows: 1, columns: 4) == [true, false, false, true])
-    #expect(ranks.unpack(ByteSlice([5]), rows: 1, columns: 4) == [false, false, true, true])
-    #expect(ranks.unpack(ByteSlice([0b1000]), rows: 1, columns: 4) == nil)
-    #expect(SurvivorRanks(kept: 4, of: 4) == nil)
-    #expect(SurvivorRanks(kept: 0, of: 4) == nil)
-    #expect(SurvivorRanks(kept: 1, of: 33) == nil)
-    #expect(ranks.rankBits == 3)
+    #expect(pattern.unpack(ByteSlice([6]), rows: 1, columns: 4) == nil)
+    #expect(pattern.unpack(ByteSlice([7]), rows: 1, columns: 4) == nil)
+    #expect(pattern.unpack(ByteSlice([0]), rows: 1, columns: 4) == [true, true, false, false])
+    #expect(pattern.unpack(ByteSlice([3]), rows: 1, columns: 4) == [true, false, false, true])
+    #expect(pattern.unpack(ByteSlice([5]), rows: 1, columns: 4) == [false, false, true, true])
+    #expect(pattern.unpack(ByteSlice([0b1000]), rows: 1, columns: 4) == nil)
+    #expect(NMPattern(kept: 4, of: 4) == nil)
+    #expect(NMPattern(kept: 0, of: 4) == nil)
+    #expect(NMPattern(kept: 1, of: 33) == nil)
+    #expect(pattern.rankBits == 3)
   }
 
   /// By hand: 2 rows × 3 columns, groups of 2 with a short last one, z and 2^e both at work.

@@ -74,7 +74,7 @@ enum Samples {
   static func nm(_ name: String, rows: Int, columns: Int, kept: Int, of: Int, seed: Int) throws
     -> StoredTensor
   {
-    let positions = SurvivorRanks(kept: kept, of: of)!
+    let positions = NMPattern(kept: kept, of: of)!
     var flags = [Bool](repeating: false, count: rows * columns)
     for row in 0..<rows {
       for start in stride(from: 0, to: columns, by: of) {

@@ -59,7 +59,7 @@ import Testing
           switch stored.descriptor.sparsity {
           case nil: false
           case .bitmask: true
-          case .nm(let ranks): ranks.of == 4
+          case .nm(let pattern): pattern.of == 4
           }
         #expect(
           stored.descriptor.interleaved == (suits && isLaned && bits != nil),

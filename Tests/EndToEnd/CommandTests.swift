@@ -119,7 +119,7 @@ import Testing
   }
 
   @Test func aPromptOfAnotherModelIsRefused() throws {
-    var model = TinyModel()
+    var model = TinyCheckpoint()
     model.seed = 2
     try model.write(to: folder, "other")
     try folder.write("other.yaml", Workshop.recipe(model: "other"))

@@ -67,7 +67,7 @@ import Testing
   }
 
   @Test func aNaNInTheCheckpointIsNamed() throws {
-    var model = TinyModel()
+    var model = TinyCheckpoint()
     model.damaged = "model.layers.1.mlp.up_proj.weight"
     try model.write(to: folder, "nan")
     try folder.write("nan.yaml", Workshop.recipe(model: "nan"))

@@ -76,10 +76,10 @@ struct Workshop {
   init() throws {
     folder = try TemporaryFolder()
     ctpack = Program(folder: folder)
-    try TinyModel().write(to: folder)
-    try folder.write("train.txt", TinyModel.text(words: 1500, seed: 1))
-    try folder.write("dev.txt", TinyModel.text(words: 400, seed: 2))
-    try folder.write("test.txt", TinyModel.text(words: 400, seed: 3))
+    try TinyCheckpoint().write(to: folder)
+    try folder.write("train.txt", TinyCheckpoint.text(words: 1500, seed: 1))
+    try folder.write("dev.txt", TinyCheckpoint.text(words: 400, seed: 2))
+    try folder.write("test.txt", TinyCheckpoint.text(words: 400, seed: 3))
     try folder.write("small.yaml", Self.recipe())
   }
 

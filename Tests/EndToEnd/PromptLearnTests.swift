@@ -178,7 +178,7 @@ import Testing
       #expect(result.status == status, "\(options): \(result.errors)")
       #expect(result.errors.contains(words), "\(options): \(result.errors)")
     }
-    var wide = TinyModel()
+    var wide = TinyCheckpoint()
     wide.seed = 5
     wide.layers += 1
     try wide.write(to: folder, "deeper")

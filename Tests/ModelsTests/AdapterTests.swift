@@ -140,7 +140,7 @@ import Testing
     let model = try TinyModel.make(seed: 31, bits: 4, configuration: c)
     let ids = TinyModel.sequences(2, length: 13, seed: 32)
     let prompt = TinyModel.prompt(6, seed: 33)
-    let prefix = try Prefix(of: prompt, in: model)
+    let prefix = try KeyValues(of: prompt, in: model)
     let expected = try model.nll(sequences: ids, prompt: prompt)
     #expect(try Scorer(model, adapter: .prefix(prefix)).nll(ids) == expected)
     #expect(try mean(model.nll(sequences: ids)) != mean(expected))

@@ -68,7 +68,7 @@ extension LanguageModel {
     let model = try TinyModel.make(seed: 36, bits: 4, configuration: c)
     let texts: [[Int32]] = [[3, 50, 7], [9], TinyModel.sequences(1, length: 300, seed: 37)[0]]
     let prompt = try model.embed([5, 6, 7, 8])
-    let known = try PromptKeyValues(of: prompt, in: model)
+    let known = try KeyValues(of: prompt, in: model).float16Bytes
     var settings = GenerationSettings()
     (settings.maxTokens, settings.cache) = (7, format)
     let together = try model.generate(texts, prompt: .vectors(prompt), settings: settings)
@@ -77,15 +77,15 @@ extension LanguageModel {
       #expect(
         try model.greedy(text, prompt: .vectors(prompt), maxTokens: 7, cache: format) == tokens)
     }
-    let again = try PromptKeyValues(
-      stored: known.values, tokens: 4, for: model.configuration)
+    let again = try KeyValues(
+      stored: known, tokens: 4, for: model.configuration)
     let decoder = try TextDecoder(model, capacity: 20, format: format)
     let exact = try decoder.begin([3, 50], prompt: .vectors(prompt))
     let stored = try decoder.begin([3, 50], prompt: .keyValues(again))
     for (a, b) in zip(exact, stored) { #expect(abs(a - b) < 0.02, "\(format)") }
     #expect(decoder.rows(of: 0) == 6 && decoder.rows(of: 1) == 6)
     #expect(throws: Failure.self) {
-      try PromptKeyValues(stored: known.values, tokens: 5, for: model.configuration)
+      try KeyValues(stored: known, tokens: 5, for: model.configuration)
     }
   }
 

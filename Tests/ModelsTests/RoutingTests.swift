@@ -153,7 +153,11 @@ import Testing
   @Test func storedKeysChooseAlike() throws {
     let model = try TinyModel.make(seed: 57)
     let prompts = prompts(3, tokens: 4, seed: 120)
-    let known = try prompts.map { PromptStart.keyValues(try PromptKeyValues(of: $0, in: model)) }
+    let known = try prompts.map { prompt in
+      let bytes = try KeyValues(of: prompt, in: model).float16Bytes
+      return PromptStart.keyValues(
+        try KeyValues(stored: bytes, tokens: prompt.rows, for: model.configuration))
+    }
     let stored = Scorer(
       model,
       routing: try PromptRouting(PromptPrefixes(known, in: model), in: model, rule: .attention))
@@ -169,7 +173,7 @@ import Testing
   @Test func prefixesAreChosenToo() throws {
     let model = try TinyModel.make(seed: 57)
     let prompts = prompts(3, tokens: 4, seed: 120)
-    let prefixes = try prompts.map { PromptStart.prefix(try Prefix(of: $0, in: model)) }
+    let prefixes = try prompts.map { PromptStart.keyValues(try KeyValues(of: $0, in: model)) }
     let learned = Scorer(
       model,
       routing: try PromptRouting(PromptPrefixes(prefixes, in: model), in: model, rule: .attention))

@@ -95,7 +95,7 @@ struct PlainPacking {
     let parts = interleaved ? tiled.parts() : parts()
     return try PackedMatrix(
       rows: rows, columns: columns, bits: bits, groupSize: groupSize, codes: parts.codes,
-      scales: parts.scales, zeros: parts.zeros, mask: parts.mask, kept: parts.kept,
+      scales: parts.scales, zeros: parts.zeros, mask: parts.mask, index: parts.index,
       scaleExponent: scaleExponent, interleaved: interleaved)
   }
 
@@ -104,7 +104,7 @@ struct PlainPacking {
     var scales: ByteSlice
     var zeros: ByteSlice?
     var mask: ByteSlice?
-    var kept: KeptRanks?
+    var index: SurvivorIndex?
   }
 
   private func parts() -> Parts {
@@ -119,11 +119,11 @@ struct PlainPacking {
     return Parts(
       codes: ByteSlice(codeBytes), scales: ByteSlice(scales.flatMap { Self.float16($0) }),
       zeros: zeros.map { ByteSlice(Self.stream($0, bits)) },
-      mask: pattern == nil ? kept.map { maskBytes($0) } : nil, kept: ranks())
+      mask: pattern == nil ? kept.map { maskBytes($0) } : nil, index: survivorIndex())
   }
 
   /// Σ C(pᵢ, i) over each group's kept places, counted by listing the combinations in that order.
-  private func ranks() -> KeptRanks? {
+  private func survivorIndex() -> SurvivorIndex? {
     guard let pattern, let kept else { return nil }
     func combinations(_ n: Int, _ k: Int) -> Int {
       k == 0 ? 1 : n < k ? 0 : combinations(n - 1, k - 1) * n / k
@@ -142,7 +142,9 @@ struct PlainPacking {
     }
     var bytes = [UInt8](repeating: 0, count: (bits.count + 7) / 8)
     for (i, bit) in bits.enumerated() where bit { bytes[i / 8] |= 1 << UInt8(i % 8) }
-    return KeptRanks(count: pattern.kept, of: pattern.of, ranks: ByteSlice(bytes))
+    return NMPattern(kept: pattern.kept, of: pattern.of).map {
+      SurvivorIndex($0, ranks: ByteSlice(bytes))
+    }
   }
 
   private func maskBytes(_ kept: [Bool]) -> ByteSlice {

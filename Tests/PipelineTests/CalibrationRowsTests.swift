@@ -14,8 +14,8 @@ import Testing
 
   init() throws {
     folder = try TemporaryFolder()
-    try TinyModel().write(to: folder)
-    try folder.write("train.txt", TinyModel.text(words: 1500, seed: 1))
+    try TinyCheckpoint().write(to: folder)
+    try folder.write("train.txt", TinyCheckpoint.text(words: 1500, seed: 1))
     try folder.write(
       "small.yaml",
       """

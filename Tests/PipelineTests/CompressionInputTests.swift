@@ -12,8 +12,8 @@ import Testing
   init() throws {
     folder = try TemporaryFolder()
     // 24 columns, 40 in front of the feed-forward's second matrix.
-    try TinyModel().write(to: folder)
-    try folder.write("train.txt", TinyModel.text(words: 300, seed: 1))
+    try TinyCheckpoint().write(to: folder)
+    try folder.write("train.txt", TinyCheckpoint.text(words: 300, seed: 1))
     try folder.write("short.txt", "the cat in the rain")
   }
 

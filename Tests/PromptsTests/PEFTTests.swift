@@ -135,7 +135,7 @@ import Testing
   @Test func tensorsAreFilesThatTorchReads() throws {
     let folder = try TemporaryFolder()
     let values = (0..<15).map { Float($0) * 0.25 - 1 }
-    let bytes = TensorFile.bytes(values, rows: 5, columns: 3)
+    let bytes = TorchTensorWriter.bytes(values, rows: 5, columns: 3)
     try folder.write("t.pt", bytes)
     #expect(bytes.starts(with: [0x50, 0x4b, 3, 4]))
     guard let python = ProcessInfo.processInfo.environment["CTPACK_PEFT_PYTHON"] else { return }

@@ -102,7 +102,7 @@ import Testing
       #expect(after.check(.full).allSatisfy { $0.severity == .note })
       let there = try #require(try after.routingKey(of: "q"))
       #expect(there.key == [1, 2, -3, 4] && there.bias == -0.25 && there.name == "q")
-      try PromptShelf.remove(["q"], from: path)
+      try AdapterLibrary.remove(["q"], from: path)
       #expect(try ModelBundle(path: path).sections(of: .promptRoutingKey).isEmpty)
     }
   }
@@ -270,28 +270,28 @@ import Testing
     let elsewhere = validation(source.weightsDigest)
     #expect(
       isRefused(.notMet, naming: "other weights") {
-        try PromptShelf.store(records, validations: [("p", elsewhere)], in: target.path)
+        try AdapterLibrary.store(records, validations: [("p", elsewhere)], in: target.path)
       })
     #expect(
       isRefused(.usage, naming: "“x”") {
-        try PromptShelf.store(records, validations: [("x", measured)], in: target.path)
+        try AdapterLibrary.store(records, validations: [("x", measured)], in: target.path)
       })
-    try PromptShelf.store(records, validations: [("p", measured)], in: target.path)
+    try AdapterLibrary.store(records, validations: [("p", measured)], in: target.path)
     var newer = records[1]
     newer.ppl = 7
-    try PromptShelf.store([newer], validations: [], in: target.path)
+    try AdapterLibrary.store([newer], validations: [], in: target.path)
     let after = try ModelBundle(path: target.path, verify: .full)
     #expect(try after.evidence == [records[0], records[2], records[3], newer])
     #expect(try after.adapters.map(\.unvalidated) == [false, true])
     #expect(try after.adapter(named: "p")?.validatedOn == [measured])
 
-    try PromptShelf.remove(["q", "q"], from: target.path)
+    try AdapterLibrary.remove(["q", "q"], from: target.path)
     let left = try ModelBundle(path: target.path, verify: .full)
     #expect(try left.adapters.map(\.name) == ["p"])
     #expect(try left.evidence == [records[0], newer], "what was measured with it goes with it")
     #expect(
       isRefused(.usage, naming: "it has p") {
-        try PromptShelf.remove(["p", "q"], from: target.path)
+        try AdapterLibrary.remove(["p", "q"], from: target.path)
       })
     #expect(try ModelBundle(path: target.path).generation == left.generation)
   }

@@ -4,7 +4,7 @@ import Synchronization
 
 extension CodedBlocks {
   /// The raw bytes of the section whose stored bytes are `bytes`, decoded on all cores. `classes`:
-  /// of every run of 64 codes (`RunOrder.classes`); empty where no block is ordered. Throws
+  /// of every run of 64 codes (`ZeroPointSort.classes`); empty where no block is ordered. Throws
   /// `invalidData` with what is wrong with the first block that can't be decoded.
   package func decode(_ bytes: ByteSlice, classes: [UInt8] = []) throws(Failure) -> DecodedBytes {
     let decoded = DecodedBytes(count: blocks.last?.raw.upperBound ?? 0)
@@ -56,7 +56,7 @@ extension CodedBlocks {
             from + run * CodePairs.pairedSize, to + run * CodePairs.packedSize)
         }
       case .halves:
-        unsafe HalfParts.join(
+        unsafe ScaleSplit.join(
           from, to, count: target.count / 2, shift: block.shift, base: block.base)
       case .symbols(let width):
         unsafe SymbolStream.join(from, to, count: target.count, width: width)
@@ -73,7 +73,7 @@ extension CodedBlocks {
     guard count % runSize == 0, first + count / runSize <= classes.count else {
       throw Failure(.invalidData, "its codes don't fit the zero points they are sorted by")
     }
-    let places = RunOrder.places(classes[first..<first + count / runSize])
+    let places = ZeroPointSort.places(classes[first..<first + count / runSize])
     for (run, place) in places.enumerated() {
       if transform == .pairs {
         unsafe CodePairs.unpair(source + place * CodePairs.pairedSize, target + run * runSize)

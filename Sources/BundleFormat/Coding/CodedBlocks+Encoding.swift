@@ -48,7 +48,7 @@ extension CodedBlocks {
     guard section.type == .tensorCodes, section.layout != .planar8, let tensor = section.tensor,
       let zeros = tensor.zeros, !tensor.descriptor.interleaved
     else { return [] }
-    return try RunOrder.classes(zeros: zeros, mask: tensor.mask, of: tensor.descriptor)
+    return try ZeroPointSort.classes(zeros: zeros, mask: tensor.mask, of: tensor.descriptor)
   }
 }
 
@@ -87,8 +87,8 @@ private struct Piece {
   /// Scales are so few that every cut can be tried; of dense weights only the one that should be
   /// best is.
   private mutating func tryCutting(_ words: [UInt16], _ type: SectionType) {
-    for cut in HalfParts.cuts(words).prefix(type == .tensorScales ? .max : 1) {
-      let parts = HalfParts.split(words, shift: cut.shift, base: cut.base)
+    for cut in ScaleSplit.cuts(words).prefix(type == .tensorScales ? .max : 1) {
+      let parts = ScaleSplit.split(words, shift: cut.shift, base: cut.base)
       let frame = Zstandard.compress(parts, parts: [words.count, words.count], level: 1)
       if offer(frame, .coded) { (shift, base) = cut }
     }
@@ -101,11 +101,11 @@ private struct Piece {
     let content = transform == .pairs ? Piece.paired(bytes) : bytes.array
     let size = transform == .pairs ? CodePairs.pairedSize : runSize
     var sorted = [UInt8](repeating: 0, count: content.count)
-    for (run, place) in RunOrder.places(classes).enumerated() {
+    for (run, place) in ZeroPointSort.places(classes).enumerated() {
       sorted.replaceSubrange(
         place * size..<(place + 1) * size, with: content[run * size..<(run + 1) * size])
     }
-    let parts = RunOrder.counts(classes).filter { $0 > 0 }.map { $0 * size }
+    let parts = ZeroPointSort.counts(classes).filter { $0 > 0 }.map { $0 * size }
     _ = offer(Zstandard.compress(sorted, parts: parts, level: 1), .ordered)
   }
 

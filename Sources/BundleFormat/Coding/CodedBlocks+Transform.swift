@@ -48,12 +48,12 @@ extension CodedBlocks.Transform {
     case .planar3: self = .pairs
     case .f16, .bf16: self = .halves
     case .nm:
-      guard case .nm(let ranks)? = section.tensor?.descriptor.sparsity else {
+      guard case .nm(let pattern)? = section.tensor?.descriptor.sparsity else {
         self = .none
         return
       }
       // As many whole ranks as a byte holds; a byte that they fill is a symbol as it is.
-      let width = 8 / max(1, ranks.rankBits) * ranks.rankBits
+      let width = 8 / max(1, pattern.rankBits) * pattern.rankBits
       self = (5...7).contains(width) ? .symbols(width: width) : .none
     default: self = .none
     }

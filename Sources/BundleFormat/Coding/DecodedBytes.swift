@@ -1,7 +1,6 @@
 import Bytes
-import Synchronization
 
-/// Memory that a section is decoded into, shared by whoever uses the section.
+/// The memory that a section is decoded into, shared by all users of the section.
 @safe package final class DecodedBytes: @unchecked Sendable {
   private let memory: UnsafeMutableRawBufferPointer
 
@@ -16,7 +15,7 @@ import Synchronization
 
   let count: Int
 
-  /// Hands out the part `range`, which nobody else may write at the same time.
+  /// Hands out the part `range`, which no other thread may write at the same time.
   @unsafe func fill(
     _ range: Range<Int>, _ body: (UnsafeMutableRawBufferPointer) throws(Failure) -> Void
   ) throws(Failure) {
@@ -27,20 +26,5 @@ import Synchronization
   /// All of it; to be read once it has been filled.
   package var bytes: ByteSlice {
     unsafe ByteSlice(UnsafeRawBufferPointer(start: memory.baseAddress, count: count), owner: self)
-  }
-}
-
-/// Decoded sections that somebody still uses, by their offset in the file: asked for again, they are
-/// not decoded again, and nothing stays in memory because it was once looked at.
-final class DecodedSections: Sendable {
-  private struct Known { weak var decoded: DecodedBytes? }
-  private let known = Mutex<[Int: Known]>([:])
-
-  subscript(offset: Int) -> DecodedBytes? {
-    known.withLock { $0[offset]?.decoded }
-  }
-
-  func keep(_ decoded: DecodedBytes, at offset: Int) {
-    known.withLock { $0[offset] = Known(decoded: decoded) }
   }
 }

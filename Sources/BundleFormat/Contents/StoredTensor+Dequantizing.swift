@@ -25,9 +25,9 @@ extension StoredTensor {
         throw invalid("its mask keeps \(Bitmask.population(mask)) weights, \(survivors) are stored")
       }
       return Bitmask.unpack(mask, rows: rows, columns: columns)
-    case .nm(let ranks):
-      guard let index, let flags = ranks.unpack(index, rows: rows, columns: columns) else {
-        throw invalid("its list of kept combinations is wrong")
+    case .nm(let pattern):
+      guard let index, let flags = pattern.unpack(index, rows: rows, columns: columns) else {
+        throw invalid("its survivor index is wrong")
       }
       return flags
     }

@@ -12,11 +12,11 @@ extension TensorDescriptor {
     switch sparsity {
     case nil: return false
     case .bitmask: return true
-    case .nm(let ranks): return ranks.of == RowTiles.columns
+    case .nm(let pattern): return pattern.of == RowTiles.columns
     }
   }
 
-  /// The shape that mask, ranks and codes are stored as: [rows / 16, 16 · columns] where rows are
+  /// The shape that mask, survivor index and codes are stored as: [rows / 16, 16 · columns] where rows are
   /// interleaved.
   var storedShape: (rows: Int, columns: Int) {
     interleaved ? (rows / RowTiles.rows, columns * RowTiles.rows) : (rows, columns)
@@ -66,8 +66,8 @@ extension StoredTensor {
     case nil: return nil
     case .bitmask:
       tensor.mask = ByteSlice(Bitmask.pack(flags, rows: stored.rows, columns: stored.columns))
-    case .nm(let ranks):
-      tensor.index = ranks.pack(flags, rows: stored.rows, columns: stored.columns)
+    case .nm(let pattern):
+      tensor.index = pattern.pack(flags, rows: stored.rows, columns: stored.columns)
         .map { ByteSlice($0) }
     }
     try tensor.validateSizes()

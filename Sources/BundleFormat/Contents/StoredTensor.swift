@@ -13,7 +13,7 @@ public struct StoredTensor: Sendable {
   public var zeros: ByteSlice?
   /// Bitmask; nil without one.
   public var mask: ByteSlice?
-  /// n:m ranks; nil without them.
+  /// The survivor index of an n:m pattern; nil without one.
   public var index: ByteSlice?
   /// Dense values (only the survivors where masked); nil for packed tensors.
   public var dense: ByteSlice?
@@ -22,8 +22,8 @@ public struct StoredTensor: Sendable {
   public enum Mask: Sendable {
     /// Bits as `Bitmask.pack` makes them.
     case bitmask(ByteSlice)
-    /// Ranks as `SurvivorRanks.pack` makes them.
-    case nm(SurvivorRanks, ByteSlice)
+    /// A survivor index as `NMPattern.pack` makes it.
+    case nm(NMPattern, ByteSlice)
   }
 
   /// A quantized matrix. `shape`: [rows, columns]. `codes`: planar, per row, or, with a mask, the
@@ -43,7 +43,7 @@ public struct StoredTensor: Sendable {
       interleaved: interleaved)
     let tensor = StoredTensor(
       descriptor: descriptor, codes: codes, scales: scales, zeros: zeros, mask: mask?.bitmask,
-      index: mask?.ranks, dense: nil)
+      index: mask?.index, dense: nil)
     try tensor.validateSizes()
     return tensor
   }
@@ -59,7 +59,7 @@ public struct StoredTensor: Sendable {
       scaleExponent: 0, sparsity: mask?.sparsity)
     let tensor = StoredTensor(
       descriptor: descriptor, codes: nil, scales: nil, zeros: nil, mask: mask?.bitmask,
-      index: mask?.ranks, dense: values)
+      index: mask?.index, dense: values)
     try tensor.validateSizes()
     return tensor
   }
@@ -84,14 +84,14 @@ public struct StoredTensor: Sendable {
     switch descriptor.sparsity {
     case nil:
       try check("mask", mask, nil)
-      try check("ranks", index, nil)
+      try check("survivor index", index, nil)
     case .bitmask:
       try check("mask", mask, descriptor.maskBytes)
-      try check("ranks", index, nil)
-    case .nm(let ranks):
+      try check("survivor index", index, nil)
+    case .nm(let pattern):
       try check("mask", mask, nil)
       try check(
-        "ranks", index, ranks.size(rows: descriptor.rows, columns: descriptor.columns))
+        "survivor index", index, pattern.size(rows: descriptor.rows, columns: descriptor.columns))
     }
   }
 }
@@ -100,9 +100,9 @@ extension StoredTensor.Mask {
   fileprivate var sparsity: TensorDescriptor.Sparsity {
     switch self {
     case .bitmask(let bits): .bitmask(survivors: Bitmask.population(bits))
-    case .nm(let ranks, _): .nm(ranks)
+    case .nm(let pattern, _): .nm(pattern)
     }
   }
   fileprivate var bitmask: ByteSlice? { if case .bitmask(let bits) = self { bits } else { nil } }
-  fileprivate var ranks: ByteSlice? { if case .nm(_, let list) = self { list } else { nil } }
+  fileprivate var index: ByteSlice? { if case .nm(_, let index) = self { index } else { nil } }
 }

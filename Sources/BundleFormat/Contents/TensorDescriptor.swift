@@ -16,7 +16,7 @@ public struct TensorDescriptor: Sendable, Equatable {
   /// Every scale is to be multiplied by 2 to this power (−64…64).
   public var scaleExponent: Int
   public var sparsity: Sparsity?
-  /// Whether mask or ranks, codes, scales and zero points are in the order of `RowTiles`, sixteen rows
+  /// Whether mask or survivor index, codes, scales and zero points are in the order of `RowTiles`, sixteen rows
   /// side by side; only where `canBeInterleaved`.
   public var interleaved: Bool = false
   /// Bytes of all the tensor's sections in the file; 0 before it is written.
@@ -25,7 +25,7 @@ public struct TensorDescriptor: Sendable, Equatable {
   /// Which weights are there at all; the others are exactly 0.
   public enum Sparsity: Sendable, Equatable {
     case bitmask(survivors: Int)
-    case nm(SurvivorRanks)
+    case nm(NMPattern)
   }
 
   public var rows: Int { shape.first ?? 0 }
@@ -41,7 +41,7 @@ public struct TensorDescriptor: Sendable, Equatable {
     switch sparsity {
     case nil: parameters
     case .bitmask(let survivors): survivors
-    case .nm(let ranks): ranks.survivors(rows: rows, columns: columns) ?? 0
+    case .nm(let pattern): pattern.survivors(rows: rows, columns: columns) ?? 0
     }
   }
 
@@ -128,8 +128,8 @@ extension TensorDescriptor {
     case nil: break
     case .bitmask(let survivors):
       object["sparsity"] = ["kind": "bitmask", "survivors": JSON(survivors)]
-    case .nm(let ranks):
-      object["sparsity"] = ["kind": "nm", "kept": JSON(ranks.kept), "of": JSON(ranks.of)]
+    case .nm(let pattern):
+      object["sparsity"] = ["kind": "nm", "kept": JSON(pattern.kept), "of": JSON(pattern.of)]
     }
     return object
   }
@@ -189,10 +189,10 @@ extension TensorDescriptor.Sparsity {
     case "nm":
       let kept = try json.required("kept", as: Int.self)
       let of = try json.required("of", as: Int.self)
-      guard let ranks = SurvivorRanks(kept: kept, of: of) else {
+      guard let pattern = NMPattern(kept: kept, of: of) else {
         throw Failure(.invalidData, "\(kept) of \(of) is no n:m sparsity")
       }
-      self = .nm(ranks)
+      self = .nm(pattern)
     case let other: throw Failure(.invalidData, "unknown sparsity \"\(other)\"")
     }
   }

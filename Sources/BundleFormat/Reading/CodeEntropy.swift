@@ -70,13 +70,25 @@ extension StoredTensor {
     case .bitmask(let survivors):
       let all = descriptor.parameters
       entropy.mask = Entropy.bits([survivors, all - survivors]) * Double(all)
-    case .nm(let ranks):
+    case .nm(let pattern):
       func choice(_ width: Int) -> Double {
-        log2(Double(SurvivorRanks.combinations(width, min(ranks.kept, width))))
+        log2(Double(NMPattern.combinations(width, min(pattern.kept, width))))
       }
-      let whole = Double(columns / ranks.of) * choice(ranks.of)
-      entropy.index = Double(rows) * (whole + choice(columns % ranks.of))
+      let whole = Double(columns / pattern.of) * choice(pattern.of)
+      entropy.index = Double(rows) * (whole + choice(columns % pattern.of))
     }
     return entropy
+  }
+}
+
+/// Order-0 entropy: the least bits per value of a code that knows only how often each value occurs.
+enum Entropy {
+  /// Bits per value for the counts `histogram` of each value; 0 for no values.
+  static func bits(_ histogram: [Int]) -> Double {
+    let total = Double(histogram.reduce(0, +))
+    guard total > 0 else { return 0 }
+    return histogram.reduce(0.0) { sum, count in
+      count == 0 ? sum : sum - Double(count) / total * log2(Double(count) / total)
+    }
   }
 }

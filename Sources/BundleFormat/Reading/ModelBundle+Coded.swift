@@ -27,7 +27,7 @@ extension ModelBundle {
     let mask = try section(.tensorMask, named: codes.name).map { mask throws(Failure) in
       try bytes(of: mask)
     }
-    return try RunOrder.classes(zeros: try bytes(of: zeros), mask: mask, of: descriptor)
+    return try ZeroPointSort.classes(zeros: try bytes(of: zeros), mask: mask, of: descriptor)
   }
 
   /// Decodes every coded tensor on all cores. While the result lives, asking for these tensors

@@ -95,23 +95,3 @@ import Synchronization
     if !published { _ = unsafe unlink(temporary) }
   }
 }
-
-/// The one-call form.
-public enum AtomicFile {
-  /// Puts `bytes` at `path`: either all of them, durably, or the old file stays.
-  public static func write(_ bytes: [UInt8], to path: String) throws(Failure) {
-    var writer = try AtomicFileWriter(path: path)
-    try writer.write(bytes)
-    try writer.publish()
-  }
-
-  public static func write(_ bytes: ByteSlice, to path: String) throws(Failure) {
-    var writer = try AtomicFileWriter(path: path)
-    try writer.write(bytes)
-    try writer.publish()
-  }
-
-  public static func write(_ text: String, to path: String) throws(Failure) {
-    try write(Array(text.utf8), to: path)
-  }
-}

@@ -52,7 +52,7 @@ struct PromptRemoveCommand: ParsableCommand {
   @Flag(help: "The result as JSON.") var json = false
 
   func run() throws {
-    let generation = try PromptShelf.remove(names, from: bundle)
+    let generation = try AdapterLibrary.remove(names, from: bundle)
     let left = try ModelBundle(path: bundle).adapters.map(\.name)
     if json {
       return try Output.print([

@@ -91,14 +91,14 @@ struct PromptCompareCommand: ParsableCommand {
     var generation: UInt64?
     if store {
       let weights = opened.weightsDigest
-      generation = try PromptShelf.store(
-        comparison.evidence(model: ("compressed", weights), arithmetic: model.arithmetic),
+      generation = try AdapterLibrary.store(
+        comparison.evidence(model: ("compressed", weights), arithmetic: model.arithmetic.available),
         validations: comparison.validations(on: weights), routingKeys: learned, in: bundle)
     }
     let page = PromptComparisonPage(comparison)
     if json {
       var object = page.json.object ?? [:]
-      object["arithmetic"] = .string(model.arithmetic.rawValue)
+      object["arithmetic"] = .string(model.arithmetic.available.rawValue)
       object["stored_in_generation"] = generation.map { .integer(Int64(clamping: $0)) } ?? .null
       return try Output.print(.object(object))
     }

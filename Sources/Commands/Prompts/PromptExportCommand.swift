@@ -56,7 +56,7 @@ struct PromptExportCommand: ParsableCommand {
     case .promptEmbeds:
       let rows = try embeddings(prompt, bundle)
       try AtomicFile.write(
-        TensorFile.bytes(rows.values, rows: rows.rows, columns: rows.columns), to: out)
+        TorchTensorWriter.bytes(rows.values, rows: rows.rows, columns: rows.columns), to: out)
       count = rows.count
     }
     if json {

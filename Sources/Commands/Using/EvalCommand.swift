@@ -73,11 +73,12 @@ struct EvalCommand: ParsableCommand {
     }
     if json {
       var object = result.json.object ?? [:]
-      object["arithmetic"] = .string(model.arithmetic.rawValue)
+      object["arithmetic"] = .string(model.arithmetic.available.rawValue)
       return try Output.print(.object(object))
     }
     // What was asked for may not be what this processor has.
-    let numbers = model.arithmetic == .float32 ? "" : ", products in \(model.arithmetic)"
+    let arithmetic = model.arithmetic.available
+    let numbers = arithmetic == .float32 ? "" : ", products in \(arithmetic)"
     var with = result.prompt.map { ", with prompt `\($0)`" } ?? ""
     if let choice = result.choice {
       with +=

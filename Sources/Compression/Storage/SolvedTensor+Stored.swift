@@ -4,7 +4,7 @@ import Bytes
 extension SolvedTensor {
   /// The matrix as the container holds it, in the smallest of the forms that fit: codes for all
   /// weights, or for the survivors only beside a bitmask or, where an n:m pattern was kept, beside the
-  /// ranks of its combinations. Of equally small ones the first. Survivors are stored with their rows
+  /// survivor index. Of equally small ones the first. Survivors are stored with their rows
   /// interleaved where the shape allows it: no byte more, and faster to multiply with.
   package func stored() throws(Failure) -> StoredTensor {
     guard let quantized else { return try storedValues() }
@@ -45,10 +45,10 @@ extension SolvedTensor {
     let bits = Bitmask.pack(flags, rows: rows, columns: columns)
     var masks: [StoredTensor.Mask] = []
     if case .pattern(let count, let of) = ledger.settings.sparsity,
-      let ranks = SurvivorRanks(kept: count, of: of),
-      let list = ranks.pack(flags, rows: rows, columns: columns)
+      let pattern = NMPattern(kept: count, of: of),
+      let index = pattern.pack(flags, rows: rows, columns: columns)
     {
-      masks.append(.nm(ranks, ByteSlice(list)))
+      masks.append(.nm(pattern, ByteSlice(index)))
     }
     return masks + [.bitmask(ByteSlice(bits))]
   }

@@ -8,7 +8,7 @@ package enum Adapter: Sendable {
   /// Rows [n, e] before the token embeddings: a soft prompt, or a hard one's embeddings.
   case prompt(Tensor)
   /// Keys and values before a text's, in every block.
-  case prefix(Prefix)
+  case prefix(KeyValues)
   /// Low-rank updates of linear layers.
   case lowRank(LowRankAdapter)
 
@@ -44,7 +44,7 @@ package enum Adapter: Sendable {
   ) throws(Failure) -> (model: LanguageModel, start: PromptStart) {
     switch self {
     case .prompt(let vectors): (model, .vectors(vectors))
-    case .prefix(let prefix): (model, .prefix(prefix))
+    case .prefix(let prefix): (model, .keyValues(prefix))
     case .lowRank(let parts): (try model.adapted(by: parts), .none)
     }
   }

@@ -55,7 +55,7 @@ extension AdapterShape {
       return .prompt(parameters.reshaped([tokens, width]))
     case .prefix(let tokens, let layers, let width):
       let rows = parameters.reshaped([layers * 2 * tokens, width])
-      return .prefix(try Prefix(rows: rows, tokens: tokens, for: c))
+      return .prefix(try KeyValues(rows: rows, tokens: tokens, for: c))
     case .lowRank(let shape):
       return .lowRank(try LowRankAdapter(parameters: parameters, shape: shape, for: c))
     }

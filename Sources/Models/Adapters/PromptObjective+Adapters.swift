@@ -18,9 +18,9 @@ extension PromptObjective {
       return try gradient(sequences: sequences, prompt: prompt, against: target)
     case .prefix(let prefix):
       let c = model.configuration
-      _ = try Prefix(rows: prefix.rows, tokens: prefix.tokens, for: c)
+      _ = try KeyValues(rows: prefix.rows, tokens: prefix.tokens, for: c)
       let rows = Tensor(prefix.rows.shape)
-      let gradient = try Prefix(rows: rows, tokens: prefix.tokens, for: c)
+      let gradient = try KeyValues(rows: rows, tokens: prefix.tokens, for: c)
       let loss = try step(
         sequences, target, Adapted(model: model, prefix: prefix, prefixGradient: gradient))
       return (loss, rows)
@@ -53,8 +53,8 @@ extension PromptObjective {
   /// The model of one step, with what is learned inside its blocks.
   struct Adapted {
     let model: LanguageModel
-    var prefix: Prefix?
-    var prefixGradient: Prefix?
+    var prefix: KeyValues?
+    var prefixGradient: KeyValues?
     var lowRankGradient: LowRankAdapter?
 
     /// Before a block's forward pass, first or repeated.

@@ -90,7 +90,6 @@ extension PromptStart {
     case .none: 0
     case .vectors(let vectors): vectors.rows
     case .keyValues(let known): known.tokens
-    case .prefix(let prefix): prefix.tokens
     case .routed(let routing): routing.prefixes.longest
     }
   }

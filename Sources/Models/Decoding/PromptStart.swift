@@ -6,10 +6,8 @@ package enum PromptStart: Sendable {
   case none
   /// A soft prompt [n, e], to be run through the model.
   case vectors(Tensor)
-  /// The keys and values that the prompt has in every block of this very model.
-  case keyValues(PromptKeyValues)
-  /// Keys and values that were learned themselves.
-  case prefix(Prefix)
+  /// Keys and values in every block of this very model: a prompt's, or a learned prefix.
+  case keyValues(KeyValues)
   /// Of several prompts the one that the text chooses.
   case routed(PromptRouting)
 
@@ -30,8 +28,7 @@ package enum PromptStart: Sendable {
   func keyValues(for model: LanguageModel, room: Int) throws(Failure) -> KeyValueCache? {
     switch self {
     case .none, .vectors, .routed: return nil
-    case .keyValues(let known): return try known.cache(for: model, room: room)
-    case .prefix(let prefix): return try prefix.cache(for: model.configuration, room: room)
+    case .keyValues(let known): return try known.cache(for: model.configuration, room: room)
     }
   }
 }

@@ -75,7 +75,7 @@ package final class TextDecoder {
       })
     let logits = Tensor([1, c.vocabularySize])
     let last = pass.hidden(given.rows - 1..<given.rows)
-    FewRows.multiply(last, [(model.head, logits)], arithmetic: model.askedArithmetic)
+    FewRows.multiply(last, [(model.head, logits)], arithmetic: model.arithmetic)
     return logits.values
   }
 
@@ -100,7 +100,7 @@ package final class TextDecoder {
       let some = start..<min(tokens.count, start + FewRows.most)
       FewRows.multiply(
         b.hidden.rows(some), [(model.head, b.logits.rows(some))],
-        arithmetic: model.askedArithmetic)
+        arithmetic: model.arithmetic)
     }
     return b.logits
   }

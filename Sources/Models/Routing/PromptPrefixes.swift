@@ -50,8 +50,7 @@ package final class PromptPrefixes: Sendable {
       let cache =
         switch prompts[prompt] {
         case .vectors(let vectors): try KeyValueCache(of: vectors, in: model)
-        case .keyValues(let stored): try stored.cache(for: model, room: 0)
-        case .prefix(let prefix): try prefix.cache(for: model.configuration, room: 0)
+        case .keyValues(let known): try known.cache(for: model.configuration, room: 0)
         case .none, .routed: throw Failure(.internalError, "only a prompt can be chosen")
         }
       let rows = (0..<model.configuration.layers).map { cache.rows(lengths[prompt], layer: $0) }

@@ -49,7 +49,7 @@ enum WordExpectations {
     for start in stride(from: 0, to: hidden.rows, by: FewRows.most) {
       let some = start..<min(hidden.rows, start + FewRows.most)
       FewRows.multiply(
-        hidden.rows(some), [(model.head, logits.rows(some))], arithmetic: model.askedArithmetic)
+        hidden.rows(some), [(model.head, logits.rows(some))], arithmetic: model.arithmetic)
     }
     MeanSoftmax.logarithms(logits, into: row)
   }

@@ -13,14 +13,14 @@ extension PackedMatrix {
     try self.init(
       rows: descriptor.rows, columns: descriptor.columns, bits: descriptor.bits,
       groupSize: descriptor.groupSize, codes: codes, scales: scales, zeros: stored.zeros,
-      mask: stored.mask, kept: stored.keptRanks, scaleExponent: descriptor.scaleExponent,
+      mask: stored.mask, index: stored.survivorIndex, scaleExponent: descriptor.scaleExponent,
       interleaved: descriptor.interleaved)
   }
 }
 
 extension StoredTensor {
-  fileprivate var keptRanks: KeptRanks? {
-    guard case .nm(let kept)? = descriptor.sparsity, let index else { return nil }
-    return KeptRanks(count: kept.kept, of: kept.of, ranks: index)
+  fileprivate var survivorIndex: SurvivorIndex? {
+    guard case .nm(let pattern)? = descriptor.sparsity, let index else { return nil }
+    return SurvivorIndex(pattern, ranks: index)
   }
 }

@@ -19,8 +19,8 @@ package struct PackedMatrix: Sendable {
   package let zeros: ByteSlice?
   /// One bit per weight, 1 = kept, rows padded to 64 with zero bits; nil means all are kept.
   package let mask: ByteSlice?
-  /// n:m sparsity instead of a mask; nil means none.
-  package let kept: KeptRanks?
+  /// The survivors of an n:m pattern, instead of a mask; nil means none.
+  package let index: SurvivorIndex?
   package let scaleExponent: Int
   /// Whether the rows of a sparse matrix stand side by side, sixteen to a tile (Formats/packing.md): its
   /// parts are then in the order that unpack_planar.h tells.
@@ -32,7 +32,7 @@ package struct PackedMatrix: Sendable {
   /// Throws `invalidData` where the parts' sizes don't fit the shape.
   package init(
     rows: Int, columns: Int, bits: Int, groupSize: Int, codes: ByteSlice, scales: ByteSlice,
-    zeros: ByteSlice? = nil, mask: ByteSlice? = nil, kept: KeptRanks? = nil,
+    zeros: ByteSlice? = nil, mask: ByteSlice? = nil, index: SurvivorIndex? = nil,
     scaleExponent: Int = 0, interleaved: Bool = false
   ) throws(Failure) {
     guard [2, 3, 4, 8].contains(bits) else {
@@ -50,7 +50,7 @@ package struct PackedMatrix: Sendable {
     }
     if interleaved {
       let whole = rows % 16 == 0 && columns % 64 == 0 && min(groupSize, columns) % 64 == 0
-      guard whole, mask != nil || kept?.of == 4 else {
+      guard whole, mask != nil || index?.pattern.of == 4 else {
         throw Failure(
           .invalidData,
           "rows of \(rows) × \(columns) in groups of \(groupSize) can't be interleaved")
@@ -68,17 +68,18 @@ package struct PackedMatrix: Sendable {
       rowStarts = try Self.countSurvivors(mask, rows: rows / tile, columns: columns * tile)
       survivors = Int(rowStarts[rows / tile])
       try Self.require(codes, size.codes(survivors: survivors), "codes")
-    } else if let kept {
-      survivors = rows * kept.perRow(columns: columns)
-      let ranks = rows * ((columns + kept.of - 1) / kept.of)
-      try Self.require(kept.ranks, (ranks * kept.rankBits + 7) / 8, "ranks")
+    } else if let index {
+      let pattern = index.pattern
+      survivors = rows * pattern.survivors(columns: columns)
+      let groups = rows * pattern.groups(columns: columns)
+      try Self.require(index.ranks, (groups * pattern.rankBits + 7) / 8, "survivor index")
       try Self.require(codes, size.codes(survivors: survivors), "codes")
     } else {
       survivors = rows * columns
       try Self.require(codes, size.codes, "codes")
     }
-    guard mask == nil || kept == nil else {
-      throw Failure(.invalidData, "a packed matrix has both a mask and a list of ranks")
+    guard mask == nil || index == nil else {
+      throw Failure(.invalidData, "a packed matrix has both a mask and a survivor index")
     }
     self.rows = rows
     self.columns = columns
@@ -88,7 +89,7 @@ package struct PackedMatrix: Sendable {
     self.scales = scales
     self.zeros = zeros
     self.mask = mask
-    self.kept = kept
+    self.index = index
     self.scaleExponent = scaleExponent
     self.interleaved = interleaved
     self.survivors = survivors
@@ -96,7 +97,7 @@ package struct PackedMatrix: Sendable {
       Self.describe(
         rows: rows, columns: columns, bits: bits, groupSize: groupSize,
         scaleExponent: scaleExponent, interleaved: interleaved, codes: codes, scales: scales,
-        zeros: zeros, mask: mask, kept: kept), rowStarts: rowStarts)
+        zeros: zeros, mask: mask, index: index), rowStarts: rowStarts)
   }
 
   private static func require(_ part: ByteSlice, _ size: Int, _ name: String) throws(Failure) {
@@ -165,7 +166,8 @@ package struct PackedMatrix: Sendable {
 
   private static func describe(
     rows: Int, columns: Int, bits: Int, groupSize: Int, scaleExponent: Int, interleaved: Bool,
-    codes: ByteSlice, scales: ByteSlice, zeros: ByteSlice?, mask: ByteSlice?, kept: KeptRanks?
+    codes: ByteSlice, scales: ByteSlice, zeros: ByteSlice?, mask: ByteSlice?,
+    index: SurvivorIndex?
   ) -> ctk_packed {
     var view = unsafe ctk_packed()
     unsafe view.rows = rows
@@ -179,11 +181,11 @@ package struct PackedMatrix: Sendable {
     unsafe view.scales = base(scales)
     unsafe view.zeros = zeros.flatMap { unsafe base($0) }
     unsafe view.mask = mask.flatMap { unsafe base($0) }
-    if let kept {
-      unsafe view.ranks = base(kept.ranks)
-      unsafe view.kept = Int32(kept.count)
-      unsafe view.of = Int32(kept.of)
-      unsafe view.rank_bits = Int32(kept.rankBits)
+    if let index {
+      unsafe view.ranks = base(index.ranks)
+      unsafe view.kept = Int32(index.pattern.kept)
+      unsafe view.of = Int32(index.pattern.of)
+      unsafe view.rank_bits = Int32(index.pattern.rankBits)
     }
     return unsafe view
   }
@@ -193,32 +195,20 @@ package struct PackedMatrix: Sendable {
   }
 }
 
-/// n:m sparsity: of every `of` columns of a row `count` are kept (a short last group keeps at most as
-/// many), and the number of the kept combination, Σ C(pᵢ, i) over its ascending positions, is listed
-/// without gaps, lowest bit first.
-package struct KeptRanks: Sendable {
-  package let count: Int
-  package let of: Int
+/// The survivors of an n:m pattern: per group of columns the number (rank) of the kept combination,
+/// Σ C(pᵢ, i) over its ascending positions, without gaps, lowest bit first.
+package struct SurvivorIndex: Sendable {
+  package let pattern: NMPattern
+  /// `pattern.rankBits` per group, groups in row-major order.
   package let ranks: ByteSlice
 
-  /// - Parameters: 1 ≤ count < of ≤ 32.
-  package init(count: Int, of: Int, ranks: ByteSlice) {
-    precondition(count >= 1 && of > count && of <= 32, "\(count) of \(of)")
-    self.count = count
-    self.of = of
+  package init(_ pattern: NMPattern, ranks: ByteSlice) {
+    self.pattern = pattern
     self.ranks = ranks
   }
-
-  /// Bits of one rank: ceil(log2 C(of, count)).
-  var rankBits: Int {
-    let combinations = (0..<count).reduce(1) { $0 * (of - $1) / ($1 + 1) }
-    return Int.bitWidth - (combinations - 1).leadingZeroBitCount
-  }
-
-  func perRow(columns: Int) -> Int { columns / of * count + min(count, columns % of) }
 }
 
-/// How many bytes each part of a packed matrix has.
+/// The sizes in bytes of the parts of a packed matrix.
 struct PackedSize {
   let rows: Int
   let columns: Int

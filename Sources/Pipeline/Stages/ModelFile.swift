@@ -61,7 +61,7 @@ package enum ModelFile: Sendable {
     guard let prompt else { return (model, .none) }
     let adapter = try Adapter(prompt, for: model.configuration)
     if !exact, case .bundle(let bundle) = self, let stored = try bundle.keyValues(of: prompt.name) {
-      let known = try PromptKeyValues(
+      let known = try KeyValues(
         stored: stored.values, tokens: stored.tokens, for: model.configuration)
       return (model, .keyValues(known))
     }

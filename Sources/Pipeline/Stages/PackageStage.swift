@@ -178,10 +178,10 @@ extension StoredAdapter {
     guard case .embeddings(let tokens, let width, _) = shape else {
       preconditionFailure("an adapter has no keys and values to be computed")
     }
-    let known = try PromptKeyValues(of: Tensor([tokens, width], values), in: model)
+    let known = try KeyValues(of: Tensor([tokens, width], values), in: model)
     return StoredKeyValues(
       of: self, layers: model.configuration.layers,
       width: model.configuration.kvHeads * model.configuration.headDim,
-      weights: weights, values: known.values)
+      weights: weights, values: known.float16Bytes)
   }
 }

@@ -154,7 +154,7 @@ private struct VerifyRun {
         records.append(
           result.evidence(
             text: text, model: (name: name, digest: bundle.weightsDigest),
-            arithmetic: model.arithmetic))
+            arithmetic: model.arithmetic.available))
         context.say(
           "           \(label): ppl \(Figure.short(result.value))"
             + " ± \(Figure.short(result.standardError))"

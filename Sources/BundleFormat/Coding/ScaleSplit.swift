@@ -2,7 +2,7 @@
 ///
 /// The upper parts of a matrix's scales are a few neighbouring values; the lower ones are noise,
 /// which costs `shift` bits as it should, and not 8.
-enum HalfParts {
+enum ScaleSplit {
   /// Precondition: (w − base) >> shift is below 256 for every word.
   static func split(_ words: [UInt16], shift: Int, base: UInt16) -> [UInt8] {
     let mask: UInt16 = 1 << UInt16(shift) - 1

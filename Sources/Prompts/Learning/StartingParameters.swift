@@ -46,7 +46,7 @@ extension PromptSettings {
       return lowRankShape(c).start(random: &random)
     }
     let rows = try start(for: model, trainingIDs: trainingIDs)
-    return kind != .prefix ? rows.values : try Prefix(of: rows, in: model).rows.values
+    return kind != .prefix ? rows.values : try KeyValues(of: rows, in: model).rows.values
   }
 
   /// The parameters of something learned before.
@@ -61,7 +61,7 @@ extension PromptSettings {
           "the starting prompt is \(rows.rows) × \(rows.columns), the settings and the"
             + " model ask for \(tokens) × \(c.embeddingSize)")
       }
-      if kind == .prefix { return try Prefix(of: rows, in: model).rows.values }
+      if kind == .prefix { return try KeyValues(of: rows, in: model).rows.values }
       return rows.rows(tokens - learnedTokens..<tokens).values
     case (.prefix, .prefix(let prefix)) where prefix.tokens == tokens: return prefix.rows.values
     case (.lora, .lowRank(let parts))

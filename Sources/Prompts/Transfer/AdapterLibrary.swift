@@ -2,7 +2,7 @@ import BundleFormat
 import Bytes
 
 /// Changes to the prompts of a bundle and to what is known of them, each in place and in one commit.
-package enum PromptShelf {
+package enum AdapterLibrary {
   /// Keeps measurements of a bundle's prompts: `records` behind the evidence already there, and each
   /// prompt's `validations`, by its name; a prompt that has one is no longer unvalidated. Beside them
   /// `routingKeys`, in the place of earlier ones.

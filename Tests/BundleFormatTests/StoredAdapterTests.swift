@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Prefixes, low-rank parts and hard prompts in a bundle, beside soft prompts and under their rules.
-@Suite struct AdapterTests {
+@Suite struct StoredAdapterTests {
   let folder: TemporaryFolder
   let path: String
 

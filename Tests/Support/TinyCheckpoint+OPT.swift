@@ -1,6 +1,6 @@
 import Bytes
 
-extension TinyModel {
+extension TinyCheckpoint {
   private var embedding: Int { family == .opt350M ? hidden - 8 : hidden }
 
   var optConfiguration: JSON {

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// What a choice finds a prompt by: there for the prompt and the weights as they are, gone with it.
-@Suite struct RoutingKeyTests {
+@Suite struct StoredRoutingKeyTests {
   let folder: TemporaryFolder
   let path: String
   let prompt: StoredAdapter

@@ -1,49 +1,28 @@
 import Bytes
 
-/// n:m sparsity: of every `m` neighbouring columns of a row, `n` are kept, and which ones is told by
-/// the number of their combination.
+/// The survivor index of an n:m pattern: per group the number (rank) of the combination of kept
+/// columns.
 ///
 /// Kept positions p₁ < p₂ < … < pₙ (0..<m) have the rank Σ C(pᵢ, i), the combinatorial number
 /// system: 2 of 4 are 0 1, 0 2, 1 2, 0 3, 1 3, 2 3. A rank takes ceil(log2 C(m, n)) bits, three for 2
 /// of 4 where the two positions would take four; ranks follow each other without gaps, least
-/// significant bit first, groups in row-major order. A short last group of w columns keeps
-/// min(n, w). The last byte's unused bits are 0.
-public struct SurvivorRanks: Sendable, Equatable {
-  public let kept: Int
-  public let of: Int
-
-  /// nil unless 1 ≤ kept < of ≤ 32.
-  public init?(kept: Int, of: Int) {
-    guard kept >= 1, of > kept, of <= 32 else { return nil }
-    self.kept = kept
-    self.of = of
-  }
-
-  /// Bits of one rank.
-  public var rankBits: Int {
-    Int.bitWidth - (Self.combinations(of, kept) - 1).leadingZeroBitCount
-  }
-
-  /// Groups in a row, a short last one included.
-  public func groups(columns: Int) -> Int { (columns + of - 1) / of }
-
+/// significant bit first, groups in row-major order. The last byte's unused bits are 0.
+extension NMPattern {
   /// The number of surviving weights; nil on overflow.
   public func survivors(rows: Int, columns: Int) -> Int? {
-    let (whole, overflowed) = (columns / of).multipliedReportingOverflow(by: kept)
-    guard !overflowed else { return nil }
-    let (all, tooMany) = rows.multipliedReportingOverflow(by: whole + min(kept, columns % of))
-    return tooMany ? nil : all
+    let (all, overflowed) = rows.multipliedReportingOverflow(by: survivors(columns: columns))
+    return overflowed ? nil : all
   }
 
-  /// Bytes of the list; nil on overflow.
+  /// Bytes of the survivor index; nil on overflow.
   public func size(rows: Int, columns: Int) -> Int? {
     let (ranks, tooMany) = rows.multipliedReportingOverflow(by: groups(columns: columns))
     let (bits, overflowed) = ranks.multipliedReportingOverflow(by: rankBits)
     return tooMany || overflowed || bits > Int.max - 7 ? nil : (bits + 7) / 8
   }
 
-  /// The list for `flags` ([rows · columns]); nil where some group doesn't keep exactly as many as
-  /// it should.
+  /// The survivor index of `flags` [rows · columns]; nil where some group doesn't keep exactly as many
+  /// as it should.
   public func pack(_ flags: [Bool], rows: Int, columns: Int) -> [UInt8]? {
     precondition(flags.count == rows * columns, "\(flags.count) flags for \(rows) × \(columns)")
     var bits = BitWriter()
@@ -61,12 +40,12 @@ public struct SurvivorRanks: Sendable, Equatable {
     return bits.bytes
   }
 
-  /// The flags again, [rows · columns]; nil where a rank is of no combination, or where the list has
-  /// not the right size or unused bits that aren't 0.
-  public func unpack(_ list: ByteSlice, rows: Int, columns: Int) -> [Bool]? {
-    guard list.count == size(rows: rows, columns: columns) else { return nil }
+  /// The flags [rows · columns] of a survivor index; nil where a rank is of no combination, the size
+  /// is wrong, or unused bits aren't 0.
+  public func unpack(_ index: ByteSlice, rows: Int, columns: Int) -> [Bool]? {
+    guard index.count == size(rows: rows, columns: columns) else { return nil }
     var flags = [Bool](repeating: false, count: rows * columns)
-    var bits = BitReader(bytes: list.array)
+    var bits = BitReader(bytes: index.array)
     for row in 0..<rows {
       for start in stride(from: 0, to: columns, by: of) {
         let width = min(of, columns - start)
@@ -84,10 +63,6 @@ public struct SurvivorRanks: Sendable, Equatable {
     return bits.restIsZero ? flags : nil
   }
 
-  /// C(n, k), n ≤ 32.
-  static func combinations(_ n: Int, _ k: Int) -> Int {
-    k > n ? 0 : (0..<k).reduce(1) { $0 * (n - $1) / ($1 + 1) }
-  }
 }
 
 /// Numbers of a few bits, least significant bit first.

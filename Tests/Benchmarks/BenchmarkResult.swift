@@ -1,7 +1,7 @@
 import Foundation
 
 /// One figure of a benchmark: ours and, where there is a peer, the peer's, measured in turns within the same run.
-struct Measurement {
+struct BenchmarkResult {
   let name: String
   /// What the figures are, e.g. "s" or "GB/s".
   let unit: String

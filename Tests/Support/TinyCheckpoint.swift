@@ -2,7 +2,7 @@ import Bytes
 import Foundation
 
 /// A random model with a byte-level tokenizer, small enough for a whole build in a test.
-package struct TinyModel: Sendable {
+package struct TinyCheckpoint: Sendable {
   package enum Family: Sendable {
     case llama
     case opt

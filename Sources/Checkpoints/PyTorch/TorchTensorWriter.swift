@@ -3,7 +3,7 @@ import Foundation
 
 /// One float32 matrix as `torch.save` writes a tensor, for programs that take tensors as files: a zip
 /// archive of stored entries, of which `data.pkl` says what the numbers in `data/0` are.
-package enum TensorFile {
+package enum TorchTensorWriter {
   package static func bytes(_ values: [Float], rows: Int, columns: Int) -> [UInt8] {
     precondition(values.count == rows * columns && values.count < 1 << 29)
     var zip = StoredZip()

@@ -1,6 +1,29 @@
 import Bytes
 
-extension RunOrder {
+/// A sort of a tensor's runs of 64 codes by the zero point of their group (the run's class): codes of
+/// one zero point have one distribution around it, so that coded together they take fewer bits.
+enum ZeroPointSort {
+  /// The number of runs of each class, [256].
+  static func counts(_ classes: ArraySlice<UInt8>) -> [Int] {
+    var counts = [Int](repeating: 0, count: 256)
+    for value in classes { counts[Int(value)] += 1 }
+    return counts
+  }
+
+  /// The place of each run after a stable sort by class.
+  static func places(_ classes: ArraySlice<UInt8>) -> [Int] {
+    var next = [Int](repeating: 0, count: 256)
+    var start = 0
+    for (value, count) in counts(classes).enumerated() {
+      next[value] = start
+      start += count
+    }
+    return classes.map { value in
+      next[Int(value)] += 1
+      return next[Int(value)] - 1
+    }
+  }
+
   /// The class of every run of 64 codes: the zero point of the group that holds its middle code,
   /// the 33rd, or its last one where it has fewer. `mask`: the bitmask of a tensor that has one.
   /// Throws `invalidData` where the sizes or the mask don't fit. Precondition: rows aren't
@@ -22,12 +45,12 @@ extension RunOrder {
         let column = middle(run % perRow, of: columns)
         return points[run / perRow * groups + column / descriptor.groupSize]
       }
-    case .nm(let ranks):
+    case .nm(let pattern):
       // Which columns of its m a code stands for plays no part: the first of them decides.
-      let perRow = max(1, ranks.survivors(rows: 1, columns: columns) ?? 1)
+      let perRow = max(1, pattern.survivors(columns: columns))
       return (0..<runs).map { run in
         let code = middle(run, of: descriptor.survivors)
-        let column = code % perRow / ranks.kept * ranks.of
+        let column = code % perRow / pattern.kept * pattern.of
         return points[code / perRow * groups + column / descriptor.groupSize]
       }
     case .bitmask(let survivors):
@@ -53,12 +76,12 @@ extension RunOrder {
     }
   }
 
-  /// The place of the code that decides for a run, among `count` codes.
+  /// The index of the code that decides for a run, among `count` codes.
   private static func middle(_ run: Int, of count: Int) -> Int {
     min(run * Planar.blockSize + Planar.blockSize / 2, count - 1)
   }
 
-  /// How many of a row's columns `range` are kept. `row`: where its words begin.
+  /// The number of kept weights of a row in the columns `range`. `row`: the index of its first word.
   private static func kept(_ words: [UInt64], row: Int, _ range: Range<Int>) -> Int {
     var count = 0
     for word in range.lowerBound / 64...(range.upperBound - 1) / 64 {

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// The main job by the real program on a tiny model.
-@Suite(.serialized) struct BuildTests {
+@Suite(.serialized) struct WholeBuildTests {
   let shop: Workshop
   var folder: TemporaryFolder { shop.folder }
   var ctpack: Program { shop.ctpack }
@@ -57,9 +57,9 @@ import Testing
   }
 
   /// OPT's two designs go the whole way: build, audit, measure again, continue a text.
-  @Test(arguments: [TinyModel.Family.opt, .opt350M])
-  func otherFamiliesBecomeBundlesToo(_ family: TinyModel.Family) throws {
-    var model = TinyModel()
+  @Test(arguments: [TinyCheckpoint.Family.opt, .opt350M])
+  func otherFamiliesBecomeBundlesToo(_ family: TinyCheckpoint.Family) throws {
+    var model = TinyCheckpoint()
     model.family = family
     try model.write(to: folder)
     let run = try ctpack("run", "small.yaml")

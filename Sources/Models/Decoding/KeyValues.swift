@@ -1,0 +1,92 @@
+import Bytes
+import Checkpoints
+import Numerics
+
+/// Keys and values of n positions before a text, in every block of one model: those that a soft prompt
+/// has there, computed once, or a learned prefix (Li and Liang, arXiv 2101.00190).
+///
+/// Keys are as they go into the cache: rotated already where a model computed them, learned as they are
+/// in a prefix. Texts begin at position n.
+package struct KeyValues: Sendable {
+  /// Positions, n.
+  package let tokens: Int
+  /// [layers · 2 · n, kvHeads · headDim]: per block all keys, then all values.
+  package let rows: Tensor
+
+  /// - Parameter rows: [layers · 2 · n, kvHeads · headDim], taken without a copy.
+  /// - Throws: `usage` where the shape isn't that of the model's blocks.
+  package init(rows: Tensor, tokens: Int, for c: ModelConfiguration) throws(Failure) {
+    let width = c.kvHeads * c.headDim
+    guard tokens > 0, rows.shape == [c.layers * 2 * tokens, width] else {
+      throw Failure(
+        .usage,
+        "keys and values of \(tokens) positions are \(rows.shape); the model's \(c.layers) blocks"
+          + " have [\(c.layers * 2 * tokens), \(width)]",
+        advice: "a prefix fits only models of its own shape")
+    }
+    self.tokens = tokens
+    self.rows = rows
+  }
+
+  /// The keys and values of a soft prompt [n, e], by one pass through the model.
+  package init(of prompt: Tensor, in model: LanguageModel) throws(Failure) {
+    let c = model.configuration
+    let n = prompt.rows
+    let cache = try KeyValueCache(of: prompt, in: model)
+    try self.init(
+      rows: Tensor([c.layers * 2 * n, c.kvHeads * c.headDim]), tokens: n, for: c)
+    for layer in 0..<c.layers {
+      let (k, v) = cache.rows(n, layer: layer)
+      keys(of: layer).copy(from: k)
+      values(of: layer).copy(from: v)
+    }
+  }
+
+  /// Keys and values that a bundle stores in float16, [layers, 2, n, kvHeads · headDim].
+  /// - Throws: `invalidData` where the size isn't that of this model's blocks.
+  package init(
+    stored values: ByteSlice, tokens: Int, for c: ModelConfiguration
+  ) throws(Failure) {
+    let shape = [c.layers * 2 * tokens, c.kvHeads * c.headDim]
+    let expected = shape[0] * shape[1] * FloatFormat.float16.byteCount
+    guard tokens > 0, values.count == expected else {
+      throw Failure(
+        .invalidData,
+        "a prompt's keys and values are \(values.count) bytes; \(tokens) tokens in this model have"
+          + " \(expected)")
+    }
+    try self.init(rows: Tensor(shape, values.floats(as: .float16)), tokens: tokens, for: c)
+  }
+
+  /// All rows rounded to float16, as a bundle stores them.
+  package var float16Bytes: ByteSlice { ByteSlice(rows.float16Bytes) }
+
+  /// Keys of block `layer` [n, kvHeads · headDim], a view.
+  package func keys(of layer: Int) -> Tensor {
+    rows.rows(2 * layer * tokens..<(2 * layer + 1) * tokens)
+  }
+
+  /// Values of block `layer` [n, kvHeads · headDim], a view.
+  package func values(of layer: Int) -> Tensor {
+    rows.rows((2 * layer + 1) * tokens..<(2 * layer + 2) * tokens)
+  }
+
+  /// Copies block `layer`'s rows to the first rows of its keys `k` and values `v`.
+  func enter(_ layer: Int, keys k: Tensor, values v: Tensor) {
+    k.rows(0..<tokens).copy(from: keys(of: layer))
+    v.rows(0..<tokens).copy(from: values(of: layer))
+  }
+
+  /// A cache that begins with these rows and has room for `room` more.
+  /// - Throws: `usage` where they are another model's.
+  package func cache(for c: ModelConfiguration, room: Int) throws(Failure) -> KeyValueCache {
+    _ = try KeyValues(rows: rows, tokens: tokens, for: c)
+    let cache = KeyValueCache(c, capacity: tokens + room)
+    for layer in 0..<c.layers {
+      let (k, v) = cache.rows(tokens, layer: layer)
+      enter(layer, keys: k, values: v)
+    }
+    cache.keep(tokens)
+    return cache
+  }
+}
