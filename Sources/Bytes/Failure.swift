@@ -27,6 +27,7 @@ public struct Failure: Error, Sendable, Equatable {
     case interrupted = 130
   }
 
+  /// What kind of failure it is.
   public let kind: Kind
   /// The file concerned, as the caller named it.
   public let file: String?
@@ -37,6 +38,7 @@ public struct Failure: Error, Sendable, Equatable {
   /// What to do next, where there is something to do.
   public let advice: String?
 
+  /// A failure of the kind `kind` with the clause `finding`.
   public init(
     _ kind: Kind, file: String? = nil, at place: String? = nil, _ finding: String,
     advice: String? = nil
@@ -55,6 +57,7 @@ public struct Failure: Error, Sendable, Equatable {
 }
 
 extension Failure: CustomStringConvertible {
+  /// One line: file, place, finding and advice, as far as known.
   public var description: String {
     var text = [file, place].compactMap(\.self).joined(separator: ": ")
     if !text.isEmpty { text += ": " }

@@ -53,7 +53,7 @@ import Testing
       try ModelBundle(path: PythonReader.formats + "/vectors/\(name).ctpack")
     }
     #expect(try open("valid-appended").generation == 2)
-    #expect(try open("valid-appended").prompts.map(\.name) == ["b"])
+    #expect(try open("valid-appended").adapters.map(\.name) == ["b"])
     #expect(try open("record-newest").generation == 1)
     let unfinished = try open("valid-unfinished")
     #expect(unfinished.generation == 1)
