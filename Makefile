@@ -7,9 +7,6 @@ MODEL = .build/real-model/model.gguf
 WORK ?= .build/quickstart
 RECIPE ?= Recipes/quickstart.yaml
 
-# The command that prints Recipes/README.md, the reference of a recipe's fields; empty while the page isn't generated.
-REFERENCE ?=
-
 .PHONY: help setup build quickstart test real-model benchmarks kernels arm64-kernels golden check imports vectors pages format lint clean
 
 help:
@@ -46,8 +43,8 @@ benchmarks: build real-model
 	swift build -c release --product ctpack-benchmarks
 	Tests/Benchmarks/study.py measure speed $(if $(PEERS),--peers $(PEERS))
 
-TWINS = -std=gnu17 -O2 -Wall -D_GNU_SOURCE $(patsubst %,-I%,$(wildcard Sources/CKernels/*/)) Tests/Kernels/twins.c \
-	$(wildcard Sources/CKernels/*/*.c) -lm -lpthread
+TWINS = -std=gnu17 -O2 -Wall -D_GNU_SOURCE $(patsubst %,-I%,$(wildcard Sources/CKernels/*/)) $(wildcard Tests/Kernels/*.c) \
+	$(wildcard Sources/CKernels/*/*.c Sources/CKernels/*/*/*.c) -lm -lpthread
 
 # Both need clang (the toolchain's own will do). That for arm64 also needs a C library and linker for it, and qemu's
 # user-mode emulator: on Debian, apt-get install gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
@@ -81,9 +78,7 @@ vectors:
 
 pages:
 	Tests/Benchmarks/study.py render --check
-ifneq ($(REFERENCE),)
-	$(REFERENCE) | diff Recipes/README.md -
-endif
+	swift run ctpack recipe reference Recipes/README.md
 
 format:
 	swift format --in-place --recursive --parallel Sources Tests Package.swift

@@ -23,18 +23,20 @@ let package = Package(
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
     .target(
-      name: "CKernels",
+      name: "CKernels", exclude: ["decode/README.md"],
       // The folders whose headers others include.
       cSettings: [.define("_GNU_SOURCE")]
-        + ["machine", "weights", "products", "few_rows", "compression"].map {
+        + ["machine", "weights", "products", "decode", "gptq"].map {
           .headerSearchPath($0)
         }),
 
     .target(
       name: "Bytes", dependencies: ["CXXHash", .product(name: "Crypto", package: "swift-crypto")]),
+    .target(name: "RecipeFields", dependencies: ["Bytes"]),
+    .target(name: "Builds", dependencies: ["Bytes"]),
     .target(name: "BundleFormat", dependencies: ["Bytes", "CZstd"]),
     .target(name: "Numerics", dependencies: ["Bytes", "CKernels", "COpenBLAS"]),
-    .target(name: "Checkpoints", dependencies: ["Bytes", "Numerics"]),
+    .target(name: "Checkpoints", dependencies: ["Bytes", "BundleFormat", "Numerics"]),
     .target(
       name: "Text",
       dependencies: [
@@ -43,21 +45,29 @@ let package = Package(
     .target(name: "Models", dependencies: ["Bytes", "BundleFormat", "Numerics", "Checkpoints"]),
     .target(
       name: "Compression",
-      dependencies: ["Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models"]),
+      dependencies: [
+        "Bytes", "RecipeFields", "BundleFormat", "CKernels", "Numerics", "Checkpoints", "Models",
+      ]),
     .target(
-      name: "Prompts", dependencies: ["Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models"]),
+      name: "Prompts",
+      dependencies: [
+        "Bytes", "RecipeFields", "BundleFormat", "Numerics", "Checkpoints", "Models",
+      ]),
     .target(name: "Evaluation", dependencies: ["Bytes", "BundleFormat", "Numerics", "Models"]),
+    .target(
+      name: "Routing",
+      dependencies: ["Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models", "Evaluation"]),
     .target(
       name: "Pipeline",
       dependencies: [
-        "Bytes", "BundleFormat", "Numerics", "Checkpoints", "Text", "Models", "Compression",
-        "Prompts", "Evaluation", "Yams",
+        "Bytes", "RecipeFields", "Builds", "BundleFormat", "Numerics", "Checkpoints", "Text",
+        "Models", "Compression", "Prompts", "Evaluation", "Routing", "Yams",
       ]),
     .target(
       name: "Commands",
       dependencies: [
-        "Bytes", "BundleFormat", "Numerics", "Checkpoints", "Text", "Models", "Prompts",
-        "Evaluation", "Pipeline",
+        "Bytes", "RecipeFields", "Builds", "BundleFormat", "Numerics", "Checkpoints", "Text",
+        "Models", "Prompts", "Evaluation", "Routing", "Pipeline",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),
@@ -65,6 +75,7 @@ let package = Package(
 
     .target(name: "TestSupport", dependencies: ["Bytes"], path: "Tests/Support"),
     .testTarget(name: "BytesTests", dependencies: ["Bytes", "TestSupport"]),
+    .testTarget(name: "BuildsTests", dependencies: ["Bytes", "Builds", "TestSupport"]),
     .testTarget(name: "BundleFormatTests", dependencies: ["Bytes", "BundleFormat", "TestSupport"]),
     .testTarget(
       name: "NumericsTests", dependencies: ["Bytes", "CKernels", "Numerics", "TestSupport"]),
@@ -74,14 +85,24 @@ let package = Package(
     .testTarget(
       name: "TextTests", dependencies: ["Bytes", "Checkpoints", "Text", "TestSupport"],
       resources: [.copy("Golden")]),
+    .target(
+      name: "ModelSupport",
+      dependencies: ["Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models", "TestSupport"],
+      path: "Tests/ModelSupport"),
     .testTarget(
       name: "ModelsTests",
-      dependencies: ["Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models", "TestSupport"],
+      dependencies: [
+        "Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models", "ModelSupport", "TestSupport",
+      ],
       resources: [.copy("Golden")]),
+    .target(
+      name: "CompressionReference", dependencies: ["Compression"],
+      path: "Tests/CompressionReference"),
     .testTarget(
       name: "CompressionTests",
       dependencies: [
-        "Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models", "Compression", "TestSupport",
+        "Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models", "Compression",
+        "CompressionReference", "TestSupport",
       ]),
     .testTarget(
       name: "PromptsTests",
@@ -95,8 +116,18 @@ let package = Package(
         "Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models", "Evaluation", "TestSupport",
       ]),
     .testTarget(
+      name: "RoutingTests",
+      dependencies: [
+        "Bytes", "BundleFormat", "Numerics", "Checkpoints", "Models", "Evaluation", "Routing",
+        "ModelSupport", "TestSupport",
+      ]),
+    .testTarget(
       name: "PipelineTests",
-      dependencies: ["Bytes", "BundleFormat", "Compression", "Pipeline", "TestSupport"]),
+      dependencies: [
+        "Bytes", "RecipeFields", "Builds", "BundleFormat", "Compression", "Prompts", "Pipeline",
+        "TestSupport",
+      ],
+      exclude: ["Golden"]),
     .testTarget(
       name: "EndToEndTests", dependencies: ["Bytes", "BundleFormat", "ctpack", "TestSupport"],
       path: "Tests/EndToEnd"),
@@ -105,8 +136,7 @@ let package = Package(
       name: "ctpack-benchmarks",
       dependencies: [
         "Bytes", "BundleFormat", "Numerics", "Checkpoints", "Text", "Models", "Prompts",
-        "Evaluation",
-        "Pipeline", "CRoofline", "TestSupport",
+        "Evaluation", "Routing", "Pipeline", "CRoofline", "TestSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Tests/Benchmarks",

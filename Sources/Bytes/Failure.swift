@@ -1,30 +1,37 @@
-/// A failure that a person can act on: what kind it is, where it happened, what was found, and what
-/// to do next.
+/// A failure with all that is needed to act on it: its kind, its place, the finding, and advice on
+/// what to do next.
 ///
-/// Every module throws this type, so that a command's exit status and its sentence on standard
-/// error follow from one place.
+/// Every module throws this type, so that what a program reports, and the status it ends with,
+/// follow from one place.
 public struct Failure: Error, Sendable, Equatable {
-  /// The kind decides the exit status of a command; the raw value is that status (after BSD
-  /// `sysexits.h`).
-  public enum Kind: Int32, Sendable, CaseIterable {
+  /// The kind of a failure, for programs that react to it.
+  public enum Kind: Sendable, CaseIterable {
     /// A quality gate or a comparison was not met.
-    case notMet = 1
-    /// The command line or a setting asks for something impossible.
-    case usage = 64
+    case notMet
+    /// A setting or an argument asks for something impossible.
+    case usage
     /// A file's content is not what its format allows.
-    case invalidData = 65
+    case invalidData
     /// A file that is needed isn't there or can't be opened.
-    case inputMissing = 66
+    case inputMissing
     /// A defect of this program.
-    case internalError = 70
+    case internalError
     /// An output can't be created.
-    case cannotCreate = 73
+    case cannotCreate
     /// The system refused to read or write, a full disk included.
-    case io = 74
+    case io
     /// Another process holds the lock.
-    case busy = 75
+    case busy
     /// Stopped by a signal; the same command goes on from there.
-    case interrupted = 130
+    case interrupted
+  }
+
+  /// A stable name for one failure among those of its kind. The module that throws it declares it
+  /// as a static member; a program that knows its own options adds to the advice by it.
+  public struct Reason: Sendable, Hashable {
+    public let code: String
+
+    public init(_ code: String) { self.code = code }
   }
 
   /// What kind of failure it is.
@@ -35,24 +42,29 @@ public struct Failure: Error, Sendable, Equatable {
   public let place: String?
   /// One clause that says what was found (and what was expected).
   public let finding: String
-  /// What to do next, where there is something to do.
+  /// The next step, where there is one.
   public let advice: String?
+  /// Which failure this is, where a caller can say more about it.
+  public let reason: Reason?
 
   /// A failure of the kind `kind` with the clause `finding`.
   public init(
     _ kind: Kind, file: String? = nil, at place: String? = nil, _ finding: String,
-    advice: String? = nil
+    advice: String? = nil, reason: Reason? = nil
   ) {
     self.kind = kind
     self.file = file
     self.place = place
     self.finding = finding
     self.advice = advice
+    self.reason = reason
   }
 
-  /// The same failure with the file and place filled in where they were still unknown.
+  /// This failure with the file and place filled in where they are still unknown.
   public func located(file: String? = nil, at place: String? = nil) -> Failure {
-    Failure(kind, file: self.file ?? file, at: self.place ?? place, finding, advice: advice)
+    Failure(
+      kind, file: self.file ?? file, at: self.place ?? place, finding, advice: advice,
+      reason: reason)
   }
 }
 

@@ -17,7 +17,7 @@ package enum Checkpoint {
     if bytes.slice(0..<min(4, bytes.count))?.array == Array("GGUF".utf8) {
       return try GGUFCheckpoint(file: try GGUFFile(mapping: file))
     }
-    let name = path.split(separator: "/").last.map(String.init) ?? path
+    let name = PathNames.last(path)
     throw Failure(
       .invalidData, file: path, "is neither a GGUF file nor a folder with a config.json",
       advice: name.hasSuffix(".safetensors") || name.hasSuffix(".bin")

@@ -32,11 +32,15 @@ extension ModelConfiguration {
     if let positionRows { add(keys.positions, [positionRows, hiddenSize]) }
     for block in 0..<layers {
       addNorm(keys.attentionNorm(block: block))
+      if design.hasHeadNorms {
+        add(keys.queryNorm(block: block) + ".weight", [headDim])
+        add(keys.keyNorm(block: block) + ".weight", [headDim])
+      }
       addLinears([.q, .k, .v, .o], block)
       addNorm(keys.feedForwardNorm(block: block))
       addLinears([.gate, .up, .down], block)
     }
-    if design.hasFinalNorm { addNorm(keys.finalNorm) }
+    if design.hasFinalNorm { addNorm(keys.lastNorm) }
     if isProjected { add(keys.outputProjection, [embeddingSize, hiddenSize]) }
     if !tiedEmbeddings { add(keys.head, [vocabularySize, embeddingSize]) }
     return tensors

@@ -11,36 +11,42 @@ package enum LinearName: String, CaseIterable, Sendable, Codable {
   case down = "mlp.down_proj"
 }
 
-/// The keys of a family's tensors as Hugging Face's checkpoints spell them.
+/// The keys of a family's tensors as Hugging Face's checkpoints spell them. The defaults are
+/// LLaMA's.
 package struct TensorKeys: Sendable {
-  package let family: ModelConfiguration.Family
+  var root = "model."
+  var finalNorm = "norm"
+  var attentionNorm = "input_layernorm"
+  var feedForwardNorm = "post_attention_layernorm"
+  /// The linear layers that aren't called as in LLaMA.
+  var linears: [LinearName: String] = [:]
 
-  private var isOPT: Bool { family == .opt }
-  private var root: String { isOPT ? "model.decoder." : "model." }
   private func layer(_ block: Int) -> String { "\(root)layers.\(block)." }
 
   /// [V, e]
   package var embedding: String { root + "embed_tokens.weight" }
-  /// [positions + offset, d]; OPT alone.
+  /// [positions + offset, d]; only where positions are learned.
   package var positions: String { root + "embed_positions.weight" }
-  /// [d, e]; OPT alone, where e isn't d.
+  /// [d, e]; only where e isn't d.
   package var inputProjection: String { root + "project_in.weight" }
-  /// [e, d]; OPT alone, where e isn't d.
+  /// [e, d]; only where e isn't d.
   package var outputProjection: String { root + "project_out.weight" }
   /// Without `.weight` or `.bias`.
-  package var finalNorm: String { root + (isOPT ? "final_layer_norm" : "norm") }
-  /// [V, e]; not there where it is the embedding.
+  package var lastNorm: String { root + finalNorm }
+  /// [V, e]; absent where it is the embedding.
   package var head: String { "lm_head.weight" }
 
   /// The norm that belongs to attention, without `.weight` or `.bias`.
-  package func attentionNorm(block: Int) -> String {
-    layer(block) + (isOPT ? "self_attn_layer_norm" : "input_layernorm")
-  }
+  package func attentionNorm(block: Int) -> String { layer(block) + attentionNorm }
 
   /// The norm that belongs to the feed-forward, without `.weight` or `.bias`.
-  package func feedForwardNorm(block: Int) -> String {
-    layer(block) + (isOPT ? "final_layer_norm" : "post_attention_layernorm")
-  }
+  package func feedForwardNorm(block: Int) -> String { layer(block) + feedForwardNorm }
+
+  /// The norm of each head's queries, without `.weight`; only where heads have norms.
+  package func queryNorm(block: Int) -> String { layer(block) + "self_attn.q_norm" }
+
+  /// The norm of each head's keys, without `.weight`; only where heads have norms.
+  package func keyNorm(block: Int) -> String { layer(block) + "self_attn.k_norm" }
 
   package func weight(of name: LinearName, block: Int) -> String {
     layer(block) + spelling(of: name) + ".weight"
@@ -51,19 +57,11 @@ package struct TensorKeys: Sendable {
     layer(block) + spelling(of: name) + ".bias"
   }
 
-  private func spelling(of name: LinearName) -> String {
-    guard isOPT else { return name.rawValue }
-    switch name {
-    case .o: return "self_attn.out_proj"
-    case .up: return "fc1"
-    case .down: return "fc2"
-    case .q, .k, .v, .gate: return name.rawValue
-    }
-  }
+  private func spelling(of name: LinearName) -> String { linears[name] ?? name.rawValue }
 }
 
 extension ModelConfiguration {
-  package var keys: TensorKeys { TensorKeys(family: family) }
+  package var keys: TensorKeys { family.keys }
 
   /// The linear layers that a block has, in the order of the computation.
   package var linears: [LinearName] {

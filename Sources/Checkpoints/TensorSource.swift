@@ -16,6 +16,8 @@ package protocol TensorSource: Sendable {
   func shape(of name: String) -> [Int]?
   /// How the file stores it: "F32", "BF16", "Q4_1" …; nil for a name that isn't listed.
   func sourceType(of name: String) -> String?
+  /// A matrix as products take it: a view of the file wherever its layout allows.
+  func weight(_ name: String) throws(Failure) -> Weight
   /// The tensor as float32; a view of the mapped file where that already holds it in that form.
   func tensor(_ name: String) throws(Failure) -> Tensor
   /// The stored bytes, row-major, of plain floats in Hugging Face's row order; nil for a tensor that
@@ -24,6 +26,17 @@ package protocol TensorSource: Sendable {
   var tokenizer: TokenizerMaterial { get }
   /// Every file that was read, for digests.
   var files: [String] { get }
+}
+
+extension TensorSource {
+  package func weight(_ name: String) throws(Failure) -> Weight {
+    if let shape = shape(of: name), shape.count == 2, let (format, bytes) = storedFloats(name),
+      format != .float32
+    {
+      return .stored(format, bytes, rows: shape[0], columns: shape[1])
+    }
+    return .dense(try tensor(name))
+  }
 }
 
 /// What a checkpoint says about its tokenizer.

@@ -15,7 +15,8 @@ struct CTPack: ParsableCommand {
       """,
     version: ProgramVersion.current,
     subcommands: [
-      RunCommand.self, StatusCommand.self, InspectCommand.self, EvalCommand.self,
+      RunCommand.self, StatusCommand.self, RecipeCommand.self, InspectCommand.self, DiffCommand.self,
+      EvalCommand.self,
       TokenizeCommand.self, PromptCommand.self, TransferCommand.self, RecodeCommand.self,
       CompactCommand.self, GenerateCommand.self,
     ])
@@ -24,8 +25,8 @@ struct CTPack: ParsableCommand {
 /// The program from its arguments to its exit status.
 package enum CommandLineTool {
   package static func main() -> Never {
-    MappedFile.installTruncationGuard()
-    StopSignal.install()
+    MappedFile.installTruncationGuard(exitStatus: Failure.Kind.io.exitStatus)
+    StopSignal.install(exitStatus: Failure.Kind.interrupted.exitStatus)
     var command: any ParsableCommand
     do {
       command = try CTPack.parseAsRoot()
@@ -49,8 +50,8 @@ package enum CommandLineTool {
 
   /// One sentence on standard error; the status that goes with it.
   static func report(_ failure: Failure) -> Int32 {
-    _ = try? StandardStream.error.write("ctpack: \(failure)\n")
-    return failure.kind.rawValue
+    _ = try? StandardStream.error.write("ctpack: \(failure.namingOptions)\n")
+    return failure.kind.exitStatus
   }
 }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Builds
 import BundleFormat
 import Bytes
 import FoundationEssentials
@@ -8,7 +9,7 @@ import Numerics
 import Pipeline
 import Text
 
-/// How many cores to use. Never changes a result.
+/// Number of cores to use. Never changes a result.
 struct ThreadOptions: ParsableArguments {
   @Option(help: "Cores to use (default: all). Results don't depend on it.")
   var threads: Int?
@@ -25,7 +26,7 @@ struct ThreadOptions: ParsableArguments {
   }
 }
 
-/// How much memory to use. Never changes a result.
+/// Amount of memory to use. Never changes a result.
 struct MemoryOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -43,7 +44,7 @@ struct MemoryOptions: ParsableArguments {
   }
 }
 
-/// How much to say on standard error.
+/// Amount of output on standard error.
 struct VerbosityOptions: ParsableArguments {
   @Flag(help: "No progress, only errors.") var quiet = false
   @Flag(name: .shortAndLong, help: "Say more: kernels, files, keys.") var verbose = false
@@ -52,9 +53,9 @@ struct VerbosityOptions: ParsableArguments {
     if quiet && verbose { throw ValidationError("--quiet and --verbose exclude each other") }
   }
 
-  /// Of a build's stages.
+  /// Progress of a build's stages.
   var buildProgress: BuildProgress { BuildProgress(style: style(color: true), isVerbose: verbose) }
-  /// Of a single piece of work.
+  /// Progress of a single piece of work.
   var progress: BuildProgress { BuildProgress(style: style(color: false)) }
 
   private func style(color: Bool) -> BuildProgress.Style {

@@ -3,10 +3,9 @@ import Bytes
 import Models
 import Numerics
 
-/// Measures a perplexity window by window; between any two windows it can be stopped and taken up
-/// again.
+/// A measurement of perplexity, window by window; between any two windows it can be stopped and resumed.
 package struct PerplexityMeter {
-  /// What a measurement has so far; the same settings and this state go on to the same bits.
+  /// The sums of a measurement so far. Resumed with the same settings, it ends with the same bits.
   package struct State: Sendable, Equatable, Codable {
     /// Windows done.
     package var windows = 0
@@ -29,8 +28,8 @@ package struct PerplexityMeter {
   private let ids: [Int32]
   private let bos: Int32?
   private let promptName: String?
-  /// The prompts that a window chooses from, and by how many tokens.
-  private let routed: (names: [String], by: PromptRouting)?
+  /// The choice among prompts, with no windows counted; nil where there is none.
+  private let routed: ChoiceRecord?
   private let scorer: Scorer
 
   /// - Parameters:
@@ -49,41 +48,38 @@ package struct PerplexityMeter {
   ) throws(Failure) {
     try self.init(
       scorer: Scorer(model, adapter: prompt?.adapter), ids: ids, rule: rule, limit: limit, bos: bos,
-      promptName: prompt?.name, routed: nil, state: state)
+      promptName: prompt?.name, record: nil, state: state)
   }
 
-  /// As above, each window with the prompt that it chooses itself.
-  ///
-  /// Where all tokens of a window decide, its text is known to the choice before it is scored.
-  /// - Parameter names: of the prompts to choose from, in the order of `routing`.
+  /// A measurement in which `chooser` chooses a prompt for each window.
+  /// - Parameter record: how the choice is recorded: one share per prompt, in the chooser's order, with no
+  ///   windows yet.
   package init(
-    _ model: LanguageModel, ids: [Int32], rule: PerplexityProtocol = .standard,
-    limit: Int? = nil, bos: Int32? = nil, choosing names: [String], by routing: PromptRouting,
-    state: State = State()
+    _ model: LanguageModel, ids: [Int32], rule: PerplexityProtocol, limit: Int?, bos: Int32?,
+    chooser: any PromptChooser, record: ChoiceRecord, state: State
   ) throws(Failure) {
-    precondition(names.count == routing.prefixes.count, "a name per prompt")
     try self.init(
-      scorer: Scorer(model, routing: routing), ids: ids, rule: rule, limit: limit, bos: bos,
-      promptName: "auto", routed: (names, routing), state: state)
+      scorer: Scorer(model, chooser: chooser), ids: ids, rule: rule, limit: limit, bos: bos,
+      promptName: "auto", record: record, state: state)
   }
 
   private init(
     scorer: Scorer, ids: [Int32], rule: PerplexityProtocol, limit: Int?, bos: Int32?,
-    promptName: String?, routed: (names: [String], by: PromptRouting)?, state: State
+    promptName: String?, record: ChoiceRecord?, state: State
   ) throws(Failure) {
     let available = rule.windowCount(tokens: ids.count)
     guard available > 0, limit ?? 1 > 0 else {
       throw Failure(
         .usage,
         "the text has \(ids.count) tokens, less than one window of \(rule.length)",
-        advice: "use a longer text or shorter windows (--seqlen)")
+        advice: "use a longer text or shorter windows", reason: .textTooShort)
     }
     self.rule = rule
     windows = min(available, limit ?? available)
     let routedWindows = state.routed?.reduce(0, +) ?? 0
     guard state.windows >= 0, state.windows <= windows,
-      routedWindows == (routed == nil ? 0 : state.windows),
-      state.routed == nil || state.routed?.count == routed?.names.count,
+      routedWindows == (record == nil ? 0 : state.windows),
+      state.routed == nil || state.routed?.count == record?.shares.count,
       state.sums.count == state.windows * rule.targetsPerWindow
     else {
       throw Failure(
@@ -96,7 +92,7 @@ package struct PerplexityMeter {
     self.bos = bos
     self.state = state
     self.promptName = promptName
-    self.routed = routed
+    routed = record
     self.scorer = scorer
   }
 
@@ -111,7 +107,7 @@ package struct PerplexityMeter {
     state.sums.add(losses[(rule.firstTarget - 1)...])
     state.windows += 1
     guard let routed, let choice = scorer.choices[0] else { return }
-    var counts = state.routed ?? [Int](repeating: 0, count: routed.names.count)
+    var counts = state.routed ?? [Int](repeating: 0, count: routed.shares.count)
     counts[choice.index] += 1
     state.routed = counts
   }
@@ -124,23 +120,22 @@ package struct PerplexityMeter {
   }
 
   private var choice: ChoiceRecord? {
-    routed.map { routed in
-      let counts = state.routed ?? [Int](repeating: 0, count: routed.names.count)
-      return ChoiceRecord(
-        rule: PromptRule(routed.by.rule).rawValue,
-        deciding: routed.by.deciding,
-        shares: zip(routed.names, counts).map { ChoiceRecord.Share(prompt: $0, windows: $1) })
+    var choice = routed
+    for (index, windows) in (state.routed ?? []).enumerated() {
+      choice?.shares[index].windows = windows
     }
+    return choice
   }
 
-  /// Scores all windows left.
-  /// - Parameter onWindow: after each window; what it throws ends the measurement there.
+  /// The full measurement, all windows left having been scored.
+  /// - Parameter progress: told the windows done and to do, after each; `note` says how it goes.
+  /// - Throws: `notMet` where the losses aren't finite.
   package mutating func run(
-    onWindow: (borrowing PerplexityMeter) throws(Failure) -> Void = { _ in }
+    progress: ProgressHandler = .none, note: (State) -> String = { _ in "" }
   ) throws(Failure) -> Perplexity {
     while !isDone {
       try step()
-      try onWindow(self)
+      try progress.report(state.windows, of: windows, note(state))
     }
     guard result.nll.isFinite else {
       throw Failure(.notMet, "the model's losses are not finite numbers")

@@ -9,7 +9,7 @@ import Synchronization
 /// Dense weights in float32, float16 or bfloat16 and packed weights are views of their mapped file;
 /// only types with no kernel of their own (GGUF blocks) are decoded into memory.
 package final class LanguageModel: Sendable {
-  /// What becomes of a block after it has been loaded.
+  /// How long a loaded block stays in memory.
   package enum Residency: Sendable {
     /// It stays: every block is read once.
     case kept
@@ -29,27 +29,32 @@ package final class LanguageModel: Sendable {
 
   /// - Throws: `invalidData` where a tensor is missing or has another shape than the configuration
   ///   says.
-  package convenience init(
+  package init(
     source: any TensorSource, residency: Residency = .kept, arithmetic: Arithmetic = .float32
   ) throws(Failure) {
-    try self.init(
-      store: CheckpointWeights(source: source), residency: residency, arithmetic: arithmetic)
-  }
-
-  init(
-    store: any WeightStore, residency: Residency, arithmetic: Arithmetic
-  ) throws(Failure) {
-    configuration = store.configuration
+    configuration = source.configuration
     self.arithmetic = arithmetic
-    input = try store.input()
-    output = try store.output(tiedTo: input.embedding)
+    input = try source.input()
+    output = try source.output(tiedTo: input.embedding)
     load = { (index) throws(Failure) in
-      var block = try store.block(index)
+      var block = try source.block(index)
       block.arithmetic = arithmetic
       return block
     }
     self.residency = residency
-    resident = Mutex(Array(repeating: nil, count: store.configuration.layers))
+    resident = Mutex(Array(repeating: nil, count: source.configuration.layers))
+  }
+
+  /// The model of a bundle; its codes are used where they lie in the mapped file, or, where they
+  /// are stored coded, in the memory they are decoded into.
+  /// - Throws: `invalidData` where the bundle has no configuration, or a tensor is missing or
+  ///   misshapen.
+  package convenience init(
+    bundle: ModelBundle, residency: Residency = .kept, arithmetic: Arithmetic = .float32
+  ) throws(Failure) {
+    try self.init(
+      source: BundleCheckpoint(bundle, decodesAhead: residency == .kept), residency: residency,
+      arithmetic: arithmetic)
   }
 
   /// A model from parts in memory, such as one whose blocks were just compressed.
@@ -66,7 +71,7 @@ package final class LanguageModel: Sendable {
     resident = Mutex([])
   }
 
-  /// Another model's weights, with something done to each block.
+  /// A model that shares another's weights, with `change` applied to each block.
   init(sharing other: LanguageModel, _ change: @escaping @Sendable (inout Block) -> Void) {
     configuration = other.configuration
     arithmetic = other.arithmetic
@@ -98,7 +103,7 @@ package final class LanguageModel: Sendable {
     }
   }
 
-  /// What enters block 0 for some texts that each begin at position 0: [all tokens, d].
+  /// The residual stream before block 0 of some texts that each begin at position 0: [all tokens, d].
   /// - Throws: `usage` where an id lies outside the vocabulary, or a text is too long.
   package func residual(of texts: [[Int32]]) throws(Failure) -> Tensor {
     let ids = texts.flatMap(\.self)
@@ -119,7 +124,7 @@ package final class LanguageModel: Sendable {
     return rows
   }
 
-  func check(_ ids: [Int32]) throws(Failure) {
+  package func check(_ ids: [Int32]) throws(Failure) {
     let size = configuration.vocabularySize
     guard let wrong = ids.first(where: { $0 < 0 || Int($0) >= size }) else { return }
     throw Failure(

@@ -38,7 +38,7 @@ package enum Parallel {
   }
 
   /// Cuts `0..<count` into runs of `grain` (the last may be shorter) and calls `body` for each.
-  static func ranges(_ count: Int, grain: Int, _ body: @Sendable (Range<Int>) -> Void) {
+  package static func ranges(_ count: Int, grain: Int, _ body: @Sendable (Range<Int>) -> Void) {
     let pieces = (count + grain - 1) / grain
     forEach(pieces) { i in body(i * grain..<min(count, (i + 1) * grain)) }
   }

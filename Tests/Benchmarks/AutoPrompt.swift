@@ -4,6 +4,7 @@ import Foundation
 import Models
 import Numerics
 import Pipeline
+import Routing
 
 /// What a choice among prompts costs before the first token, beside one prompt that is given.
 struct AutoPrompt: ParsableCommand {
@@ -20,7 +21,7 @@ struct AutoPrompt: ParsableCommand {
   @Option(help: "Tokens of the text.") var length = 1024
   @Option(help: "Prompts to choose among.") var prompts = 4
   @Option(help: "Soft tokens of each.") var promptTokens = 32
-  @Option(help: "keys, loss or attention.") var route = PromptRouting.Rule.keys
+  @Option(help: "keys, loss or attention.") var route = RoutingRule.keys
   @Option(help: "Tokens that decide (default: as in `ctpack eval --route-tokens`).")
   var routeTokens: Int?
 
@@ -35,11 +36,11 @@ struct AutoPrompt: ParsableCommand {
       return try KeyValues(of: model.embed(ids), in: model)
     }
     let prefixes = try PromptPrefixes(known.map { .keyValues($0) }, in: model)
-    var made: PromptRouting?
+    var made: PromptRouter?
     let once = try elapsed {
-      made = try PromptRouting(prefixes, in: model, rule: route, deciding: routeTokens)
+      made = try PromptRouter(prefixes, rule: route, deciding: routeTokens)
     }
-    guard let routing = made else { throw Failure(.internalError, "no routing") }
+    guard let router = made else { throw Failure(.internalError, "no router") }
     let capacity = promptTokens + length + 1
     var kept = 0
     func single() throws -> Cost {
@@ -51,7 +52,7 @@ struct AutoPrompt: ParsableCommand {
     func auto() throws -> Cost {
       try Cost.of {
         let decoder = try TextDecoder(model, capacity: capacity)
-        _ = try decoder.begin(text, prompt: .routed(routing))
+        _ = try decoder.begin(text, chooser: router)
         kept = decoder.choices[0]?.index ?? 0
       }
     }
@@ -105,4 +106,4 @@ private struct Cost {
   }
 }
 
-extension PromptRouting.Rule: ExpressibleByArgument {}
+extension RoutingRule: ExpressibleByArgument {}

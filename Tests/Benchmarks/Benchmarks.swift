@@ -17,7 +17,7 @@ struct Benchmarks: ParsableCommand {
       """,
     subcommands: [
       Forward.self, PromptStep.self, GPTQ.self, SparseGPT.self, Runtime.self, PackedProduct.self,
-      FewRowsSpeed.self, LargeDecode.self, DecodeLoss.self,
+      DecodeSpeed.self, LargeDecode.self, DecodeLoss.self,
       Inspect.self, CodedDecode.self, TransferCost.self, AdapterCost.self, BoundedMemory.self,
       LlamaShape.self, LargeStep.self, AutoPrompt.self, CompressTime.self,
     ])

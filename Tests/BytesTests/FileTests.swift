@@ -112,7 +112,7 @@ import Testing
     let result = await #expect(
       processExitsWith: .exitCode(74), observing: [\.standardErrorContent]
     ) {
-      MappedFile.installTruncationGuard()
+      MappedFile.installTruncationGuard(exitStatus: 74)
       let folder = try TemporaryFolder()
       try AtomicFile.write([UInt8](repeating: 1, count: 8192), to: folder.file("a"))
       let file = try MappedFile(path: folder.file("a"))

@@ -1,4 +1,5 @@
 import Bytes
+import TestSupport
 import Testing
 
 @Suite struct JSONWritingTests {
@@ -32,14 +33,12 @@ import Testing
   }
 
   @Test func everyDoubleReadsBack() throws {
-    let seed = UInt64.random(in: 1...UInt64.max)
-    var state = seed
+    var random = TestRandom()
     for _ in 0..<20_000 {
-      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-      let value = Double(bitPattern: state)
+      let value = Double(bitPattern: random.next())
       guard value.isFinite else { continue }
       let back = try JSON(parsing: JSON.number(value).canonicalText)
-      #expect(back == .number(value), "seed \(seed)")
+      #expect(back == .number(value), "\(value.bitPattern), \(random.note)")
     }
   }
 

@@ -48,6 +48,9 @@ import Testing
     #expect(!quantized.tiedEmbeddings && quantized.ropeScaling == .none)
     let qwen = try Checkpoint.open(Golden.path("qwen2-plain.gguf")).configuration
     #expect(qwen.family == .qwen2 && qwen.design.biases == .queryKeyValue)
+    let qwen3 = try Checkpoint.open(Golden.path("qwen3-plain.gguf")).configuration
+    #expect(qwen3.family == .qwen3 && qwen3.design == .llama(hasHeadNorms: true))
+    #expect(qwen3.headDim == 8 && qwen3.heads * qwen3.headDim != qwen3.hiddenSize)
     let factors = try Checkpoint.open(Golden.path("llama3-factors.gguf")).configuration
     guard case .divisors(let divisors) = factors.ropeScaling else {
       Issue.record("rope_freqs.weight was not taken in")
@@ -106,6 +109,24 @@ import Testing
       "sliding_window": 64,
     ])
     #expect(qwen.slidingWindow == 64 && qwen.bosToken == nil && qwen.eosTokens.isEmpty)
+    let qwen3 = try configuration([
+      "model_type": "qwen3", "architectures": ["Qwen3ForCausalLM"], "head_dim": nil,
+    ])
+    #expect(qwen3.headDim == 128 && qwen3.slidingWindow == nil && qwen3.eosTokens.isEmpty)
+    #expect(qwen3.design == .llama(hasHeadNorms: true))
+    expectFailure(.invalidData, "a Qwen3 with biases on all attention projections") {
+      _ = try configuration([
+        "model_type": "qwen3", "architectures": ["Qwen3ForCausalLM"], "attention_bias": true,
+      ])
+    }
+  }
+
+  @Test func familiesHaveDistinctNames() {
+    let families = ModelFamily.all
+    #expect(Set(families.map(\.name)).count == families.count)
+    #expect(Set(families.map(\.architecture)).count == families.count)
+    for family in families { #expect(ModelFamily(named: family.name) == family) }
+    #expect(ModelFamily(named: "gpt2") == nil)
   }
 
   @Test func architectureAloneIsEnough() throws {

@@ -7,7 +7,7 @@ import Testing
 @Suite struct GoldenModelTests {
   static let models = [
     "llama-tied", "llama3-sharded", "qwen2", "mistral-old", "llama-plain.gguf",
-    "llama-quantized.gguf", "llama3-factors.gguf", "qwen2-plain.gguf",
+    "llama-quantized.gguf", "llama3-factors.gguf", "qwen2-plain.gguf", "qwen3", "qwen3-plain.gguf",
   ]
 
   private func facts(_ model: String) throws -> JSON {

@@ -1,46 +1,41 @@
 import Bytes
 import Checkpoints
-import Foundation
 import Numerics
+import TestSupport
 import Testing
 
 /// Thousands of small damages to right files: each must be refused with a sentence or read to the
 /// end.
-///
-/// `CTPACK_FUZZ_SEED=… swift test --filter MutationTests` repeats a run.
 @Suite struct MutationTests {
-  private let seed =
-    ProcessInfo.processInfo.environment["CTPACK_FUZZ_SEED"].flatMap(UInt64.init)
-    ?? UInt64.random(in: 0...UInt64.max)
   private static let hostile: [UInt64] = [
     0, 1, 31, 0xFF, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF, 1 << 32, 1 << 40, 1 << 62, 1 << 63, .max,
   ]
 
   /// One to four damages, most of them where the structure is (the first `head` bytes).
   private func damaged(
-    _ bytes: [UInt8], head: Int, _ random: inout SeededGenerator
+    _ bytes: [UInt8], head: Int, _ random: inout TestRandom
   ) -> [UInt8] {
     var bytes = bytes
-    for _ in 0..<Int.random(in: 1...4, using: &random) {
+    for _ in 0..<1 + random.below(4) {
       guard bytes.count > 16 else { break }
-      let reach = Int.random(in: 0..<4, using: &random) == 0 ? bytes.count : min(head, bytes.count)
-      let place = Int.random(in: 0..<reach, using: &random)
-      switch Int.random(in: 0..<6, using: &random) {
-      case 0: bytes[place] ^= 1 << UInt8.random(in: 0..<8, using: &random)
-      case 1: bytes[place] = UInt8.random(in: 0...255, using: &random)
+      let reach = random.below(4) == 0 ? bytes.count : min(head, bytes.count)
+      let place = random.below(reach)
+      switch random.below(6) {
+      case 0: bytes[place] ^= 1 << UInt8(random.below(8))
+      case 1: bytes[place] = UInt8(random.below(256))
       case 2:
-        let value = Self.hostile.randomElement(using: &random) ?? 0
-        let width = Bool.random(using: &random) ? 8 : 4
+        let value = Self.hostile[random.below(Self.hostile.count)]
+        let width = random.below(2) == 0 ? 8 : 4
         for i in 0..<min(width, bytes.count - place) {
           bytes[place + i] = UInt8(truncatingIfNeeded: value >> (8 * UInt64(i)))
         }
-      case 3: bytes.removeLast(Int.random(in: 1...bytes.count - 8, using: &random))
+      case 3: bytes.removeLast(1 + random.below(bytes.count - 8))
       case 4:
-        let count = Int.random(in: 1...64, using: &random)
+        let count = 1 + random.below(64)
         bytes.removeSubrange(place..<min(place + count, bytes.count))
       default:
-        let run = bytes[place..<min(place + Int.random(in: 1...64, using: &random), bytes.count)]
-        bytes.insert(contentsOf: Array(run), at: Int.random(in: 0..<reach, using: &random))
+        let run = bytes[place..<min(place + 1 + random.below(64), bytes.count)]
+        bytes.insert(contentsOf: Array(run), at: random.below(reach))
       }
     }
     return bytes
@@ -50,8 +45,7 @@ import Testing
   private func refusals(
     _ file: String, head: Int, rounds: Int, _ read: (ByteSlice) throws -> Void
   ) throws -> Int {
-    print("seed \(seed) (\(file))")
-    var random = SeededGenerator(seed: seed)
+    var random = TestRandom(file)
     let bytes = try Golden.bytes(file)
     var refused = 0
     for round in 0..<rounds {
@@ -62,7 +56,7 @@ import Testing
         #expect(
           failure.kind == .invalidData && failure.file == "damaged" && !failure.finding.isEmpty
             && failure.description.utf8.count < 2000,
-          "seed \(seed), round \(round): \(failure)")
+          "round \(round): \(failure), \(random.note)")
       }
     }
     return refused
@@ -78,7 +72,7 @@ import Testing
       _ = model.configuration.inverseFrequencies()
     }
     // Some damages only change values; most must be seen, and not by refusing everything.
-    #expect(refused > 500 && refused < 1500, "seed \(seed): \(refused) refused")
+    #expect(refused > 500 && refused < 1500, "\(refused) refused, \(TestRandom.note)")
   }
 
   @Test(
@@ -91,7 +85,7 @@ import Testing
         #expect(entry.type.byteCount(entry.shape) == entry.bytes.count)
       }
     }
-    #expect(refused > 500 && refused < 1500, "seed \(seed): \(refused) refused")
+    #expect(refused > 500 && refused < 1500, "\(refused) refused, \(TestRandom.note)")
   }
 
   @Test(
@@ -104,14 +98,13 @@ import Testing
         #expect(entry.type.byteCount(entry.shape) == entry.bytes.count)
       }
     }
-    #expect(refused > 500 && refused < 1500, "seed \(seed): \(refused) refused")
+    #expect(refused > 500 && refused < 1500, "\(refused) refused, \(TestRandom.note)")
   }
 
   /// The pickle alone, in an archive that is right: nearly every damage is one to its program.
   @Test(.timeLimit(.minutes(5)), arguments: ["views.bin", "views.protocol4.bin"])
   func pickle(_ file: String) throws {
-    print("seed \(seed) (\(file))")
-    var random = SeededGenerator(seed: seed)
+    var random = TestRandom(file)
     let bytes = try Golden.bytes(file)
     let start = try #require((0..<200).first { bytes[$0] == 0x80 && bytes[$0 + 1] < 5 })
     let end = try #require(
@@ -128,10 +121,10 @@ import Testing
         refused += 1
         #expect(
           error.kind == .invalidData && error.description.utf8.count < 2000,
-          "seed \(seed), round \(round): \(error)")
+          "round \(round): \(error), \(random.note)")
       }
     }
-    #expect(refused > 1000, "seed \(seed): \(refused) refused")
+    #expect(refused > 1000, "\(refused) refused, \(TestRandom.note)")
   }
 
   @Test(.timeLimit(.minutes(5))) func configuration() throws {
@@ -140,6 +133,6 @@ import Testing
       let configuration = try ModelConfiguration(huggingFace: json, file: "damaged")
       _ = try ModelConfiguration(canonical: configuration.canonical).inverseFrequencies()
     }
-    #expect(refused > 500 && refused < 1500, "seed \(seed): \(refused) refused")
+    #expect(refused > 500 && refused < 1500, "\(refused) refused, \(TestRandom.note)")
   }
 }

@@ -14,7 +14,7 @@ import Testing
   static let length = 11
 
   private static func normals(
-    _ shape: [Int], _ deviation: Double, _ random: inout SeededGenerator, mean: Double = 0
+    _ shape: [Int], _ deviation: Double, _ random: inout TestRandom, mean: Double = 0
   ) -> Tensor {
     Tensor(
       shape, (0..<shape.reduce(1, *)).map { _ in Float(mean + random.normal() * deviation) })
@@ -23,7 +23,7 @@ import Testing
   /// A random model with inputs that are strongly correlated, so that error feedback has something
   /// to do.
   static func makeModel(_ c: ModelConfiguration = configuration) throws -> LanguageModel {
-    var random = SeededGenerator(seed: 70)
+    var random = TestRandom()
     func norm(_ deviation: Double) -> Norm {
       let gain = normals([c.hiddenSize], deviation, &random, mean: 1)
       if c.design.norm == .rms { return .rms(gain: gain, epsilon: 1e-5) }
@@ -57,7 +57,7 @@ import Testing
   }
 
   static let windows: [[Int32]] = {
-    var random = SeededGenerator(seed: 71)
+    var random = TestRandom()
     return (0..<20).map { _ in (0..<length).map { _ in Int32(random.below(53)) } }
   }()
 

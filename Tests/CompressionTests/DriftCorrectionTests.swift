@@ -1,6 +1,8 @@
 import Bytes
 import Compression
+import CompressionReference
 import Numerics
+import TestSupport
 import Testing
 
 /// Corrections for drift against their definitions in float64.
@@ -56,8 +58,7 @@ import Testing
   }
 
   @Test(arguments: cases) func codesAreTheTwins(_ test: Case) throws {
-    let seed = UInt64(test.rows * 1000 + test.columns)
-    var random = SeededGenerator(seed: seed)
+    var random = TestRandom("\(test)")
     let layer = DriftedLayer(test.rows, test.columns, &random)
     let solved = try layer.solve(
       TensorSettings(
@@ -85,7 +86,7 @@ import Testing
         let columns = group * quantized.groupWidth
         let fitted = twin.fit(
           Array(target[columns..<min(columns + quantized.groupWidth, target.count)]))
-        #expect(abs(fitted.scale - grid.scale) <= 2e-3 * grid.scale, "seed \(seed), row \(row)")
+        #expect(abs(fitted.scale - grid.scale) <= 2e-3 * grid.scale, "\(random.note), row \(row)")
       }
       let expected = twin.solve(target, factor: factor, grids: grids)
       for column in order {
@@ -93,20 +94,20 @@ import Testing
         guard code != expected.codes[column] else { continue }
         #expect(
           expected.margins[column] < 4e-3,
-          "seed \(seed): row \(row) column \(column): \(code), not \(expected.codes[column])")
+          "\(random.note): row \(row) column \(column): \(code), not \(expected.codes[column])")
         parted += 1
         break
       }
     }
-    #expect(parted <= 1 + test.rows / 8, "seed \(seed): \(parted) rows parted at ties")
+    #expect(parted <= 1 + test.rows / 8, "\(random.note): \(parted) rows parted at ties")
     let shift = try #require(solved.ledger.driftShift)
-    #expect(abs(shift - moved / whole) <= 1e-4 * moved / whole, "seed \(seed)")
+    #expect(abs(shift - moved / whole) <= 1e-4 * moved / whole, "\(random.note)")
   }
 
   /// At full strength each column's turn leaves later columns where they make up best, in the sense of
   /// damped least squares, for what is rounded by now and what has drifted so far.
   @Test(arguments: [false, true]) func eachTurnOfGPTAQIsTheExactMinimum(actOrder: Bool) throws {
-    var random = SeededGenerator(seed: 44)
+    var random = TestRandom()
     let (rows, n) = (6, 24)
     let layer = DriftedLayer(rows, n, &random)
     let solved = try layer.solve(
@@ -159,7 +160,7 @@ import Testing
   @Test(arguments: methods) func outputsComeNearerToTheUncompressedModels(_ plain: TensorSettings)
     throws
   {
-    var random = SeededGenerator(seed: 45)
+    var random = TestRandom()
     let layer = DriftedLayer(40, 64, size: 0.6, &random)
     let without = layer.outputError(try layer.solve(plain).restored)
     let corrections = [DriftCorrection(.qep, strength: 0.5), DriftCorrection(.qep, strength: 1)]
@@ -194,7 +195,7 @@ import Testing
 
   @Test(arguments: DriftCorrection.Method.allCases)
   func withoutDriftNothingChanges(_ method: DriftCorrection.Method) throws {
-    var random = SeededGenerator(seed: 46)
+    var random = TestRandom()
     let inputs = SolverFixtures.inputs(90, 40, &random)
     let weight = SolverFixtures.weights(20, 40, &random)
     let hessian = SolverFixtures.hessian(of: inputs)
@@ -214,7 +215,7 @@ import Testing
 
   /// Inputs that are 0 behind compressed layers, but weren't before, are made up for by others.
   @Test func deadColumnsAreMadeUpFor() throws {
-    var random = SeededGenerator(seed: 47)
+    var random = TestRandom()
     let full = SolverFixtures.inputs(120, 24, &random)
     let inputs = full.copy()
     for row in 0..<inputs.rows { inputs[row, 5] = 0 }

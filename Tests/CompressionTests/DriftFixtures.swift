@@ -1,5 +1,6 @@
 import Compression
 import Numerics
+import TestSupport
 
 /// A random layer whose input has drifted from the uncompressed model's.
 struct DriftedLayer {
@@ -15,7 +16,7 @@ struct DriftedLayer {
 
   /// - Parameter size: of the drift, in shares of an input's own size; a part of it follows the input, as
   ///   a damaged layer's would, the rest is noise.
-  init(_ rows: Int, _ columns: Int, size: Double = 0.3, _ random: inout SeededGenerator) {
+  init(_ rows: Int, _ columns: Int, size: Double = 0.3, _ random: inout TestRandom) {
     weight = SolverFixtures.weights(rows, columns, &random)
     full = SolverFixtures.inputs(2 * columns + 5, columns, &random)
     let mixing = SolverFixtures.weights(

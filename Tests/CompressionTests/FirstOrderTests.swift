@@ -1,14 +1,15 @@
 import Bytes
 import Compression
+import CompressionReference
 import Numerics
+import TestSupport
 import Testing
 
 /// FOEM's first-order term against its float64 twin.
 @Suite struct FirstOrderTests {
   @Test(arguments: [(7, 33, false), (70, 130, true), (3, 300, false)], [0.1, 0.5])
   func codesAreTheTwins(_ size: (rows: Int, columns: Int, actOrder: Bool), share: Double) throws {
-    let seed = UInt64(size.rows * 1000 + size.columns)
-    var random = SeededGenerator(seed: seed)
+    var random = TestRandom("\(size) \(share)")
     let inputs = SolverFixtures.inputs(2 * size.columns + 5, size.columns, &random)
     let weight = SolverFixtures.weights(size.rows, size.columns, &random)
     let hessian = SolverFixtures.hessian(of: inputs)
@@ -35,17 +36,17 @@ import Testing
       for column in order {
         let code = quantized.codes[row * size.columns + column]
         guard code != expected.codes[column] else { continue }
-        #expect(expected.margins[column] < 2e-3, "seed \(seed): row \(row) column \(column)")
+        #expect(expected.margins[column] < 2e-3, "\(random.note): row \(row) column \(column)")
         parted += 1
         break
       }
     }
-    #expect(parted <= 1 + size.rows / 8, "seed \(seed): \(parted) rows parted at ties")
+    #expect(parted <= 1 + size.rows / 8, "\(random.note): \(parted) rows parted at ties")
   }
 
   @Test func allTakenBackIsRoundingToNearest() throws {
     // With the whole distance taken back each column is rounded as if none had come before it.
-    var random = SeededGenerator(seed: 8)
+    var random = TestRandom()
     let hessian = SolverFixtures.hessian(of: SolverFixtures.inputs(200, 70, &random))
     let weight = SolverFixtures.weights(9, 70, &random)
     let grid = GridSettings(bits: 3, group: .columns(16))
@@ -67,7 +68,7 @@ import Testing
 
   @Test(arguments: [Sparsity.share(0.5), .pattern(kept: 2, of: 4)])
   func masksStayExact(_ sparsity: Sparsity) throws {
-    var random = SeededGenerator(seed: 9)
+    var random = TestRandom()
     let hessian = SolverFixtures.hessian(of: SolverFixtures.inputs(200, 72, &random))
     let weight = SolverFixtures.weights(9, 72, &random)
     for bits in [nil, 4] {

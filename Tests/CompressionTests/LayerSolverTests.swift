@@ -1,6 +1,7 @@
 import Bytes
 import Compression
 import Numerics
+import TestSupport
 import Testing
 
 @Suite struct LayerSolverTests {
@@ -21,7 +22,7 @@ import Testing
 
   @Test(arguments: searches, [true, false])
   func identityHessianIsRoundToNearest(search: RangeSearch, symmetric: Bool) throws {
-    var random = SeededGenerator(seed: 1)
+    var random = TestRandom()
     let weight = SolverFixtures.weights(67, 130, &random)
     let identity = Tensor([130, 130])
     for i in 0..<130 { identity[i, i] = 1 }
@@ -35,7 +36,7 @@ import Testing
   }
 
   @Test(arguments: [2, 3, 4, 8]) func errorFeedbackBeatsRounding(bits: Int) throws {
-    var random = SeededGenerator(seed: 2)
+    var random = TestRandom()
     let inputs = SolverFixtures.inputs(400, 96, &random)
     let weight = SolverFixtures.weights(48, 96, &random)
     let hessian = SolverFixtures.hessian(of: inputs)
@@ -50,7 +51,7 @@ import Testing
   }
 
   @Test func deadColumnsBecomeExactlyZero() throws {
-    var random = SeededGenerator(seed: 3)
+    var random = TestRandom()
     let inputs = SolverFixtures.inputs(200, 70, &random)
     let dead = [0, 31, 32, 69]
     for row in 0..<200 { for column in dead { inputs[row, column] = 0 } }
@@ -135,7 +136,7 @@ import Testing
   }
 
   @Test func lastGroupMayBeShort() throws {
-    var random = SeededGenerator(seed: 4)
+    var random = TestRandom()
     let inputs = SolverFixtures.inputs(300, 100, &random)
     let weight = SolverFixtures.weights(3, 100, &random)
     // The short group holds larger weights, which only a grid of its own can reach.
@@ -156,7 +157,7 @@ import Testing
   /// range.
   @Test(arguments: [1e-9, 1e-6, 1e6, 1e9], [true, false])
   func extremeMagnitudes(magnitude: Double, symmetric: Bool) throws {
-    var random = SeededGenerator(seed: 7)
+    var random = TestRandom()
     let inputs = SolverFixtures.inputs(100, 40, &random)
     let plain = SolverFixtures.weights(6, 40, scale: 1, &random)
     let weight = Tensor([6, 40], plain.values.map { $0 * Float(magnitude) })
@@ -179,7 +180,7 @@ import Testing
   }
 
   @Test func threadsDoNotMatter() throws {
-    var random = SeededGenerator(seed: 8)
+    var random = TestRandom()
     let inputs = SolverFixtures.inputs(300, 130, &random)
     let matrices = [200, 65, 1].map {
       WeightMatrix(
@@ -207,7 +208,7 @@ import Testing
   }
 
   @Test func hessianIsARunningMean() {
-    var random = SeededGenerator(seed: 9)
+    var random = TestRandom()
     let inputs = SolverFixtures.inputs(90, 17, &random)
     var parts = Hessian(columns: 17)
     for range in [0..<1, 1..<40, 40..<40, 40..<90] { parts.add(inputs.rows(range)) }

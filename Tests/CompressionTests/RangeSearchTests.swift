@@ -1,5 +1,7 @@
 import Compression
+import CompressionReference
 import Numerics
+import TestSupport
 import Testing
 
 @Suite struct RangeSearchTests {
@@ -8,7 +10,7 @@ import Testing
   @Test(arguments: [RangeSearch.clipped, .weighted], [2, 3, 4, 8])
   func choiceIsTheBest(search: RangeSearch, bits: Int) throws {
     let columns = 65
-    var random = SeededGenerator(seed: UInt64(40 + bits))
+    var random = TestRandom("\(search) \(bits)")
     let weight = SolverFixtures.weights(33, columns, &random)
     // A far outlier in some rows makes clipping pay.
     for row in stride(from: 0, to: 33, by: 3) { weight[row, row % columns] *= 4 }

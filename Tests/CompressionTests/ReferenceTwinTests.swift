@@ -1,5 +1,7 @@
 import Compression
+import CompressionReference
 import Numerics
+import TestSupport
 import Testing
 
 /// The fast solver against the paper's loop in float64.
@@ -49,8 +51,7 @@ import Testing
   /// Codes agree; a row may part only at a column where the twin was within a hair of a tie (or,
   /// with grids that depend on earlier errors, of a different f16 scale).
   @Test(arguments: layers) func sameCodesUpToTies(layer: Layer) throws {
-    let seed: UInt64 = 20_250 + UInt64(layer.rows * 1000 + layer.columns)
-    var random = SeededGenerator(seed: seed)
+    var random = TestRandom("\(layer)")
     let inputs = SolverFixtures.inputs(2 * layer.columns + 5, layer.columns, &random)
     let weight = SolverFixtures.weights(layer.rows, layer.columns, &random)
     let hessian = SolverFixtures.hessian(of: inputs)
@@ -80,8 +81,8 @@ import Testing
         let grid = expected.grids[column / quantized.groupWidth]
         if scale != grid.scale || Double(quantized.zeros[group]) != grid.zero {
           #expect(
-            !layer.staticGroups, "seed \(seed): row \(row) has another grid at column \(column)")
-          #expect(abs(scale - grid.scale) <= 1.001 / 1024 * grid.scale, "seed \(seed)")
+            !layer.staticGroups, "\(random.note): row \(row) has another grid at column \(column)")
+          #expect(abs(scale - grid.scale) <= 1.001 / 1024 * grid.scale, "\(random.note)")
           parted += 1
           break
         }
@@ -89,18 +90,18 @@ import Testing
         if code != expected.codes[column] {
           #expect(
             expected.margins[column] < 2e-3,
-            "seed \(seed): row \(row) column \(column): \(code), not \(expected.codes[column])")
+            "\(random.note): row \(row) column \(column): \(code), not \(expected.codes[column])")
           parted += 1
           break
         }
       }
     }
-    #expect(parted <= 1 + layer.rows / 8, "seed \(seed): \(parted) rows parted at ties")
+    #expect(parted <= 1 + layer.rows / 8, "\(random.note): \(parted) rows parted at ties")
   }
 
   @Test func solverErrorIsTheDampedObjective() throws {
     // Σ ((w − q)/U_ii)² = tr(ΔW (H + λI) ΔWᵀ), because ΔW = E·U.
-    var random = SeededGenerator(seed: 5)
+    var random = TestRandom()
     let inputs = SolverFixtures.inputs(300, 96, &random)
     let weight = SolverFixtures.weights(40, 96, &random)
     let hessian = SolverFixtures.hessian(of: inputs)
@@ -126,9 +127,9 @@ import Testing
     #expect(abs(relative - output / whole) <= 1e-3 * relative)
   }
 
-  /// The baseline build of the kernel, which other processors run, solves as well as the wide one.
-  @Test func baselineBuildAgrees() throws {
-    var random = SeededGenerator(seed: 6)
+  /// The levels of older processors solve as well as the highest one.
+  @Test func levelsAgree() throws {
+    var random = TestRandom()
     let inputs = SolverFixtures.inputs(300, 130, &random)
     let weight = SolverFixtures.weights(70, 130, &random)
     let order = Array(0..<130)
@@ -137,12 +138,16 @@ import Testing
     let job = GPTQKernel.Job(
       weight: weight, factor: Tensor([130, 130], factor.map { Float($0) }), groupWidth: 48, bits: 4,
       symmetric: false, searchSteps: 80, searchPower: .twoPointFour)
-    let wide = GPTQKernel.solve([job])[0]
-    let plain = GPTQKernel.solve([job], baseline: true)[0]
-    #expect(abs(wide.error - plain.error) <= 1e-3 * plain.error)
-    let different = zip(wide.codes, plain.codes).count { $0 != $1 }
-    #expect(different <= wide.codes.count / 50)
-    #expect(zip(wide.scales, plain.scales).count { $0 != $1 } <= 2)
+    let highest = GPTQKernel.solve([job])[0]
+    defer { KernelLevel.limit(to: .highest) }
+    for level in KernelLevel.allCases where level < .highest {
+      KernelLevel.limit(to: level)
+      let solution = GPTQKernel.solve([job])[0]
+      #expect(abs(highest.error - solution.error) <= 1e-3 * solution.error, "\(level)")
+      let different = zip(highest.codes, solution.codes).count { $0 != $1 }
+      #expect(different <= highest.codes.count / 50, "\(level)")
+      #expect(zip(highest.scales, solution.scales).count { $0 != $1 } <= 2, "\(level)")
+    }
   }
 }
 

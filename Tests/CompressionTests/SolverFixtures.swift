@@ -1,10 +1,11 @@
 import Compression
 import Numerics
+import TestSupport
 
 /// Random layers for the solver's tests.
 enum SolverFixtures {
   /// Correlated inputs with a few strong directions, as real activations have: [rows, columns].
-  static func inputs(_ rows: Int, _ columns: Int, _ random: inout SeededGenerator) -> Tensor {
+  static func inputs(_ rows: Int, _ columns: Int, _ random: inout TestRandom) -> Tensor {
     let shared = (0..<4).map { _ in (0..<columns).map { _ in random.normal() } }
     let loud = (0..<columns).map { _ in random.uniform() < 0.1 ? 8.0 : 1.0 }
     var values: [Float] = []
@@ -20,7 +21,7 @@ enum SolverFixtures {
   }
 
   static func weights(
-    _ rows: Int, _ columns: Int, scale: Double = 0.05, _ random: inout SeededGenerator
+    _ rows: Int, _ columns: Int, scale: Double = 0.05, _ random: inout TestRandom
   ) -> Tensor {
     Tensor([rows, columns], (0..<rows * columns).map { _ in Float(random.normal() * scale) })
   }

@@ -3,6 +3,7 @@ import Bytes
 import Compression
 import Models
 import Numerics
+import TestSupport
 import Testing
 
 /// Pruning, alone and with quantizing, against SparseGPT written down in float64.
@@ -51,9 +52,9 @@ import Testing
   }
 
   private func layer(
-    _ rows: Int, _ columns: Int, seed: UInt64
+    _ rows: Int, _ columns: Int, function: String = #function
   ) -> (weight: Tensor, hessian: Hessian, inputs: Tensor) {
-    var random = SeededGenerator(seed: seed)
+    var random = TestRandom("\(rows)×\(columns)", function: function)
     let inputs = SolverFixtures.inputs(2 * columns + 9, columns, &random)
     let weight = SolverFixtures.weights(rows, columns, &random)
     return (weight, SolverFixtures.hessian(of: inputs), inputs)
@@ -76,7 +77,7 @@ import Testing
     [(5, 7), (70, 130), (3, 300)])
   func masksAndWeightsAreTheTwins(_ sparsity: Sparsity, _ size: (Int, Int)) throws {
     if case .pattern(_, let of) = sparsity, of > size.1 { return }
-    let layer = layer(size.0, size.1, seed: UInt64(size.0 * 1000 + size.1))
+    let layer = layer(size.0, size.1)
     let solved = try solve(
       layer,
       TensorSettings(
@@ -97,7 +98,7 @@ import Testing
   }
 
   @Test func theShareIsExactInEveryBlock() throws {
-    let layer = layer(33, 300, seed: 7)
+    let layer = layer(33, 300)
     for method in [CompressionMethod.sparseGPT, .gptq] {
       let solved = try solve(layer, TensorSettings(method: method, sparsity: .share(0.625)))
       let kept = try #require(solved.kept)
@@ -113,7 +114,7 @@ import Testing
   /// The least-squares answer, row by row, by elimination in float64.
   @Test(arguments: [CompressionMethod.sparseGPT, .wanda, .magnitude])
   func repairFindsTheBestKeptWeights(_ method: CompressionMethod) throws {
-    let layer = layer(6, 24, seed: 11)
+    let layer = layer(6, 24)
     let plain = TensorSettings(
       method: method, sparsity: .share(0.5), repairSteps: 0, values: .f32)
     var repaired = plain
@@ -154,7 +155,7 @@ import Testing
 
   /// Feeding errors forward beats leaving them, and repairing beats both.
   @Test func methodsAreRanked() throws {
-    let layer = layer(64, 192, seed: 3)
+    let layer = layer(64, 192)
     func error(_ settings: TensorSettings) throws -> Double {
       SolverFixtures.outputError(
         layer.weight, try solve(layer, settings).restored, layer.inputs)
@@ -180,7 +181,7 @@ import Testing
     ],
     [2, 3, 4, 8, nil] as [Int?])
   func storedAndReadBack(_ sparsity: Sparsity, bits: Int?) throws {
-    let layer = layer(20, 256, seed: 21)
+    let layer = layer(20, 256)
     for method in [CompressionMethod.gptq, .wanda, .magnitude] {
       let settings = TensorSettings(
         method: method,
@@ -214,7 +215,7 @@ import Testing
   }
 
   @Test func threadsDontMatter() throws {
-    let layer = layer(200, 256, seed: 5)
+    let layer = layer(200, 256)
     let settings = TensorSettings(sparsity: .share(0.5))
     let threads = Parallel.threads
     defer { Parallel.threads = threads }

@@ -2,6 +2,7 @@ import BundleFormat
 import Bytes
 import Compression
 import Numerics
+import TestSupport
 import Testing
 
 /// What was solved is what decodes, bit for bit, by the container's own plain decoder.
@@ -9,7 +10,7 @@ import Testing
   @Test(arguments: [2, 3, 4, 8], [true, false]) func decodesToWhatWasSolved(
     bits: Int, symmetric: Bool
   ) throws {
-    var random = SeededGenerator(seed: UInt64(60 + bits))
+    var random = TestRandom("\(bits) \(symmetric)")
     for (rows, columns, group) in [
       (1, 1, GroupWidth.row), (7, 33, .columns(5)), (65, 64, .columns(64)), (3, 130, .columns(48)),
       (66, 200, .row),
@@ -37,7 +38,7 @@ import Testing
   /// Whole tiles of rows and groups of whole runs, packed and sparse: only then.
   @Test(arguments: [Sparsity.share(0.5), .pattern(kept: 2, of: 4), .pattern(kept: 4, of: 8)])
   func interleavesRowsWhereTheShapeAllows(sparsity: Sparsity) throws {
-    var random = SeededGenerator(seed: 71)
+    var random = TestRandom()
     for (rows, columns, group, suits) in [
       (32, 128, GroupWidth.columns(64), true), (16, 192, .columns(128), true),
       (16, 256, .row, true), (24, 128, .columns(64), false), (16, 100, .columns(64), false),

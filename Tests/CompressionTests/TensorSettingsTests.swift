@@ -46,7 +46,7 @@ import Testing
 
   /// Groups on disk are runs of neighbours, which act-order alone doesn't visit in a row.
   @Test func actOrderNeedsStaticGroups() {
-    #expect(finding(TensorSettings(staticGroups: false))?.contains("static groups") == true)
+    #expect(finding(TensorSettings(staticGroups: false))?.contains("static_groups") == true)
     #expect(finding(TensorSettings(grid: GridSettings(group: .row), staticGroups: false)) == nil)
     #expect(
       finding(TensorSettings(method: .roundToNearest, staticGroups: false)) == nil,

@@ -1,16 +1,17 @@
 import Compression
 import Numerics
+import TestSupport
 import Testing
 
 /// Weights of few different sizes, as a checkpoint has that was quantized before.
 @Suite struct TiedMagnitudeTests {
   /// [12, 24] of the sizes 0 to 3, most of them in some columns.
   private let weight: Tensor = {
-    var random = SeededGenerator(seed: 41)
+    var random = TestRandom()
     return Tensor(
       [12, 24],
       (0..<12 * 24).map { i in
-        let size = Int.random(in: 0...3, using: &random) * (i % 24 % 5 == 0 ? 0 : 1)
+        let size = random.below(4) * (i % 24 % 5 == 0 ? 0 : 1)
         return Float(i % 3 == 0 ? -size : size)
       })
   }()

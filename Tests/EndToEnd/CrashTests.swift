@@ -23,17 +23,15 @@ import Testing
   @Test(arguments: [SIGKILL, SIGINT, SIGTERM])
   func anInterruptedBuildEndsWithTheSameBytes(signal: Int32) throws {
     let (digest, seconds) = try reference()
-    let seed = UInt64.random(in: 0 ... .max)
-    print("CrashTests: signal \(signal), seed \(seed)")
-    var random = RandomBits(seed: seed)
+    var random = TestRandom("signal \(signal)")
     var interruptions = 0
     for _ in 0..<40 {
       // With and without room for the calibration's rows, so that each goes on from the other.
-      let memory = random.next() % 2 == 0 ? [] : ["--memory", "1MiB"]
+      let memory = random.below(2) == 0 ? [] : ["--memory", "1MiB"]
       let running = try Program.Running(["run", "small.yaml"] + memory, in: folder)
       // Short waits at first, so that the early stages are hit too; longer ones later, so that it
       // ends.
-      let share = Double(random.next() % 1000) / 1000 * min(1.3, 0.3 + Double(interruptions) * 0.1)
+      let share = random.uniform() * min(1.3, 0.3 + Double(interruptions) * 0.1)
       let until = ProcessUsage.clock + seconds * share
       while running.isRunning, ProcessUsage.clock < until { usleep(500) }
       running.send(signal)
@@ -41,17 +39,19 @@ import Testing
       if result.status == 0 { break }
       interruptions += 1
       if signal == SIGKILL {
-        #expect(result.status == -1, "\(result.errors)")
+        #expect(result.status == -1, "\(result.errors), \(random.note)")
       } else if result.status != -1 {
         // -1: the signal came before the program could prepare for it.
-        #expect(result.status == 130, "\(result.errors)")
-        #expect(result.errors.contains("run the same command to go on"), "\(result.errors)")
+        #expect(result.status == 130, "\(result.errors), \(random.note)")
+        #expect(
+          result.errors.contains("run the same command to go on"),
+          "\(result.errors), \(random.note)")
       }
     }
     let last = try shop.ctpack("run", "small.yaml")
-    #expect(last.status == 0, "\(last.errors)")
-    #expect(interruptions > 0, "nothing was interrupted: the test shows nothing")
-    #expect(try shop.digest("small.ctpack") == digest)
+    #expect(last.status == 0, "\(last.errors), \(random.note)")
+    #expect(interruptions > 0, "nothing was interrupted: the test shows nothing, \(random.note)")
+    #expect(try shop.digest("small.ctpack") == digest, "\(random.note)")
     #expect(
       try FileManager.default.contentsOfDirectory(atPath: folder.file("small.work/partial")).isEmpty
     )

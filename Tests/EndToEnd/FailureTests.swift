@@ -28,13 +28,24 @@ import Testing
     try expect(64, "--nonsense", from: ["run", "small.yaml", "--nonsense"])
     try expect(64, from: ["inspect"])
     try expect(64, from: ["inspect", "x", "--verify", "hard"])
-    try expect(64, "no stage `fly`", from: ["run", "small.yaml", "--until", "fly"])
+    try expect(
+      64, "--until: there is no stage `fly`", from: ["run", "small.yaml", "--until", "fly"])
     try expect(64, "--threads", from: ["run", "small.yaml", "--threads", "0"])
     try expect(64, from: ["fly"])
     try expect(
       64, "--explain", from: ["status", "small.yaml", "--variant", "v", "--work", "store"])
     try expect(64, "ctp", from: ["eval", "model", "--text", "test.txt", "--protocol", "mine-3"])
     try expect(64, "only bundles", from: ["eval", "model", "--text", "test.txt", "--prompt", "p"])
+  }
+
+  @Test func whatIsMissingIsNamedWithItsOption() throws {
+    try folder.write(
+      "variants.yaml",
+      "model: model\ncalibration: {text: train.txt}\nvariants: {a: {seed: 1}, b: {seed: 2}}\n")
+    try expect(64, "choose one of a, b with --variant", from: ["run", "variants.yaml"])
+    try folder.write("few.txt", "two words")
+    try expect(
+      64, "shorter windows (--seqlen)", from: ["eval", "model", "--text", "few.txt"])
   }
 
   @Test func helpAndVersionAre0() throws {
@@ -80,15 +91,18 @@ import Testing
     try expect(66, "none.yaml", from: ["run", "none.yaml"])
     try expect(66, "none.ctpack", from: ["inspect", "none.ctpack"])
     try expect(66, "none.txt", from: ["eval", "model", "--text", "none.txt"])
-    try expect(66, "nothing was built", from: ["status", "model"])
+    try expect(66, "nothing was built", "--work", from: ["status", "model"])
     try folder.write("gone.yaml", "model: gone\ncalibration: {text: train.txt}\n")
     try expect(66, "line 1", "gone does not exist", from: ["run", "gone.yaml"])
   }
 
   @Test func anOutputThatCannotBeIs73() throws {
     try expect(73, "no/such/x.ctpack", from: ["run", "small.yaml", "--out", "no/such/x.ctpack"])
-    try expect(73, "is a folder", from: ["run", "small.yaml", "--out", "model"])
-    try expect(73, "not a work folder", from: ["run", "small.yaml", "--work", "model"])
+    try expect(
+      73, "is a folder; name a file with --out", from: ["run", "small.yaml", "--out", "model"])
+    try expect(
+      73, "not a work folder", "another folder with --work",
+      from: ["run", "small.yaml", "--work", "model"])
   }
 
   /// A full disk, played by a limit on the size of files: the run ends with 74, and what was there
@@ -126,22 +140,20 @@ import Testing
   @Test func aDamagedBundleIs65() throws {
     #expect(try ctpack("run", "small.yaml").status == 0)
     let good = try folder.read("small.ctpack")
-    let seed = UInt64.random(in: 0 ... .max)
-    print("FailureTests: flipped bits of seed \(seed)")
-    var random = RandomBits(seed: seed)
+    var random = TestRandom()
     // The first edit's record; the build's own is the one after it.
     let spare = 4096..<4224
     #expect(good[spare].allSatisfy { $0 == 0 })
     for _ in 0..<12 {
       var bad = good
-      var at = 4096 + Int(random.next() % UInt64(good.count - 4096))
-      if spare.contains(at) { at += spare.count }
-      bad[at] ^= 1 << (random.next() % 8)
+      var at = 4096 + random.below(good.count - 4096 - spare.count)
+      if at >= spare.lowerBound { at += spare.count }
+      bad[at] ^= 1 << UInt8(random.below(8))
       try folder.write("bad.ctpack", bad)
       let result = try ctpack("inspect", "bad.ctpack", "--json", "--verify", "fast")
-      #expect(result.status == 65, "byte \(at)")
-      #expect(result.json["verified"]?.string == "failed", "byte \(at)")
-      #expect(result.json["problems"]?.array?.isEmpty == false, "byte \(at)")
+      #expect(result.status == 65, "byte \(at), \(random.note)")
+      #expect(result.json["verified"]?.string == "failed", "byte \(at), \(random.note)")
+      #expect(result.json["problems"]?.array?.isEmpty == false, "byte \(at), \(random.note)")
     }
     var touched = good
     touched[spare.lowerBound + 40] ^= 1

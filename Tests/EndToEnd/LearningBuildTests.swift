@@ -36,7 +36,7 @@ import Testing
     try recipe(name, prompt)
     let run = try ctpack("run", "\(name).yaml", "--work", "work")
     #expect(run.status == 0, "\(run.errors)")
-    return try #require(try ModelBundle(path: folder.file("\(name).ctpack")).prompts.first)
+    return try #require(try ModelBundle(path: folder.file("\(name).ctpack")).adapters.first)
   }
 
   @Test func theFullModelTeaches() throws {

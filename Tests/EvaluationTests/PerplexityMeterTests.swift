@@ -16,7 +16,7 @@ import Testing
   init() throws {
     let folder = RealModel.packageRoot + "/Tests/ModelsTests/Golden/llama-odd"
     model = try LanguageModel(source: Checkpoint.open(folder))
-    var random = SeededGenerator(seed: 3)
+    var random = TestRandom()
     ids = (0..<101).map { _ in Int32(random.below(131)) }
     rule = try PerplexityProtocol(.ctp, length: 16)
   }
@@ -97,9 +97,10 @@ import Testing
   @Test func theCallerCanStopBetweenWindows() throws {
     var meter = try PerplexityMeter(model, ids: ids, rule: rule)
     #expect(throws: Failure.self) {
-      _ = try meter.run { meter throws(Failure) in
-        if meter.state.windows == 2 { throw Failure(.interrupted, "stopped") }
-      }
+      _ = try meter.run(
+        progress: ProgressHandler { (done, _, _) throws(Failure) in
+          if done == 2 { throw Failure(.interrupted, "stopped") }
+        })
     }
     #expect(meter.state.windows == 2)
   }

@@ -5,25 +5,7 @@
 #include <string.h>
 
 #include "CKernels.h"
-
-static uint32_t state = 1;
-
-static uint32_t random_below(uint32_t n) {
-  state = state * 1664525u + 1013904223u;
-  return (uint32_t)((uint64_t)(state >> 8) * n >> 24);
-}
-
-static float *random_floats(intptr_t n) {
-  float *x = malloc((size_t)n * sizeof(float));
-  for (intptr_t i = 0; i < n; i++) x[i] = (float)random_below(2001) / 1000 - 1;
-  return x;
-}
-
-static uint8_t *random_bytes(intptr_t n) {
-  uint8_t *bytes = malloc((size_t)n + 1);
-  for (intptr_t i = 0; i < n; i++) bytes[i] = (uint8_t)random_below(256);
-  return bytes;
-}
+#include "random_values.h"
 
 /// Numbers of middling size as float16 and as bfloat16.
 static uint8_t *random_halves(intptr_t n) {

@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "CKernels.h"
+#include "gptq_twins.h"
 #include "matrices.h"
+#include "tables.h"
 
 static int failures = 0;
 
@@ -24,7 +26,7 @@ static void compare(
   printf("MISMATCH %s: %g apart, %g the largest value\n", what, apart, largest);
 }
 
-/// Inputs as the products of few rows take them, by the fast kernel, compared with the twin's.
+/// Inputs of the decode products, rounded by the fast kernel and compared with the twin's.
 struct rounded {
   int8_t *values;
   float *scales, *sums;
@@ -40,9 +42,9 @@ static struct rounded round_rows(
     r[i].scales = calloc((size_t)(rows * runs), sizeof(float));
     r[i].sums = calloc((size_t)(rows * groups), sizeof(float));
   }
-  ctk_round_few(
+  ctk_decode_round(
       x, w->columns, rows, w->columns, w->group_size, r[0].values, r[0].scales, r[0].sums);
-  ctk_round_few_ref(
+  ctk_decode_round_ref(
       x, w->columns, rows, w->columns, w->group_size, r[1].values, r[1].scales, r[1].sums);
   if (memcmp(r[0].values, r[1].values, (size_t)(rows * runs * 128)) != 0 ||
       memcmp(r[0].scales, r[1].scales, (size_t)(rows * runs) * sizeof(float)) != 0) {
@@ -54,18 +56,20 @@ static struct rounded round_rows(
   return r[0];
 }
 
-static void few_rows(const struct ctk_packed *w, const float *x, const char *what) {
-  uint8_t *scratch = malloc((size_t)ctk_few_scratch(w));
-  float *fast = calloc((size_t)w->rows, ctk_few_rows * sizeof(float));
-  float *plain = calloc((size_t)w->rows, ctk_few_rows * sizeof(float));
-  for (intptr_t rows = 1; rows <= ctk_few_rows; rows++) {
+static void decode_products(const struct ctk_packed *w, const float *x, const char *what) {
+  const size_t scratch_bytes = (size_t)ctk_decode_scratch(w);
+  uint8_t *scratch = malloc(scratch_bytes);
+  memset(scratch, 255, scratch_bytes);
+  float *fast = calloc((size_t)w->rows, ctk_decode_pass_rows * sizeof(float));
+  float *plain = calloc((size_t)w->rows, ctk_decode_pass_rows * sizeof(float));
+  for (intptr_t rows = 1; rows <= ctk_decode_pass_rows; rows++) {
     struct rounded r = round_rows(w, x, rows, what);
-    const struct ctk_few_inputs inputs = {rows, w->columns, r.values, r.scales, r.sums};
+    const struct ctk_decode_inputs inputs = {rows, w->columns, r.values, r.scales, r.sums};
     // In parts, as threads take them.
     const intptr_t cut = w->rows > 16 ? 16 : w->rows / 3;
-    ctk_multiply_few(w, 0, cut, &inputs, fast, w->rows, scratch);
-    ctk_multiply_few(w, cut, w->rows, &inputs, fast, w->rows, scratch);
-    ctk_multiply_few_ref(w, 0, w->rows, &inputs, plain, w->rows, scratch);
+    ctk_decode_multiply(w, 0, cut, &inputs, fast, w->rows, scratch);
+    ctk_decode_multiply(w, cut, w->rows, &inputs, fast, w->rows, scratch);
+    ctk_decode_multiply_ref(w, 0, w->rows, &inputs, plain, w->rows);
     compare(what, fast, plain, rows * w->rows, 1e-5);
     free(r.values), free(r.scales), free(r.sums);
   }
@@ -113,12 +117,12 @@ static void halves(intptr_t rows, intptr_t columns, const float *x) {
   uint8_t *values = random_halves(rows * columns);
   for (int kind = ctk_weight_f16; kind <= ctk_weight_bf16; kind++) {
     const struct ctk_weight w = {kind, rows, columns, values, 0};
-    float *fast = calloc((size_t)rows, ctk_few_rows * sizeof(float));
-    float *plain = calloc((size_t)rows, ctk_few_rows * sizeof(float));
-    for (intptr_t m = 1; m <= ctk_few_rows; m++) {
-      ctk_multiply_few_half(&w, 0, rows, x, columns, m, fast, rows);
-      ctk_multiply_few_half_ref(&w, 0, rows, x, columns, m, plain, rows);
-      compare("half weights, few rows", fast, plain, m * rows, 1e-5);
+    float *fast = calloc((size_t)rows, ctk_decode_pass_rows * sizeof(float));
+    float *plain = calloc((size_t)rows, ctk_decode_pass_rows * sizeof(float));
+    for (intptr_t m = 1; m <= ctk_decode_pass_rows; m++) {
+      ctk_decode_multiply_half(&w, 0, rows, x, columns, m, fast, rows);
+      ctk_decode_multiply_half_ref(&w, 0, rows, x, columns, m, plain, rows);
+      compare("half weights, decode", fast, plain, m * rows, 1e-5);
     }
     products(&w, x, "half weights");
     free(fast), free(plain);
@@ -135,6 +139,7 @@ int main(void) {
   static const struct pattern patterns[] = {{0, 0}, {1, 1}, {2, 4}, {1, 4}, {4, 8}, {3, 7}};
   static const char *const kernels[] = {"plain", "NEON", "NEON dotprod", "AVX2", "AVX-512"};
   int compared = 0;
+  failures += table_failures();
   for (int level = 0; level <= ctk_highest_level(); level++) {
     ctk_limit_level(level);
     int here = 0;
@@ -154,10 +159,11 @@ int main(void) {
               char what[160];
               snprintf(
                   what, sizeof what,
-                  "level %d, [%ld, %ld], %d bits, groups of %ld, %d of %d, zeros %d, interleaved %d",
+                  "level %d, [%ld, %ld], %d bits, groups of %ld, %d of %d, zeros %d, "
+                  "interleaved %d",
                   level, (long)rows, (long)columns, bits[b], (long)group, patterns[p].kept,
                   patterns[p].of, zeros, interleaved);
-              if (ctk_few_group(group)) few_rows(&m.packed, x, what);
+              if (ctk_decode_takes_group(group)) decode_products(&m.packed, x, what);
               const struct ctk_weight w = {ctk_weight_packed, rows, columns, 0, &m.packed};
               products(&w, x, what);
               release(&m);
@@ -168,10 +174,12 @@ int main(void) {
       free(x);
     }
     printf(
-        "level %d, few rows by %s: %d packed matrices, forward, transposed and 1…4 rows\n", level,
-        kernels[ctk_few_kernels()], here);
+        "level %d, decode by %s: %d packed matrices, forward, transposed and 1…4 rows\n", level,
+        kernels[ctk_decode_isa()], here);
     compared += here;
   }
+  ctk_limit_level(ctk_highest_level());
+  failures += gptq_twins();
   printf("%d comparisons of matrices, %d mismatches\n", compared, failures);
   return failures > 0;
 }

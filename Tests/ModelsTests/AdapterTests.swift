@@ -1,13 +1,15 @@
 import BundleFormat
 import Bytes
 import Checkpoints
+import ModelSupport
 import Models
 import Numerics
+import TestSupport
 import Testing
 
 /// Against PEFT's prefix tuning and LoRA in float32, on tiny random models (Golden/make_adapter_golden.py).
 @Suite struct AdapterParityTests {
-  static let models = ["llama-odd", "mistral", "qwen2", "opt", "opt-350m"]
+  static let models = ["llama-odd", "mistral", "qwen2", "opt", "opt-350m", "qwen3"]
 
   @Test(arguments: models) func prefix(_ name: String) throws {
     let (model, golden) = try open(name)
@@ -67,30 +69,28 @@ import Testing
   static func adapter(
     _ shape: AdapterShape, seed: UInt64, for c: ModelConfiguration
   ) throws -> Adapter {
-    var random = SeededGenerator(seed: seed)
-    return try shape.adapter(TinyModel.normals(shape.count ?? 0, 0.3, &random), for: c)
+    var random = TestRandom(fixture: seed)
+    return try shape.adapter(RandomModel.normals(shape.count ?? 0, 0.3, &random), for: c)
   }
 
   /// Central differences of the scored loss along random directions, through packed weights.
   @Test(arguments: [ModelDesign.NormPlacement?.none, .before, .after])
   func finiteDifferences(_ placement: ModelDesign.NormPlacement?) throws {
-    let seed = UInt64.random(in: 0...UInt64.max)
-    print("seed \(seed)")
-    var c = TinyModel.configuration
+    var random = TestRandom("\(String(describing: placement))")
+    var c = RandomModel.configuration
     if let placement {
-      c = placement == .before ? TinyModel.opt : TinyModel.opt350M
+      c = placement == .before ? RandomModel.opt : RandomModel.opt350M
       c.design.feedForward = .plain(.gelu)
     }
-    let model = try TinyModel.make(seed: seed, bits: 4, configuration: c)
-    let ids = TinyModel.sequences(2, length: 11, seed: seed &+ 1)
+    let model = try RandomModel.make(seed: random.next(), bits: 4, configuration: c)
+    let ids = RandomModel.sequences(2, length: 11, seed: random.next())
     for shape in Self.shapes(c) {
-      let start = try Self.adapter(shape, seed: seed &+ 2, for: c)
+      let start = try Self.adapter(shape, seed: random.next(), for: c)
       let values = start.parameters.values
       let gradient = try PromptObjective(model).gradient(sequences: ids, adapter: start).gradient
-      var random = SeededGenerator(seed: seed &+ 3)
       for _ in 0..<2 {
         // Of length 1: however many parameters there are, the loss is looked at close by.
-        let drawn = TinyModel.normals(values.count, 1, &random)
+        let drawn = RandomModel.normals(values.count, 1, &random)
         let length = drawn.reduce(0.0) { $0 + Double($1 * $1) }.squareRoot()
         let direction = drawn.map { $0 / Float(length) }
         let step: Float = 5e-3
@@ -105,17 +105,17 @@ import Testing
         // The slope along a direction is about as large as the gradient is long, by the root of the
         // number of parameters; float32 losses leave 1e-3 or so of noise.
         let typical = size / Double(values.count).squareRoot()
-        #expect(abs(measured - expected) <= 3e-2 * typical + 2e-3, "\(shape)")
+        #expect(abs(measured - expected) <= 3e-2 * typical + 2e-3, "\(shape), \(random.note)")
       }
     }
   }
 
-  @Test(arguments: TinyModel.designs)
+  @Test(arguments: RandomModel.designs)
   func neitherMemoryNorThreadsChangeTheBits(_ c: ModelConfiguration) throws {
     let before = Parallel.threads
     defer { Parallel.threads = before }
-    let model = try TinyModel.make(seed: 5, bits: 3, configuration: c)
-    let ids = TinyModel.sequences(3, length: 29, seed: 6)
+    let model = try RandomModel.make(seed: 5, bits: 3, configuration: c)
+    let ids = RandomModel.sequences(3, length: 29, seed: 6)
     for shape in Self.shapes(c) {
       let adapter = try Self.adapter(shape, seed: 7, for: c)
       func run(_ threads: Int, _ budget: MemoryBudget) throws -> (Double, [Float]) {
@@ -135,11 +135,11 @@ import Testing
 
 @Suite struct AdapterTests {
   /// Keys and values taken from a prompt do what the prompt does.
-  @Test(arguments: TinyModel.designs)
+  @Test(arguments: RandomModel.designs)
   func aPrefixOfAPromptScoresLikeThePrompt(_ c: ModelConfiguration) throws {
-    let model = try TinyModel.make(seed: 31, bits: 4, configuration: c)
-    let ids = TinyModel.sequences(2, length: 13, seed: 32)
-    let prompt = TinyModel.prompt(6, seed: 33)
+    let model = try RandomModel.make(seed: 31, bits: 4, configuration: c)
+    let ids = RandomModel.sequences(2, length: 13, seed: 32)
+    let prompt = RandomModel.prompt(6, seed: 33)
     let prefix = try KeyValues(of: prompt, in: model)
     let expected = try model.nll(sequences: ids, prompt: prompt)
     #expect(try Scorer(model, adapter: .prefix(prefix)).nll(ids) == expected)
@@ -147,9 +147,9 @@ import Testing
   }
 
   @Test func lowRankPartsStartWithoutEffectAndThenHaveOne() throws {
-    let model = try TinyModel.make(seed: 34)
+    let model = try RandomModel.make(seed: 34)
     let c = model.configuration
-    let ids = TinyModel.sequences(2, length: 13, seed: 35)
+    let ids = RandomModel.sequences(2, length: 13, seed: 35)
     let shape = LowRankShape(rank: 4, alpha: 8, names: [.q, .v], in: c)
     var random = SeededGenerator(seed: 36)
     var values = shape.start(random: &random)
@@ -164,9 +164,9 @@ import Testing
 
   /// Low-rank parts are the dense layer W + scale·B·A, forwards for many rows and for few.
   @Test(arguments: [1, 3, 8, 9, 70]) func lowRankPartsAreADenseSum(_ rows: Int) throws {
-    var random = SeededGenerator(seed: 41)
+    var random = TestRandom("\(rows)")
     func tensor(_ shape: [Int]) -> Tensor {
-      Tensor(shape, TinyModel.normals(shape[0] * shape[1], 0.5, &random))
+      Tensor(shape, RandomModel.normals(shape[0] * shape[1], 0.5, &random))
     }
     let (w, a, b) = (tensor([19, 33]), tensor([5, 33]), tensor([19, 5]))
     var sum = w.values
@@ -188,17 +188,17 @@ import Testing
   }
 
   /// A text goes on as the scorer would have it: through caches, token by token.
-  @Test(arguments: TinyModel.designs)
+  @Test(arguments: RandomModel.designs)
   func generationAgreesWithScoring(_ c: ModelConfiguration) throws {
-    let model = try TinyModel.make(seed: 37, bits: 4, configuration: c)
-    let ids = TinyModel.sequences(1, length: 9, seed: 38)[0]
+    let model = try RandomModel.make(seed: 37, bits: 4, configuration: c)
+    let ids = RandomModel.sequences(1, length: 9, seed: 38)[0]
     for shape in AdapterGradientTests.shapes(c) {
       let adapter = try AdapterGradientTests.adapter(shape, seed: 39, for: c)
       var settings = GenerationSettings()
       settings.maxTokens = 6
       settings.cache = .float32
       let (adapted, start) = try adapter.attached(to: model)
-      let new = try adapted.generate([ids], prompt: start, settings: settings)[0]
+      let new = try adapted.generate([ids], prompt: start, settings: settings).tokens[0]
       #expect(new.count == 6)
       let logits = try Scorer(model, adapter: adapter).logits(ids + new)
       for (index, token) in new.enumerated() {
@@ -209,7 +209,7 @@ import Testing
   }
 
   @Test func whatDoesNotFitIsRefused() throws {
-    let model = try TinyModel.make(seed: 40)
+    let model = try RandomModel.make(seed: 40)
     let c = model.configuration
     func refusal(_ shape: AdapterShape, _ count: Int? = nil) -> String? {
       do throws(Failure) {

@@ -1,6 +1,7 @@
 import BundleFormat
 import Bytes
 import Checkpoints
+import ModelSupport
 import Models
 import Numerics
 import TestSupport
@@ -31,7 +32,7 @@ import Testing
       } else if name.contains("proj") {
         packed += 1
         let bits = [2, 3, 4, 8][packed % 4]
-        let matrix = try TinyModel.packed(
+        let matrix = try RandomModel.packed(
           tensor.values, rows: shape[0], columns: shape[1], bits: bits)
         result.append(
           try .packed(

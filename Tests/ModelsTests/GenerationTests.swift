@@ -1,29 +1,15 @@
 import Bytes
 import Checkpoints
+import ModelSupport
 import Models
 import Numerics
 import Testing
 
-extension LanguageModel {
-  /// The most likely tokens after one text, everything in float32.
-  func greedy(
-    _ ids: [Int32], prompt: PromptStart = .none, maxTokens: Int, stopTokens: Set<Int32> = [],
-    cache: AttentionCache.Format = .float32,
-    onToken: (Int32) throws(Failure) -> Bool = { _ in true }
-  ) throws(Failure) -> [Int32] {
-    var settings = GenerationSettings()
-    (settings.maxTokens, settings.stopTokens, settings.cache) = (maxTokens, stopTokens, cache)
-    return try generate([ids], prompt: prompt, settings: settings) { _, token throws(Failure) in
-      try onToken(token)
-    }[0]
-  }
-}
-
 @Suite struct GenerationTests {
   /// The cache must give what a full pass over the whole text gives at every step.
-  @Test(arguments: TinyModel.designs)
+  @Test(arguments: RandomModel.designs)
   func theCacheFollowsTheFullPass(_ c: ModelConfiguration) throws {
-    let model = try TinyModel.make(seed: 31, bits: 8, configuration: c)
+    let model = try RandomModel.make(seed: 31, bits: 8, configuration: c)
     let start: [Int32] = [3, 50, 7]
     let tokens = try model.greedy(start, maxTokens: 9)
     #expect(tokens.count == 9)
@@ -36,10 +22,10 @@ extension LanguageModel {
     }
   }
 
-  @Test(arguments: TinyModel.designs)
+  @Test(arguments: RandomModel.designs)
   func aPromptOfEmbeddingsContinuesLikeItsText(_ c: ModelConfiguration) throws {
-    let model = try TinyModel.make(seed: 32, configuration: c)
-    let text = TinyModel.sequences(1, length: 9, seed: 33)[0]
+    let model = try RandomModel.make(seed: 32, configuration: c)
+    let text = RandomModel.sequences(1, length: 9, seed: 33)[0]
     let prompt = try model.embed(Array(text[..<5]))
     let expected = try model.greedy(text, maxTokens: 6)
     #expect(try model.greedy(Array(text[5...]), prompt: .vectors(prompt), maxTokens: 6) == expected)
@@ -47,7 +33,7 @@ extension LanguageModel {
   }
 
   @Test func itStopsWhereToldTo() throws {
-    let model = try TinyModel.make(seed: 34)
+    let model = try RandomModel.make(seed: 34)
     let tokens = try model.greedy([1, 2], maxTokens: 8)
     let stop = tokens[3]
     let first = tokens.firstIndex(of: stop) ?? 0
@@ -63,16 +49,16 @@ extension LanguageModel {
 
   /// Several texts of different lengths side by side give what each gives alone, and a prompt's
   /// stored keys and values what its vectors give.
-  @Test(arguments: AttentionCache.Format.allCases, TinyModel.designs)
+  @Test(arguments: AttentionCache.Format.allCases, RandomModel.designs)
   func textsSideBySide(_ format: AttentionCache.Format, _ c: ModelConfiguration) throws {
-    let model = try TinyModel.make(seed: 36, bits: 4, configuration: c)
-    let texts: [[Int32]] = [[3, 50, 7], [9], TinyModel.sequences(1, length: 300, seed: 37)[0]]
+    let model = try RandomModel.make(seed: 36, bits: 4, configuration: c)
+    let texts: [[Int32]] = [[3, 50, 7], [9], RandomModel.sequences(1, length: 300, seed: 37)[0]]
     let prompt = try model.embed([5, 6, 7, 8])
     let known = try KeyValues(of: prompt, in: model).float16Bytes
     var settings = GenerationSettings()
     (settings.maxTokens, settings.cache) = (7, format)
     let together = try model.generate(texts, prompt: .vectors(prompt), settings: settings)
-    for (text, tokens) in zip(texts, together) {
+    for (text, tokens) in zip(texts, together.tokens) {
       #expect(tokens.count == 7)
       #expect(
         try model.greedy(text, prompt: .vectors(prompt), maxTokens: 7, cache: format) == tokens)
@@ -92,8 +78,8 @@ extension LanguageModel {
   /// Rounded caches stay close to the exact one.
   @Test(arguments: [(AttentionCache.Format.float16, Float(0.002)), (.int8, 0.05)])
   func roundedCachesAreClose(_ format: AttentionCache.Format, _ tolerance: Float) throws {
-    let model = try TinyModel.make(seed: 38)
-    let text = TinyModel.sequences(1, length: 280, seed: 39)[0]
+    let model = try RandomModel.make(seed: 38)
+    let text = RandomModel.sequences(1, length: 280, seed: 39)[0]
     var all: [[Float]] = []
     for format in [.float32, format] {
       let decoder = try TextDecoder(model, capacity: 300, format: format)
@@ -108,7 +94,7 @@ extension LanguageModel {
   }
 
   @Test func aFullTextIsRefused() throws {
-    let model = try TinyModel.make(seed: 40)
+    let model = try RandomModel.make(seed: 40)
     let decoder = try TextDecoder(model, capacity: 3)
     _ = try decoder.begin([1, 2])
     _ = try decoder.step([3], texts: [0])
@@ -124,7 +110,7 @@ extension LanguageModel {
     var first: [Float] = []
     for threads in [1, 2, 3, 8] {
       Parallel.threads = threads
-      let model = try TinyModel.make(seed: 41, bits: 3)
+      let model = try RandomModel.make(seed: 41, bits: 3)
       let exact = LanguageModel(
         configuration: model.configuration, input: model.input, output: model.output,
         blocks: try (0..<model.configuration.layers).map { index in
@@ -133,7 +119,7 @@ extension LanguageModel {
           return block
         })
       let decoder = try TextDecoder(exact, capacity: 310)
-      _ = try decoder.begin(TinyModel.sequences(1, length: 290, seed: 42)[0])
+      _ = try decoder.begin(RandomModel.sequences(1, length: 290, seed: 42)[0])
       _ = try decoder.begin([3, 1, 4])
       var logits: [Float] = []
       for token: Int32 in [1, 5, 9] {
@@ -145,9 +131,9 @@ extension LanguageModel {
   }
 
   @Test func theModelsPositionsAreALimit() throws {
-    var short = TinyModel.configuration
+    var short = RandomModel.configuration
     short.maximumPositions = 12
-    let model = try TinyModel.make(seed: 43, configuration: short)
+    let model = try RandomModel.make(seed: 43, configuration: short)
     // The last token needs no position of its own.
     #expect(try model.greedy([1, 2, 3], maxTokens: 1_000_000).count == 10)
     #expect(try model.greedy([Int32](repeating: 1, count: 20), maxTokens: 5).count == 5)
@@ -155,9 +141,9 @@ extension LanguageModel {
 
   /// Learned positions end where their table does, and there is nothing behind.
   @Test func learnedPositionsAreAHardLimit() throws {
-    var short = TinyModel.opt
+    var short = RandomModel.opt
     short.maximumPositions = 12
-    let model = try TinyModel.make(seed: 44, configuration: short)
+    let model = try RandomModel.make(seed: 44, configuration: short)
     #expect(try model.greedy([1, 2, 3], maxTokens: 1_000_000).count == 10)
     let full = [Int32](repeating: 1, count: 12)
     #expect(try model.greedy(full, maxTokens: 5).count == 1)

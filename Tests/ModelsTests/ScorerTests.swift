@@ -1,15 +1,16 @@
 import Bytes
 import Checkpoints
+import ModelSupport
 import Models
 import Numerics
 import Testing
 
 @Suite struct ScorerTests {
-  @Test(arguments: TinyModel.designs)
+  @Test(arguments: RandomModel.designs)
   func theCachedPromptScoresLikeTheComputedOne(_ c: ModelConfiguration) throws {
-    let model = try TinyModel.make(seed: 21, configuration: c)
-    let ids = TinyModel.sequences(3, length: 17, seed: 22)
-    let prompt = TinyModel.prompt(7, seed: 23)
+    let model = try RandomModel.make(seed: 21, configuration: c)
+    let ids = RandomModel.sequences(3, length: 17, seed: 22)
+    let prompt = RandomModel.prompt(7, seed: 23)
     let cached = mean(try model.nll(sequences: ids, prompt: prompt))
     let computed = try model.promptGradient(sequences: ids, prompt: prompt).loss
     #expect(abs(cached - computed) <= 1e-5 * computed)
@@ -19,10 +20,10 @@ import Testing
 
   /// A soft prompt made of real tokens is those tokens: each later token is scored as in the longer
   /// text.
-  @Test(arguments: TinyModel.designs)
+  @Test(arguments: RandomModel.designs)
   func aPromptOfEmbeddingsScoresLikeItsText(_ c: ModelConfiguration) throws {
-    let model = try TinyModel.make(seed: 24, configuration: c)
-    let text = TinyModel.sequences(1, length: 20, seed: 25)[0]
+    let model = try RandomModel.make(seed: 24, configuration: c)
+    let text = RandomModel.sequences(1, length: 20, seed: 25)[0]
     let whole = try model.nll(sequences: [text])[0]
     let prompt = try model.embed(Array(text[..<8]))
     let rest = try model.nll(sequences: [Array(text[8...])], prompt: prompt)[0]
@@ -31,10 +32,10 @@ import Testing
   }
 
   @Test func sequencesOfAnyLengthKeepTheirOrder() throws {
-    let model = try TinyModel.make(seed: 26)
-    let scorer = try Scorer(model, prompt: TinyModel.prompt(2, seed: 27))
+    let model = try RandomModel.make(seed: 26)
+    let scorer = try Scorer(model, prompt: RandomModel.prompt(2, seed: 27))
     let mixed = [9, 9, 4, 1, 0, 9].enumerated().map {
-      Array(TinyModel.sequences(1, length: max(1, $1), seed: UInt64($0))[0].prefix($1))
+      Array(RandomModel.sequences(1, length: max(1, $1), seed: UInt64($0))[0].prefix($1))
     }
     let together = try scorer.nll(mixed)
     #expect(together.map(\.count) == [8, 8, 3, 0, 0, 8])
@@ -44,7 +45,7 @@ import Testing
   }
 
   @Test func whatDoesNotFitIsRefused() throws {
-    let model = try TinyModel.make(seed: 28)
+    let model = try RandomModel.make(seed: 28)
     func failure(_ body: () throws -> Void) -> Failure? {
       do { try body() } catch { return error as? Failure }
       return nil
@@ -58,24 +59,24 @@ import Testing
       failure {
         _ = try model.promptGradient(sequences: [[1, 2], [1]], prompt: Tensor([2, 24]))
       }?.kind == .usage)
-    var sliding = TinyModel.configuration
+    var sliding = RandomModel.configuration
     sliding.slidingWindow = 12
-    let narrow = try TinyModel.make(seed: 28, configuration: sliding)
+    let narrow = try RandomModel.make(seed: 28, configuration: sliding)
     let (fits, tooLong) = (
-      TinyModel.sequences(1, length: 12, seed: 1), TinyModel.sequences(1, length: 13, seed: 1)
+      RandomModel.sequences(1, length: 12, seed: 1), RandomModel.sequences(1, length: 13, seed: 1)
     )
     #expect(failure { _ = try narrow.nll(sequences: fits) } == nil)
     #expect(
       failure { _ = try narrow.nll(sequences: tooLong) }?.finding.contains("window of 12") == true)
-    var few = TinyModel.opt
+    var few = RandomModel.opt
     few.maximumPositions = 12
-    let learned = try TinyModel.make(seed: 28, configuration: few)
+    let learned = try RandomModel.make(seed: 28, configuration: few)
     #expect(failure { _ = try learned.nll(sequences: fits) } == nil)
     #expect(failure { _ = try learned.residual(of: tooLong) }?.kind == .usage)
     #expect(
       failure { _ = try learned.nll(sequences: tooLong) }?.finding.contains("has learned 12")
         == true)
-    let prompt = TinyModel.prompt(1, seed: 2)
+    let prompt = RandomModel.prompt(1, seed: 2)
     #expect(failure { _ = try learned.nll(sequences: fits, prompt: prompt) }?.kind == .usage)
   }
 }

@@ -1,4 +1,5 @@
 import Checkpoints
+import ModelSupport
 import Models
 import Numerics
 import TestSupport
@@ -6,7 +7,7 @@ import Testing
 
 @Suite struct StagedBlockTests {
   let length = 7
-  let ids = TinyModel.sequences(5, length: 7, seed: 41)
+  let ids = RandomModel.sequences(5, length: 7, seed: 41)
 
   /// Runs all blocks stage by stage over chunks of `sequences` sequences, and scores with the
   /// model's own tail.
@@ -42,32 +43,32 @@ import Testing
   func losses(_ model: LanguageModel, residual: [Float]) -> [Float] {
     let width = model.configuration.hiddenSize
     let x = Tensor([residual.count / width, width], residual)
-    let hidden = model.hidden(behind: x)
+    let hidden = model.hidden(after: x)
     let targets = ids.flatMap { $0.dropFirst() + [-1] }
     let all = CrossEntropy.loss(hidden: hidden, head: model.head, targets: targets)
     return zip(all, targets).filter { $0.1 >= 0 }.map(\.0)
   }
 
-  @Test(arguments: TinyModel.designs)
+  @Test(arguments: RandomModel.designs)
   func anUnchangedBlockIsTheModelsOwn(_ c: ModelConfiguration) throws {
-    let model = try TinyModel.make(seed: 42, configuration: c)
+    let model = try RandomModel.make(seed: 42, configuration: c)
     let expected = try model.nll(sequences: ids).flatMap(\.self)
     let residual = try run(model, sequences: [2, 2, 1])
     #expect(relativeDeviation(losses(model, residual: residual), expected) <= 1e-5)
   }
 
-  @Test(arguments: TinyModel.designs)
+  @Test(arguments: RandomModel.designs)
   func budgetsGiveTheSameBits(_ c: ModelConfiguration) throws {
-    let model = try TinyModel.make(seed: 43, bits: 4, configuration: c)
+    let model = try RandomModel.make(seed: 43, bits: 4, configuration: c)
     let all = try run(model, sequences: [2, 2, 1], budget: .unlimited)
     #expect(try run(model, sequences: [2, 2, 1], budget: .minimal) == all)
     #expect(try run(model, sequences: [2, 2, 1], budget: MemoryBudget(bytes: 3000)) == all)
   }
 
   /// Rows in files give the same bits as rows in memory, however many of the chunks are there.
-  @Test(arguments: TinyModel.designs)
+  @Test(arguments: RandomModel.designs)
   func filesGiveTheSameBits(_ c: ModelConfiguration) throws {
-    let model = try TinyModel.make(seed: 45, bits: 4, configuration: c)
+    let model = try RandomModel.make(seed: 45, bits: 4, configuration: c)
     let all = try run(model, sequences: [2, 2, 1])
     let rows = [2, 2, 1].map { $0 * length }
     let folder = try TemporaryFolder()
@@ -102,10 +103,10 @@ import Testing
   }
 
   /// Committing other weights stage by stage is running a model that has them.
-  @Test(arguments: TinyModel.designs)
+  @Test(arguments: RandomModel.designs)
   func committedWeightsAreUsedFromThereOn(_ c: ModelConfiguration) throws {
-    let model = try TinyModel.make(seed: 44, configuration: c)
-    let other = try TinyModel.make(seed: 44, bits: 2, configuration: c)
+    let model = try RandomModel.make(seed: 44, configuration: c)
+    let other = try RandomModel.make(seed: 44, bits: 2, configuration: c)
     var replacing: [Int: [LinearName: Weight]] = [:]
     for layer in 0..<model.configuration.layers {
       let block = try other.block(layer)

@@ -1,5 +1,6 @@
 import CKernels
 import Numerics
+import TestSupport
 import Testing
 
 extension NumericsTests {
@@ -9,7 +10,7 @@ extension NumericsTests {
     /// Both directions of both operands, with rows that lie apart.
     @Test(arguments: [(1, 1, 1), (12, 32, 64), (13, 17, 33), (100, 64, 700), (30, 250, 1601)])
     func productsAreTheTwins(m: Int, n: Int, k: Int) {
-      var random = RandomValues()
+      var random = TestRandom("\(m)×\(n)×\(k)")
       for (transposeA, transposeB) in [(false, false), (false, true), (true, false), (true, true)] {
         for beta in [Float(0), 1] {
           let (lda, ldb, ldc) = ((transposeA ? m : k) + 3, (transposeB ? k : n) + 5, n + 2)
@@ -36,37 +37,32 @@ extension NumericsTests {
           unsafe multiply(&plain) { unsafe ctk_multiply_floats_bf16_ref($0) }
           let note: Comment =
             "\(m) × \(n) × \(k), transposed \(transposeA), \(transposeB), beta \(beta), \(random.note)"
-          expectClose(fast, plain.map(Double.init), absolute: 1e-4, note)
-          for row in 0..<m {  // Beyond the columns nothing is touched.
-            #expect(fast[row * ldc + n] == start[row * ldc + n], note)
+          func inner(
+            _ values: [Float], _ rows: Int, _ columns: Int, _ stride: Int, _ isTransposed: Bool
+          ) -> [Float] {
+            (0..<rows * columns).map { place in
+              let (row, column) = (place / columns, place % columns)
+              let value =
+                isTransposed ? values[column * stride + row] : values[row * stride + column]
+              return Rounding.toBFloat16(value)
+            }
           }
+          let before = (0..<m * n).map { Bounded(start[$0 / n * ldc + $0 % n]) }
+          let product = boundedProduct(
+            inner(a, m, k, lda, transposeA), inner(b, k, n, ldb, transposeB), m: m, n: n, k: k,
+            onto: beta == 0 ? nil : before)
+          // Beyond the columns nothing is touched.
+          let expected = (0..<m * ldc).map {
+            $0 % ldc < n ? product[$0 / ldc * n + $0 % ldc] : Bounded(start[$0])
+          }
+          expectClose(fast, expected, note)
+          expectClose(plain, expected, note)
         }
       }
     }
 
-    @Test(arguments: AttentionTests.shapes) func isCloseToThePlainForm(shape: AttentionShape) {
-      let i = AttentionTests.Inputs(shape)
-      func doubles(_ tensor: Tensor) -> [Double] { tensor.values.map { Double($0) } }
-      let (out, logSumExp) = (Tensor(i.q.shape), Tensor([shape.queryRows, shape.heads]))
-      Attention.forward(
-        q: i.q, k: i.k, v: i.v, shape: shape, into: out, logSumExp: logSumExp,
-        arithmetic: .bfloat16)
-      let plain = PlainAttention(shape: shape)
-      let (q, k, v) = (doubles(i.q), doubles(i.k), doubles(i.v))
-      expectClose(out.values, plain.forward(q, k, v), absolute: 0.03, i.note)
-      let (dq, dk, dv) = (Tensor(i.q.shape), Tensor(i.k.shape), Tensor(i.v.shape))
-      Attention.backward(
-        dOut: i.dOut, q: i.q, k: i.k, v: i.v, out: out, logSumExp: logSumExp, shape: shape,
-        dq: dq, dk: dk, dv: dv, arithmetic: .bfloat16)
-      let expected = plain.backward(doubles(i.dOut), q, k, v)
-      for (name, found, wanted) in [
-        ("q", dq, expected.dq), ("k", dk, expected.dk), ("v", dv, expected.dv),
-      ] {
-        // Rounding errors of 2⁻⁹ each: a share of the whole gradient, and of the parts that cancel in it.
-        let error = zip(found.values, wanted).reduce(0.0) { $0 + pow2(Double($1.0) - $1.1) }
-        let size = wanted.reduce(0.0) { $0 + pow2($1) }
-        #expect(error <= 1e-3 * size + 2e-4 * Double(wanted.count), "d\(name), \(i.note)")
-      }
+    @Test(arguments: AttentionTests.shapes) func matchesTheDefinition(shape: AttentionShape) {
+      AttentionTests.check(shape, .bfloat16)
     }
 
     @Test func threadsDoNotChangeABit() {
@@ -85,7 +81,5 @@ extension NumericsTests {
         return out.values + dq.values + dk.values + dv.values
       }
     }
-
-    private func pow2(_ x: Double) -> Double { x * x }
   }
 }

@@ -1,13 +1,8 @@
 import CKernels
 import Foundation
 import Numerics
+import TestSupport
 import Testing
-
-/// The nearest bfloat16, ties to even.
-func bfloat16(_ x: Float) -> Float {
-  let bits = x.bitPattern
-  return Float(bitPattern: (bits &+ 0x7fff &+ (bits >> 16 & 1)) & 0xffff_0000)
-}
 
 extension NumericsTests {
   /// Products in bfloat16 against double arithmetic on operands rounded in the same way.
@@ -16,36 +11,37 @@ extension NumericsTests {
     @Test(arguments: [9, 12, 13, 37, 130])
     func weightsOfEveryKind(m: Int) throws {
       for (outputs, inputs) in [(7, 5), (33, 65), (130, 127), (97, 1601)] {
-        var random = RandomValues()
+        var random = TestRandom("\(m) \(outputs)×\(inputs)")
         for (name, weight) in try Products.weights(outputs, inputs, &random) {
-          let w = weight.dense().values.map(bfloat16)
+          let w = weight.dense().values.map(Rounding.toBFloat16)
           for accumulate in [false, true] {
             let note: Comment =
               "\(name) [\(outputs), \(inputs)], m \(m), accumulate \(accumulate), \(random.note)"
             let x = random.tensor([m, inputs])
             let y = random.tensor([m, outputs])
-            let product = plainProduct(
-              x.values.map(bfloat16), w, m: m, n: outputs, k: inputs, transposeB: true)
-            let before = y.values.map { accumulate ? Double($0) : 0 }
+            let expected = boundedProduct(
+              x.values.map(Rounding.toBFloat16), w, m: m, n: outputs, k: inputs, transposeB: true,
+              onto: accumulate ? exact(y.values) : nil)
             weight.apply(x, into: y, accumulate: accumulate, arithmetic: .bfloat16)
-            expectClose(y.values, zip(product, before).map(+), absolute: 1e-4, note)
+            expectClose(y.values, expected, note)
 
             let dy = random.tensor([m, outputs])
             let dx = random.tensor([m, inputs])
-            let back = plainProduct(dy.values.map(bfloat16), w, m: m, n: inputs, k: outputs)
-            let beforeBack = dx.values.map { accumulate ? Double($0) : 0 }
+            let back = boundedProduct(
+              dy.values.map(Rounding.toBFloat16), w, m: m, n: inputs, k: outputs,
+              onto: accumulate ? exact(dx.values) : nil)
             weight.applyTransposed(dy, into: dx, accumulate: accumulate, arithmetic: .bfloat16)
-            expectClose(dx.values, zip(back, beforeBack).map(+), absolute: 1e-4, note)
+            expectClose(dx.values, back, note)
           }
         }
       }
     }
 
-    /// A few rows: codes as they are with inputs of 16 bits, groups of every kind.
+    /// Decode products: codes as stored with inputs of 16 bits, groups of every kind.
     @Test(arguments: [1, 2, 3, 4, 5, 8])
-    func fewRows(m: Int) throws {
+    func decodeProducts(m: Int) throws {
       for (outputs, inputs) in [(7, 5), (33, 65), (130, 127), (66, 1601), (70, 256), (48, 192)] {
-        var random = RandomValues()
+        var random = TestRandom("\(m) \(outputs)×\(inputs)")
         var weights = try Products.weights(outputs, inputs, &random)
         for group in [4, 16, 32, 64, 128, 100, inputs] where group <= inputs {
           for masked in [false, true] {
@@ -61,15 +57,12 @@ extension NumericsTests {
         }
         let x = random.tensor([m, inputs])
         for (name, weight) in weights {
-          let product = plainProduct(
-            x.values, weight.dense().values, m: m, n: outputs, k: inputs, transposeB: true)
           let y = random.tensor([m, outputs])
+          let product = DecodeProductTests.expected(x, weight, .bfloat16)
           let before = y.values
           let note: Comment = "\(name) [\(outputs), \(inputs)], m \(m), \(random.note)"
           weight.apply(x, into: y, accumulate: true, arithmetic: .bfloat16)
-          expectClose(
-            y.values, zip(product, before).map { $0 + Double($1) },
-            bounds: FewRowProducts.bounds(x, weight).map { $0 + 1e-6 }, note)
+          expectClose(y.values, zip(product, before).map { $0 + Bounded($1) }, note)
         }
       }
     }
@@ -77,7 +70,7 @@ extension NumericsTests {
     /// What isn't a finite number stays visible, however inputs are rounded.
     @Test(arguments: [1, 4, 20])
     func nonFiniteInputsStayVisible(m: Int) throws {
-      var random = RandomValues()
+      var random = TestRandom("\(m)")
       for (name, weight) in try Products.weights(30, 200, &random) {
         for bad in [Float.nan, .infinity, -.infinity] {
           var values = random.floats(m * 200)
@@ -88,14 +81,14 @@ extension NumericsTests {
           let last = y.rows(m - 1..<m).values
           #expect(last.contains { !$0.isFinite }, "\(name), \(bad), \(random.note)")
           let first = y.rows(0..<1).values.contains { !$0.isFinite }
-          #expect(m == 1 || !first, "\(name)")
+          #expect(m == 1 || !first, "\(name), \(random.note)")
         }
       }
     }
 
     /// Decoded rows and packed inputs are the plain twins' to the bit, ties and specials included.
     @Test func packingIsTheTwins() {
-      var random = RandomValues()
+      var random = TestRandom()
       for (rows, k) in [(1, 1), (12, 32), (13, 33), (40, 95)] {
         var a = random.floats(rows * k)
         a[0] = Float(bitPattern: 0x3f80_8000)
@@ -106,46 +99,29 @@ extension NumericsTests {
         var plain = [UInt32](repeating: 2, count: words)
         unsafe ctk_pack_bf16(a, k, rows, k, &fast)
         unsafe ctk_pack_bf16_ref(a, k, rows, k, &plain)
-        #expect(fast == plain, random.note)
+        #expect(fast == plain, "\(random.note)")
       }
     }
 
-    @Test func crossEntropyIsCloseToFloat32() throws {
-      var random = RandomValues()
-      let (m, d, v) = (320, 70, 1100)
-      // Logits of a few units: with large ones a softmax turns over at the least difference.
+    /// Heads of every kind; more rows than go together, and several tiles of each part.
+    @Test(arguments: [(40, 70, 600), (320, 12, 300), (12, 9, 4000)])
+    func crossEntropy(m: Int, d: Int, vocabulary: Int) throws {
+      var random = TestRandom("\(m) \(d) \(vocabulary)")
       let x = random.tensor([m, d], scale: 0.2)
-      let targets = (0..<m).map { $0 % 7 == 3 ? -1 : Int32($0 * 31 % v) }
-      for (name, head) in try Products.weights(v, d, &random) {
-        let (exact, rounded) = (Tensor([m, d]), Tensor([m, d]))
-        let a = CrossEntropy.gradient(
-          hidden: x, head: head, targets: targets, scale: 0.5, into: exact)
-        let b = CrossEntropy.gradient(
-          hidden: x, head: head, targets: targets, scale: 0.5, into: rounded,
-          arithmetic: .bfloat16)
-        let c = CrossEntropy.loss(hidden: x, head: head, targets: targets, arithmetic: .bfloat16)
-        #expect(b == c, "\(name), \(random.note)")
-        let size = sqrt(exact.values.reduce(0) { $0 + $1 * $1 })
-        let differences = zip(exact.values, rounded.values).map { $0 - $1 }
-        let off = sqrt(differences.reduce(0) { $0 + $1 * $1 })
-        #expect(off < 0.01 * size, "\(name): \(off / size), \(random.note)")
-        // An operand is off by 2⁻⁹ at most, so a logit by about 2⁻⁸ of the terms that it sums up.
-        let apart = zip(a, b).reduce(0) { $0 + abs($1.0 - $1.1) } / a.reduce(0, +)
-        #expect(apart < 0.01, "\(name): \(apart), \(random.note)")
-        for row in 0..<m where targets[row] < 0 {
-          #expect(b[row] == 0)
-          #expect(rounded.rows(row..<row + 1).values.allSatisfy { $0 == 0 })
-        }
+      let targets = (0..<m).map { $0 % 7 == 3 ? -1 : Int32($0 * 31 % vocabulary) }
+      for (name, head) in try Products.weights(vocabulary, d, &random).prefix(m == 40 ? 99 : 1) {
+        CrossEntropyTests.check(
+          x, head, targets, scale: 0.5, .bfloat16, "\(name), \(random.note)")
       }
     }
 
     @Test func threadsDoNotChangeABit() throws {
-      var random = RandomValues()
+      var random = TestRandom()
       let x = random.tensor([700, 200])
       let dy = random.tensor([700, 300])
       let targets = (0..<700).map { Int32($0 % 300) }
       for (name, weight) in try Products.weights(300, 200, &random) {
-        expectSameForAllThreadCounts("\(name)") {
+        expectSameForAllThreadCounts("\(name), \(random.note)") {
           let y = Tensor([700, 300])
           let dx = Tensor([700, 200])
           let dHidden = Tensor([700, 200])

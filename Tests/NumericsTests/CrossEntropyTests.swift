@@ -1,67 +1,75 @@
 import Foundation
 import Numerics
+import TestSupport
 import Testing
 
 extension NumericsTests {
   @Suite struct CrossEntropyTests {
-    /// The loss and its gradient from all logits at once, in double.
-    private func plain(
-      _ x: [Float], _ w: [Float], _ targets: [Int32], d: Int, scale: Double
-    ) -> (losses: [Double], gradient: [Double]) {
-      let vocabulary = w.count / d
-      var losses = [Double](repeating: 0, count: targets.count)
-      var gradient = [Double](repeating: 0, count: x.count)
+    /// Losses and gradients by the definition, from all logits at once.
+    ///
+    /// The target's own logit is float32 whatever the arithmetic.
+    static func expected(
+      _ x: Tensor, _ w: Weight, _ targets: [Int32], scale: Float, _ arithmetic: Arithmetic
+    ) -> (losses: [Bounded], gradient: [Bounded]) {
+      let head = BoundedHead(x, w, arithmetic)
+      let (means, dense, d) = (head.means(), w.dense().values, head.width)
+      var losses = [Bounded](repeating: Bounded(0.0), count: targets.count)
+      var gradient = [Bounded](repeating: Bounded(0.0), count: x.count)
       for (i, target) in targets.enumerated() where target >= 0 {
-        let logits = (0..<vocabulary).map { v in
-          (0..<d).reduce(0.0) { $0 + Double(x[i * d + $1]) * Double(w[v * d + $1]) }
-        }
-        let top = logits.max() ?? 0
-        let logSum = top + log(logits.reduce(0) { $0 + exp($1 - top) })
-        losses[i] = logSum - logits[Int(target)]
-        for v in 0..<vocabulary {
-          let slope = exp(logits[v] - logSum) - (v == Int(target) ? 1 : 0)
-          for c in 0..<d { gradient[i * d + c] += scale * slope * Double(w[v * d + c]) }
+        let row = exact(dense[Int(target) * d..<(Int(target) + 1) * d])
+        losses[i] =
+          head.softmaxes[i].logSum - .dot(row, exact(x.rows(i..<i + 1).values))
+        for c in 0..<d {
+          gradient[i * d + c] = Bounded(scale) * means[i * d + c] - Bounded(scale) * row[c]
         }
       }
       return (losses, gradient)
     }
 
+    static func check(
+      _ x: Tensor, _ w: Weight, _ targets: [Int32], scale: Float, _ arithmetic: Arithmetic,
+      _ note: Comment
+    ) {
+      let expected = expected(x, w, targets, scale: scale, arithmetic)
+      let dx = Tensor(x.shape)
+      // What was there before must not matter.
+      dx.fill(.nan)
+      let losses = CrossEntropy.gradient(
+        hidden: x, head: w, targets: targets, scale: scale, into: dx, arithmetic: arithmetic)
+      expectClose(losses, expected.losses, "losses, \(note)")
+      expectClose(dx.values, expected.gradient, "gradient, \(note)")
+      let alone = CrossEntropy.loss(hidden: x, head: w, targets: targets, arithmetic: arithmetic)
+      expectClose(alone, expected.losses, "losses alone, \(note)")
+      for row in targets.indices where targets[row] < 0 {
+        #expect(losses[row] == 0 && dx.rows(row..<row + 1).values.allSatisfy { $0 == 0 }, note)
+      }
+    }
+
     /// Vocabularies smaller than the number of parts, and of several tiles per part.
     @Test(arguments: [(1, 1, 1), (5, 3, 7), (33, 17, 100), (20, 12, 7001), (3, 65, 900)])
-    func matchesThePlainForm(m: Int, d: Int, vocabulary: Int) {
+    func matchesTheDefinition(m: Int, d: Int, vocabulary: Int) {
       atEveryLevel { level in
-        var random = RandomValues()
+        var random = TestRandom("\(m) \(d) \(vocabulary) \(level)")
         let x = random.tensor([m, d], scale: 2)
         let w = random.tensor([vocabulary, d])
         let targets = (0..<m).map { i in i % 3 == 1 ? -1 : Int32(random.below(vocabulary)) }
-        let note: Comment = "\(m), \(d), \(vocabulary), \(level), \(random.note)"
-        let expected = plain(x.values, w.values, targets, d: d, scale: 0.125)
-        let losses = CrossEntropy.loss(hidden: x, head: .dense(w), targets: targets)
-        expectClose(losses, expected.losses, absolute: 2e-5, note)
-        let dx = random.tensor([m, d])
-        let again = CrossEntropy.gradient(
-          hidden: x, head: .dense(w), targets: targets, scale: 0.125, into: dx)
-        expectClose(again, expected.losses, absolute: 2e-5, note)
-        expectClose(dx.values, expected.gradient, absolute: 1e-5, note)
+        Self.check(
+          x, .dense(w), targets, scale: 0.125, .float32,
+          "\(m), \(d), \(vocabulary), \(level), \("\(random.note)")")
       }
     }
 
     /// More rows than are treated at a time.
     @Test func manyRows() {
-      var random = RandomValues()
+      var random = TestRandom()
       let x = random.tensor([2100, 4])
       let w = random.tensor([11, 4])
       let targets = (0..<2100).map { _ in Int32(random.below(12) - 1) }
-      let expected = plain(x.values, w.values, targets, d: 4, scale: 1)
-      let dx = Tensor([2100, 4])
-      let losses = CrossEntropy.gradient(
-        hidden: x, head: .dense(w), targets: targets, scale: 1, into: dx)
-      expectClose(losses, expected.losses, absolute: 2e-5, random.note)
-      expectClose(dx.values, expected.gradient, absolute: 2e-6, random.note)
+      Self.check(x, .dense(w), targets, scale: 1, .float32, "\(random.note)")
     }
 
     @Test func packedHeadMeansItsDenseForm() throws {
-      var random = RandomValues()
+      var random = TestRandom()
       let plain = PlainPacking(
         rows: 1000, columns: 33, bits: 3, groupSize: 16, withZeros: true, masked: true, &random)
       let packed = Weight.packed(try plain.packed())
@@ -72,7 +80,7 @@ extension NumericsTests {
         hidden: x, head: packed, targets: targets, scale: 1, into: dx)
       let b = CrossEntropy.gradient(
         hidden: x, head: .dense(packed.dense()), targets: targets, scale: 1, into: expected)
-      #expect(a == b && dx.values == expected.values, random.note)
+      #expect(a == b && dx.values == expected.values, "\(random.note)")
     }
 
     @Test func nothingScored() {
@@ -84,11 +92,11 @@ extension NumericsTests {
     }
 
     @Test func threadsDoNotChangeABit() {
-      var random = RandomValues()
+      var random = TestRandom()
       let x = random.tensor([50, 24])
       let w = random.tensor([3000, 24])
       let targets = (0..<50).map { _ in Int32(random.below(3000)) }
-      expectSameForAllThreadCounts(random.note) {
+      expectSameForAllThreadCounts("\(random.note)") {
         let dx = Tensor([50, 24])
         let losses = CrossEntropy.gradient(
           hidden: x, head: .dense(w), targets: targets, scale: 1, into: dx)

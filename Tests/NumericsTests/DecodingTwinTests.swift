@@ -1,5 +1,6 @@
 import CKernels
 import Numerics
+import TestSupport
 import Testing
 
 extension NumericsTests {
@@ -17,7 +18,7 @@ extension NumericsTests {
     private func inputsAreRoundedAlike(
       _ columns: Int, _ rows: Int, group: Int, _ level: KernelLevel
     ) {
-      var random = RandomValues()
+      var random = TestRandom("\(columns) \(rows) \(group) \(level)")
       var x = random.floats(rows * columns)
       x[0] = 300
       if columns > 64 { for i in 64..<min(128, columns) { x[i] = 0 } }
@@ -32,21 +33,26 @@ extension NumericsTests {
       var (sums, plainSums) = (
         [Float](repeating: 1, count: rows * groups), [Float](repeating: 2, count: rows * groups)
       )
-      unsafe ctk_round_few(x, columns, rows, columns, group, &fast, &scales, &sums)
-      unsafe ctk_round_few_ref(
+      unsafe ctk_decode_round(x, columns, rows, columns, group, &fast, &scales, &sums)
+      unsafe ctk_decode_round_ref(
         x, columns, rows, columns, group, &plain, &plainScales, &plainSums)
-      #expect(fast == plain, "\(level), \(random.note)")
-      #expect(scales == plainScales, "\(level), \(random.note)")
-      expectClose(sums, plainSums.map { Double($0) }, absolute: 1e-3, "\(level), \(random.note)")
-      // What is rounded is within 2⁻¹⁶ of the largest of its run.
+      let note: Comment = "\(columns) columns, groups of \(group), \(level), \(random.note)"
+      #expect(fast == plain, note)
+      #expect(scales == plainScales, note)
+      var expected = [BoundedSum](repeating: BoundedSum(), count: rows * groups)
       for j in 0..<rows {
         for c in 0..<columns {
           let place = (j * runs + c / 64) * 128 + c % 64
           let value = Float(256 * Int(fast[place]) + Int(fast[place + 64]))
           let scale = scales[j * runs + c / 64]
-          #expect(abs(value * scale - x[j * columns + c]) <= 0.51 * scale)
+          expected[j * groups + c / group].add(Bounded(value), Bounded(scale))
+          // Half a step, and 3u·32639 = 0.006 steps for two divisions and a product.
+          let error = abs(Double(value) * Double(scale) - Double(x[j * columns + c]))
+          #expect(error <= 0.507 * Double(scale), note)
         }
       }
+      expectClose(sums, expected.map { $0.total() }, note)
+      expectClose(plainSums, expected.map { $0.total() }, note)
     }
 
     @Test(arguments: [AttentionCache.Format.float32, .float16, .int8])
@@ -54,7 +60,7 @@ extension NumericsTests {
       for (kvHeads, group, dim, count) in [
         (1, 1, 8, 1), (2, 3, 64, 37), (3, 1, 20, 300), (1, 5, 128, 530),
       ] {
-        var random = RandomValues()
+        var random = TestRandom("\(format) \(kvHeads) \(group) \(dim) \(count)")
         let width = kvHeads * dim
         let (k, v) = (random.tensor([count, width]), random.tensor([count, width]))
         let cache = AttentionCache(
@@ -65,32 +71,48 @@ extension NumericsTests {
         let q = random.tensor([1, kvHeads * group * dim])
         let out = Tensor([1, kvHeads * group * dim])
         AttentionCache.attend(q, over: [cache], heads: kvHeads * group, into: out)
-        let expected = Tensor([1, kvHeads * group * dim])
         let shape = AttentionShape(
           heads: kvHeads * group, kvHeads: kvHeads, headDim: dim, prefix: count - 1, sequences: 1,
           length: 1, queriesFromPrefix: false)
-        Attention.forward(q: q, k: k, v: v, shape: shape, into: expected)
-        let tolerance =
-          switch format {
-          case .float32: 1e-5
-          case .float16: 2e-3
-          case .int8: 3e-2
-          }
+        let expected = BoundedAttention(
+          shape, .float32, q: exact(q.values), k: Self.cached(k.values, dim, format.kernel),
+          v: Self.cached(v.values, dim, format.kernel)
+        ).forward()
         expectClose(
-          out.values, expected.values.map { Double($0) }, absolute: tolerance,
+          out.values, expected,
           "\(format), \(kvHeads) × \(group), \(dim), \(count), \(random.note)")
+      }
+    }
+
+    /// What a cache keeps of values, in heads of `dim`: as they are, the nearest float16, or codes of 8 bits
+    /// that are multiples of the largest of the head by 1/127. A code's product with its scale is rounded
+    /// once, wherever it is taken.
+    private static func cached(
+      _ values: [Float], _ dim: Int, _ format: ctk_cache_format
+    ) -> [Bounded] {
+      if format == ctk_cache_f32 { return exact(values) }
+      if format == ctk_cache_f16 { return exact(values.map { Float(Float16($0)) }) }
+      return stride(from: 0, to: values.count, by: dim).flatMap { start -> [Bounded] in
+        let head = values[start..<start + dim]
+        let top = head.reduce(0) { max($0, abs($1)) }
+        return head.map { value in
+          let code = (value * (127 / top)).rounded(.toNearestOrEven)
+          return Bounded(Double(code) * Double(top / 127)).rounded()
+        }
       }
     }
 
     @Test func scoresAndSumsAreTheTwins() {
       for format in [ctk_cache_f32, ctk_cache_f16, ctk_cache_i8] {
         for (heads, dim, count) in [(1, 8, 1), (3, 64, 33), (5, 20, 16), (9, 130, 50)] {
-          var random = RandomValues()
+          var random = TestRandom("\(format.rawValue) \(heads) \(dim) \(count)")
           let bytes = [4, 2, 1][Int(format.rawValue)]
           var rows = [UInt8](repeating: 0, count: count * dim * bytes)
           var scales = [Float](repeating: 0, count: count)
+          var kept: [Bounded] = []
           for t in 0..<count {
             let values = random.floats(dim)
+            kept += Self.cached(values, dim, format)
             unsafe rows.withUnsafeMutableBytes { buffer in
               unsafe ctk_store_cached(
                 Int32(format.rawValue), values, dim, buffer.baseAddress! + t * dim * bytes,
@@ -115,10 +137,34 @@ extension NumericsTests {
               unsafe ctk_cached_sum_ref(&view, count, plain, count, heads, dim, &plainSum)
             }
           }
-          expectClose(fast, plain.map { Double($0) }, absolute: 1e-4, random.note)
-          expectClose(sum, plainSum.map { Double($0) }, absolute: 1e-3, random.note)
+          let (note, keys): (Comment, [[Bounded]]) = (
+            "format \(format.rawValue), \(heads), \(dim), \(count), \(random.note)",
+            (0..<count).map { Array(kept[$0 * dim..<($0 + 1) * dim]) }
+          )
+          let scores = (0..<heads * count).map { place in
+            Bounded.dot(
+              exact(q[place / count * dim..<(place / count + 1) * dim]), keys[place % count])
+          }
+          expectClose(fast, scores, note)
+          expectClose(plain, scores, note)
+          let sums = (0..<heads * dim).map { place in
+            let shares = plain[place / dim * count..<(place / dim + 1) * count]
+            return Bounded.dot(exact(shares), keys.map { $0[place % dim] })
+          }
+          expectClose(sum, sums, note)
+          expectClose(plainSum, sums, note)
         }
       }
+    }
+  }
+}
+
+extension AttentionCache.Format {
+  fileprivate var kernel: ctk_cache_format {
+    switch self {
+    case .float32: ctk_cache_f32
+    case .float16: ctk_cache_f16
+    case .int8: ctk_cache_i8
     }
   }
 }

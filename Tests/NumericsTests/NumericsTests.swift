@@ -1,4 +1,5 @@
 import Numerics
+import TestSupport
 import Testing
 
 /// All suites of this target, one test at a time: some change the number of threads or the kernels'
@@ -8,61 +9,34 @@ import Testing
 /// Sizes around every vector width and block.
 let oddSizes = [1, 2, 3, 5, 7, 15, 16, 17, 31, 33, 64, 65, 127]
 
-/// Values drawn anew in every run; the seed that a failure prints brings them back.
-struct RandomValues {
-  let seed: UInt64
-  private var generator: SeededGenerator
-
-  init(seed: UInt64 = .random(in: 0...UInt64.max)) {
-    self.seed = seed
-    generator = SeededGenerator(seed: seed)
-  }
-
-  var note: Comment { "seed \(seed)" }
-
-  mutating func floats(_ count: Int, scale: Double = 1) -> [Float] {
-    (0..<count).map { _ in Float(generator.normal() * scale) }
-  }
-
+extension TestRandom {
+  /// Normal values of deviation `scale`.
   mutating func tensor(_ shape: [Int], scale: Double = 1) -> Tensor {
     Tensor(shape, floats(shape.reduce(1, *), scale: scale))
   }
 
-  mutating func below(_ bound: Int) -> Int { generator.below(bound) }
   /// 0 ..< count in random order.
-  mutating func order(_ count: Int) -> [Int] { generator.shuffled(Array(0..<count)) }
+  mutating func order(_ count: Int) -> [Int] { shuffled(Array(0..<count)) }
 }
 
-/// |a − b| ≤ absolute + relative·|b| for every pair, b being the plain form's result.
-func expectClose(
-  _ a: some Collection<Float>, _ b: some Collection<Double>, absolute: Double = 1e-6,
-  relative: Double = 1e-5, _ note: Comment, _ location: SourceLocation = #_sourceLocation
-) {
-  expectClose(a, b, bounds: b.map { absolute + relative * abs($0) }, note, location)
-}
+/// The inputs of a computation, exact.
+func exact(_ values: some Collection<Float>) -> [Bounded] { values.map { Bounded($0) } }
 
-/// |a − b| ≤ its bound for every pair, b being the plain form's result.
+/// Every computed value is within its bound.
 func expectClose(
-  _ a: some Collection<Float>, _ b: some Collection<Double>, bounds: [Double], _ note: Comment,
+  _ computed: some Collection<Float>, _ expected: some Collection<Bounded>, _ note: Comment,
   _ location: SourceLocation = #_sourceLocation
 ) {
-  #expect(a.count == b.count && b.count == bounds.count, note, sourceLocation: location)
-  for (i, ((x, y), bound)) in zip(zip(a, b), bounds).enumerated() {
+  #expect(computed.count == expected.count, note, sourceLocation: location)
+  for (i, (x, y)) in zip(computed, expected).enumerated() {
     // Written so that a NaN on either side fails.
-    if !(abs(Double(x) - y) <= bound) {
+    if !(abs(Double(x) - y.value) <= y.error) {
       Issue.record(
-        "value \(i): \(x), expected \(y) within \(bound); \(note)", sourceLocation: location)
+        "value \(i): \(x), expected \(y.value) within \(y.error); \(note)",
+        sourceLocation: location)
       return
     }
   }
-}
-
-func expectClose(
-  _ a: [Float], _ b: [Float], absolute: Double = 1e-6, relative: Double = 1e-5, _ note: Comment,
-  _ location: SourceLocation = #_sourceLocation
-) {
-  expectClose(
-    a, b.map { Double($0) }, absolute: absolute, relative: relative, note, location)
 }
 
 /// The same values to the bit, whatever the number of threads.
@@ -91,12 +65,14 @@ func atEveryLevel(_ body: (KernelLevel) throws -> Void) rethrows {
 }
 
 /// Runs `body` with random values at every odd size and every level.
-func forEachSize(_ body: (Int, inout RandomValues, Comment) -> Void) {
+func forEachSize(
+  file: String = #fileID, function: String = #function,
+  _ body: (Int, inout TestRandom, Comment) -> Void
+) {
   atEveryLevel { level in
     for n in oddSizes {
-      var random = RandomValues()
-      let note: Comment = "n \(n), \(level), seed \(random.seed)"
-      body(n, &random, note)
+      var random = TestRandom("\(n) \(level)", file: file, function: function)
+      body(n, &random, "n \(n), \(level), \(random.note)")
     }
   }
 }

@@ -1,6 +1,7 @@
 import Bytes
 import CKernels
 import Numerics
+import TestSupport
 import Testing
 
 extension NumericsTests {
@@ -12,7 +13,8 @@ extension NumericsTests {
       try atEveryLevel { level in
         for groupSize in [1, 16, 48, 64, 128, 1000] {
           for (withZeros, masked) in [(false, false), (true, false), (false, true), (true, true)] {
-            var random = RandomValues()
+            var random = TestRandom(
+              "\(level) \(bits) \(columns) \(groupSize) \(withZeros) \(masked)")
             let plain = PlainPacking(
               rows: 5, columns: columns, bits: bits, groupSize: groupSize, withZeros: withZeros,
               masked: masked, exponent: random.below(5) - 2, &random)
@@ -29,7 +31,7 @@ extension NumericsTests {
     func ranksAsDescribed(_ pattern: (Int, Int), columns: Int) throws {
       try atEveryLevel { level in
         for bits in [2, 3, 4, 8] {
-          var random = RandomValues()
+          var random = TestRandom("\(level) \(pattern) \(columns) \(bits)")
           let plain = PlainPacking(
             rows: 5, columns: columns, bits: bits, groupSize: 48, withZeros: true, masked: false,
             pattern: pattern, &random)
@@ -44,7 +46,7 @@ extension NumericsTests {
     func interleavedRowsAsDescribed(_ pattern: (Int, Int)?, columns: Int) throws {
       try atEveryLevel { level in
         for (bits, groupSize) in [(2, 64), (3, 128), (4, 64), (8, 192)] where groupSize <= columns {
-          var random = RandomValues()
+          var random = TestRandom("\(level) \(pattern ?? (0, 0)) \(columns) \(bits)")
           var plain = PlainPacking(
             rows: 32, columns: columns, bits: bits, groupSize: groupSize, withZeros: bits != 3,
             masked: true, exponent: -1, pattern: pattern.map { ($0.0, $0.1) }, &random)
@@ -63,7 +65,7 @@ extension NumericsTests {
       for (rows, columns, groupSize, masked) in [
         (17, 64, 64, true), (16, 96, 64, true), (16, 64, 32, true), (16, 64, 64, false),
       ] {
-        var random = RandomValues()
+        var random = TestRandom("\(rows)×\(columns) \(groupSize) \(masked)")
         let good = try PlainPacking(
           rows: rows, columns: columns, bits: 4, groupSize: groupSize, withZeros: true,
           masked: masked, &random
@@ -79,7 +81,7 @@ extension NumericsTests {
 
     @Test func survivorsAreCountedRowByRow() {
       for columns in [1, 63, 64, 65, 200, 1000] {
-        var random = RandomValues()
+        var random = TestRandom("\(columns)")
         let words = (columns + 63) / 64
         var mask = (0..<37 * words * 8).map { _ in UInt8(random.below(256)) }
         for row in 0..<37 where columns % 64 != 0 {
@@ -90,7 +92,7 @@ extension NumericsTests {
         var (fast, plain) = ([Int64](repeating: 0, count: 37), [Int64](repeating: 0, count: 37))
         #expect(unsafe ctk_count_mask(mask, 37, columns, &fast) == 37)
         #expect(unsafe ctk_count_mask_ref(mask, 37, columns, &plain) == 37)
-        #expect(fast == plain, random.note)
+        #expect(fast == plain, "\(random.note)")
         if columns % 64 != 0 {
           mask[20 * words * 8 - 1] |= 0x80
           #expect(unsafe ctk_count_mask(mask, 37, columns, &fast) == 19)
@@ -101,18 +103,18 @@ extension NumericsTests {
 
     @Test func maskExtremes() throws {
       for keep in [false, true] {
-        var random = RandomValues()
+        var random = TestRandom("\(keep)")
         var plain = PlainPacking(
           rows: 4, columns: 130, bits: 3, groupSize: 64, withZeros: true, masked: true, &random)
         plain.kept = [Bool](repeating: keep, count: 4 * 130)
         let matrix = try plain.packed()
         #expect(matrix.survivors == (keep ? 4 * 130 : 0))
-        #expect(Weight.packed(matrix).dense().values == plain.values, random.note)
+        #expect(Weight.packed(matrix).dense().values == plain.values, "\(random.note)")
       }
     }
 
     @Test func rejectsPartsThatDoNotFit() throws {
-      var random = RandomValues()
+      var random = TestRandom()
       let good = try PlainPacking(
         rows: 3, columns: 70, bits: 3, groupSize: 32, withZeros: true, masked: true, &random
       ).packed()

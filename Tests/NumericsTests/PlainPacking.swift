@@ -1,5 +1,6 @@
 import Bytes
 import Numerics
+import TestSupport
 
 /// The planar layout, written once more from its description alone: slow, obvious, code by code.
 struct PlainPacking {
@@ -14,7 +15,7 @@ struct PlainPacking {
   var kept: [Bool]?
   /// n and m where `kept` is n:m sparsity.
   var pattern: (kept: Int, of: Int)?
-  /// Whether sixteen rows stand side by side, four columns of each in turn.
+  /// Whether sixteen rows are stored side by side, four columns of each in turn.
   var interleaved = false
 
   var groups: Int { (columns + groupSize - 1) / groupSize }
@@ -22,7 +23,7 @@ struct PlainPacking {
   /// A random matrix. Scales are multiples of 1/1024, exact in float16.
   init(
     rows: Int, columns: Int, bits: Int, groupSize: Int, withZeros: Bool, masked: Bool,
-    exponent: Int = 0, pattern: (kept: Int, of: Int)? = nil, _ random: inout RandomValues
+    exponent: Int = 0, pattern: (kept: Int, of: Int)? = nil, _ random: inout TestRandom
   ) {
     self.rows = rows
     self.columns = columns
@@ -49,7 +50,7 @@ struct PlainPacking {
     }
   }
 
-  /// What the matrix means.
+  /// The weight at a row and a column.
   func value(_ row: Int, _ column: Int) -> Float {
     if let kept, !kept[row * columns + column] { return 0 }
     let group = row * groups + column / groupSize

@@ -1,24 +1,7 @@
 import Bytes
 import Numerics
+import TestSupport
 import Testing
-
-/// op(a)·op(b) in double, the obvious way.
-func plainProduct(
-  _ a: [Float], _ b: [Float], m: Int, n: Int, k: Int, transposeA: Bool = false,
-  transposeB: Bool = false
-) -> [Double] {
-  var c = [Double](repeating: 0, count: m * n)
-  for i in 0..<m {
-    for j in 0..<n {
-      for x in 0..<k {
-        let left = transposeA ? a[x * m + i] : a[i * k + x]
-        let right = transposeB ? b[j * k + x] : b[x * n + j]
-        c[i * n + j] += Double(left) * Double(right)
-      }
-    }
-  }
-  return c
-}
 
 extension NumericsTests {
   @Suite struct Products {
@@ -27,18 +10,19 @@ extension NumericsTests {
         for (transposeA, transposeB) in [
           (false, false), (true, false), (false, true), (true, true),
         ] {
-          var random = RandomValues()
+          var random = TestRandom("\(m)×\(n)×\(k) \(transposeA) \(transposeB)")
           let a = random.tensor(transposeA ? [k, m] : [m, k])
           let b = random.tensor(transposeB ? [n, k] : [k, n])
           let c = random.tensor([m, n])
           let before = c.values
           MatMul.multiply(
             a, b, into: c, transposeA: transposeA, transposeB: transposeB, alpha: 0.5, beta: -2)
-          let product = plainProduct(
-            a.values, b.values, m: m, n: n, k: k, transposeA: transposeA, transposeB: transposeB)
-          let expected = zip(product, before).map { 0.5 * $0 - 2 * Double($1) }
+          // Factors that are powers of two are exact, wherever they are applied.
+          let expected = boundedProduct(
+            a.values.map { 0.5 * $0 }, b.values, m: m, n: n, k: k, transposeA: transposeA,
+            transposeB: transposeB, onto: before.map { Bounded(-2 * $0) })
           expectClose(
-            c.values, expected, absolute: 2e-5,
+            c.values, expected,
             "\(m)×\(n)×\(k) \(transposeA) \(transposeB), \(random.note)")
         }
       }
@@ -46,33 +30,41 @@ extension NumericsTests {
 
     @Test func gramIsSymmetricAndAccumulates() {
       for (m, k) in [(1, 1), (5, 3), (40, 33), (70, 300)] {
-        var random = RandomValues()
+        var random = TestRandom("\(m)×\(k)")
         let x = random.tensor([m, k])
         let h = Tensor([k, k])
         h.fill(2)
         MatMul.gram(x, into: h, scale: 0.25, keep: 0.5)
-        let product = plainProduct(x.values, x.values, m: k, n: k, k: m, transposeA: true)
-        expectClose(h.values, product.map { 0.25 * $0 + 1 }, absolute: 1e-5, random.note)
+        let expected = boundedProduct(
+          x.values.map { 0.25 * $0 }, x.values, m: k, n: k, k: m, transposeA: true,
+          onto: [Bounded](repeating: Bounded(1.0), count: k * k))
+        expectClose(h.values, expected, "\(random.note)")
         for i in 0..<k { for j in 0..<i { #expect(h[i, j] == h[j, i]) } }
       }
     }
 
     @Test func quadraticFormsTakeHalfOfTheSymmetricMatrix() {
       for (n, k) in [(1, 1), (3, 95), (40, 97), (1201, 40), (70, 300)] {
-        var random = RandomValues()
+        var random = TestRandom("\(n)×\(k)")
         let (a, h) = (random.tensor([n, k]), random.tensor([k, k]))
         for i in 0..<k { for j in 0..<i { h[i, j] = h[j, i] } }
-        let product = plainProduct(a.values, h.values, m: n, n: k, k: k)
-        let expected = zip(product, a.values).reduce(0) { $0 + $1.0 * Double($1.1) }
-        let size = zip(product, a.values).reduce(0) { $0 + abs($1.0 * Double($1.1)) }
+        // Products a·h in float32; float64 adds them up, whose error is 2⁻²⁹ of theirs.
+        let product = boundedProduct(a.values, h.values, m: n, n: k, k: k)
+        let terms = zip(product, a.values).map {
+          Bounded($0.value * Double($1), error: $0.error * Double(abs($1)))
+        }
+        let expected = terms.reduce(0) { $0 + $1.value }
+        let bound = terms.reduce(0) { $0 + $1.error }
         let found = MatMul.quadraticForm(a, h)
-        #expect(abs(found - expected) <= 1e-6 * size, "\(n)×\(k): \(found), \(random.note)")
+        #expect(
+          abs(found - expected) <= bound,
+          "\(n)×\(k): \(found), expected \(expected) within \(bound), \(random.note)")
       }
     }
 
     @Test func trianglesMultiplyAsWholeMatricesToTheBit() {
       for (m, k) in [(1, 1), (3, 95), (40, 97), (1201, 40), (70, 300), (130, 1000)] {
-        var random = RandomValues()
+        var random = TestRandom("\(m)×\(k)")
         let (a, u) = (random.tensor([m, k]), random.tensor([k, k]))
         for i in 0..<k { for j in 0..<i { u[i, j] = 0 } }
         for transposed in [false, true] {
@@ -88,7 +80,7 @@ extension NumericsTests {
     @Test(arguments: [1, 3, 8, 9, 33, 65])
     func weightsOfEveryKind(m: Int) throws {
       for (outputs, inputs) in [(1, 1), (7, 5), (33, 65), (130, 127)] {
-        var random = RandomValues()
+        var random = TestRandom("\(m) \(outputs)×\(inputs)")
         for (name, weight) in try Self.weights(outputs, inputs, &random) {
           let w = weight.dense().values
           for accumulate in [false, true] {
@@ -96,25 +88,25 @@ extension NumericsTests {
               "\(name) [\(outputs), \(inputs)], m \(m), accumulate \(accumulate), \(random.note)"
             let x = random.tensor([m, inputs])
             let y = random.tensor([m, outputs])
-            let product = plainProduct(
-              x.values, w, m: m, n: outputs, k: inputs, transposeB: true)
-            let before = y.values.map { accumulate ? Double($0) : 0 }
+            let expected = boundedProduct(
+              x.values, w, m: m, n: outputs, k: inputs, transposeB: true,
+              onto: accumulate ? exact(y.values) : nil)
             weight.apply(x, into: y, accumulate: accumulate)
-            expectClose(y.values, zip(product, before).map(+), absolute: 3e-5, note)
+            expectClose(y.values, expected, note)
 
             let dy = random.tensor([m, outputs])
             let dx = random.tensor([m, inputs])
-            let back = plainProduct(dy.values, w, m: m, n: inputs, k: outputs)
-            let beforeBack = dx.values.map { accumulate ? Double($0) : 0 }
+            let back = boundedProduct(
+              dy.values, w, m: m, n: inputs, k: outputs, onto: accumulate ? exact(dx.values) : nil)
             weight.applyTransposed(dy, into: dx, accumulate: accumulate)
-            expectClose(dx.values, zip(back, beforeBack).map(+), absolute: 3e-5, note)
+            expectClose(dx.values, back, note)
           }
         }
       }
     }
 
     @Test func gatherTakesRows() throws {
-      var random = RandomValues()
+      var random = TestRandom()
       for (name, weight) in try Self.weights(40, 33, &random) {
         let rows: [Int32] = [39, 0, 7, 7]
         let result = Tensor([4, 33])
@@ -122,7 +114,8 @@ extension NumericsTests {
         let all = weight.dense()
         for (i, row) in rows.enumerated() {
           #expect(
-            result.rows(i..<i + 1).values == all.rows(Int(row)..<Int(row) + 1).values, "\(name)")
+            result.rows(i..<i + 1).values == all.rows(Int(row)..<Int(row) + 1).values,
+            "\(name), \(random.note)")
         }
       }
     }
@@ -131,7 +124,7 @@ extension NumericsTests {
     @Test(arguments: [9, 40])
     func decodingInsideChangesNothing(m: Int) throws {
       for (outputs, inputs) in [(70, 130), (97, 1601), (9, 5000), (80, 832)] {
-        var random = RandomValues()
+        var random = TestRandom("\(m) \(outputs)×\(inputs)")
         let (x, dy) = (random.tensor([m, inputs]), random.tensor([m, outputs]))
         var weights = try Self.weights(outputs, inputs, &random)
         for group in [32, 64, 128] {
@@ -158,12 +151,12 @@ extension NumericsTests {
     }
 
     @Test func threadsDoNotChangeABit() throws {
-      var random = RandomValues()
+      var random = TestRandom()
       let dy = random.tensor([300, 900])
       for (rows, columns) in [(900, 200), (912, 192)] {
         let (x, dy) = (random.tensor([300, columns]), random.tensor([300, rows]))
         for (name, weight) in try Self.weights(rows, columns, &random) {
-          expectSameForAllThreadCounts("\(name)") {
+          expectSameForAllThreadCounts("\(name), \(random.note)") {
             let y = Tensor([300, rows])
             let dx = Tensor([300, columns])
             weight.apply(x, into: y)
@@ -175,7 +168,7 @@ extension NumericsTests {
           }
         }
       }
-      expectSameForAllThreadCounts("gram") {
+      expectSameForAllThreadCounts("gram, \(random.note)") {
         let h = Tensor([900, 900])
         MatMul.gram(dy, into: h, scale: 1, keep: 0)
         return h.values
@@ -183,7 +176,7 @@ extension NumericsTests {
     }
 
     static func weights(
-      _ rows: Int, _ columns: Int, _ random: inout RandomValues
+      _ rows: Int, _ columns: Int, _ random: inout TestRandom
     ) throws -> [(String, Weight)] {
       let halves = (0..<rows * columns).flatMap { _ in
         PlainPacking.float16(Float(random.below(4000) - 2000) / 1024)

@@ -1,6 +1,7 @@
 import CKernels
 import Foundation
 import Numerics
+import TestSupport
 import Testing
 
 extension NumericsTests {
@@ -16,15 +17,25 @@ extension NumericsTests {
           for (transposeA, transposeB) in [
             (false, false), (true, false), (false, true), (true, true),
           ] {
-            var random = RandomValues()
+            var random = TestRandom("\(m)×\(n)×\(k) \(transposeA) \(transposeB) \(level)")
             let note: Comment =
               "\(m)×\(n)×\(k), \(transposeA) \(transposeB), \(level), \(random.note)"
             let a = random.floats((m + 1) * (k + 1))
             let b = random.floats((n + 1) * (k + 1))
-            var c = random.floats(m * (n + 2))
-            var plain = c
+            let start = random.floats(m * (n + 2))
             let alpha: Float = 0.5
+            /// A factor's [rows, columns] from storage whose lines are one longer.
+            func inner(
+              _ values: [Float], _ rows: Int, _ columns: Int, _ transposed: Bool
+            ) -> [Float] {
+              (0..<rows * columns).map { place in
+                let (row, column) = (place / columns, place % columns)
+                return transposed
+                  ? values[column * (rows + 1) + row] : values[row * (columns + 1) + column]
+              }
+            }
             for beta: Float in [0, 1, -0.75] {
+              var (c, plain) = (start, start)
               unsafe a.withUnsafeBufferPointer { a in
                 unsafe b.withUnsafeBufferPointer { b in
                   func run(
@@ -44,8 +55,20 @@ extension NumericsTests {
                   unsafe run(&plain) { unsafe ctk_multiply_ref($0) }
                 }
               }
-              // The gaps between rows are compared too.
-              expectClose(c, plain, absolute: 1e-5 + 2e-7 * Double(k), note)
+              // What lies between rows stays as it is.
+              let width = n + 2
+              let before = (0..<m * n).map {
+                Bounded(beta) * Bounded(start[$0 / n * width + $0 % n])
+              }
+              let product = boundedProduct(
+                inner(a, m, k, transposeA).map { alpha * $0 }, inner(b, k, n, transposeB), m: m,
+                n: n, k: k, onto: before)
+              let expected = (0..<m * width).map { place in
+                place % width < n
+                  ? product[place / width * n + place % width] : Bounded(start[place])
+              }
+              expectClose(c, expected, note)
+              expectClose(plain, expected, note)
             }
           }
         }
@@ -55,7 +78,7 @@ extension NumericsTests {
     /// A part of a product is the same to the bit as the same place in the whole.
     @Test func cuttingProductsChangesNothing() {
       atEveryLevel { level in
-        var random = RandomValues()
+        var random = TestRandom("\(level)")
         let (x, w) = (random.tensor([50, 500]), random.tensor([130, 500]))
         let whole = Tensor([50, 130])
         Weight.dense(w).apply(x, into: whole)

@@ -1,3 +1,4 @@
+import Builds
 import Bytes
 import Foundation
 import Pipeline
@@ -40,7 +41,7 @@ import Testing
     var recipe = try Recipe(path: folder.file(name))
     recipe.memory = memory
     let store = try Store(folder: folder.file(work), create: true, fault: fault)
-    let build = Build(
+    let build = try Build(
       stages: try BuildPlan(recipe).stages, store: store, kernels: "plain",
       progress: BuildProgress(style: .quiet))
     return try build.run(until: "compress").last?.outputs["compressed"]?.digest

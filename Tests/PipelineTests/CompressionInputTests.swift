@@ -1,3 +1,4 @@
+import Builds
 import Bytes
 import Foundation
 import Pipeline
@@ -80,7 +81,7 @@ import Testing
     try folder.write("padded.jsonl", "{\"text\": \"the cat in the rain\", \"url\": \"\(padding)\"}")
     let recipe = try recipe("group_size: 8", text: "padded.jsonl")
     let store = try Store(folder: folder.file("work"), create: true)
-    let build = Build(
+    let build = try Build(
       stages: try BuildPlan(recipe).stages, store: store, kernels: "plain",
       progress: BuildProgress(style: .quiet))
     let failure = #expect(throws: Failure.self) { try build.run(until: "compress") }
@@ -99,7 +100,7 @@ import Testing
       recipe.memory = memory
       let work = folder.file("work-\(memory)")
       let files = Mutex<Set<String>>([])
-      let build = Build(
+      let build = try Build(
         stages: try BuildPlan(recipe).stages, store: try Store(folder: work, create: true),
         kernels: "plain", progress: BuildProgress(style: .quiet)
       ) {

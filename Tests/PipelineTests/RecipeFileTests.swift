@@ -42,7 +42,7 @@ import Testing
     }
     let none = failure(nil)
     #expect(none?.kind == .usage)
-    #expect(none?.advice == "choose one of low, sparse, wrong with --variant")
+    #expect(none?.advice == "choose one of low, sparse, wrong" && none?.reason == .variantNeeded)
     #expect(failure("high")?.finding == "there is no variant `high`")
     #expect(failure("wrong")?.place == "line 8")
     #expect(throws: Failure.self) {

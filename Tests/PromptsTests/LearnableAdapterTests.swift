@@ -16,7 +16,7 @@ import Testing
     model = try LanguageModel(
       source: Checkpoint.open(RealModel.packageRoot + "/Tests/ModelsTests/Golden/llama-odd"))
     // Runs of neighbouring tokens: something that can be learned.
-    var random = SeededGenerator(seed: 3)
+    var random = TestRandom(fixture: 3)
     func text(_ count: Int) -> [Int32] {
       var last = 0
       return (0..<count).map { _ in

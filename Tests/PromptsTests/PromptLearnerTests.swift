@@ -16,7 +16,7 @@ import Testing
   /// A text with a pattern that a prompt can tell the model about: few tokens, in a fixed cycle
   /// with noise.
   static func text(_ count: Int, seed: UInt64) -> [Int32] {
-    var random = SeededGenerator(seed: seed)
+    var random = TestRandom(fixture: seed)
     return (0..<count).map { Int32(random.below(10) == 0 ? random.below(131) : 11 + 7 * ($0 % 5)) }
   }
 
@@ -46,7 +46,8 @@ import Testing
     var learner = try learner(settings)
     let start = learner.state.bestPerplexity
     var steps: [Int] = []
-    let best = try learner.run { report, _ throws(Failure) in steps.append(report.step) }
+    while !learner.isDone { steps.append(try learner.step().step) }
+    let best = learner.state.best
     print(
       "\(initialisation): \(learner.state.validationWithoutPrompt) \(start) → \(learner.state.bestPerplexity)"
     )
@@ -82,7 +83,10 @@ import Testing
     (settings.steps, settings.validationEvery) = (7, 3)
     var whole = try learner(settings)
     var saved = [whole.state.bytes]
-    _ = try whole.run { _, learner throws(Failure) in saved.append(learner.state.bytes) }
+    while !whole.isDone {
+      _ = try whole.step()
+      saved.append(whole.state.bytes)
+    }
     for bytes in saved {
       var resumed = try PromptLearner(
         prompt: settings, for: model, texts: texts, saved: ByteSlice(bytes), budget: .minimal)
@@ -106,16 +110,19 @@ import Testing
       calls.withLock { $0 = 0 }
       var learner = try PromptLearner(
         prompt: settings, for: model, texts: texts, saved: ByteSlice(start.bytes),
-        safePoint: { () throws(Failure) in
+        progress: ProgressHandler(stop: { () throws(Failure) in
           let count = calls.withLock { (value: inout Int) -> Int in
             value += 1
             return value
           }
           if count == call { throw Failure(.interrupted, "stopped") }
-        })
+        }))
       var last = learner.state
       do {
-        _ = try learner.run { _, learner throws(Failure) in last = learner.state }
+        while !learner.isDone {
+          _ = try learner.step()
+          last = learner.state
+        }
         Issue.record("the run was not stopped")
       } catch {
         #expect(error.kind == .interrupted)

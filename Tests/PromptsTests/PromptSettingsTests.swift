@@ -24,16 +24,24 @@ import Testing
   @Test func impossibleSettingsAreNamed() throws {
     let changes: [(String, (inout PromptSettings) -> Void)] = [
       ("tokens", { $0.tokens = 0 }), ("steps", { $0.steps = 0 }), ("batch", { $0.batch = -1 }),
-      ("length", { $0.length = 1 }), ("learning rate", { $0.learningRate = .nan }),
-      ("warm-up", { $0.warmupSteps = 201 }), ("weight decay", { $0.weightDecay = -1 }),
-      ("clipping norm", { $0.clipNorm = 0 }), ("interval", { $0.validationEvery = 0 }),
+      ("length", { $0.length = 1 }), ("learning_rate", { $0.learningRate = .nan }),
+      ("warmup", { $0.warmupSteps = 201 }), ("weight_decay", { $0.weightDecay = -1 }),
+      ("clip_norm", { $0.clipNorm = 0 }), ("validation.every", { $0.validationEvery = 0 }),
+      (
+        "sink",
+        {
+          $0.sink = 1
+          $0.kind = .lora
+        }
+      ),
+      ("sink", { ($0.sink, $0.tokens) = (1, 1) }),
     ]
     try PromptSettings().check()
     for (name, change) in changes {
       var settings = PromptSettings()
       change(&settings)
       #expect { try settings.check() } throws: {
-        ($0 as? Failure)?.finding.contains(name) == true
+        ($0 as? Failure)?.place == "prompt.\(name)"
       }
     }
   }

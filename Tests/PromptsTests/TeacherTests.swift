@@ -23,7 +23,7 @@ import Testing
     (settings.tokens, settings.steps, settings.batch, settings.length) = (6, 30, 3, 20)
     (settings.learningRate, settings.warmupSteps) = (0.05, 4)
     (settings.validationEvery, settings.validationWindows, settings.seed) = (10, 4, 9)
-    settings.teacherShare = 1
+    settings.objective = .divergence
   }
 
   /// The same model without its last block.
@@ -88,7 +88,7 @@ import Testing
     (settings.steps, settings.validationEvery, settings.warmupSteps) = (1, 1, 0)
     var values: [Double] = []
     for share in [0, 0.25, 1] {
-      settings.teacherShare = share
+      (settings.objective, settings.klShare) = (.mix, share)
       values.append(try losses(settings, .model(Teacher(full)))[0])
     }
     #expect(abs(values[1] - (0.75 * values[0] + 0.25 * values[2])) < 1e-4)
@@ -102,7 +102,10 @@ import Testing
     texts.teacher = .cache(try cache(k: 8, settings))
     var whole = try PromptLearner(prompt: settings, for: model, texts: texts)
     var saved: [[UInt8]] = []
-    try whole.run { _, learner throws(Failure) in saved.append(learner.state.bytes) }
+    while !whole.isDone {
+      _ = try whole.step()
+      saved.append(whole.state.bytes)
+    }
     for bytes in saved {
       var resumed = try PromptLearner(
         prompt: settings, for: model, texts: texts, saved: ByteSlice(bytes))

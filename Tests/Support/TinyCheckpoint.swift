@@ -6,7 +6,7 @@ package struct TinyCheckpoint: Sendable {
   package enum Family: Sendable {
     case llama
     case opt
-    /// As OPT 350M: norms behind attention and feed-forward, embeddings narrower than the model.
+    /// OPT 350M's design: norms after attention and feed-forward, embeddings narrower than the model.
     case opt350M
   }
 
@@ -82,14 +82,18 @@ package struct TinyCheckpoint: Sendable {
   }
 
   private func safetensors() -> [UInt8] {
-    var random = RandomBits(seed: seed)
+    var random = TestRandom(fixture: seed)
+    /// Roughly normal: the sum of twelve uniforms.
+    func normal() -> Float {
+      (0..<12).reduce(Float(-6)) { sum, _ in sum + Float(random.next() >> 40) / Float(1 << 24) }
+    }
     var header = JSONObject()
     var body: [UInt8] = []
     func add(_ name: String, _ shape: [Int], scale: Float, offset: Float = 0) {
       let start = body.count
       for index in 0..<shape.reduce(1, *) {
         let isDamaged = name == damaged && index == 5
-        let value = isDamaged ? Float.nan : offset + scale * random.normal()
+        let value = isDamaged ? Float.nan : offset + scale * normal()
         body.append(littleEndian: value.bitPattern)
       }
       header[name] = [
@@ -144,32 +148,12 @@ package struct TinyCheckpoint: Sendable {
 
   /// English-like text of `words` words, different for each seed.
   package static func text(words: Int, seed: UInt64) -> String {
-    var random = RandomBits(seed: seed)
+    var random = TestRandom(fixture: seed)
     let list = [
       "the", "in", "a", "there", "and", "then", "rain", "tree", "reed", "train", "he", "an", "inn",
       "hare", "thin", "tin", "near",
     ]
     return (0..<words).map { _ in list[Int(random.next() % UInt64(list.count))] }
       .joined(separator: " ")
-  }
-}
-
-/// SplitMix64: small, and the same everywhere.
-package struct RandomBits: RandomNumberGenerator {
-  private var state: UInt64
-
-  package init(seed: UInt64) { state = seed }
-
-  package mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ mixed >> 31
-  }
-
-  /// Roughly normal: the sum of twelve uniforms.
-  mutating func normal() -> Float {
-    (0..<12).reduce(Float(-6)) { sum, _ in sum + Float(next() >> 40) / Float(1 << 24) }
   }
 }

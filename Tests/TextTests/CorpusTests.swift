@@ -1,5 +1,5 @@
 import Bytes
-import Foundation
+import TestSupport
 import Testing
 import Text
 
@@ -52,9 +52,8 @@ struct CorpusTests {
 
   @Test("a path decides the form; a missing file has its own kind")
   func files() throws {
-    let folder = FileManager.default.temporaryDirectory.path
-    let path = "\(folder)/corpus-\(UInt64.random(in: 0...UInt64.max)).jsonl"
-    defer { try? FileManager.default.removeItem(atPath: path) }
+    let folder = try TemporaryFolder()
+    let path = folder.file("corpus.jsonl")
     let content = Array("{\"text\":\"a\"}\n{\"text\":\"b\"}\n".utf8)
     try AtomicFile.write(content, to: path)
     let corpus = try Corpus.load(path: path)

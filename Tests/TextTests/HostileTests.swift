@@ -1,5 +1,6 @@
 import Bytes
 import Foundation
+import TestSupport
 import Testing
 import Text
 
@@ -188,40 +189,35 @@ struct HostileTests {
     arguments: Golden.names)
   func mutated(name: String) throws {
     let original = try Golden.bytes("\(name).tokenizer.json").array
-    let seed = UInt64.random(in: 0...UInt64.max)
-    print("mutation seed of \(name): \(seed)")
-    var state = seed
-    func random(_ bound: Int) -> Int {
-      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-      return Int(state >> 33) % bound
-    }
+    var random = TestRandom(name)
     let text = Array("The 12 cafe\u{301} <s>x<|im_end|> don't \u{1F600}  \n".utf8)
     var refused = 0
     for _ in 0..<150 {
       var bytes = original
-      for _ in 0...random(3) {
-        // The interesting members stand before and after the vocabulary.
-        let near = random(2) == 0 ? random(1500) : random(bytes.count)
+      for _ in 0...random.below(3) {
+        // The interesting members come before and after the vocabulary.
+        let near = random.below(2) == 0 ? random.below(1500) : random.below(bytes.count)
         let at = min(near, bytes.count - 1)
-        switch random(4) {
-        case 0: bytes[at] ^= UInt8(1 << random(8))
-        case 1: bytes[at] = Array("0123456789-{}[],:\"ntfae\\ ".utf8)[random(25)]
-        case 2: bytes.removeSubrange(at..<min(bytes.count, at + 1 + random(20)))
+        switch random.below(4) {
+        case 0: bytes[at] ^= 1 << UInt8(random.below(8))
+        case 1: bytes[at] = Array("0123456789-{}[],:\"ntfae\\ ".utf8)[random.below(25)]
+        case 2: bytes.removeSubrange(at..<min(bytes.count, at + 1 + random.below(20)))
         default:
-          let from = random(bytes.count)
-          bytes.insert(contentsOf: bytes[from..<min(bytes.count, from + random(40))], at: at)
+          let from = random.below(bytes.count)
+          bytes.insert(contentsOf: bytes[from..<min(bytes.count, from + random.below(40))], at: at)
         }
       }
       do {
         let tokenizer = try Tokenizer(json: ByteSlice(bytes))
         let ids = tokenizer.encode(bytes: text, addSpecialTokens: true)
-        #expect(ids.allSatisfy { $0 >= 0 && Int($0) < tokenizer.vocabularySize }, "seed \(seed)")
+        #expect(ids.allSatisfy { $0 >= 0 && Int($0) < tokenizer.vocabularySize }, "\(random.note)")
         _ = tokenizer.decode(ids)
       } catch {
-        #expect(error.kind == .invalidData, "seed \(seed): \(error)")
+        #expect(error.kind == .invalidData, "\(random.note): \(error)")
         refused += 1
       }
     }
-    #expect(refused > 30, "seed \(seed)")
+    // A guard against damage that does none: most files break, and by far more than this.
+    #expect(refused > 15, "\(refused) refused, \(random.note)")
   }
 }

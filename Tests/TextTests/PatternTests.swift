@@ -1,4 +1,5 @@
 import Bytes
+import TestSupport
 import Testing
 import Text
 
@@ -22,8 +23,7 @@ struct PatternTests {
       let text = Array(String(decoding: bytes, as: UTF8.self).utf8)
       #expect(matches(fast, text) == matches(general, text))
     }
-    let seed = UInt64.random(in: 0...UInt64.max)
-    var state = seed
+    var random = TestRandom("\(splitter)")
     let pool: [UInt32] = [
       0x20, 0x20, 0x20, 0x0A, 0x0D, 0x09, 0x27, 0x73, 0x53, 0x6C, 0x4C, 0x72, 0x65, 0x76, 0x64,
       0x74,
@@ -31,18 +31,15 @@ struct PatternTests {
       0xBD, 0x660, 0x0B, 0x1680,
     ]
     for _ in 0..<2000 {
-      state = state &* 6_364_136_223_846_793_005 &+ 1
-      let length = Int(state >> 59) + 1
       var string = String.UnicodeScalarView()
-      for _ in 0..<length {
-        state = state &* 6_364_136_223_846_793_005 &+ 1
-        let scalar = pool[Int(state >> 33) % pool.count]
+      for _ in 0..<1 + random.below(32) {
+        let scalar = pool[random.below(pool.count)]
         string.append(Unicode.Scalar(scalar) ?? " ")
       }
       let text = Array(String(string).utf8)
       #expect(
         matches(fast, text) == matches(general, text),
-        "seed \(seed): \(String(string).debugDescription)")
+        "\(String(string).debugDescription), \(random.note)")
     }
   }
 

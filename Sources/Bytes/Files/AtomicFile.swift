@@ -45,8 +45,8 @@ extension AtomicFile {
   /// Removes the temporary neighbours of `path` whose writers are gone: what a process leaves that
   /// was killed before it could publish. Nothing happens where the folder can't be read.
   public static func sweepTemporaries(of path: String) {
-    let folder = SystemCall.parent(of: path)
-    let prefix = (path.split(separator: "/").last ?? "") + "."
+    let folder = PathNames.parent(path)
+    let prefix = PathNames.last(path) + "."
     for name in names(in: folder) where name.hasPrefix(prefix) && name.hasSuffix(".partial") {
       let middle = name.dropFirst(prefix.count).dropLast(".partial".count).split(separator: "-")
       guard middle.count == 2, let process = Int32(middle[0]), process > 0, Int(middle[1]) != nil,

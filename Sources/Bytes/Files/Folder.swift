@@ -11,11 +11,11 @@ public enum Folder {
     if code == EEXIST, unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
       return
     }
-    guard code == ENOENT, SystemCall.parent(of: path) != path, SystemCall.parent(of: path) != "."
+    guard code == ENOENT, PathNames.parent(path) != path, PathNames.parent(path) != "."
     else {
       throw SystemCall.creationFailure("the folder can't be created", path, code)
     }
-    try create(SystemCall.parent(of: path))
+    try create(PathNames.parent(path))
     guard unsafe mkdir(path, 0o777) == 0 || errno == EEXIST else {
       throw SystemCall.creationFailure("the folder can't be created", path, errno)
     }

@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 
 /// A regular file mapped for reading. Slices of it keep the mapping alive on their own.
 public final class MappedFile: Sendable {
@@ -50,16 +51,20 @@ public final class MappedFile: Sendable {
     _ = unsafe madvise(base + start, range.upperBound - start, code)
   }
 
-  /// From now on, a file that shrinks while it is mapped ends the process with one sentence and
-  /// status 74 instead of a bus error's core dump. Meant to be called once by a program's main.
-  public static func installTruncationGuard() {
+  private static let truncationStatus = Atomic<Int32>(1)
+
+  /// Makes a file that shrinks while it is mapped end the process with one sentence and
+  /// `exitStatus`, instead of a bus error's core dump. A program's main calls it once.
+  public static func installTruncationGuard(exitStatus: Int32) {
+    // Also initializes the constant, so that the handler needn't.
+    truncationStatus.store(exitStatus, ordering: .relaxed)
     var action = sigaction()
     unsafe action.__sigaction_handler.sa_handler = { _ in
       // Only async-signal-safe calls here: no allocation, no locks.
       let text: StaticString =
         "ctpack: a file shrank while it was being read; check that nothing else writes to it\n"
       _ = unsafe write(2, text.utf8Start, text.utf8CodeUnitCount)
-      _exit(Failure.Kind.io.rawValue)
+      _exit(MappedFile.truncationStatus.load(ordering: .relaxed))
     }
     unsafe sigaction(SIGBUS, &action, nil)
   }

@@ -52,7 +52,7 @@ enum SystemCall {
 
   /// Makes a rename or a new file durable by synchronizing the folder that holds it.
   static func synchronizeFolder(of path: String) throws(Failure) {
-    let folder = parent(of: path)
+    let folder = PathNames.parent(path)
     let opened = open(folder, O_RDONLY | O_DIRECTORY)
     guard opened.value >= 0 else { throw failure("open", folder, opened.errno, reading: false) }
     defer { close(opened.value) }
@@ -61,12 +61,6 @@ enum SystemCall {
     if result.value != 0 && result.errno != EINVAL && result.errno != EROFS {
       throw failure("fsync", folder, result.errno, reading: false)
     }
-  }
-
-  static func parent(of path: String) -> String {
-    guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
-    if slash == path.utf8.startIndex { return "/" }
-    return String(path[..<slash])
   }
 }
 

@@ -5,15 +5,17 @@ import Synchronization
 /// two steps.
 public enum StopSignal {
   private static let count = Atomic<Int>(0)
+  private static let exitStatus = Atomic<Int32>(1)
   private static let first: StaticString =
     "\nctpack: stopping after this step; once more to quit at once\n"
 
-  /// Whether the person asked to stop.
+  /// Whether the user asked to stop.
   public static var isRequested: Bool { count.load(ordering: .relaxed) > 0 }
 
-  /// From now on, the first signal sets the flag and the second ends the process with status 130.
-  /// A closed pipe is an error of the write, not a signal.
-  public static func install() {
+  /// Makes the first signal set the flag and the second end the process with `exitStatus`.
+  /// A closed pipe becomes an error of the write, not a signal.
+  public static func install(exitStatus: Int32) {
+    Self.exitStatus.store(exitStatus, ordering: .relaxed)
     // Touched before a handler can run, so that the handler meets no initializer.
     _ = isRequested
     _ = unsafe first.utf8Start
@@ -24,7 +26,7 @@ public enum StopSignal {
       unsafe action.__sigaction_handler.sa_handler = { _ in
         // Only async-signal-safe calls here.
         if StopSignal.count.add(1, ordering: .relaxed).oldValue > 0 {
-          _exit(Failure.Kind.interrupted.rawValue)
+          _exit(StopSignal.exitStatus.load(ordering: .relaxed))
         }
         _ = unsafe write(2, StopSignal.first.utf8Start, StopSignal.first.utf8CodeUnitCount)
       }

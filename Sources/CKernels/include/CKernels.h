@@ -1,24 +1,26 @@
 #pragma once
 
-// Kernels in C, each fast form beside a plain `_ref` twin. Callers (Numerics) check shapes; nothing
-// in here checks bounds.
+// Kernels in C. A form that is compiled once per level, or is otherwise made fast, is declared beside a
+// plain `_ref` twin, and the tests compare the two. Plain code has no twin: the GGUF dequantizers
+// (gguf_blocks.h) are checked against goldens. Callers check shapes; nothing in here checks bounds.
 #include "activation.h"
 #include "attention_shares.h"
 #include "cached_attention.h"
+#include "decode.h"
 #include "dispatch.h"
 #include "divergence.h"
 #include "dot_rows.h"
+#include "drop_lowest.h"
 #include "elementwise.h"
-#include "few_rows.h"
 #include "gemm.h"
 #include "gemm_bf16.h"
 #include "gguf_blocks.h"
-#include "gptq_block.h"
+#include "gptq.h"
 #include "layer_norm.h"
+#include "masked_least_squares.h"
 #include "online_softmax.h"
 #include "rms_norm.h"
 #include "rotary.h"
-#include "support.h"
 #include "swiglu.h"
 #include "thread_pool.h"
 #include "top_tokens.h"

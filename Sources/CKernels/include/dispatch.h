@@ -27,15 +27,17 @@ int ctk_has_avx512_bf16(void);
 /// level that isn't limited.
 int ctk_has_bf16_products(void);
 
-/// What multiplies codes with a few rows of inputs in integers (few_rows.h).
-enum ctk_few_kernels {
-  ctk_few_plain = 0,    // nothing fast
-  ctk_few_neon = 1,     // NEON
-  ctk_few_dotprod = 2,  // NEON with dot products of bytes
-  ctk_few_avx2 = 3,     // AVX2
-  ctk_few_avx512 = 4,   // what bfloat16 products need
+/// The instruction set that the decode products (decode.h) use.
+enum ctk_decode_isa {
+  ctk_decode_plain = 0,    // none: plain twins
+  ctk_decode_neon = 1,     // NEON
+  ctk_decode_dotprod = 2,  // NEON with dot products of bytes
+  ctk_decode_avx2 = 3,     // AVX2
+  ctk_decode_avx512 = 4,   // AVX-512 with VBMI2 and VNNI, where ctk_has_bf16_products()
 };
-int ctk_few_kernels(void);
 
-/// Whether there are fast ones.
-int ctk_has_few_products(void);
+/// The best of these on this processor, at the calling thread's level.
+int ctk_decode_isa(void);
+
+/// Whether it is better than the plain twins.
+int ctk_has_decode_kernels(void);

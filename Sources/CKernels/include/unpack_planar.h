@@ -16,13 +16,13 @@ struct ctk_packed {
   const uint8_t *scales;  // float16, [rows, groups]
   const uint8_t *zeros;   // codes over the flattened [rows·groups]; null: 2^(bits − 1) everywhere
   const uint8_t *mask;    // bit j of a row = column j is kept; rows padded to 64; null: all
-  const int64_t *row_starts;  // with a mask: how many survivors stand before each row
+  const int64_t *row_starts;  // with a mask: survivors before each row
   // n:m sparsity: of every `of` columns (at most 32) `kept` survive (a short last group keeps at most
-  // as many); the number of the combination, Σ C(pᵢ, i) over its ascending positions, is listed in
-  // `rank_bits` bits; null: no such list. Never beside a mask.
+  // as many); each group's combination is stored as its rank, Σ C(pᵢ, i) over its ascending
+  // positions, in `rank_bits` bits. Null: not n:m sparse. Never together with a mask.
   const uint8_t *ranks;
   int kept, of, rank_bits;
-  // Whether the rows of a sparse matrix stand side by side, sixteen to a tile: masks, ranks and codes
+  // Whether the rows of a sparse matrix are interleaved, sixteen to a tile: masks, ranks and codes
   // are then those of the matrix [rows / 16, 16·columns] with the weight of row 16·t + i, column
   // 4·q + c at row t, column 64·q + 4·i + c; row_starts counts its rows. Scales and zeros are
   // [rows / 16, groups, 16]. Rows are a multiple of 16, columns and group_size of 64.
@@ -46,7 +46,7 @@ void ctk_widen_f16_ref(const uint8_t *in, float *out, intptr_t n);
 void ctk_widen_bf16(const uint8_t *in, float *out, intptr_t n);
 void ctk_widen_bf16_ref(const uint8_t *in, float *out, intptr_t n);
 
-/// counts[r] = how many bits of row r are set, for rows of `columns` bits padded to whole words of
-/// 64; the first row whose padding isn't zero, or `rows` where all are clean.
+/// counts[r] = the number of bits set in row r, for rows of `columns` bits padded to whole words of
+/// 64. Returns the first row whose padding isn't zero, or `rows` if all are clean.
 intptr_t ctk_count_mask(const uint8_t *mask, intptr_t rows, intptr_t columns, int64_t *counts);
 intptr_t ctk_count_mask_ref(const uint8_t *mask, intptr_t rows, intptr_t columns, int64_t *counts);

@@ -78,22 +78,22 @@ static int has_dotprod(void) {
 }
 #endif
 
-int ctk_few_kernels(void) {
+int ctk_decode_isa(void) {
 #if defined(__x86_64__)
-  if (ctk_has_bf16_products()) return ctk_few_avx512;
+  if (ctk_has_bf16_products()) return ctk_decode_avx512;
   // Every processor with AVX2 counts bits too.
-  return ctk_level() >= ctk_level_avx2 ? ctk_few_avx2 : ctk_few_plain;
+  return ctk_level() >= ctk_level_avx2 ? ctk_decode_avx2 : ctk_decode_plain;
 #elif defined(__aarch64__)
   static atomic_int known = -1;
   int found = atomic_load_explicit(&known, memory_order_relaxed);
   if (found < 0) {
-    found = has_dotprod() ? ctk_few_dotprod : ctk_few_neon;
+    found = has_dotprod() ? ctk_decode_dotprod : ctk_decode_neon;
     atomic_store_explicit(&known, found, memory_order_relaxed);
   }
   return found;
 #else
-  return ctk_few_plain;
+  return ctk_decode_plain;
 #endif
 }
 
-int ctk_has_few_products(void) { return ctk_few_kernels() != ctk_few_plain; }
+int ctk_has_decode_kernels(void) { return ctk_decode_isa() != ctk_decode_plain; }

@@ -12,6 +12,7 @@
 
 typedef float v16 __attribute__((vector_size(64)));
 typedef int32_t m16 __attribute__((vector_size(64)));
+typedef double d16 __attribute__((vector_size(128)));
 
 #define CTK_INLINE static inline __attribute__((always_inline))
 
@@ -63,7 +64,25 @@ CTK_INLINE v16 v16_select(m16 condition, v16 yes, v16 no) {
   return (v16)(((m16)yes & condition) | ((m16)no & ~condition));
 }
 
+/// The larger and the smaller of two numbers, lane by lane; b where they are equal or one is NaN.
 CTK_INLINE v16 v16_max(v16 a, v16 b) { return v16_select((m16)(a > b), a, b); }
+CTK_INLINE v16 v16_min(v16 a, v16 b) { return v16_select((m16)(a < b), a, b); }
+
+/// The nearest integer, ties to even, for |x| < 2²²: beyond 1.5·2²³ a float has no fraction bits.
+CTK_INLINE v16 v16_round_even(v16 x) {
+  const v16 magic = v16_all(12582912.0f);
+  return (x + magic) - magic;
+}
+
+/// Sixteen bytes, each widened to 32 bits.
+CTK_INLINE m16 m16_load_bytes(const uint8_t *p) {
+  typedef uint8_t b16 __attribute__((vector_size(16)));
+  b16 bytes;
+  memcpy(&bytes, p, sizeof bytes);
+  return __builtin_convertvector(bytes, m16);
+}
+
+CTK_INLINE d16 d16_of(v16 v) { return __builtin_convertvector(v, d16); }
 
 /// Lanes are added pairwise: 0+8, 1+9, …, then halves again.
 CTK_INLINE float v16_sum(v16 v) {

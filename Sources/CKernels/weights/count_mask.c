@@ -1,7 +1,7 @@
 #include <string.h>
 
-#include "bf16.h"
 #include "dispatch.h"
+#include "targets.h"
 #include "unpack_planar.h"
 
 static inline uint64_t word_at(const uint8_t *p) {
@@ -28,7 +28,7 @@ intptr_t ctk_count_mask_ref(const uint8_t *mask, intptr_t rows, intptr_t columns
 }
 
 #if defined(__x86_64__)
-CTK_BF16 static intptr_t count_mask(
+CTK_AVX512_VNNI static intptr_t count_mask(
     const uint8_t *mask, intptr_t rows, intptr_t columns, int64_t *counts) {
   const intptr_t words = (columns + 63) / 64;
   for (intptr_t row = 0; row < rows; row++) {

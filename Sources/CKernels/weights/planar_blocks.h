@@ -1,5 +1,6 @@
-// Blocks of 64 planar codes to one byte each, whatever the processor.
+// Unpacking of planar blocks, 64 codes, to one byte each, on any processor.
 #pragma once
+#include "planar_codes.h"
 #include "vectors.h"
 
 typedef uint8_t b16 __attribute__((vector_size(16)));
@@ -45,7 +46,21 @@ CTK_INLINE void block_of_codes(const uint8_t *in, int bits, uint8_t *out) {
   }
 }
 
-/// Blocks that lie side by side.
+/// Consecutive blocks of 64 codes, one byte each.
 CTK_INLINE void blocks_of_codes(const uint8_t *in, intptr_t blocks, int bits, uint8_t *out) {
   for (intptr_t b = 0; b < blocks; b++) block_of_codes(in + b * 8 * bits, bits, out + 64 * b);
+}
+
+/// The zero points of group `group` of a tile's rows, one byte each.
+CTK_INLINE void ctk_tile_zeros(
+    const struct ctk_packed *w, intptr_t tile, intptr_t group, uint8_t zeros[16]) {
+  if (!w->zeros) {
+    memset(zeros, 1 << (w->bits - 1), ctk_tile_rows);
+    return;
+  }
+  // Sixteen codes are a quarter of a block.
+  const intptr_t place = tile * ctk_groups(w) + group;
+  uint8_t block[64];
+  block_of_codes(w->zeros + place / 4 * 8 * w->bits, w->bits, block);
+  memcpy(zeros, block + place % 4 * ctk_tile_rows, ctk_tile_rows);
 }

@@ -1,17 +1,21 @@
-// Reading planar codes: single ones, and 64 at a time.
+// Where the parts of a packed matrix lie, its codes one at a time, and 64 at a time with AVX-512.
 #pragma once
-#include <math.h>
+#include <string.h>
 
-#include "bf16.h"
 #include "half.h"
 #include "ranks.h"
+#include "targets.h"
 #include "unpack_planar.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 static inline intptr_t ctk_groups(const struct ctk_packed *w) {
   return (w->columns + w->group_size - 1) / w->group_size;
 }
 
-/// Where the scale and the zero of a row's group stand.
+/// The index of the scale and the zero point of a row's group.
 static inline intptr_t ctk_group_place(const struct ctk_packed *w, intptr_t row, intptr_t group) {
   const intptr_t groups = ctk_groups(w);
   return w->interleaved ? (row / 16 * groups + group) * 16 + row % 16 : row * groups + group;
@@ -28,20 +32,20 @@ static inline uint8_t ctk_single_code(const uint8_t *codes, int bits, int64_t in
 
 static inline int ctk_is_sparse(const struct ctk_packed *w) { return w->mask || w->ranks; }
 
-/// n:m sparsity: survivors of a row.
+/// Survivors of a row under n:m sparsity.
 static inline intptr_t ctk_kept_per_row(const struct ctk_packed *w) {
   const intptr_t rest = w->columns % w->of;
   return w->columns / w->of * w->kept + (rest < w->kept ? rest : w->kept);
 }
 
-/// Where a row's codes start, counted in codes.
+/// The index of a row's first code.
 static inline int64_t ctk_row_start(const struct ctk_packed *w, intptr_t row) {
   if (w->mask) return w->row_starts[row];
   if (w->ranks) return row * ctk_kept_per_row(w);
   return row * ((w->columns + 63) / 64) * 64;
 }
 
-/// Which of a row's columns 64·block … 64·block + 63 survive, of a matrix that is sparse.
+/// The mask of columns 64·block … 64·block + 63 of a row of a sparse matrix.
 static inline uint64_t ctk_mask_word(const struct ctk_packed *w, intptr_t row, intptr_t block) {
   if (!w->mask) return ctk_ranks_word(w, row, block);
   uint64_t word;
@@ -49,7 +53,7 @@ static inline uint64_t ctk_mask_word(const struct ctk_packed *w, intptr_t row, i
   return word;
 }
 
-/// 2^exponent, exponent within the range of normal numbers.
+/// 2^exponent, for exponents of normal numbers.
 static inline float ctk_power_of_two(int exponent) {
   const uint32_t bits = (uint32_t)(exponent + 127) << 23;
   float f;
@@ -57,23 +61,44 @@ static inline float ctk_power_of_two(int exponent) {
   return f;
 }
 
-/// The scale of a group, counted over the whole matrix.
+/// The scale of a group, numbered through the whole matrix.
 static inline float ctk_scale(const struct ctk_packed *w, intptr_t group) {
   uint16_t half;
   memcpy(&half, w->scales + group * 2, 2);
   return ctk_half_to_float(half) * ctk_power_of_two(w->scale_exponent);
 }
 
+/// The zero point of a group, numbered through the whole matrix.
 static inline float ctk_zero(const struct ctk_packed *w, intptr_t group) {
   return w->zeros ? (float)ctk_single_code(w->zeros, w->bits, group) : (float)(1 << (w->bits - 1));
 }
 
-#if defined(__x86_64__)
-// How far ahead of their use codes are asked for; a page ends the processor's own look-ahead.
-enum { ctk_codes_ahead = 8192 };
+enum { ctk_tile_rows = 16 };  // rows of an interleaved matrix that share a tile
 
+/// The matrix whose rows are the tiles of an interleaved one, in the order in which codes are
+/// stored and without scales. Its blocks 16·b … 16·b + 15 are the columns 64·b … 64·b + 63 of a
+/// tile.
+static inline struct ctk_packed ctk_tiles(const struct ctk_packed *w) {
+  struct ctk_packed tiles = *w;
+  tiles.rows /= ctk_tile_rows;
+  tiles.columns *= ctk_tile_rows;
+  tiles.scales = tiles.zeros = 0;
+  tiles.interleaved = 0;
+  return tiles;
+}
+
+/// The column of a weight in its tile's row of ctk_tiles().
+static inline intptr_t ctk_tile_place(intptr_t row, intptr_t column) {
+  return column / 4 * 64 + row % ctk_tile_rows * 4 + column % 4;
+}
+
+/// How far ahead of their use, in bytes, packed codes are prefetched into the L2 cache. The
+/// hardware prefetcher stops at the end of each page.
+enum { ctk_prefetch_distance = 8192 };
+
+#if defined(__x86_64__)
 /// A block of 64 codes, one byte each.
-CTK_BF16 static inline __m512i ctk_codes64(const uint8_t *block, int bits) {
+CTK_AVX512_VNNI static inline __m512i ctk_codes64(const uint8_t *block, int bits) {
   if (bits == 8) return _mm512_loadu_si512(block);
   if (bits == 4) {
     const __m256i two = _mm256_loadu_si256((const __m256i *)(const void *)block);
@@ -90,8 +115,8 @@ CTK_BF16 static inline __m512i ctk_codes64(const uint8_t *block, int bits) {
   return _mm512_mask_add_epi8(low, (__mmask64)high, low, _mm512_set1_epi8(4));
 }
 
-/// As ctk_mask_word; the ranks of 2:4 and 4:8 sparsity are looked up side by side.
-CTK_BF16 static inline uint64_t ctk_mask_word_fast(
+/// ctk_mask_word with the ranks of 2:4 and 4:8 sparsity looked up side by side.
+CTK_AVX512_VNNI static inline uint64_t ctk_mask_word_avx512(
     const struct ctk_packed *w, intptr_t row, intptr_t block) {
   if (w->mask || w->columns % 64 != 0) return ctk_mask_word(w, row, block);
   const int64_t run = row * (w->columns / 64) + block;
@@ -121,42 +146,36 @@ CTK_BF16 static inline uint64_t ctk_mask_word_fast(
 }
 
 /// Whole blocks of codes, one byte each; `bits` is a constant.
-CTK_BF16 static inline __attribute__((always_inline)) void ctk_decode_blocks_of(
+CTK_AVX512_VNNI_INLINE void ctk_unpack_blocks_of(
     const uint8_t *codes, intptr_t blocks, const int bits, uint8_t *out) {
   for (intptr_t b = 0; b < blocks; b++, codes += 8 * bits, out += 64) {
     if (bits == 8 || b % 2 == 0)
-      _mm_prefetch((const char *)codes + ctk_codes_ahead, _MM_HINT_T1);
+      _mm_prefetch((const char *)codes + ctk_prefetch_distance, _MM_HINT_T1);
     _mm512_storeu_si512(out, ctk_codes64(codes, bits));
   }
 }
 
-CTK_BF16 static inline void ctk_decode_blocks(
+CTK_AVX512_VNNI static inline void ctk_unpack_blocks_avx512(
     const uint8_t *codes, intptr_t blocks, int bits, uint8_t *out) {
   switch (bits) {
-    case 2: ctk_decode_blocks_of(codes, blocks, 2, out); break;
-    case 3: ctk_decode_blocks_of(codes, blocks, 3, out); break;
-    case 4: ctk_decode_blocks_of(codes, blocks, 4, out); break;
-    default: ctk_decode_blocks_of(codes, blocks, 8, out); break;
+    case 2: ctk_unpack_blocks_of(codes, blocks, 2, out); break;
+    case 3: ctk_unpack_blocks_of(codes, blocks, 3, out); break;
+    case 4: ctk_unpack_blocks_of(codes, blocks, 4, out); break;
+    default: ctk_unpack_blocks_of(codes, blocks, 8, out); break;
   }
 }
 
-/// The codes of a sparse row's survivors from block `first` on up to block `last`, in `scratch`;
-/// returns where the first one is. At least 64 bytes can be read from each survivor on.
-CTK_BF16 static inline const uint8_t *ctk_survivors(
-    const struct ctk_packed *w, intptr_t row, intptr_t first, intptr_t last, uint8_t *scratch) {
-  int64_t start = ctk_row_start(w, row), end = start;
-  for (intptr_t b = 0; b < first; b++)
-    start += __builtin_popcountll(ctk_mask_word_fast(w, row, b));
-  if (64 * last >= w->columns) {
-    end = w->mask ? w->row_starts[row + 1] : end + ctk_kept_per_row(w);
-  } else {
-    end = start;
-    for (intptr_t b = first; b < last; b++)
-      end += __builtin_popcountll(ctk_mask_word_fast(w, row, b));
-  }
-  const int64_t block = start / 64;
-  ctk_decode_blocks(
-      w->codes + block * 8 * w->bits, (end + 63) / 64 - block, w->bits, scratch);
-  return scratch + (start - 64 * block);
+/// The masks of all of a row's blocks: in place where they are stored as aligned words, else
+/// copied, or expanded from ranks, into `space`.
+CTK_AVX512_VNNI_INLINE const uint64_t *ctk_mask_words_avx512(
+    const struct ctk_packed *w, intptr_t row, uint64_t *space) {
+  const intptr_t runs = (w->columns + 63) / 64;
+  const uint8_t *mask = w->mask ? w->mask + row * runs * 8 : 0;
+  if (mask && (uintptr_t)mask % 8 == 0) return (const uint64_t *)(const void *)mask;
+  if (mask)
+    memcpy(space, mask, (size_t)runs * 8);
+  else
+    for (intptr_t b = 0; b < runs; b++) space[b] = ctk_mask_word_avx512(w, row, b);
+  return space;
 }
 #endif

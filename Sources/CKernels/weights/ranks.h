@@ -1,14 +1,19 @@
-// Which columns n:m sparsity keeps: combinations by their rank Σ C(pᵢ, i), pᵢ ascending.
+// Which columns n:m sparsity keeps: combinations by rank Σ C(pᵢ, i) over their ascending positions
+// pᵢ, i from 1 (the combinatorial number system), which orders them as the numbers that their bits
+// spell.
 #pragma once
 #include "unpack_planar.h"
 
-/// The combinations of 2 of 4 and of 4 of 8 as bits, by rank; ranks that no combination has are as
-/// the last one.
-extern uint8_t ctk_two_of_four[8], ctk_four_of_eight[128];
+/// The combinations of 2 of 4 and of 4 of 8 columns as bits, by rank. Ranks that no combination has
+/// give the last one, as in ctk_combination.
+extern const uint8_t ctk_two_of_four[8], ctk_four_of_eight[128];
 
-/// The combination of `kept` of `width` (at most 32) columns with this rank, as bits. Exactly `kept`
-/// are set, even where no combination has that rank.
+/// F(combination) for each element of ctk_two_of_four, for tables that are made from it.
+#define CTK_TWO_OF_FOUR(F) F(0x3), F(0x5), F(0x6), F(0x9), F(0xa), F(0xc), F(0xc), F(0xc)
+
+/// The combination of `kept` of `width` columns (at most 32) with this rank, as bits. Exactly
+/// `kept` bits are set, even if no combination has that rank.
 uint32_t ctk_combination(uint32_t rank, int kept, int width);
 
-/// n:m sparsity: which of a row's columns 64·block … 64·block + 63 survive.
+/// The mask of columns 64·block … 64·block + 63 of a row under n:m sparsity.
 uint64_t ctk_ranks_word(const struct ctk_packed *w, intptr_t row, intptr_t block);

@@ -1,6 +1,7 @@
 #include "row_tiles.h"
 
 #include "dispatch.h"
+#include "planar_blocks.h"
 #include "spread_codes.h"
 #include "transpose.h"
 
@@ -41,7 +42,7 @@ static intptr_t spread_tile(
 }
 
 #if defined(__x86_64__)
-CTK_BF16 static intptr_t spread_tile_avx512(
+CTK_AVX512_VNNI static intptr_t spread_tile_avx512(
     const uint64_t *words, const uint8_t *survivors, const uint8_t zeros[16], uint8_t *codes) {
   const __m512i zero = _mm512_mullo_epi32(
       _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)zeros)),
@@ -75,7 +76,7 @@ int64_t ctk_tile_codes(
   const uint8_t *next = survivors + survivor % 64;
 #if defined(__x86_64__)
   const int fast = ctk_has_bf16_products();
-  if (fast) ctk_decode_blocks(in, count, w->bits, survivors);
+  if (fast) ctk_unpack_blocks_avx512(in, count, w->bits, survivors);
 #else
   const int fast = 0;
 #endif

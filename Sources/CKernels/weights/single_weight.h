@@ -1,7 +1,8 @@
-// One weight of a packed matrix, found the long way: for the plain twins.
+// Random access to one weight of a packed matrix, for the plain twins.
 #pragma once
-#include "row_tiles.h"
+#include "planar_codes.h"
 
+/// w[row, column] of any packed matrix; 0 where masked out.
 static inline float ctk_single_weight(const struct ctk_packed *w, intptr_t row, intptr_t column) {
   const struct ctk_packed stored = w->interleaved ? ctk_tiles(w) : *w;
   const intptr_t line = w->interleaved ? row / ctk_tile_rows : row;
@@ -9,7 +10,7 @@ static inline float ctk_single_weight(const struct ctk_packed *w, intptr_t row, 
   int64_t index = ctk_row_start(&stored, line);
   if (ctk_is_sparse(w)) {
     if (!(ctk_mask_word(&stored, line, place / 64) >> place % 64 & 1)) return 0;
-    // Of n:m sparsity whole groups keep as many as they do.
+    // Under n:m sparsity every whole group before this one keeps `kept`.
     const intptr_t first = w->mask ? 0 : place / w->of * w->of;
     if (!w->mask) index += place / w->of * w->kept;
     for (intptr_t b = first / 64; b <= place / 64; b++) {

@@ -7,27 +7,26 @@
 #include <arm_neon.h>
 #endif
 
-uint64_t ctk_spread_table[256];
-uint32_t ctk_spread_pairs[8];
-// Masks that two ranks of 2:4 sparsity (six bits) stand for.
-static uint8_t two_of_four_twice[64];
+// Column i of a mask as byte i: the number of survivors before it, or 0x80 where it is masked out.
+#define COLUMN(mask, i)                                                                     \
+  ((uint64_t)((mask) >> (i) & 1 ? __builtin_popcount((mask) & ((1 << (i)) - 1)) : 0x80) << 8 * (i))
+#define COLUMNS4(mask) (COLUMN(mask, 0) | COLUMN(mask, 1) | COLUMN(mask, 2) | COLUMN(mask, 3))
+#define COLUMNS8(mask) \
+  (COLUMNS4(mask) | COLUMN(mask, 4) | COLUMN(mask, 5) | COLUMN(mask, 6) | COLUMN(mask, 7))
 
-/// The columns of a mask, a byte each: the number of the survivor, or 0x80.
-static uint64_t sources(int mask, int columns) {
-  uint64_t bytes = 0;
-  for (int i = 0, next = 0; i < columns; i++)
-    bytes |= (uint64_t)(mask >> i & 1 ? next++ : 0x80) << 8 * i;
-  return bytes;
-}
+#define MASKS4(m) COLUMNS8(m), COLUMNS8((m) + 1), COLUMNS8((m) + 2), COLUMNS8((m) + 3)
+#define MASKS16(m) MASKS4(m), MASKS4((m) + 4), MASKS4((m) + 8), MASKS4((m) + 12)
+#define MASKS64(m) MASKS16(m), MASKS16((m) + 16), MASKS16((m) + 32), MASKS16((m) + 48)
+const uint64_t ctk_spread_table[256] = {MASKS64(0), MASKS64(64), MASKS64(128), MASKS64(192)};
 
-void ctk_fill_spread_tables(void) {
-  for (int mask = 0; mask < 256; mask++) ctk_spread_table[mask] = sources(mask, 8);
-  for (int rank = 0; rank < 8; rank++)
-    ctk_spread_pairs[rank] = (uint32_t)sources(ctk_two_of_four[rank], 4);
-  for (int ranks = 0; ranks < 64; ranks++)
-    two_of_four_twice[ranks] =
-        (uint8_t)(ctk_two_of_four[ranks & 7] | ctk_two_of_four[ranks >> 3] << 4);
-}
+const uint32_t ctk_spread_pairs[8] = {CTK_TWO_OF_FOUR(COLUMNS4)};
+
+// The masks of 8 columns that two ranks of 2:4 sparsity spell (six bits, the first rank in the low
+// three).
+#define AND_SECOND(second)                                                                     \
+  0x3 | (second) << 4, 0x5 | (second) << 4, 0x6 | (second) << 4, 0x9 | (second) << 4,          \
+      0xa | (second) << 4, 0xc | (second) << 4, 0xc | (second) << 4, 0xc | (second) << 4
+static const uint8_t two_of_four_twice[64] = {CTK_TWO_OF_FOUR(AND_SECOND)};
 
 /// The bits that are set in some words of 64.
 CTK_INLINE int64_t count_bits(const uint8_t *bytes, intptr_t words) {
@@ -56,14 +55,15 @@ static int64_t set_bits(const uint8_t *bytes, intptr_t words) {
 
 int64_t ctk_survivors_before(const struct ctk_packed *w, intptr_t row, intptr_t block) {
   if (w->mask) {
-    // Counted from the nearer end of the row.
+    // Count from the nearer end of the row.
     const intptr_t blocks = (w->columns + 63) / 64, back = blocks - block;
     const uint8_t *bytes = w->mask + row * blocks * 8;
     if (block <= back) return w->row_starts[row] + set_bits(bytes, block);
     return w->row_starts[row + 1] - set_bits(bytes + 8 * block, back);
   }
   int64_t start = ctk_row_start(w, row);
-  // Whole groups keep as many as they do; of one that is cut, the bits before the cut count.
+  // Whole groups keep `kept` each; of a group that the block cuts, the bits before the cut are
+  // counted.
   const int cut = (int)(64 * block % w->of);
   start += 64 * block / w->of * w->kept;
   if (cut > 0) start += __builtin_popcountll(ctk_mask_word(w, row, block - 1) >> (64 - cut));
@@ -100,7 +100,7 @@ intptr_t ctk_spread_codes_ref(
     const uint64_t *words, intptr_t blocks, const uint8_t *survivors, uint8_t *codes) {
   intptr_t used = 0;
   for (intptr_t i = 0; i < 64 * blocks; i++) {
-    // Without a branch, which nobody could foresee.
+    // Branch-free: the bits of a mask can't be predicted.
     const int kept = words[i / 64] >> (i % 64) & 1;
     codes[i] = (uint8_t)(survivors[used] & -kept);
     used += kept;
@@ -140,7 +140,7 @@ static intptr_t spread_neon(
 intptr_t ctk_spread_codes(
     const uint64_t *words, intptr_t blocks, const uint8_t *survivors, uint8_t *codes) {
 #if defined(__x86_64__)
-  // Processors with AVX2 have the shuffle of bytes and the count of bits.
+  // Processors with AVX2 have PSHUFB and POPCNT.
   if (ctk_level() >= ctk_level_avx2) return spread_avx2(words, blocks, survivors, codes);
 #elif defined(__aarch64__)
   return spread_neon(words, blocks, survivors, codes);

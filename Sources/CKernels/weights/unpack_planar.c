@@ -23,8 +23,8 @@ CTK_INLINE void dequantize(
   }
 }
 
-/// Columns first..<last of a row from their codes, of which the first one of the block of `first` is the
-/// first.
+/// Columns first..<last of a row from their codes, of which the first one of the block of `first`
+/// is the first.
 CTK_INLINE void dequantize_row(
     const struct ctk_packed *w, intptr_t row, intptr_t first, intptr_t last, const uint8_t *codes,
     float *out) {

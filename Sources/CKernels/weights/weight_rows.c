@@ -89,12 +89,32 @@ static void many_groups(
   }
 }
 
+/// Unpacks the survivors of blocks first..<last of a sparse row to `scratch`; returns a pointer to
+/// the first one. At least 64 bytes are readable from each survivor on.
+CTK_AVX512_VNNI static const uint8_t *survivors_of(
+    const struct ctk_packed *w, intptr_t row, intptr_t first, intptr_t last, uint8_t *scratch) {
+  int64_t start = ctk_row_start(w, row), end = start;
+  for (intptr_t b = 0; b < first; b++)
+    start += __builtin_popcountll(ctk_mask_word_avx512(w, row, b));
+  if (64 * last >= w->columns) {
+    end = w->mask ? w->row_starts[row + 1] : end + ctk_kept_per_row(w);
+  } else {
+    end = start;
+    for (intptr_t b = first; b < last; b++)
+      end += __builtin_popcountll(ctk_mask_word_avx512(w, row, b));
+  }
+  const int64_t block = start / 64;
+  ctk_unpack_blocks_avx512(
+      w->codes + block * 8 * w->bits, (end + 63) / 64 - block, w->bits, scratch);
+  return scratch + (start - 64 * block);
+}
+
 CTK_BF16 static void packed_row(
     const struct ctk_packed *w, intptr_t row, intptr_t first, intptr_t last, uint16_t *out,
     uint8_t *scratch) {
   const intptr_t blocks = (w->columns + 63) / 64, size = 8 * w->bits, groups = ctk_groups(w);
   const uint8_t *survivors = 0;
-  if (ctk_is_sparse(w)) survivors = ctk_survivors(w, row, first / 64, (last + 63) / 64, scratch);
+  if (ctk_is_sparse(w)) survivors = survivors_of(w, row, first / 64, (last + 63) / 64, scratch);
   intptr_t known = -1;
   float zero = 0, scale = 0;
   __m512i table = _mm512_setzero_si512();
@@ -103,7 +123,7 @@ CTK_BF16 static void packed_row(
     uint64_t kept = count < 64 ? ((uint64_t)1 << count) - 1 : ~(uint64_t)0;
     __m512i codes;
     if (ctk_is_sparse(w)) {
-      kept = ctk_mask_word_fast(w, row, c / 64);
+      kept = ctk_mask_word_avx512(w, row, c / 64);
       codes = _mm512_maskz_expand_epi8(kept, _mm512_loadu_si512(survivors));
       survivors += __builtin_popcountll(kept);
     } else {

@@ -9,11 +9,13 @@ extension ModelConfiguration {
   package init(gguf file: GGUFFile) throws(Failure) {
     let metadata = file.metadata
     let architecture = try metadata.string("general.architecture") ?? ""
-    guard architecture == "llama" || architecture == "qwen2" else {
+    guard let family = ModelFamily.all.first(where: { $0.gguf?.architecture == architecture }),
+      var design = family.gguf?.design
+    else {
       throw metadata.failure(
         "general.architecture",
         architecture.isEmpty ? "is missing" : "the architecture \(architecture.quoted) isn't known",
-        advice: Family.supported + " (llama and qwen2 in a GGUF file)")
+        advice: ModelFamily.supportedInGGUF)
     }
     func key(_ name: String) -> String { "\(architecture).\(name)" }
     try Self.refuseUnsupported(metadata, key)
@@ -41,10 +43,9 @@ extension ModelConfiguration {
         ends.append(token)
       }
     }
+    design.biases = file.tensors["blk.0.attn_q.bias"] != nil ? .queryKeyValue : .none
     self.init(
-      family: architecture == "qwen2" ? .qwen2 : .llama,
-      design: .llama(
-        biases: file.tensors["blk.0.attn_q.bias"] != nil ? .queryKeyValue : .none),
+      family: family, design: design,
       vocabularySize: vocabulary,
       hiddenSize: hiddenSize,
       intermediateSize: try metadata.requiredInteger(key("feed_forward_length"), in: Limit.width),
@@ -75,7 +76,7 @@ extension ModelConfiguration {
     if let experts = try metadata.integer(key("expert_count"), in: any), experts > 0 {
       throw metadata.failure(
         key("expert_count"), "a mixture of \(experts) experts isn't supported",
-        advice: Family.supported)
+        advice: ModelFamily.supported)
     }
     if let factor = try metadata.number(key("rope.scaling.attn_factor")), factor != 1 {
       throw metadata.failure(key("rope.scaling.attn_factor"), "is \(factor); only 1 is supported")

@@ -1,28 +1,8 @@
 import Bytes
 
-/// What kind of decoder a checkpoint holds: the sizes and settings of a transformer.
+/// The sizes and settings of a decoder-only transformer.
 package struct ModelConfiguration: Sendable, Equatable {
-  /// Who spells the settings and tensors, and how; the raw value is Hugging Face's `model_type`.
-  package enum Family: String, Sendable, CaseIterable {
-    case llama
-    case mistral
-    case qwen2
-    case opt
-
-    /// The class name that Hugging Face's `architectures` gives it.
-    package var architecture: String {
-      switch self {
-      case .llama: "LlamaForCausalLM"
-      case .mistral: "MistralForCausalLM"
-      case .qwen2: "Qwen2ForCausalLM"
-      case .opt: "OPTForCausalLM"
-      }
-    }
-
-    static let supported = "the LLaMA, Mistral, Qwen2 and OPT families are supported"
-  }
-
-  package var family: Family
+  package var family: ModelFamily
   package var design: ModelDesign
   package var vocabularySize: Int
   /// Of the residual stream.
@@ -52,7 +32,7 @@ package struct ModelConfiguration: Sendable, Equatable {
   package var eosTokens: [Int32]
 
   package init(
-    family: Family = .llama, design: ModelDesign = .llama(), vocabularySize: Int,
+    family: ModelFamily = .llama, design: ModelDesign = .llama(), vocabularySize: Int,
     hiddenSize: Int, embeddingSize: Int? = nil, intermediateSize: Int, layers: Int, heads: Int,
     kvHeads: Int, headDim: Int, normEpsilon: Float = 1e-5,
     ropeTheta: Double = 10000, ropeScaling: RopeScaling = .none, tiedEmbeddings: Bool = false,

@@ -1,6 +1,6 @@
 import Numerics
 
-/// What a family's model is made of, where families differ; the sizes are the configuration's.
+/// The parts of a decoder in which families differ. Sizes belong to `ModelConfiguration`.
 package struct ModelDesign: Sendable, Equatable {
   package enum Norm: Sendable, Equatable {
     /// Root mean square, with a gain.
@@ -9,11 +9,11 @@ package struct ModelDesign: Sendable, Equatable {
     case layer(hasWeights: Bool)
   }
 
-  /// Where the norms of a block stand.
+  /// Place of a block's norms.
   package enum NormPlacement: Sendable, Equatable {
     /// On what enters attention and feed-forward; the residual stream itself is never normalised.
     case before
-    /// On the residual stream, behind each of the two.
+    /// On the residual stream, after each of the two.
     case after
   }
 
@@ -41,15 +41,18 @@ package struct ModelDesign: Sendable, Equatable {
 
   package var norm: Norm
   package var normPlacement: NormPlacement
-  /// Whether the residual stream is normalised behind the last block.
+  /// Whether the residual stream is normalised after the last block.
   package var hasFinalNorm: Bool
   package var feedForward: FeedForward
   package var positions: Positions
   package var biases: Biases
+  /// Whether each head's queries and keys pass an RMS norm of their own, after the projections and
+  /// before rotation.
+  package var hasHeadNorms: Bool
 
   package init(
     norm: Norm, normPlacement: NormPlacement, hasFinalNorm: Bool, feedForward: FeedForward,
-    positions: Positions, biases: Biases
+    positions: Positions, biases: Biases, hasHeadNorms: Bool = false
   ) {
     self.norm = norm
     self.normPlacement = normPlacement
@@ -57,12 +60,13 @@ package struct ModelDesign: Sendable, Equatable {
     self.feedForward = feedForward
     self.positions = positions
     self.biases = biases
+    self.hasHeadNorms = hasHeadNorms
   }
 
-  /// LLaMA, and Mistral; Qwen2 has biases on q, k and v.
-  package static func llama(biases: Biases = .none) -> ModelDesign {
+  /// LLaMA's design, with what its relatives add: biases (Qwen2), norms of heads (Qwen3).
+  package static func llama(biases: Biases = .none, hasHeadNorms: Bool = false) -> ModelDesign {
     ModelDesign(
       norm: .rms, normPlacement: .before, hasFinalNorm: true, feedForward: .gated,
-      positions: .rotary, biases: biases)
+      positions: .rotary, biases: biases, hasHeadNorms: hasHeadNorms)
   }
 }

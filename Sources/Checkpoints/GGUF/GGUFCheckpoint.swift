@@ -50,11 +50,11 @@ package struct GGUFCheckpoint: TensorSource {
 
   /// Where the rows of `name` lie in the file; nil where they lie in order.
   ///
-  /// In files of the architecture "llama" (not qwen2) the rows of q and k are stored so that the
-  /// two channels that the rotary embedding turns together are neighbours: within a head, row 2i is
-  /// Hugging Face's row i and row 2i + 1 its row i + headDim / 2.
+  /// In files of the architecture "llama" the rows of q and k are stored so that the two channels
+  /// that the rotary embedding turns together are neighbours: within a head, row 2i is Hugging Face's
+  /// row i and row 2i + 1 its row i + headDim / 2.
   private func rowOrder(_ name: String) -> [Int]? {
-    guard configuration.family == .llama else { return nil }
+    guard configuration.family.gguf?.hasPairedRotaryRows == true else { return nil }
     let parts = name.split(separator: ".")
     guard parts.count == 6 else { return nil }
     let heads: Int
@@ -79,6 +79,7 @@ extension GGUFCheckpoint {
   private static let layerNames = [
     "input_layernorm": "attn_norm", "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k",
     "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output",
+    "self_attn.q_norm": "attn_q_norm", "self_attn.k_norm": "attn_k_norm",
     "post_attention_layernorm": "ffn_norm", "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up",
     "mlp.down_proj": "ffn_down",
   ]

@@ -3,10 +3,11 @@ import Models
 import Numerics
 
 extension BlockCompressor {
-  /// What enters a block in the uncompressed model.
+  /// A block's inputs in the uncompressed model.
   package struct FullInputs {
+    /// [rows, d] chunks.
     package let inputs: [Tensor]
-    /// Of the files for what enters the next block.
+    /// The set of files, 0 or 1, for the next block's inputs.
     package let set: Int
 
     package init(inputs: [Tensor], set: Int) {
@@ -18,17 +19,15 @@ extension BlockCompressor {
   /// Compresses block `index` of the uncompressed `model`.
   ///
   /// - Parameters:
-  ///   - inputs: what enters the block, as `inputs(for:of:)` or the block before returned it; left
-  ///     unchanged.
-  ///   - set: of the files for what enters the next block; 1 where `inputs` are of set 0, and the
-  ///     other way round.
-  ///   - full: the same for the uncompressed model; needed where the settings correct for drift.
-  ///   - betweenStages: called between two sets of layers; what it throws ends the work there.
-  /// - Returns: the block, and what enters the next one: behind compressed blocks, and, where `full` was
-  ///   given, in the uncompressed model.
+  ///   - inputs: the block's inputs, from `inputs(for:of:)` or the block before; left unchanged.
+  ///   - set: the set of files for the next block's inputs: 1 where `inputs` are of set 0, otherwise 0.
+  ///   - full: the block's inputs in the uncompressed model; needed where the settings correct for drift.
+  ///   - progress: told the sets of layers done, before each.
+  /// - Returns: the block, and the next one's inputs: after the compressed blocks, and, with `full`, in the
+  ///   uncompressed model.
   package func compressBlock(
     _ index: Int, of model: LanguageModel, inputs: [Tensor], set: Int = 1, full: FullInputs? = nil,
-    betweenStages: () throws(Failure) -> Void = {}
+    progress: ProgressHandler = .none
   ) throws(Failure) -> (block: CompressedBlock, outputs: [Tensor], full: [Tensor]?) {
     let block = try model.block(index)
     var work = BlockWork(block: block, settings: settings)
@@ -49,7 +48,7 @@ extension BlockCompressor {
     }
     var run = try staged(block, outputs, space)
     for stage in BlockStage.allCases {
-      try betweenStages()
+      try progress.report(stage.rawValue, of: BlockStage.allCases.count)
       let statistics =
         settings.trueSequential
         ? work.gather(stage, of: run, beside: fullRun) : original[stage.rawValue]
@@ -61,8 +60,8 @@ extension BlockCompressor {
     return (work.finish(), outputs, fullOutputs)
   }
 
-  /// What leaves a block that is compressed already, or one of the uncompressed model: the same numbers
-  /// that `compressBlock` returned.
+  /// The outputs of a block that is compressed already, or of one of the uncompressed model: the same
+  /// numbers as from `compressBlock`.
   package func outputs(
     of block: Block, inputs: [Tensor], set: Int = 1, _ stream: Stream = .compressed
   ) throws(Failure) -> [Tensor] {

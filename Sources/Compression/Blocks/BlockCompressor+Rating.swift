@@ -4,16 +4,18 @@ import Models
 import Numerics
 
 extension BlockCompressor {
-  /// What each way of storing each linear layer of an uncompressed block would cost. The inputs are those
-  /// of uncompressed blocks, so the settings correct for no drift.
+  /// Rates every candidate for each linear layer of a block by its bytes and its output error. The inputs
+  /// are those of uncompressed blocks, so the settings correct for no drift.
   ///
-  /// - Parameter inputs: what enters the block, as `inputs(for:of:)` returned it; afterwards what
-  ///   enters the next one.
+  /// - Parameters:
+  ///   - inputs: the block's inputs, from `inputs(for:of:)`; afterwards those of the next
+  ///     block.
+  ///   - progress: told the sets of layers done, before each.
   /// - Returns: the ratings by the weight's key, in the order of the computation, and the block with the
   ///   settings that it has without an allocation.
   package func rateBlock(
     _ index: Int, of model: LanguageModel, inputs: [Tensor],
-    betweenStages: () throws(Failure) -> Void = {}
+    progress: ProgressHandler = .none
   ) throws(Failure) -> (
     layers: [(tensor: String, ratings: [CandidateRating])], compressed: Block
   ) {
@@ -24,7 +26,7 @@ extension BlockCompressor {
     var compressed = block
     var rated: [(tensor: String, ratings: [CandidateRating])] = []
     for stage in BlockStage.allCases {
-      try betweenStages()
+      try progress.report(stage.rawValue, of: BlockStage.allCases.count)
       let linears = configuration.linears(of: stage).map { name in
         (name: name, key: configuration.keys.weight(of: name, block: index))
       }.filter { settings.settings(for: $0.key).compresses }

@@ -4,8 +4,8 @@ import Checkpoints
 import Models
 import Numerics
 
-/// Compresses a model one block at a time, each on inputs that carry the error of everything before
-/// it.
+/// The compression of a model one block at a time, each on inputs that carry the errors of all blocks
+/// before it.
 ///
 ///     let compressor = try BlockCompressor(
 ///       settings, for: model.configuration, sequenceLength: 512)
@@ -28,11 +28,11 @@ package struct BlockCompressor: Sendable {
   let budget: MemoryBudget
   private let folder: String?
 
-  /// Which model's rows.
+  /// The model whose rows enter a block.
   package enum Stream: Sendable, CaseIterable {
-    /// What enters a block behind compressed ones.
+    /// The compressed model, up to that block.
     case compressed
-    /// What enters it in the uncompressed model.
+    /// The uncompressed model.
     case full
   }
 
@@ -41,10 +41,10 @@ package struct BlockCompressor: Sendable {
   private static let chunkRows = 4096
 
   /// - Parameters:
-  ///   - budget: for the rows of all calibration windows between two sets of layers; where there are two
-  ///     streams of them, half for each.
-  ///   - folder: for the files of rows beyond it; without one only what can be computed again follows
-  ///     the budget.
+  ///   - budget: the memory for the rows of all calibration windows between two sets of layers; half of it
+  ///     for each of two streams.
+  ///   - folder: the place for files of rows beyond the budget; nil keeps all rows in memory that can't be
+  ///     computed again.
   /// - Throws: `Failure(.usage)` for settings that a layer of the model can't have.
   package init(
     _ settings: CompressionSettings, for configuration: ModelConfiguration, sequenceLength: Int,
@@ -61,7 +61,7 @@ package struct BlockCompressor: Sendable {
     self.folder = folder
   }
 
-  /// Where the rows of this many windows are kept.
+  /// The memory and files for the rows of this many windows.
   package func space(windows: Int, _ stream: Stream = .compressed) -> ActivationSpace {
     let perChunk = windowsPerChunk
     let rows = stride(from: 0, to: windows, by: perChunk).map {
@@ -75,8 +75,8 @@ package struct BlockCompressor: Sendable {
   /// The most rows of a chunk for windows of this many tokens.
   package static func mostRows(sequenceLength: Int) -> Int { max(chunkRows, sequenceLength) }
 
-  /// What enters block 0: embedded windows, in chunks of whole windows, [windows · length, d] each;
-  /// of the space's set 0.
+  /// The inputs of block 0: embedded windows, in chunks of whole windows, [windows · length, d] each, in
+  /// set 0 of the files.
   package func inputs(
     for windows: [[Int32]], of model: LanguageModel, _ stream: Stream = .compressed
   ) throws(Failure) -> [Tensor] {

@@ -4,7 +4,7 @@ import Checkpoints
 import Models
 import Numerics
 
-/// One block's way through the stages: statistics, solving, forward, each with its time.
+/// The compression of one block stage by stage: statistics, solving, forward pass, each with its time.
 struct BlockWork {
   private let block: Block
   private let settings: CompressionSettings
@@ -16,7 +16,7 @@ struct BlockWork {
     self.settings = settings
   }
 
-  /// What the layers of a stage want to know of their input; nil where none asks.
+  /// The statistics of a stage's input; nil where none of its layers needs them.
   ///
   /// - Parameter full: the uncompressed model's block at the same stage, chunk for chunk.
   mutating func gather(
@@ -53,7 +53,8 @@ struct BlockWork {
     return statistics
   }
 
-  /// The same for every stage's input in the uncompressed block; `run` and `full` are used up.
+  /// The statistics of every stage's input in the uncompressed block. `run` and `full` go through all
+  /// stages.
   mutating func gatherAll(
     _ run: consuming StagedBlock, beside full: inout StagedBlock?
   ) -> [InputStatistics?] {
@@ -97,9 +98,9 @@ struct BlockWork {
     return weights
   }
 
-  /// Layers to be solved side by side: small ones, so that all cores have work to the end; of large
-  /// ones, which have enough of it, one after the other, so that one's working copies at a time are
-  /// in memory. Results don't depend on it.
+  /// The layers in groups that are solved side by side: small ones together, so that all cores have work
+  /// to the end; large ones alone, so that the working copies of only one are in memory. Results don't
+  /// depend on it.
   private func batches(of linears: [LinearName]) -> [[LinearName]] {
     var batches: [[LinearName]] = []
     var room = 0
@@ -119,7 +120,7 @@ struct BlockWork {
   /// Weights that are solved side by side, unless one matrix has more.
   private static let weightsAtOnce = 1 << 24
 
-  /// Puts a stage's new weights in place and runs it.
+  /// Replaces a stage's weights and runs it.
   mutating func commit(
     _ stage: BlockStage, weights: [LinearName: Weight] = [:], in run: inout StagedBlock
   ) {
@@ -128,7 +129,7 @@ struct BlockWork {
     seconds.forward += Self.seconds(since: start)
   }
 
-  /// Runs the uncompressed model's stage, where it runs beside.
+  /// Runs the stage of the uncompressed model, if that runs beside.
   mutating func commitFull(_ stage: BlockStage, in run: inout StagedBlock?) {
     let start = ContinuousClock.now
     run?.commit(stage)

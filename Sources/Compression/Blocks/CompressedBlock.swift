@@ -3,7 +3,7 @@ import Bytes
 import Models
 import Numerics
 
-/// One weight matrix as it goes into a bundle, with what is to be said about it.
+/// One weight matrix as a bundle stores it, with its entry in the ledger and its events.
 package struct CompressedTensor: Sendable {
   package let stored: StoredTensor
   package let ledger: LayerLedger
@@ -23,7 +23,7 @@ package struct CompressedBlock: Sendable {
   package let index: Int
   /// In the order of the computation: q, k, v, o, gate (where there is one), up, down.
   package let tensors: [CompressedTensor]
-  /// Wall time by part of the work; for the run's log, never for the artifact.
+  /// Wall time by part of the work, for the run's log, never for the artifact.
   package let seconds: Seconds
 
   package struct Seconds: Sendable {

@@ -1,10 +1,10 @@
 import BundleFormat
 import Bytes
 
-/// What the arithmetic had to do that a reader of the artifact should know about. Events are part
-/// of the result: the same inputs give the same events, so they carry no times.
+/// Events of compression that a reader of the artifact should know about. They are part of the result:
+/// the same inputs give the same events, so they carry no times.
 extension EventRecord {
-  /// Every kind that compressing can give.
+  /// All kinds of events that compression records.
   package static let compressionKinds = ["damping-raised", "dead-columns", "scale-exponent"]
 
   private static func compression(

@@ -1,20 +1,21 @@
 import Bytes
 
-/// What became of one weight matrix, in numbers. Equal inputs give equal ledgers; times are kept
-/// apart.
+/// One layer's entry in the bundle's ledger: its settings and errors. Equal inputs give equal entries;
+/// times are kept apart.
 package struct LayerLedger: Sendable, Equatable {
   package let tensor: String
-  /// What was asked for.
+  /// The settings of the recipe.
   package let settings: TensorSettings
   package let groupWidth: Int
-  /// The share of weights that were dropped; nil where none was asked for.
+  /// The share of weights that were dropped; nil without a sparsity.
   package let sparsity: Double?
   /// With error feedback Σ ((w − q) / U_ii)², the damped objective; otherwise Σ (w − q)².
   package let solverError: Double
-  /// tr(ΔW H ΔWᵀ) / tr(W H Wᵀ): the share of the output's energy that became error, of the weights that
-  /// were to be compressed, a correction for drift included. nil without H.
+  /// tr(ΔW H ΔWᵀ) / tr(W H Wᵀ), the share of the output's energy that became error, where W includes the
+  /// correction for drift; nil without H.
   package let relativeOutputError: Double?
-  /// The same for the step from the original weights to the corrected ones; nil without a correction.
+  /// tr(ΔW H ΔWᵀ) / tr(W H Wᵀ) for the step from the original weights W to the corrected ones; nil without
+  /// a correction for drift.
   package let driftShift: Double?
   /// λ / mean of H's diagonal as used, and how often it was raised.
   package let damping: Double

@@ -1,8 +1,8 @@
-/// One way of storing a matrix: what it costs in bytes, and what it costs in output.
+/// A candidate for the settings of one matrix, with its bytes and its output error.
 package struct CandidateRating: Sendable, Equatable {
   package let settings: TensorSettings
   package let bytes: Int
-  /// tr(ΔW H ΔWᵀ) / tr(W H Wᵀ): the share of the layer's output that became error.
+  /// tr(ΔW H ΔWᵀ) / tr(W H Wᵀ), the share of the output's energy that became error.
   package let error: Double
 
   package init(settings: TensorSettings, bytes: Int, error: Double) {
@@ -12,7 +12,7 @@ package struct CandidateRating: Sendable, Equatable {
   }
 }
 
-/// Which of its candidates each matrix gets, so that all together fit into a number of bytes.
+/// The choice of one candidate per matrix so that all together fit into a number of bytes.
 package enum Allocation {
   /// The candidates between which a mixed allocation chooses: `base` itself, other bits, other shares of
   /// zeros, or both.

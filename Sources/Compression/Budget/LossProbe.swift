@@ -3,8 +3,8 @@ import Checkpoints
 import Models
 import Numerics
 
-/// What the whole model loses when a few of its layers are compressed: the divergence of its
-/// distributions from those of the uncompressed model, on a little text.
+/// The loss of the whole model by the compression of one block: the divergence of its distributions from
+/// those of the uncompressed model on a little text, in nats per token.
 ///
 /// The share of a layer's output that becomes error says little across blocks: where a few huge
 /// activations make up the output's energy, as in a model's first and last blocks, small shares do
@@ -12,7 +12,7 @@ import Numerics
 package struct LossProbe {
   private let model: LanguageModel
   private let length: Int
-  /// What enters the block at hand.
+  /// [tokens, d] the inputs of block `next`.
   private var rows: Tensor
   private var next = 0
   private let teacher: Tensor
@@ -25,13 +25,13 @@ package struct LossProbe {
     teacher = try Self.hidden(model, from: 0, rows.copy(), length)
   }
 
-  /// What a probe keeps and makes in memory besides a block's own buffers, from above.
+  /// The memory of a probe besides a block's own buffers, in bytes, estimated from above.
   package static func bytes(for configuration: ModelConfiguration, tokens: Int) -> Int {
     // The rows, the teacher's, and two changed copies.
     4 * 4 * tokens * configuration.hiddenSize
   }
 
-  /// Nats per token that the model loses with `block` in the place of its own block at hand.
+  /// The divergence, in nats per token, of the model with `block` in place of its own block `next`.
   package func divergence(replacing block: Block) throws(Failure) -> Double {
     precondition(block.index == next, "blocks are probed in order")
     let changed = rows.copy()
@@ -42,7 +42,7 @@ package struct LossProbe {
     return nats.reduce(0) { $0 + Double($1) } / Double(nats.count)
   }
 
-  /// Goes on to the next block.
+  /// Moves on to the next block.
   package mutating func advance() throws(Failure) {
     try Self.run(model.block(next), rows, length)
     next += 1
@@ -54,7 +54,7 @@ package struct LossProbe {
     for index in first..<max(first, model.configuration.layers) {
       try run(model.block(index), rows, length)
     }
-    return model.hidden(behindBlocks: rows)
+    return model.hidden(afterBlocks: rows)
   }
 
   private static func run(_ block: Block, _ rows: Tensor, _ length: Int) throws(Failure) {

@@ -16,7 +16,7 @@ package struct CompressionSettings: Sendable, Hashable {
 
   package init(
     linear: TensorSettings = TensorSettings(), rules: [CompressionRule] = [],
-    trueSequential: Bool = true, embeddings: MatrixStorage = .source,
+    trueSequential: Bool = true, embeddings: MatrixStorage = .f16,
     outputHead: MatrixStorage? = nil
   ) {
     self.linear = linear
@@ -69,44 +69,5 @@ package struct CompressionSettings: Sendable, Hashable {
         .usage, "the rule for `\(pattern)` fits no layer of the model",
         advice: "layers are called like \(model.keys.weight(of: model.linears[0], block: 0))")
     }
-  }
-
-  /// Everything that decides the bytes, in one fixed form: part of a stage's key.
-  package var canonical: JSON {
-    var object: JSONObject = [
-      "embeddings": .string(embeddings.rawValue), "linear": linear.canonical,
-      "output_head": .string(outputHead.rawValue), "true_sequential": .bool(trueSequential),
-    ]
-    if !rules.isEmpty {
-      object["rules"] = .array(
-        rules.map { ["match": .string($0.pattern), "settings": $0.settings.canonical] })
-    }
-    return .object(object)
-  }
-}
-
-extension TensorSettings {
-  /// Everything that decides a matrix' codes, in one fixed form.
-  package var canonical: JSON {
-    let group: JSON =
-      switch grid.group {
-      case .columns(let width): JSON(width)
-      case .row: "row"
-      }
-    var object: JSONObject = [
-      "act_order": .bool(actOrder), "bits": values == nil ? JSON(grid.bits) : "none",
-      "damping": .number(damping), "group": group, "method": .string(method.rawValue),
-      "range": .string(grid.rangeSearch.rawValue), "repair_steps": JSON(repairSteps),
-      "sparsity": .string(sparsity.label),
-      "static_groups": .bool(staticGroups), "symmetric": .bool(grid.symmetric),
-      "values": values.map { .string($0.rawValue) } ?? .null,
-    ]
-    // Left out where they do nothing, as before they were there.
-    if let drift {
-      object["drift"] = .string(drift.method.rawValue)
-      object["drift_strength"] = .number(drift.strength)
-    }
-    if firstOrder > 0 { object["first_order"] = .number(firstOrder) }
-    return .object(object)
   }
 }

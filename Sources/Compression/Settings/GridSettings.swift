@@ -52,7 +52,7 @@ package struct GridSettings: Sendable, Hashable {
   package static let packableBits = [2, 3, 4, 8]
 
   /// Ranges tried in a search: 1, 0.99, … 0.21 of the full one.
-  static let searchSteps = 80
+  package static let searchSteps = 80
 
   /// The group width in columns for rows of `columns`; at least 1, at most `columns`.
   package func groupWidth(columns: Int) -> Int {

@@ -1,4 +1,5 @@
 import Bytes
+import RecipeFields
 
 /// Which share of a matrix' weights becomes exactly 0.
 package enum Sparsity: Sendable, Hashable {
@@ -44,26 +45,29 @@ package enum Sparsity: Sendable, Hashable {
     }
   }
 
-  /// Refuses what no matrix of `columns` inputs can have.
-  func validate(columns: Int?, tensor: String?) throws(Failure) {
+  /// The finding for a share or a pattern that no matrix can have.
+  var contradiction: FieldContradiction? {
     switch self {
-    case .none: return
+    case .none: nil
     case .share(let share):
-      guard share > 0, share < 1 else {
-        throw Failure(
-          .usage, at: tensor, "a sparsity of \(share) lies outside 0…1",
-          advice: "0.5 drops half of the weights")
-      }
+      share > 0 && share < 1
+        ? nil
+        : FieldContradiction(
+          "a sparsity of \(share) lies outside 0…1", advice: "0.5 drops half of the weights")
     case .pattern(let kept, let of):
-      guard kept >= 1, kept < of, of <= 32 else {
-        throw Failure(
-          .usage, at: tensor, "\(kept):\(of) is no sparsity: n of m need 1 ≤ n < m ≤ 32",
+      kept >= 1 && kept < of && of <= 32
+        ? nil
+        : FieldContradiction(
+          "\(kept):\(of) is no sparsity: n of m need 1 ≤ n < m ≤ 32",
           advice: "2:4 keeps two of every four weights")
-      }
-      if let columns, of > columns {
-        throw Failure(
-          .usage, at: tensor, "\(kept):\(of) needs \(of) columns, a row has \(columns)")
-      }
+    }
+  }
+
+  /// Refuses a pattern that is wider than a row of `columns`.
+  func validate(columns: Int?, tensor: String?) throws(Failure) {
+    if case .pattern(let kept, let of) = self, let columns, of > columns {
+      throw Failure(
+        .usage, at: tensor, "\(kept):\(of) needs \(of) columns, a row has \(columns)")
     }
   }
 }

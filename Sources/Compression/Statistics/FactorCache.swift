@@ -1,10 +1,11 @@
 import Bytes
 
-/// The factors of one H, each made once: layers that read the same input mostly ask for the same.
+/// The factors of one Hessian by the settings that decide them. Layers that read the same input mostly
+/// need the same one, which is then computed once.
 struct FactorCache {
   private var factors: [Key: FactoredHessian] = [:]
   private var maps: [MapKey: DriftMap] = [:]
-  private var inputs: LiveInputs?
+  private var diagonal: HessianDiagonal?
 
   private struct MapKey: Hashable {
     let key: Key
@@ -16,14 +17,14 @@ struct FactorCache {
     let together: Int
     let damping: Double
 
-    /// For masks, and for codes where both are found in one pass.
+    /// The factor for masks, and for codes where one pass finds both.
     init(_ settings: TensorSettings) {
       actOrder = settings.prunesFirst ? false : settings.actOrder
       if case .pattern(_, let of) = settings.sparsity { together = of } else { together = 1 }
       damping = settings.damping
     }
 
-    /// For codes alone.
+    /// The factor for codes in a pass of their own.
     init(quantizing settings: TensorSettings) {
       actOrder = settings.actOrder
       together = 1
@@ -31,27 +32,31 @@ struct FactorCache {
     }
   }
 
-  /// As `LiveInputs`' initializer; `hessian` must be the same in all calls.
-  mutating func inputs(of hessian: Hessian, name: String) throws(Failure) -> LiveInputs {
-    if let inputs { return inputs }
-    let found = try LiveInputs(hessian, name: name)
-    inputs = found
-    return found
+  /// H's checked diagonal; `hessian` must be the same in all calls.
+  mutating func diagonal(
+    of hessian: Hessian, name: String
+  ) throws(Failure) -> HessianDiagonal {
+    if let diagonal { return diagonal }
+    let checked = try HessianDiagonal(hessian, name: name)
+    diagonal = checked
+    return checked
   }
 
-  /// As `FactoredHessian`'s initializer; `hessian` must be the same in all calls.
+  /// The factor for `key`; `hessian` must be the same in all calls.
   mutating func factor(
     of hessian: Hessian, _ key: Key, name: String
   ) throws(Failure) -> FactoredHessian {
     if let known = factors[key] { return known }
     let made = try FactoredHessian(
-      hessian, try inputs(of: hessian, name: name), actOrder: key.actOrder, together: key.together,
+      hessian, try diagonal(of: hessian, name: name), actOrder: key.actOrder,
+      together: key.together,
       damping: key.damping, name: name)
     factors[key] = made
     return made
   }
 
-  /// What corrects weights for the drift; `drift` must be the same in all calls, and of `hessian`'s input.
+  /// The map that corrects weights for drift; `drift` must be the same in all calls, and of `hessian`'s
+  /// input.
   mutating func map(
     of drift: InputDrift, _ method: DriftCorrection.Method, hessian: Hessian, _ key: Key,
     name: String
@@ -63,6 +68,7 @@ struct FactorCache {
     maps[place] = made
     return made
   }
-  /// Lets go of the drift that the maps hold.
+
+  /// Releases the drift that the maps hold.
   mutating func dropMaps() { maps = [:] }
 }

@@ -1,38 +1,38 @@
 import Bytes
 import Numerics
 
-/// H made ready for the column loop: ordered, damped, and its inverse factored.
+/// The Cholesky factor of a damped Hessian's inverse, with its columns in solving order.
 struct FactoredHessian: Sendable {
   /// [k, k] upper U with (H + λI)⁻¹ = UᵀU, rows and columns in solving order.
   let factor: Tensor
   /// The original column at each solving position.
   let order: [Int32]
-  /// Original columns whose input never was anything but 0, ascending.
+  /// Original columns whose input is 0 in the whole calibration text, ascending.
   let deadColumns: [Int]
   /// λ as a share of the mean of H's diagonal, and λ itself.
   let dampingShare: Double
   let damping: Double
-  /// How often the damping had to be raised.
+  /// The number of times that the damping was raised.
   let retries: Int
 
-  /// The largest damping tried. With λ a hundred times the mean, error feedback has no effect left,
-  /// so a matrix that still isn't positive definite isn't a second moment at all.
+  /// The largest share tried. With λ a hundred times the mean, error feedback has no effect left; a
+  /// matrix that still isn't positive definite is no second moment at all.
   private static let largestShare = 100.0
 
   /// - Parameters:
-  ///   - inputs: of the same H.
+  ///   - checked: the diagonal of the same H.
   ///   - together: columns that stay side by side in the solving order (those of an n:m pattern).
   ///   - share: λ / mean of the live diagonal, at first; multiplied by 10 until the factor exists.
-  ///   - name: the tensor(s) concerned, for the sentence of a failure.
+  ///   - name: the tensors that read this input, for the text of a failure.
   /// - Throws: `Failure(.invalidData)` where no damping helps.
   init(
-    _ hessian: Hessian, _ inputs: LiveInputs, actOrder: Bool, together: Int = 1,
+    _ hessian: Hessian, _ checked: HessianDiagonal, actOrder: Bool, together: Int = 1,
     damping share: Double, name: String
   ) throws(Failure) {
     let diagonal = hessian.diagonal
-    let mean = inputs.mean
+    let mean = checked.liveMean
     let order = Self.order(diagonal: diagonal, descending: actOrder, together: together)
-    // A dead input is tied to no other, so any positive value does; the mean keeps the condition
+    // A dead input correlates with no other, so any positive value does; the mean keeps the condition
     // number.
     let live = order.map { diagonal[Int($0)] == 0 ? Float(mean) : diagonal[Int($0)] }
 
@@ -46,7 +46,7 @@ struct FactoredHessian: Sendable {
       {
         self.factor = factor
         self.order = order
-        self.deadColumns = inputs.dead
+        self.deadColumns = checked.deadColumns
         self.dampingShare = tried
         self.damping = lambda
         self.retries = retries
@@ -63,8 +63,9 @@ struct FactoredHessian: Sendable {
     }
   }
 
-  /// Columns by descending mean square, equal ones as they stand; or simply as they stand. Whole
-  /// groups of `together` are sorted by their sums; a short last one stays the last.
+  /// The original column at each solving position: by descending mean square, equal ones in their own
+  /// order, or all in their own order. Whole groups of `together` columns are sorted by their sums; a
+  /// short last one stays the last.
   private static func order(diagonal: [Float], descending: Bool, together: Int) -> [Int32] {
     guard descending else { return Array(0..<Int32(diagonal.count)) }
     let whole = diagonal.count / together

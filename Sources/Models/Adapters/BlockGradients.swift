@@ -1,13 +1,13 @@
 import Checkpoints
 import Numerics
 
-/// Where a block's backward pass leaves the gradients to what is learned inside that block.
+/// Gradients to the parameters that are learned inside one block, filled by its backward pass.
 struct BlockGradients {
-  /// To the cached prefix's keys and values [n, kvHeads·headDim]; nil where it isn't learned.
+  /// Gradients to the cached prefix's keys and values [n, kvHeads·headDim]; nil where it isn't learned.
   var prefix: (keys: Tensor, values: Tensor)?
-  /// To A and B of the layers that have them.
+  /// Gradients to A and B of the layers that have them.
   var lowRank: [LinearName: LowRank] = [:]
-  /// Free during a backward pass: here what a layer read is computed again.
+  /// Buffers that are free during a backward pass, in which layers' inputs are computed again.
   let scratch: ForwardScratch
 
   /// The gradients of layers that read the same rows, from the gradients to what they gave.

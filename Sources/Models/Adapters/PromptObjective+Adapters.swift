@@ -8,7 +8,7 @@ extension PromptObjective {
   ///
   /// - Parameters:
   ///   - sequences: B sequences of the same length T ≥ 2; targets are tokens 1 ..< T of each.
-  ///   - target: what the sequences' tokens are measured against.
+  ///   - target: the loss of the sequences' tokens.
   /// - Throws: `usage` where the adapter isn't for this model.
   package func gradient(
     sequences: [[Int32]], adapter: Adapter, against target: LossTarget = .tokens
@@ -50,7 +50,7 @@ extension PromptObjective {
     return loss
   }
 
-  /// The model of one step, with what is learned inside its blocks.
+  /// The model of one step, with the parameters that are learned inside its blocks.
   struct Adapted {
     let model: LanguageModel
     var prefix: KeyValues?

@@ -65,6 +65,9 @@ extension Block {
       to: s.q, heads: configuration.heads, positions: plan.positions, inverse: true)
     plan.rotary?.apply(
       to: dk, heads: configuration.kvHeads, positions: plan.positions, inverse: true)
+    if let headNorms, let kept = a.headNorms {
+      kept.backward(headNorms, queries: s.q, keys: dk)
+    }
     learned?.take([(.q, s.q), (.k, dk), (.v, dv)], of: self) { again in
       guard let norm = norms.beforeAttention else { return a.input }
       norm.forward(a.input, into: again.norm)

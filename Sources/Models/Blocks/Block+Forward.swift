@@ -1,8 +1,8 @@
 import Numerics
 
 extension Block {
-  /// The block on `activations.input`; the residual stream after it goes to `output` [R, d], which
-  /// may be the input itself where nobody needs the input any more.
+  /// Runs the block on `a.input`; the residual stream after it goes to `output` [R, d], which may be the
+  /// input itself where the input isn't needed any more.
   ///
   /// - Parameter attention: called once the pass's queries, keys and values are there; true where it has
   ///   filled `a.attended` in the plan's place.
@@ -12,7 +12,7 @@ extension Block {
   ) {
     forwardToWide(a, plan: plan, scratch: scratch, attention: attention)
     feedForward.activate(a.wide, into: scratch.hidden)
-    // A norm in front leaves the residual stream as it was, one behind has just replaced it.
+    // A norm before its layer leaves the residual stream as it was; one after it has just replaced it.
     let sum = a.ending?.sum ?? output
     sum.copy(from: norms.afterAttention == nil ? a.middle : scratch.norm)
     feedForward.down.apply(scratch.hidden, into: sum, accumulate: true, arithmetic: arithmetic)
@@ -39,23 +39,33 @@ extension Block {
     norms.beforeAttention?.forward(a.input, into: scratch.norm, statistics: a.inputStatistics)
     attend(
       norms.beforeAttention == nil ? a.input : scratch.norm, q: a.q, k: a.k, v: a.v, plan: plan,
-      into: a.attended, a.logSumExp, attention: attention)
+      into: a.attended, a.logSumExp, headNorms: a.headNorms, attention: attention)
     a.middle.copy(from: a.input)
     o.apply(a.attended, into: a.middle, accumulate: true, arithmetic: arithmetic)
     norms.middle.forward(a.middle, into: scratch.norm, statistics: a.middleStatistics)
     feedForward.widen(ProductInput(scratch.norm, arithmetic), into: a.wide)
   }
 
-  /// Projections, rotation and attention on rows [R, d] → [R, heads·headDim].
+  /// Projections, norms of heads, rotation and attention on rows [R, d] → [R, heads·headDim].
+  ///
+  /// - Parameter headNorms: keeps what the backward pass needs; nil where there is none.
   func attend(
     _ rows: Tensor, q queries: Tensor, k keys: Tensor, v values: Tensor, plan: RowPlan,
-    into attended: Tensor, _ logSumExp: Tensor?, attention: () -> Bool = { false }
+    into attended: Tensor, _ logSumExp: Tensor?, headNorms kept: HeadNormActivations? = nil,
+    attention: () -> Bool = { false }
   ) {
     let newKeys = keys.rows(plan.newKeyRows)
     let input = ProductInput(rows, arithmetic)
     q.apply(input, into: queries)
     k.apply(input, into: newKeys)
     v.apply(input, into: values.rows(plan.newKeyRows))
+    if let headNorms {
+      if let kept {
+        kept.forward(headNorms, queries: queries, keys: newKeys)
+      } else {
+        headNorms.apply(queries: queries, keys: newKeys, headDim: configuration.headDim)
+      }
+    }
     plan.rotary?.apply(to: queries, heads: configuration.heads, positions: plan.positions)
     plan.rotary?.apply(to: newKeys, heads: configuration.kvHeads, positions: plan.positions)
     if attention() { return }

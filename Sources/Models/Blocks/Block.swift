@@ -3,16 +3,18 @@ import Checkpoints
 import Numerics
 
 /// One transformer block: attention and a feed-forward, each added to the residual stream, each with
-/// a norm in front of it (LLaMA and most of OPT) or behind it (OPT 350M).
+/// a norm before it (LLaMA and most of OPT) or after it (OPT 350M).
 ///
 ///     x [R, d] → norm → q k v → positions → attention → o → + x
 ///              → norm → feed-forward → +
 package struct Block: Sendable {
   package let index: Int
   package let configuration: ModelConfiguration
-  /// Of the products with this block's weights, as it was asked for.
+  /// Arithmetic that was asked for, for products with this block's weights.
   package var arithmetic = Arithmetic.float32
   package let norms: BlockNorms
+  /// nil where heads have no norms.
+  package let headNorms: HeadNorms?
   /// [heads·headDim, d]
   package internal(set) var q: Linear
   /// [kvHeads·headDim, d]
@@ -24,16 +26,17 @@ package struct Block: Sendable {
   package internal(set) var feedForward: FeedForward
 
   /// - Parameters:
-  ///   - attentionNorm: the one that belongs to attention, in front of it or behind.
-  ///   - feedForwardNorm: the one that belongs to the feed-forward.
+  ///   - attentionNorm: attention's norm, before or after it.
+  ///   - feedForwardNorm: the feed-forward's norm, before or after it.
   package init(
     index: Int, configuration: ModelConfiguration, attentionNorm: Norm, feedForwardNorm: Norm,
-    linear: (LinearName) throws(Failure) -> Linear
+    headNorms: HeadNorms? = nil, linear: (LinearName) throws(Failure) -> Linear
   ) throws(Failure) {
     self.index = index
     self.configuration = configuration
     norms = BlockNorms(
       configuration.design.normPlacement, attention: attentionNorm, feedForward: feedForwardNorm)
+    self.headNorms = headNorms
     q = try linear(.q)
     k = try linear(.k)
     v = try linear(.v)

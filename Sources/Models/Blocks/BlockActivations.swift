@@ -1,27 +1,30 @@
 import Checkpoints
 import Numerics
 
-/// What one block's backward pass needs of its forward pass, for R rows and K key rows.
+/// Activations of one block's forward pass that its backward pass needs, for R rows and K key rows.
 ///
 /// `input` is shared with the block before (its output); the rest belongs to this object.
-final class BlockActivations {
+package final class BlockActivations {
   /// The residual stream before the block [R, d].
   var input: Tensor
-  /// Of `input`, where a norm stands in front of attention.
+  /// Norm statistics of `input`, where a norm comes before attention.
   let inputStatistics: NormStatistics
   /// Queries, rotated where the model does that, [R, heads·headDim].
-  let q: Tensor
-  /// Keys, rotated likewise, and values [K, kvHeads·headDim]; in a cache where a prefix is cached.
-  var k: Tensor
-  var v: Tensor
+  package let q: Tensor
+  /// Keys (rotated where the model does that) and values [K, kvHeads·headDim]; in a cache where a prefix
+  /// is cached.
+  package internal(set) var k: Tensor
+  package internal(set) var v: Tensor
+  /// nil where heads have no norms.
+  let headNorms: HeadNormActivations?
   /// Attention's output [R, heads·headDim] and its softmax normalisers [R, heads].
-  let attended: Tensor
+  package let attended: Tensor
   let logSumExp: Tensor
-  /// The residual stream between attention and feed-forward [R, d], before a norm behind attention.
+  /// The residual stream between attention and feed-forward [R, d], before a norm that follows attention.
   let middle: Tensor
   let middleStatistics: NormStatistics
   let wide: WideRows
-  /// The residual stream at the block's end [R, d], where a norm follows it; else it is the output.
+  /// The residual stream at the block's end [R, d] where a norm follows it; nil where it is the output.
   let ending: (sum: Tensor, statistics: NormStatistics)?
 
   /// - Parameter keys: where keys and values live when not in buffers of their own (a cache).
@@ -32,6 +35,7 @@ final class BlockActivations {
     q = Tensor([rows, c.heads * c.headDim])
     k = keys?.k ?? Tensor([plan.keyRows, c.kvHeads * c.headDim])
     v = keys?.v ?? Tensor([plan.keyRows, c.kvHeads * c.headDim])
+    headNorms = c.design.hasHeadNorms ? HeadNormActivations(c, rows: rows) : nil
     attended = Tensor([rows, c.heads * c.headDim])
     logSumExp = Tensor([rows, c.heads])
     middle = Tensor([rows, c.hiddenSize])
@@ -45,9 +49,9 @@ final class BlockActivations {
   /// Bytes of one object for `plan`, its input (shared with the block before) left out.
   static func byteCount(_ c: ModelConfiguration, plan: RowPlan) -> Int {
     let sums = c.design.normPlacement == .after ? 2 : 1
-    let perRow =
-      2 * c.heads * c.headDim + c.heads + WideRows.perRow(c) + NormStatistics.perRow
-      + sums * (c.hiddenSize + NormStatistics.perRow)
+    var perRow = 2 * c.heads * c.headDim + c.heads + WideRows.perRow(c) + NormStatistics.perRow
+    perRow += sums * (c.hiddenSize + NormStatistics.perRow)
+    if c.design.hasHeadNorms { perRow += HeadNormActivations.perRow(c) }
     return 4 * (plan.rows * perRow + 2 * plan.keyRows * c.kvHeads * c.headDim)
   }
 }

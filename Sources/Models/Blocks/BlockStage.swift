@@ -6,7 +6,7 @@ import Checkpoints
 /// error of the sets before it.
 package enum BlockStage: Int, CaseIterable, Sendable, Codable {
   case queryKeyValue, output
-  /// What widens the rows for the activation: gate and up, or up alone.
+  /// The layers that widen the rows for the activation: gate and up, or up alone.
   case gateUp
   case down
 

@@ -1,13 +1,13 @@
 import Numerics
 
-/// A frozen linear layer, y = W·x + b, on rows: x [m, in], y [m, out]; with what was learned beside
-/// it, y = W·x + b + scale·B·A·x.
+/// A frozen linear layer, y = W·x + b, on rows: x [m, in], y [m, out]; with a low-rank part,
+/// y = W·x + b + scale·B·A·x.
 package struct Linear: Sendable {
   /// [out, in], as the checkpoint stores it, or packed.
   package var weight: Weight
   /// [out]; nil in most families (Qwen2 has them on q, k and v).
   package var bias: Tensor?
-  /// nil where nothing was learned for this layer.
+  /// The learned low-rank part; nil for none.
   package var lowRank: LowRank?
 
   package init(weight: Weight, bias: Tensor? = nil) {
@@ -22,13 +22,13 @@ package struct Linear: Sendable {
     addRest(x.rows, to: y)
   }
 
-  /// Everything but W·x, added to y.
+  /// Adds the bias and the low-rank product to y.
   func addRest(_ x: Tensor, to y: Tensor) {
     if let bias { Vector.addToRows(bias, of: y) }
     lowRank?.apply(x, addedTo: y)
   }
 
-  /// As above, where no other layer reads the same rows.
+  /// y = W·x + b, or y += W·x + b, for rows that no other layer reads.
   package func apply(
     _ x: Tensor, into y: Tensor, accumulate: Bool = false, arithmetic: Arithmetic
   ) {

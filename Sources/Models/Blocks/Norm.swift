@@ -36,7 +36,7 @@ package enum Norm: Sendable {
   }
 }
 
-/// What a norm's backward pass needs of each row, beside the row.
+/// Statistics of each row that a norm's backward pass needs.
 package struct NormStatistics: Sendable {
   /// The rows' means [m]; unused by a root mean square.
   let mean: Tensor
@@ -60,15 +60,15 @@ package struct NormStatistics: Sendable {
   }
 }
 
-/// A block's two norms by where they stand: each half of a block is x → after(x + f(before(x))).
+/// A block's two norms by their place: each half of a block is x → after(x + f(before(x))).
 package struct BlockNorms: Sendable {
-  /// On what enters attention.
+  /// Norm of attention's input.
   package let beforeAttention: Norm?
-  /// On the residual stream behind attention.
+  /// Norm of the residual stream after attention.
   package let afterAttention: Norm?
   package let beforeFeedForward: Norm?
   package let afterFeedForward: Norm?
-  /// The one that stands between attention and feed-forward.
+  /// The norm between attention and feed-forward.
   let middle: Norm
 
   package init(_ placement: ModelDesign.NormPlacement, attention: Norm, feedForward: Norm) {

@@ -44,7 +44,7 @@ package struct StagedBlock {
         rows: chunks.map(\.rows), configuration: block.configuration, budget: budget))
   }
 
-  /// As above, with everything else where `space` (for chunks of just these rows) puts it.
+  /// - Parameter space: the place of everything but the residual stream, for chunks of just these rows.
   /// - Throws: `io` where the disk has no room for the files.
   package init(
     _ block: Block, chunks: [Tensor], length: Int, space: ActivationSpace

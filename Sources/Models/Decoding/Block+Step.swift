@@ -8,6 +8,7 @@ extension Block {
     norms.beforeAttention?.forward(b.x, into: b.norm)
     Linear.apply(
       [(q, b.q), (k, b.k), (v, b.v)], to: norms.beforeAttention == nil ? b.x : b.norm, arithmetic)
+    headNorms?.apply(queries: b.q, keys: b.k, headDim: configuration.headDim)
     rotary?.apply(to: b.q, heads: configuration.heads, positions: positions)
     rotary?.apply(to: b.k, heads: configuration.kvHeads, positions: positions)
     for (row, cache) in caches.enumerated() {
@@ -30,12 +31,12 @@ extension Block {
 }
 
 extension Linear {
-  /// Several layers on the same few rows, in one parallel loop.
+  /// Several layers on the same rows, in one parallel loop if they are few.
   fileprivate static func apply(
     _ layers: [(layer: Linear, output: Tensor)], to x: Tensor, _ arithmetic: Arithmetic
   ) {
-    if x.rows <= FewRows.most {
-      FewRows.multiply(
+    if x.rows <= DecodeProducts.maxRows {
+      DecodeProducts.multiply(
         x, layers.map { ($0.layer.weight, $0.output) }, arithmetic: arithmetic)
       for (layer, output) in layers { layer.addRest(x, to: output) }
     } else {

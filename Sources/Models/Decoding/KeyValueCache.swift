@@ -2,8 +2,8 @@ import Bytes
 import Checkpoints
 import Numerics
 
-/// Keys (rotated where the model does that) and values of the rows already computed, for every block: a prompt shared by many
-/// windows, or the past of a text being generated.
+/// Keys (rotated where the model does that) and values of the rows already computed, for every block:
+/// a prompt shared by many windows, or the past of a text being generated.
 package final class KeyValueCache {
   /// Rows that hold a prefix.
   package private(set) var count: Int = 0
@@ -32,7 +32,7 @@ package final class KeyValueCache {
   }
 
   /// Makes room for `capacity` rows; the prefix stays.
-  func reserve(_ capacity: Int) {
+  package func reserve(_ capacity: Int) {
     guard let first = keys.first, first.rows < capacity else { return }
     keys = keys.map { grown($0, to: capacity) }
     values = values.map { grown($0, to: capacity) }
@@ -46,10 +46,10 @@ package final class KeyValueCache {
 
   /// Keys and values of block `layer`, the first `rows` rows: the prefix, then the rows of the
   /// pass.
-  func rows(_ rows: Int, layer: Int) -> (k: Tensor, v: Tensor) {
+  package func rows(_ rows: Int, layer: Int) -> (k: Tensor, v: Tensor) {
     (keys[layer].rows(0..<rows), values[layer].rows(0..<rows))
   }
 
   /// Takes the first `count` rows as the prefix from now on.
-  func keep(_ count: Int) { self.count = count }
+  package func keep(_ count: Int) { self.count = count }
 }

@@ -1,11 +1,11 @@
 import Bytes
 import Numerics
 
-/// Some texts' continuations.
+/// Continuations of some texts.
 package struct Generation: Sendable {
   /// The new tokens of each text.
   package var tokens: [[Int32]]
-  /// The prompt that each text chose; nil where it had no choice.
+  /// The prompt chosen for each text; nil where it was given.
   package var choices: [PromptChoice?]
 }
 
@@ -22,29 +22,47 @@ package struct GenerationSettings: Sendable {
 }
 
 extension LanguageModel {
-  /// Continues each of `texts` (token ids) after the same optional soft prompt, up to as many
-  /// positions as the model was made for.
+  /// Continuations of `texts` (token ids), all after the same optional prompt, up to as many positions as
+  /// the model was made for.
   ///
   /// - Parameter onToken: called with each token as it comes and the number of its text; false ends
   ///   that text.
-  /// - Returns: the new tokens of each text.
   package func generate(
     _ texts: [[Int32]], prompt: PromptStart = .none, settings: GenerationSettings,
     onToken: (Int, Int32) throws(Failure) -> Bool = { _, _ in true }
-  ) throws(Failure) -> [[Int32]] {
-    try continuing(texts, prompt: prompt, settings: settings, onToken: onToken).tokens
+  ) throws(Failure) -> Generation {
+    try generate(texts, promptRows: prompt.count, settings: settings, onToken: onToken) {
+      (decoder, ids) throws(Failure) in try decoder.begin(ids, prompt: prompt)
+    }
   }
 
-  /// As `generate`, with what each text chose where it had a choice among prompts.
-  package func continuing(
-    _ texts: [[Int32]], prompt: PromptStart, settings: GenerationSettings,
+  /// Continuations of `texts` (token ids), each after the prompt that `chooser` chooses for it, up to
+  /// as many positions as the model was made for.
+  ///
+  /// - Parameter onToken: called with each token as it comes and the number of its text; false ends
+  ///   that text.
+  package func generate(
+    _ texts: [[Int32]], chooser: any PromptChooser, settings: GenerationSettings,
     onToken: (Int, Int32) throws(Failure) -> Bool = { _, _ in true }
+  ) throws(Failure) -> Generation {
+    try generate(texts, promptRows: chooser.longest, settings: settings, onToken: onToken) {
+      (decoder, ids) throws(Failure) in try decoder.begin(ids, chooser: chooser)
+    }
+  }
+
+  /// - Parameters:
+  ///   - promptRows: rows of the longest prompt that a text may have.
+  ///   - begin: puts a text's prompt and tokens into the decoder; returns the logits [V].
+  private func generate(
+    _ texts: [[Int32]], promptRows: Int, settings: GenerationSettings,
+    onToken: (Int, Int32) throws(Failure) -> Bool,
+    begin: (TextDecoder, [Int32]) throws(Failure) -> [Float]
   ) throws(Failure) -> Generation {
     var results = [[Int32]](repeating: [], count: texts.count)
     guard settings.maxTokens > 0 else {
       return Generation(tokens: results, choices: texts.map { _ in nil })
     }
-    let begun = prompt.count + (texts.map(\.count).max() ?? 0)
+    let begun = promptRows + (texts.map(\.count).max() ?? 0)
     let positions = configuration.maximumPositions
     // A text that is longer than the model was made for goes on all the same, but not for ever.
     // Learned positions end where their table does.
@@ -69,7 +87,7 @@ extension LanguageModel {
         && decoder.rows(of: text) < decoder.capacity
     }
     for (index, ids) in texts.enumerated() {
-      if try take(decoder.begin(ids, prompt: prompt), index) { open.append(index) }
+      if try take(begin(decoder, ids), index) { open.append(index) }
     }
     while !open.isEmpty {
       let logits = try decoder.step(open.map { last[$0] }, texts: open)
@@ -80,17 +98,5 @@ extension LanguageModel {
       open = still
     }
     return Generation(tokens: results, choices: decoder.choices)
-  }
-}
-
-extension PromptStart {
-  /// Rows of the prompt.
-  package var count: Int {
-    switch self {
-    case .none: 0
-    case .vectors(let vectors): vectors.rows
-    case .keyValues(let known): known.tokens
-    case .routed(let routing): routing.prefixes.longest
-    }
   }
 }

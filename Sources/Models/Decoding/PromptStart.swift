@@ -1,18 +1,39 @@
 import Bytes
 import Numerics
 
-/// What stands before a text that is continued.
+/// One prompt in the form in which it enters a model: the rows before a text's own.
 package enum PromptStart: Sendable {
   case none
-  /// A soft prompt [n, e], to be run through the model.
+  /// A soft prompt [n, e], not yet run through the model.
   case vectors(Tensor)
   /// Keys and values in every block of this very model: a prompt's, or a learned prefix.
   case keyValues(KeyValues)
-  /// Of several prompts the one that the text chooses.
-  case routed(PromptRouting)
 
-  /// The rows that must go through the model: the prompt's where they aren't known yet, then the
-  /// text's.
+  /// Rows of the prompt, n.
+  package var count: Int {
+    switch self {
+    case .none: 0
+    case .vectors(let vectors): vectors.rows
+    case .keyValues(let known): known.tokens
+    }
+  }
+
+  /// The prompt's keys and values in every block of `model`, vectors having been run through it;
+  /// an empty cache where there is no prompt.
+  /// - Parameter room: further rows that the cache has room for.
+  /// - Throws: `usage` where the prompt isn't for this model.
+  package func cache(for model: LanguageModel, room: Int = 0) throws(Failure) -> KeyValueCache {
+    guard case .vectors(let prompt) = self, prompt.rows > 0 else {
+      return try known(for: model, room: room)
+        ?? KeyValueCache(model.configuration, capacity: room)
+    }
+    let cache = try KeyValueCache(of: prompt, in: model)
+    cache.reserve(prompt.rows + room)
+    return cache
+  }
+
+  /// The rows of the first pass [rows, e]: the prompt's where its keys and values aren't known yet,
+  /// then the embeddings of `ids`.
   func rows(before ids: [Int32], model: LanguageModel) throws(Failure) -> Tensor {
     let text = try model.embed(ids)
     guard case .vectors(let prompt) = self, prompt.rows > 0 else { return text }
@@ -23,11 +44,11 @@ package enum PromptStart: Sendable {
     return rows
   }
 
-  /// A cache that begins with the prompt, with `room` more rows; nil where nothing is known, or the text is
-  /// yet to choose.
-  func keyValues(for model: LanguageModel, room: Int) throws(Failure) -> KeyValueCache? {
+  /// A cache that begins with the keys and values that are known without a pass, with `room` more
+  /// rows; nil where none are.
+  func known(for model: LanguageModel, room: Int) throws(Failure) -> KeyValueCache? {
     switch self {
-    case .none, .vectors, .routed: return nil
+    case .none, .vectors: return nil
     case .keyValues(let known): return try known.cache(for: model.configuration, room: room)
     }
   }

@@ -2,7 +2,7 @@ import Bytes
 import Checkpoints
 import Numerics
 
-/// A few texts being continued together, a token each per step, over caches of keys and values. The
+/// Continuation of a few texts together, one token each per step, over caches of keys and values. The
 /// weights are read once per step, whatever the number of texts.
 ///
 /// Not for use from two threads at once.
@@ -13,7 +13,7 @@ package final class TextDecoder {
   package let format: AttentionCache.Format
   /// Per text, per block.
   private var caches: [[AttentionCache]] = []
-  /// Per text, the prompt that it chose; nil where it had no choice.
+  /// The prompt chosen for each text; nil where it was given.
   package private(set) var choices: [PromptChoice?] = []
   private let rotary: RotaryTable?
   private var buffers: Buffers?
@@ -35,23 +35,39 @@ package final class TextDecoder {
   /// Rows of a text that are in the caches.
   package func rows(of text: Int) -> Int { caches[text].first?.count ?? 0 }
 
-  /// Begins another text with `ids` after an optional soft prompt; returns the logits [V] after its
-  /// last row.
+  /// Begins another text with `ids` after an optional prompt; returns the logits [V] after its last
+  /// row.
   /// - Throws: `usage` where there is nothing to begin with, or it doesn't fit.
   package func begin(_ ids: [Int32], prompt: PromptStart = .none) throws(Failure) -> [Float] {
-    let c = model.configuration
     let given = try prompt.rows(before: ids, model: model)
+    return try begin(given, after: prompt.known(for: model, room: ids.count), choice: nil)
+  }
+
+  /// Begins another text with `ids` after the prompt that `chooser` chooses for it; returns the logits
+  /// [V] after its last row.
+  /// - Throws: `usage` where there is nothing to begin with, or it doesn't fit.
+  package func begin(
+    _ ids: [Int32], chooser: any PromptChooser
+  ) throws(Failure) -> [Float] {
+    let given = try model.embed(ids)
+    try Self.check(given)
+    let cache = KeyValueCache(model.configuration, capacity: chooser.longest + ids.count)
+    let choice = try chooser.choose(for: ids, into: cache)
+    return try begin(given, after: cache, choice: choice)
+  }
+
+  private static func check(_ given: Tensor) throws(Failure) {
     guard given.rows > 0 else {
       throw Failure(.usage, "there is nothing to continue", advice: "give at least one token")
     }
-    var prefix = try prompt.keyValues(for: model, room: ids.count)
-    var choice: PromptChoice?
-    if case .routed(let routing) = prompt {
-      let made = try routing.choose(ids)
-      let chosen = KeyValueCache(c, capacity: routing.prefixes.longest + ids.count)
-      try routing.prefixes.enter(made.index, into: chosen)
-      (choice, prefix) = (made, chosen)
-    }
+  }
+
+  /// Begins a text with rows [m, e] after those that `prefix` holds.
+  private func begin(
+    _ given: Tensor, after prefix: KeyValueCache?, choice: PromptChoice?
+  ) throws(Failure) -> [Float] {
+    try Self.check(given)
+    let c = model.configuration
     let inCache = prefix?.count ?? 0
     guard inCache + given.rows <= capacity else {
       throw Failure(
@@ -75,7 +91,7 @@ package final class TextDecoder {
       })
     let logits = Tensor([1, c.vocabularySize])
     let last = pass.hidden(given.rows - 1..<given.rows)
-    FewRows.multiply(last, [(model.head, logits)], arithmetic: model.arithmetic)
+    DecodeProducts.multiply(last, [(model.head, logits)], arithmetic: model.arithmetic)
     return logits.values
   }
 
@@ -96,9 +112,9 @@ package final class TextDecoder {
         b, positions: positions, rotary: rotary, caches: texts.map { caches[$0][layer] })
     }
     model.output.hidden(b.x, arithmetic: model.arithmetic, into: b.hidden)
-    for start in stride(from: 0, to: tokens.count, by: FewRows.most) {
-      let some = start..<min(tokens.count, start + FewRows.most)
-      FewRows.multiply(
+    for start in stride(from: 0, to: tokens.count, by: DecodeProducts.maxRows) {
+      let some = start..<min(tokens.count, start + DecodeProducts.maxRows)
+      DecodeProducts.multiply(
         b.hidden.rows(some), [(model.head, b.logits.rows(some))],
         arithmetic: model.arithmetic)
     }
@@ -112,7 +128,7 @@ package final class TextDecoder {
     return new
   }
 
-  /// What one step computes with, [texts, …] each.
+  /// Buffers of one step, [texts, …] each.
   final class Buffers {
     let x, norm, q, k, v, attended, added, activated, hidden, logits: Tensor
     let wide: WideRows

@@ -1,14 +1,14 @@
 import CKernels
 import Glibc
 
-/// Rotated keys, and values, of one block for one text that is being continued, as compact as its
-/// reader allows.
+/// The key-value cache of one block for one text being decoded: keys (rotated where the model does that)
+/// and values [capacity, kvHeads · headDim], in float32, float16 or int8.
 @safe package final class AttentionCache: @unchecked Sendable {
-  /// How numbers are kept.
+  /// The number format of keys and values.
   package enum Format: String, Sendable, CaseIterable {
     case float32
     case float16
-    /// Bytes with a float32 scale per row and head.
+    /// 8-bit integers with a float32 scale per row and head.
     case int8
   }
 
@@ -16,7 +16,7 @@ import Glibc
   package let capacity: Int
   package let kvHeads: Int
   package let headDim: Int
-  /// Rows that are there.
+  /// Rows stored so far.
   package private(set) var count = 0
   private let keys: Rows
   private let values: Rows
@@ -48,7 +48,7 @@ import Glibc
     count += newKeys.rows
   }
 
-  /// Forgets the rows from `count` on.
+  /// Drops the rows from `count` on.
   package func truncate(to count: Int) {
     precondition(count >= 0 && count <= self.count)
     self.count = count

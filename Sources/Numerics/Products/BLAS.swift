@@ -15,14 +15,15 @@ package enum BLAS {
 
   /// Library, its kernels, and the level of this module's own kernels, for example
   /// "openblas-0.3.21/Cooperlake+avx512+bf16" (bf16: bfloat16 products exist; int8 or dotprod: only
-  /// those of a few rows, in integers). Results are the same to the bit wherever this is the same.
+  /// the decode products have fast kernels, in integers). Results are the same to the bit wherever this
+  /// is the same.
   package static let kernelClass: String = {
     let library = prepareLibrary()
     let products =
-      switch ctk_few_kernels() {
-      case Int32(ctk_few_avx512.rawValue): "+bf16"
-      case Int32(ctk_few_dotprod.rawValue): "+dotprod"
-      case Int32(ctk_few_plain.rawValue): ""
+      switch ctk_decode_isa() {
+      case Int32(ctk_decode_avx512.rawValue): "+bf16"
+      case Int32(ctk_decode_dotprod.rawValue): "+dotprod"
+      case Int32(ctk_decode_plain.rawValue): ""
       default: "+int8"
       }
     return "\(library)+\(KernelLevel.current)\(products)"

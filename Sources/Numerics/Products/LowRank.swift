@@ -26,7 +26,7 @@ package struct LowRank: Sendable {
   /// y += scale·B·(A·x), x [m, inputs], y [m, outputs].
   package func apply(_ x: Tensor, addedTo y: Tensor) {
     check(x, y)
-    guard x.rows > FewRows.most else { return applyToFew(x, y) }
+    guard x.rows > DecodeProducts.maxRows else { return decode(x, y) }
     MatMul.multiply(reduced(x), b, into: y, transposeB: true, alpha: scale, beta: 1)
   }
 
@@ -73,7 +73,7 @@ package struct LowRank: Sendable {
 
   /// Tokens being generated: too little work for a second thread. Row by row of Bᵀ, because sums
   /// over a rank of 8 would cost more than their products.
-  private func applyToFew(_ x: Tensor, _ y: Tensor) {
+  private func decode(_ x: Tensor, _ y: Tensor) {
     let (inputs, outputs) = (a.columns, b.rows)
     let across = scaledAcross.value { scaledTransposed() }
     unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: rank) { reduced in

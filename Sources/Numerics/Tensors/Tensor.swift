@@ -14,7 +14,7 @@ import Bytes
   package let isReadOnly: Bool
   private let owner: AnyObject
   /// The first value. The tensor must outlive the pointer's use.
-  let pointer: UnsafeMutablePointer<Float>
+  package let pointer: UnsafeMutablePointer<Float>
 
   private init(
     shape: [Int], pointer: UnsafeMutablePointer<Float>, owner: AnyObject, readOnly: Bool

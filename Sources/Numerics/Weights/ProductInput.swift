@@ -6,13 +6,13 @@ package struct ProductInput: Sendable {
   package let rows: Tensor
   /// As far as this processor has what was asked for.
   package let arithmetic: Arithmetic
-  /// nil in float32, and for few rows.
+  /// nil in float32, and for so few rows that DecodeProducts multiplies them.
   let packed: PackedRows?
 
   package init(_ rows: Tensor, _ arithmetic: Arithmetic) {
     self.rows = rows
     self.arithmetic = arithmetic.available
-    let isPacked = self.arithmetic == .bfloat16 && rows.rows > FewRows.most
+    let isPacked = self.arithmetic == .bfloat16 && rows.rows > DecodeProducts.maxRows
     packed = isPacked ? PackedRows(rows) : nil
   }
 }

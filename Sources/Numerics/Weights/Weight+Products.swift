@@ -16,7 +16,7 @@ extension Weight {
     precondition(
       x.columns == columns && y.rows == m && y.columns == rows && !y.isReadOnly,
       "\(x.shape) through weights [\(rows), \(columns)] into \(y.shape)")
-    if m <= FewRows.most { return applyToFew(x, y, accumulate, input.arithmetic) }
+    if m <= DecodeProducts.maxRows { return decode(x, y, accumulate, input.arithmetic) }
     if let packed = input.packed {
       return multiply(packed, into: y, accumulate: accumulate, transposed: false)
     }
@@ -57,9 +57,9 @@ extension Weight {
     unsafe withStored { unsafe body(nil, $0) }
   }
 
-  private func applyToFew(_ x: Tensor, _ y: Tensor, _ accumulate: Bool, _ arithmetic: Arithmetic) {
+  private func decode(_ x: Tensor, _ y: Tensor, _ accumulate: Bool, _ arithmetic: Arithmetic) {
     let product = accumulate ? Tensor(uninitialized: [x.rows, rows]) : y
-    FewRows.multiply(x, [(self, product)], arithmetic: arithmetic)
+    DecodeProducts.multiply(x, [(self, product)], arithmetic: arithmetic)
     if accumulate { Vector.add(product, into: y) }
   }
 }

@@ -2,8 +2,8 @@ import Bytes
 import Yams
 
 extension PromptRecipe {
-  /// From a command's options: fields of a recipe's `prompt` section by their names, with a dot in front of a
-  /// field inside of another ("validation.every"). Values are plain, or lists as YAML writes them (`[q, v]`).
+  /// A recipe from a command's options: fields of the section `prompt` by their names, with a dot before a
+  /// field inside another ("validation.every"). Values are plain, or lists as YAML writes them (`[q, v]`).
   /// Paths are relative to the current folder.
   ///
   /// - Throws: `usage` with everything that is wrong, `inputMissing` where only files are missing.
@@ -25,8 +25,10 @@ extension PromptRecipe {
         throw Failure(.usage, at: field, "is given twice")
       }
     }
-    let fields = RecipeFields(root.node, section: "prompt", problems: problems)
-    self.init(fields, RecipePaths(recipe: ""), text: nil, seed: 0)
+    self.init()
+    read(
+      RecipeSection(
+        root.node, section: "prompt", problems: problems, paths: RecipePaths(recipe: "")))
     do throws(Failure) {
       try problems.check()
     } catch {

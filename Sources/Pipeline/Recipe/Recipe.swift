@@ -1,40 +1,44 @@
 import BundleFormat
 import Bytes
-import Checkpoints
 import Compression
 import Numerics
-import Prompts
 
-/// What a build is made of and what is done to it: a recipe file, read, checked and completed with
-/// defaults.
+/// A recipe file, read, checked and completed with defaults: what a build is made of and what is done
+/// to it. The tables of its fields (`Recipe.fields` and those of its sections) are all that knows their
+/// names, ranges and defaults.
 package struct Recipe: Sendable, Equatable {
   /// The recipe file as it was named.
   package var path: String
-  /// Names the artifact; the recipe file's base name by default.
-  package var name: String
-  /// A checkpoint: a Hugging Face folder or a GGUF file.
-  package var model: String
+  /// The artifact's name.
+  package var name = ""
+  /// The default of all other seeds.
+  package var seed = 0
+  /// The path of a checkpoint: a Hugging Face folder or a GGUF file.
+  package var model = ""
   /// A `config.json` of the model, by which a build can be planned without the checkpoint; nil where
   /// the recipe names none.
   package var shape: String?
   /// Files that aren't there, a sentence each; only a recipe read for planning has any.
-  package var missing: [String]
+  package var missing: [String] = []
   /// What people call the model.
-  package var modelName: String
-  package var calibration: CalibrationRecipe
-  package var compression: CompressionRecipe
+  package var modelName = ""
+  package var calibration = CalibrationRecipe()
+  package var compression = CompressionRecipe()
   /// nil where the artifact is to have no prompt.
   package var prompt: PromptRecipe?
-  package var evaluations: [EvaluationRecipe]
-  package var gate: GateRecipe
-  package var packaging: PackagingRecipe
-  /// Where the artifact goes; nil for `<name>.ctpack` in the current folder.
+  package var evaluations: [EvaluationRecipe] = []
+  package var gate = GateRecipe()
+  package var packaging = PackagingRecipe()
+  /// The path of the artifact; nil for `<name>.ctpack` in the current folder.
   package var output: String?
   /// Bytes that a build may have in memory: activations beyond it go to files or are computed again.
   /// Half of the machine's by default; never changes a number.
-  package var memory: Int
+  package var memory = ProcessUsage.availableMemory / 2
   /// The line of each field that the file has, by section and name: "compression.bits".
-  package var lines: [String: Int]
+  package var lines: [String: Int] = [:]
+
+  /// The recipe of an empty file, which has no model yet.
+  init(emptyFile path: String) { self.path = path }
 }
 
 /// Text that the compression looks at.
@@ -46,111 +50,43 @@ package struct CalibrationRecipe: Sendable, Equatable {
     case consecutive
   }
 
-  package var text: String
-  package var windows: Int
+  package var text = ""
+  package var windows = 128
   /// Tokens per window.
-  package var length: Int
-  package var selection: Selection
-  package var seed: Int
+  package var length = 512
+  package var selection = Selection.random
+  package var seed = 0
 }
 
 /// How the model's matrices are compressed.
 package struct CompressionRecipe: Sendable, Equatable {
-  package var settings: CompressionSettings
-  /// Of the products that carry the calibration text through the blocks.
-  package var arithmetic: Arithmetic
+  package var settings = CompressionSettings()
+  /// The numbers of the products that carry the calibration text through the blocks.
+  package var arithmetic = Arithmetic.bfloat16
   /// Bits per weight of the compressed layers, everything included, within which bits and sparsity are
   /// chosen per layer; nil where all layers get the same.
   package var targetBits: Double?
   /// Kinds of numerical events that end the build.
-  package var failOn: [String]
-}
-
-/// How the adapter is learned.
-package struct PromptRecipe: Sendable, Equatable {
-  /// A prompt in a bundle.
-  package struct PromptPlace: Sendable, Equatable {
-    package var bundle: String
-    /// nil where the bundle has only one.
-    package var prompt: String?
-  }
-
-  package struct Validation: Sendable, Equatable {
-    package var text: String
-    package var windows: Int
-    /// Steps between two validations.
-    package var every: Int
-  }
-
-  package var name: String
-  package var kind: AdapterKind
-  /// The text that a hard prompt is.
-  package var hardText: String?
-  /// Of a soft prompt or a prefix.
-  package var tokens: Int
-  /// Of low-rank parts.
-  package var rank: Int
-  package var alpha: Double
-  /// The layers that get low-rank parts; empty for all that the model has.
-  package var targets: [LinearName]
-  /// Text to learn from.
-  package var text: String
-  /// What the prompt's rows are at first: the embeddings of running text, of random words, of the
-  /// vocabulary's first, or of a given text.
-  package var start: PromptSettings.Initialisation
-  /// The text whose tokens the prompt starts from.
-  package var startText: String?
-  /// A bundle and the name of its prompt to start from.
-  package var startFrom: PromptPlace?
-  /// A token, as text, that stands in front of the prompt and is never changed.
-  package var sink: String?
-  /// Share of the divergence from the uncompressed model in the loss; the rest is cross-entropy.
-  package var teacherShare: Double
-  /// Tokens per position that are kept of the uncompressed model's distribution, asked before
-  /// learning begins; 0 to ask for all of it at each step.
-  package var teacherTop: Int
-  package var optimiser: Optimiser.Kind
-  /// Batches per update.
-  package var accumulation: Int
-  package var steps: Int
-  /// Of the products with the weights, forwards and backwards.
-  package var arithmetic: Arithmetic
-  /// Sequences per step.
-  package var batch: Int
-  /// Tokens per sequence.
-  package var length: Int
-  package var learningRate: Double
-  package var warmup: Int
-  package var schedule: PromptSettings.Schedule
-  package var weightDecay: Double
-  /// The gradient's norm is cut to this.
-  package var clipNorm: Double
-  package var seed: Int
-  /// Whether the artifact holds the prompt's keys and values in every block, so that using the
-  /// prompt costs no time before the first token.
-  package var keyValues: Bool
-  /// Validations without a better one after which learning ends; 0 for never.
-  package var patience: Int
-  package var validation: Validation
+  package var failOn: [String] = []
 }
 
 /// One text on which the four numbers are taken.
 package struct EvaluationRecipe: Sendable, Equatable {
-  package var name: String
-  package var text: String
-  package var protocolID: String
+  package var name = ""
+  package var text = ""
+  package var protocolID = "ctp-1024"
   /// Tokens per window; the protocol's own where nil.
   package var length: Int?
   /// At most so many windows; all where nil.
   package var windows: Int?
-  /// Of the products with the weights.
-  package var arithmetic: Arithmetic
+  /// The numbers of the products with the weights.
+  package var arithmetic = Arithmetic.float32
 }
 
 /// How the artifact is stored.
 package struct PackagingRecipe: Sendable, Equatable {
   /// Whether tensors are mapped as they are, or entropy coded.
-  package var storage: TensorStorage
+  package var storage = TensorStorage.mapped
 }
 
 /// What the numbers must reach before anything is packaged.
@@ -175,8 +111,8 @@ package struct GateRecipe: Sendable, Equatable {
   }
 
   /// For every evaluation that has no limits of its own.
-  package var all: Limits
-  package var named: [String: Limits]
+  package var all = Limits.none
+  package var named: [String: Limits] = [:]
 
   /// The limits of one evaluation: its own where it sets them, otherwise those for all.
   package func limits(for evaluation: String) -> Limits {

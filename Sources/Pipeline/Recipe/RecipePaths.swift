@@ -38,17 +38,9 @@ struct RecipePaths {
   struct Unresolved: Error { let text: String }
 }
 
-extension RecipeFields {
-  /// A path to a file or folder that must be there. Empty where it isn't, with the problem noted.
-  func existing(_ name: String, _ paths: RecipePaths, default fallback: String? = nil) -> String {
-    guard has(name) || fallback == nil else {
-      _ = node(name)
-      return fallback ?? ""
-    }
-    guard let path = path(name, paths) else {
-      if !has(name) { note(name, "is missing: it needs the path of a file") }
-      return ""
-    }
+extension RecipeSection {
+  func file(_ name: String) -> String? {
+    guard let path = path(name) else { return nil }
     if !FileManager.default.fileExists(atPath: path) {
       note(name, "\(path) does not exist", kind: .inputMissing)
     } else if !FileManager.default.isReadableFile(atPath: path) {
@@ -57,9 +49,8 @@ extension RecipeFields {
     return path
   }
 
-  /// A path to something that need not be there yet.
-  func path(_ name: String, _ paths: RecipePaths) -> String? {
-    guard let text = string(name) else { return nil }
+  func path(_ name: String) -> String? {
+    guard let text = text(name) else { return nil }
     switch paths.resolve(text) {
     case .success(let path): return path
     case .failure(let problem):

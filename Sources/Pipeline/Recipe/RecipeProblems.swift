@@ -1,6 +1,6 @@
 import Bytes
 
-/// Everything wrong with a recipe, collected so that a person sees it all at once.
+/// Everything wrong with a recipe, collected so that all of it is shown at once.
 final class RecipeProblems {
   struct Problem {
     let line: Int?
@@ -12,13 +12,20 @@ final class RecipeProblems {
   private(set) var all: [Problem] = []
   /// The line of each field, by section and name.
   var lines: [String: Int] = [:]
-  /// Set where files that aren't there are no problem, only worth saying.
-  var allowsMissing = false
+  /// Whether the recipe is read for planning a build.
+  private let isPlanning: Bool
+  /// Whether files that aren't there are no problem, only worth saying.
+  private var allowsMissing = false
   private(set) var missing: [String] = []
-  /// More would not help anybody.
+  /// The most problems that are shown.
   private static let shown = 20
 
-  init(file: String) { self.file = file }
+  init(file: String, isPlanning: Bool = false) {
+    self.file = file
+    self.isPlanning = isPlanning
+  }
+
+  func allowMissingFiles() { allowsMissing = isPlanning }
 
   func add(_ line: Int?, _ text: String, kind: Failure.Kind = .invalidData) {
     if kind == .inputMissing, allowsMissing { return missing.append(text) }

@@ -33,7 +33,7 @@ enum RecipeVariants {
     guard let name else {
       throw Failure(
         .usage, file: file, at: place, "the recipe has variants",
-        advice: "choose one of \(names) with --variant")
+        advice: "choose one of \(names)", reason: .variantNeeded)
     }
     guard let chosen = variants.first(where: { $0.key.string == name })?.value else {
       throw Failure(

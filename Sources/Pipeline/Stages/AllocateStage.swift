@@ -1,3 +1,4 @@
+import Builds
 import BundleFormat
 import Bytes
 import Checkpoints
@@ -12,7 +13,7 @@ import Numerics
 /// whole model is measured set by set of a block ({q, k, v}, {o}, {gate, up}, {down}), as the divergence
 /// from the uncompressed model with that set alone compressed. The least expected loss within the budget is chosen.
 struct AllocateStage: Stage {
-  /// Of layers that see the uncompressed model's inputs.
+  /// Settings without correction for drift: candidates see the uncompressed model's inputs.
   private let settings: CompressionSettings
   let configuration: ModelConfiguration
   /// Bits per weight of the compressed layers, scales, zeros and masks included.
@@ -35,7 +36,7 @@ struct AllocateStage: Stage {
   }
 
   static let name = "allocate"
-  static let choices = "choices"
+  static let choices = StageOutput("choices", of: name)
   /// Windows that are looked at: which layer is sensitive shows on little text.
   static let windows = 16
   /// Tokens on which the loss of a set of layers is measured.
@@ -49,12 +50,14 @@ struct AllocateStage: Stage {
     object["target_bits_per_weight"] = .number(target)
     return .object(object)
   }
-  var inputs: [StageInput] {
-    [
-      .output(ImportStage.model, of: ImportStage.name),
-      .output(CalibrateStage.windows, of: CalibrateStage.name),
-    ]
+  struct Inputs {
+    let model: FileInput
+    let windows: FileInput
   }
+  func declareInputs(in list: inout InputList) -> Inputs {
+    Inputs(model: list.output(ImportStage.model), windows: list.output(CalibrateStage.windows))
+  }
+  var outputs: [StageOutput] { [Self.choices] }
   var usesKernels: Bool { true }
   var unit: String { "block" }
   var work: Double {
@@ -62,11 +65,11 @@ struct AllocateStage: Stage {
     return Double(configuration.linearCount) * Double(tokens) * 1e-9 * candidates
   }
 
-  func run(_ context: StageContext) throws -> StageResult {
-    let source = try ImportedModel(path: context.path(ImportStage.model))
+  func run(_ context: StageContext, _ inputs: Inputs) throws -> StageResult {
+    let source = try BundleCheckpoint(path: context.path(inputs.model))
     let model = try LanguageModel(
       bundle: source.bundle, residency: .streamed, arithmetic: arithmetic)
-    let path = try context.path(CalibrateStage.windows)
+    let path = context.path(inputs.windows)
     let all = try TokenWindows(parsing: MappedFile(path: path).bytes, file: path).windows
     let windows = Array(all.prefix(Self.windows))
     let compressor = try compressor(length: windows[0].count, context)
@@ -78,9 +81,8 @@ struct AllocateStage: Stage {
     var probe = try LossProbe(model, windows: Array(windows.prefix(probed)))
     for block in 0..<configuration.layers {
       try context.checkStop()
-      let (layers, compressed) = try compressor.rateBlock(block, of: model, inputs: inputs) {
-        () throws(Failure) in try context.checkStop()
-      }
+      let (layers, compressed) = try compressor.rateBlock(
+        block, of: model, inputs: inputs, progress: ProgressHandler(stop: context.checkStop))
       var worst = 0.0
       for set in BlockStage.allCases {
         var changed = try model.block(block)
@@ -137,7 +139,7 @@ extension AllocateStage {
     let probe = LossProbe.bytes(for: configuration, tokens: max(Self.probedTokens, length))
     let fixed =
       probe
-      + WorkingSet.bytes(
+      + CompressionMemory.bytes(
         for: configuration, rows: BlockCompressor.mostRows(sequenceLength: length))
     if fixed > memory {
       context.say(

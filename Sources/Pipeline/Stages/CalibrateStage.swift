@@ -1,3 +1,4 @@
+import Builds
 import Bytes
 import Text
 
@@ -8,7 +9,7 @@ struct CalibrateStage: Stage {
   let textBytes: Int
 
   static let name = "calibrate"
-  static let windows = "windows"
+  static let windows = StageOutput("windows", of: name)
 
   var name: String { Self.name }
   var algorithmVersion: Int { 1 }
@@ -20,16 +21,22 @@ struct CalibrateStage: Stage {
     if recipe.selection == .random { object["seed"] = JSON(recipe.seed) }
     return .object(object)
   }
-  var inputs: [StageInput] {
-    [.output(ImportStage.tokenizer, of: ImportStage.name), .file("text", recipe.text)]
+  struct Inputs {
+    let tokenizer: FileInput
+    let text: FileInput
   }
+  func declareInputs(in list: inout InputList) -> Inputs {
+    Inputs(
+      tokenizer: list.output(ImportStage.tokenizer), text: list.file(recipe.text, as: "text"))
+  }
+  var outputs: [StageOutput] { [Self.windows] }
   var usesKernels: Bool { false }
   var unit: String { "window" }
   var work: Double { Double(textBytes) * 5e-5 }
 
-  func run(_ context: StageContext) throws -> StageResult {
-    let tokenizer = try Tokenizer(json: MappedFile(path: context.path(ImportStage.tokenizer)).bytes)
-    let corpus = try Corpus.load(path: context.path("text"))
+  func run(_ context: StageContext, _ inputs: Inputs) throws -> StageResult {
+    let tokenizer = try Tokenizer(json: MappedFile(path: context.path(inputs.tokenizer)).bytes)
+    let corpus = try Corpus.load(path: context.path(inputs.text))
     let ids = tokenizer.encode(corpus.text)
     try context.checkStop()
     let windows = try recipe.windows(of: ids)

@@ -1,3 +1,4 @@
+import Builds
 import BundleFormat
 import Bytes
 
@@ -7,20 +8,19 @@ struct GateStage: Stage {
   let evaluations: [String]
 
   static let name = "gate"
-  static let verdict = "verdict"
+  static let verdict = StageOutput("verdict", of: name)
 
   var name: String { Self.name }
   var algorithmVersion: Int { 1 }
   var parameters: JSON { gate.json }
-  var inputs: [StageInput] { [.output(VerifyStage.evidence, of: VerifyStage.name)] }
+  func declareInputs(in list: inout InputList) -> FileInput { list.output(VerifyStage.evidence) }
+  var outputs: [StageOutput] { [Self.verdict] }
   var usesKernels: Bool { false }
   var unit: String { "limit" }
   var work: Double { 0 }
 
-  func run(_ context: StageContext) throws -> StageResult {
-    let path = try context.path(VerifyStage.evidence)
-    let records = try (JSON(parsing: MappedFile(path: path).bytes, file: path).array ?? [])
-      .map { try EvidenceRecord(json: $0) }
+  func run(_ context: StageContext, _ evidence: FileInput) throws -> StageResult {
+    let records = try (context.json(evidence).array ?? []).map { try EvidenceRecord(json: $0) }
     var met: [JSON] = []
     var missed: [String] = []
     for name in evaluations {
@@ -66,7 +66,7 @@ package struct FourNumbers: Sendable, Equatable {
     compressedWithPrompt = value("compressed", prompted: true)
   }
 
-  /// What the artifact as shipped reaches: with its prompt where it has one.
+  /// The perplexity of the artifact as shipped: with its prompt where it has one.
   package var shipped: Double? { compressedWithPrompt ?? compressed }
 
   /// The share of the gap between full and compressed that the prompt closes; above 1 where it goes
@@ -121,14 +121,6 @@ extension GateRecipe.Limits {
         Check(limit: "min_gap_closed", bound: bound, value: numbers.gapClosed, miss: miss))
     }
     return checks
-  }
-
-  var json: JSON {
-    var object = JSONObject()
-    object["max_ppl"] = maxPerplexity.map { .number($0) }
-    object["max_ratio_to_full"] = maxRatioToFull.map { .number($0) }
-    object["min_gap_closed"] = minGapClosed.map { .number($0) }
-    return .object(object)
   }
 }
 

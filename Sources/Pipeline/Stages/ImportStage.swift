@@ -1,3 +1,4 @@
+import Builds
 import BundleFormat
 import Bytes
 import Checkpoints
@@ -13,9 +14,10 @@ struct ImportStage: Stage {
   let path: String
 
   static let name = "import"
-  /// Outputs.
-  static let model = "model"
-  static let tokenizer = "tokenizer"
+  /// A bundle of plain numbers.
+  static let model = StageOutput("model", of: name)
+  /// A tokenizer.json.
+  static let tokenizer = StageOutput("tokenizer", of: name)
 
   var name: String { Self.name }
   var algorithmVersion: Int { 1 }
@@ -28,15 +30,17 @@ struct ImportStage: Stage {
     StageNeeds(memory: 384 << 20, disk: source.configuration.halfBytes)
   }
 
-  var inputs: [StageInput] {
+  var outputs: [StageOutput] { [Self.model, Self.tokenizer] }
+
+  /// The files are read through `source`.
+  func declareInputs(in list: inout InputList) {
     let files = source.files.sorted()
-    if files.count == 1 { return [.file("checkpoint", files[0])] }
-    return files.map {
-      .file("checkpoint/" + ($0.split(separator: "/").last.map(String.init) ?? $0), $0)
+    for file in files {
+      list.file(file, as: files.count == 1 ? "checkpoint" : "checkpoint/" + PathNames.last(file))
     }
   }
 
-  func run(_ context: StageContext) throws -> StageResult {
+  func run(_ context: StageContext, _ inputs: Void) throws -> StageResult {
     let vocabulary = try ModelFile.tokenizer(of: source, path: path)
     let names = source.tensorNames
     var scratch = try AtomicFileWriter(path: context.partial.scratch("decoded"))
@@ -73,7 +77,7 @@ struct ImportStage: Stage {
       ],
       summary: [
         "parameters": JSON(source.configuration.parameterCount), "tensors": JSON(names.count),
-        "family": .string(source.configuration.family.rawValue),
+        "family": .string(source.configuration.family.name),
       ])
   }
 
@@ -99,22 +103,4 @@ struct ImportStage: Stage {
     return try .dense(
       name: name, shape: shape, format: original.format, values: original.bytes)
   }
-}
-
-extension ModelConfiguration {
-  /// Weights of the linear layers of all blocks: what compression packs, and what a token is
-  /// multiplied with.
-  var linearCount: Int {
-    layers * linears.reduce(0) { $0 + shape(of: $1).rows * shape(of: $1).columns }
-  }
-
-  /// All weights but gains and biases, a tied head counted once.
-  var parameterCount: Int {
-    let embeddings = vocabularySize * embeddingSize * (tiedEmbeddings ? 1 : 2)
-    let projections = embeddingSize == hiddenSize ? 0 : 2 * embeddingSize * hiddenSize
-    return linearCount + embeddings + projections + (positionRows ?? 0) * hiddenSize
-  }
-
-  /// Multiply-adds of one token's forward pass without attention, head included, in 10⁹.
-  var forwardWork: Double { Double(linearCount + vocabularySize * embeddingSize) * 1e-9 }
 }

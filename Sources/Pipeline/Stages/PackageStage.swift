@@ -1,19 +1,21 @@
+import Builds
 import BundleFormat
 import Bytes
 import Models
 import Numerics
 import Prompts
+import Routing
 
 /// Everything that was made → one bundle: weights, tokenizer, prompt, evidence, events, provenance
 /// and recipe.
 struct PackageStage: Stage {
   let recipe: Recipe
   let sourceFiles: [String]
-  /// Of the artifact, estimated.
+  /// Bytes of the artifact, estimated.
   let bytes: Int
 
   static let name = "package"
-  static let bundle = "bundle"
+  static let bundle = StageOutput("bundle", of: name)
 
   var name: String { Self.name }
   var algorithmVersion: Int { 4 }
@@ -21,7 +23,8 @@ struct PackageStage: Stage {
     ["recipe": recipe.canonical(files: [:]), "program": .string(ProgramVersion.current)]
   }
   var usesKernels: Bool { true }
-  /// Of the vocabulary, over which the prompt's routing key is learned: nothing else takes long.
+  /// Tokens of the vocabulary, over which the prompt's routing key is learned: nothing else takes
+  /// long.
   var unit: String { "token" }
   var work: Double { 50 }
   var needs: StageNeeds {
@@ -31,84 +34,97 @@ struct PackageStage: Stage {
   private var stages: [String] {
     [ImportStage.name, CalibrateStage.name, CompressStage.name]
       + (recipe.prompt?.needsTeacherStage == true ? [TeacherStage.name] : [])
-      + (recipe.prompt == nil ? [] : [PromptStage.name])
+      + (recipe.prompt == nil ? [] : [PromptOutputs.stage])
       + (recipe.evaluations.isEmpty ? [] : [VerifyStage.name, GateStage.name])
   }
 
-  var inputs: [StageInput] {
-    var inputs: [StageInput] = [
-      StageInput(name: "full", source: .output(stage: ImportStage.name, name: ImportStage.model)),
-      StageInput(
-        name: "compressed", source: .output(stage: CompressStage.name, name: CompressStage.model)),
-      .output(CompressStage.events, of: CompressStage.name),
-      .output(CompressStage.ledger, of: CompressStage.name),
-    ]
-    if recipe.prompt != nil {
-      inputs.append(.output(PromptStage.prompt, of: PromptStage.name))
-      inputs.append(.output(PromptStage.form, of: PromptStage.name))
-      inputs.append(.output(PromptStage.training, of: PromptStage.name))
-    }
-    if !recipe.evaluations.isEmpty {
-      inputs.append(.output(VerifyStage.evidence, of: VerifyStage.name))
-    }
-    return inputs + stages.map { .record(of: $0) }
-      + recipe.texts.map { .file("text \($0.role)", $0.path) }
-      + sourceFiles.map { .file("checkpoint \(Recipe.lastName($0))", $0) }
+  struct Inputs {
+    let full: FileInput
+    let compressed: FileInput
+    let events: FileInput
+    let ledger: FileInput
+    /// nil without a prompt.
+    let prompt: PromptOutputs.Inputs?
+    /// nil without a prompt.
+    let training: FileInput?
+    /// nil where nothing was measured.
+    let evidence: FileInput?
+    /// The records of the stages that made the artifact, in their order.
+    let records: [(stage: String, record: RecordInput)]
+    let texts: [(role: String, name: String, file: FileInput)]
+    /// The checkpoint's files.
+    let sources: [(name: String, file: FileInput)]
   }
 
-  func run(_ context: StageContext) throws -> StageResult {
-    let compressed = try ModelBundle(path: context.path("compressed"))
-    let full = try ModelBundle(path: context.path("full"))
-    let evidence = try recipe.evaluations.isEmpty ? [] : records(context)
+  func declareInputs(in list: inout InputList) -> Inputs {
+    Inputs(
+      full: list.output(ImportStage.model, as: "full"),
+      compressed: list.output(CompressStage.model), events: list.output(CompressStage.events),
+      ledger: list.output(CompressStage.ledger),
+      prompt: recipe.prompt == nil ? nil : PromptOutputs.declare(in: &list),
+      training: recipe.prompt == nil ? nil : list.output(PromptOutputs.training),
+      evidence: recipe.evaluations.isEmpty ? nil : list.output(VerifyStage.evidence),
+      records: stages.map { ($0, list.record(of: $0)) },
+      texts: recipe.texts.map {
+        ($0.role, PathNames.last($0.path), list.file($0.path, as: "text \($0.role)"))
+      },
+      sources: sourceFiles.sorted().map {
+        let name = PathNames.last($0)
+        return (name, list.file($0, as: "checkpoint \(name)"))
+      })
+  }
+  var outputs: [StageOutput] { [Self.bundle] }
+
+  func run(_ context: StageContext, _ inputs: Inputs) throws -> StageResult {
+    let compressed = try ModelBundle(path: context.path(inputs.compressed))
+    let full = try ModelBundle(path: context.path(inputs.full))
+    let evidence =
+      try inputs.evidence.map {
+        try (context.json($0).array ?? []).map { try EvidenceRecord(json: $0) }
+      } ?? []
     let target = context.partial.scratch("bundle.ctpack")
     var writer = BundleWriter(path: target, storage: recipe.packaging.storage)
     for section in compressed.sections { try writer.add(recoding: section, from: compressed) }
-    if let prompt = recipe.prompt {
-      let learned = try self.prompt(prompt, evidence, full, compressed, context)
+    if let prompt = recipe.prompt, let files = inputs.prompt, let training = inputs.training {
+      let learned = try LearnedPrompt(context, files).prompt(
+        prompt, training: context.path(training),
+        data: data(prompt.texts.map(\.role), context, inputs),
+        binding: StoredAdapter.Binding(
+          baseModel: full.weightsDigest, tokenizer: compressed.tokenizerDigest,
+          weights: compressed.weightsDigest),
+        validatedOn: Self.validations(evidence, weights: compressed.weightsDigest))
       writer.addAdapter(learned)
       let model = try LanguageModel(bundle: compressed)
       let weights = compressed.weightsDigest
       if prompt.keyValues {
         writer.add(.keyValues(try learned.keyValues(in: model, weights: weights)))
       }
-      let key = try StoredRoutingKey.learn(for: learned, in: model, weights: weights) {
-        (done, of) throws(Failure) in
-        context.report(done, of: of, "routing key")
+      let progress = ProgressHandler { (done, total, _) throws(Failure) in
+        context.report(done, of: total, "routing key")
         try context.checkStop()
       }
+      let key = try StoredRoutingKey.learn(
+        for: learned, in: model, weights: weights, progress: progress)
       if let key { writer.add(.routingKey(key)) }
     }
-    let files = try self.files(context)
+    let files = files(context, inputs)
     let text = ByteSlice(Array((recipe.canonical(files: files).prettyText + "\n").utf8))
     writer.add(.document(.recipe, bytes: text))
     writer.add(.evidence(evidence))
-    for (name, type) in [
-      (CompressStage.events, SectionType.events), (CompressStage.ledger, .ledger),
-    ] {
-      let path = try context.path(name)
-      writer.add(.document(type, json: try JSON(parsing: MappedFile(path: path).bytes, file: path)))
-    }
-    writer.add(
-      .provenance(try provenance(full, recipe: SHA256Digest(hashing: text), context)))
+    writer.add(.document(.events, json: try context.json(inputs.events)))
+    writer.add(.document(.ledger, json: try context.json(inputs.ledger)))
+    writer.add(.provenance(provenance(full, recipe: SHA256Digest(hashing: text), context, inputs)))
     try context.checkStop()
     let digest = try writer.finish()
     return StageResult(
       outputs: [Self.bundle: .file(target)], summary: ["digest": .string(digest.hex)])
   }
 
-  private func records(_ context: StageContext) throws -> [EvidenceRecord] {
-    let path = try context.path(VerifyStage.evidence)
-    return try (JSON(parsing: MappedFile(path: path).bytes, file: path).array ?? [])
-      .map { try EvidenceRecord(json: $0) }
-  }
-
-  private func prompt(
-    _ recipe: PromptRecipe, _ evidence: [EvidenceRecord], _ full: ModelBundle,
-    _ compressed: ModelBundle,
-    _ context: StageContext
-  ) throws -> StoredAdapter {
-    let weights = compressed.weightsDigest
-    let measured = evidence.compactMap { with -> Validation? in
+  /// The measurements of the compressed model with its prompt, for the prompt's own record.
+  private static func validations(
+    _ evidence: [EvidenceRecord], weights: SHA256Digest
+  ) -> [Validation] {
+    evidence.compactMap { with -> Validation? in
       guard with.model == "compressed", with.prompt != nil,
         let without = evidence.first(where: {
           $0.model == "compressed" && $0.prompt == nil && $0.text == with.text
@@ -118,53 +134,44 @@ struct PackageStage: Stage {
         weights: weights, protocol: with.protocol, text: with.text, textDigest: with.textDigest,
         pplWithout: without.ppl, pplWith: with.ppl, scoredTokens: with.scoredTokens)
     }
-    return try LearnedPrompt(context).prompt(
-      recipe, training: context.path(PromptStage.training),
-      data: try recipe.texts.map {
-        Provenance.DataSource(
-          role: $0.role, name: Recipe.lastName($0.path),
-          sha256: try context.digest("text \($0.role)"))
-      },
-      binding: StoredAdapter.Binding(
-        baseModel: full.weightsDigest, tokenizer: compressed.tokenizerDigest, weights: weights),
-      validatedOn: measured)
+  }
+
+  /// The texts of these roles, as they were when the stage began.
+  private func data(
+    _ roles: [String], _ context: StageContext, _ inputs: Inputs
+  ) -> [Provenance.DataSource] {
+    inputs.texts.filter { roles.contains($0.role) }.map {
+      Provenance.DataSource(role: $0.role, name: $0.name, sha256: context.digest($0.file))
+    }
   }
 
   /// Base names and digests of every file that went in, by what it was used for.
-  private func files(_ context: StageContext) throws -> [String: [(
-    name: String, digest: SHA256Digest
-  )]] {
+  private func files(
+    _ context: StageContext, _ inputs: Inputs
+  ) -> [String: [(name: String, digest: SHA256Digest)]] {
     var files: [String: [(name: String, digest: SHA256Digest)]] = [:]
-    for file in sourceFiles.sorted() {
-      let name = Recipe.lastName(file)
-      files["model", default: []].append((name, try context.digest("checkpoint \(name)")))
+    for (name, file) in inputs.sources {
+      files["model", default: []].append((name, context.digest(file)))
     }
-    for text in recipe.texts {
-      files[text.role, default: []].append(
-        (Recipe.lastName(text.path), try context.digest("text \(text.role)")))
+    for (role, name, file) in inputs.texts {
+      files[role, default: []].append((name, context.digest(file)))
     }
     return files
   }
 
   private func provenance(
-    _ full: ModelBundle, recipe digest: SHA256Digest, _ context: StageContext
-  ) throws -> Provenance {
-    let source = try sourceFiles.sorted().map { file -> JSON in
-      let name = Recipe.lastName(file)
-      return [
-        "name": .string(name), "sha256": .string(try context.digest("checkpoint \(name)").hex),
-      ]
+    _ full: ModelBundle, recipe digest: SHA256Digest, _ context: StageContext, _ inputs: Inputs
+  ) -> Provenance {
+    let source = inputs.sources.map { name, file -> JSON in
+      ["name": .string(name), "sha256": .string(context.digest(file).hex)]
     }
     return Provenance(
       baseModel: full.weightsDigest, baseModelName: recipe.modelName,
       tokenizer: full.tokenizerDigest,
-      data: try recipe.texts.map {
-        Provenance.DataSource(
-          role: $0.role, name: Recipe.lastName($0.path),
-          sha256: try context.digest("text \($0.role)"))
-      }, recipe: digest, programVersion: ProgramVersion.current, kernelClass: BLAS.kernelClass,
-      stages: try stages.map {
-        Provenance.Stage(name: $0, key: try context.record(of: $0).key.digest)
+      data: data(recipe.texts.map(\.role), context, inputs), recipe: digest,
+      programVersion: ProgramVersion.current, kernelClass: BLAS.kernelClass,
+      stages: inputs.records.map {
+        Provenance.Stage(name: $0.stage, key: context.record($0.record).key.digest)
       },
       other: ["source_files": .array(source)])
   }

@@ -1,3 +1,4 @@
+import Builds
 import BundleFormat
 import Bytes
 
@@ -7,20 +8,19 @@ struct PolicyStage: Stage {
   let refused: [String]
 
   static let name = "policy"
-  static let verdict = "verdict"
+  static let verdict = StageOutput("verdict", of: name)
 
   var name: String { Self.name }
   var algorithmVersion: Int { 1 }
   var parameters: JSON { ["fail_on": .array(refused.map { .string($0) })] }
-  var inputs: [StageInput] { [.output(CompressStage.events, of: CompressStage.name)] }
+  func declareInputs(in list: inout InputList) -> FileInput { list.output(CompressStage.events) }
+  var outputs: [StageOutput] { [Self.verdict] }
   var usesKernels: Bool { false }
   var unit: String { "event" }
   var work: Double { 0 }
 
-  func run(_ context: StageContext) throws -> StageResult {
-    let path = try context.path(CompressStage.events)
-    let events = try (JSON(parsing: MappedFile(path: path).bytes, file: path).array ?? [])
-      .map { try EventRecord(json: $0) }
+  func run(_ context: StageContext, _ events: FileInput) throws -> StageResult {
+    let events = try (context.json(events).array ?? []).map { try EventRecord(json: $0) }
     let hits = events.filter { refused.contains($0.kind) }
     guard hits.isEmpty else {
       let shown = hits.prefix(5).map { event in

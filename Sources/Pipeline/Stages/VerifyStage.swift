@@ -1,3 +1,4 @@
+import Builds
 import BundleFormat
 import Bytes
 import Checkpoints
@@ -18,7 +19,7 @@ struct VerifyStage: Stage {
   let work: Double
 
   static let name = "verify"
-  static let evidence = "evidence"
+  static let evidence = StageOutput("evidence", of: name)
 
   var name: String { Self.name }
   var algorithmVersion: Int { 2 }
@@ -34,30 +35,33 @@ struct VerifyStage: Stage {
         }), "prompt": promptName.map { .string($0) } ?? .null,
     ])
   }
-  var inputs: [StageInput] {
-    var inputs: [StageInput] = [
-      .output(ImportStage.tokenizer, of: ImportStage.name),
-      StageInput(name: "full", source: .output(stage: ImportStage.name, name: ImportStage.model)),
-      StageInput(
-        name: "compressed", source: .output(stage: CompressStage.name, name: CompressStage.model)),
-    ]
-    if promptName != nil {
-      inputs.append(.output(PromptStage.prompt, of: PromptStage.name))
-      inputs.append(.output(PromptStage.form, of: PromptStage.name))
-    }
-    return inputs + evaluations.map { .file(Self.input($0), $0.text) }
+  struct Inputs {
+    let tokenizer: FileInput
+    let full: FileInput
+    let compressed: FileInput
+    /// nil without a prompt.
+    let prompt: PromptOutputs.Inputs?
+    /// A text per evaluation.
+    let texts: [FileInput]
   }
+  func declareInputs(in list: inout InputList) -> Inputs {
+    Inputs(
+      tokenizer: list.output(ImportStage.tokenizer),
+      full: list.output(ImportStage.model, as: "full"),
+      compressed: list.output(CompressStage.model),
+      prompt: promptName == nil ? nil : PromptOutputs.declare(in: &list),
+      texts: evaluations.map { list.file($0.text, as: "text \($0.name)") })
+  }
+  var outputs: [StageOutput] { [Self.evidence] }
   var usesKernels: Bool { true }
   var pace: Double { 0.35 }
   var needs: StageNeeds { StageNeeds(memory: 512 << 20) }
   var unit: String { "window" }
 
-  private static func input(_ evaluation: EvaluationRecipe) -> String { "text \(evaluation.name)" }
-
-  func run(_ context: StageContext) throws -> StageResult {
-    var run = try VerifyRun(self, context)
-    for (evaluation, rule) in zip(evaluations, rules) {
-      try run.measure(evaluation, rule, textInput: Self.input(evaluation))
+  func run(_ context: StageContext, _ inputs: Inputs) throws -> StageResult {
+    var run = try VerifyRun(self, context, inputs)
+    for (index, text) in inputs.texts.enumerated() {
+      try run.measure(evaluations[index], rules[index], text)
     }
     let records = run.records
     return StageResult(
@@ -86,19 +90,21 @@ private struct VerifyRun {
   private var windowsInAll = 0
   private var savedAt = ProcessUsage.clock
 
-  init(_ stage: VerifyStage, _ context: StageContext) throws {
+  init(_ stage: VerifyStage, _ context: StageContext, _ inputs: VerifyStage.Inputs) throws {
     self.stage = stage
     self.context = context
-    tokenizer = try Tokenizer(json: MappedFile(path: context.path(ImportStage.tokenizer)).bytes)
+    tokenizer = try Tokenizer(json: MappedFile(path: context.path(inputs.tokenizer)).bytes)
     bos = tokenizer.forcedBOS
-    let models = try ["full", "compressed"].map { (name: String) in
-      (name: name, bundle: try ModelBundle(path: context.path(name)))
-    }
-    self.models = models
-    prompt = try stage.promptName.map { (name: String) in
-      let full = models[0].bundle
+    let full = try ModelBundle(path: context.path(inputs.full))
+    models = [
+      (name: "full", bundle: full),
+      (name: "compressed", bundle: try ModelBundle(path: context.path(inputs.compressed))),
+    ]
+    if let name = stage.promptName, let files = inputs.prompt {
       let configuration = try ModelConfiguration(canonical: full.configuration, file: full.path)
-      return (name, try LearnedPrompt(context).adapter(for: configuration))
+      prompt = (name, try LearnedPrompt(context, files).adapter(for: configuration))
+    } else {
+      prompt = nil
     }
     guard let saved = context.partial.json("measured") else { return }
     records = try (saved["records"]?.array ?? []).map { try EvidenceRecord(json: $0) }
@@ -109,7 +115,7 @@ private struct VerifyRun {
 
   /// Two or four numbers for one text, those already there left out.
   mutating func measure(
-    _ evaluation: EvaluationRecipe, _ rule: PerplexityProtocol, textInput: String
+    _ evaluation: EvaluationRecipe, _ rule: PerplexityProtocol, _ textInput: FileInput
   ) throws {
     let ids = tokenizer.encode(try Corpus.load(path: context.path(textInput)).text)
     let windows = min(rule.windowCount(tokens: ids.count), evaluation.windows ?? .max)
@@ -121,7 +127,7 @@ private struct VerifyRun {
     }
     let prompts: [(name: String, adapter: Adapter)?] = prompt == nil ? [nil] : [nil, prompt]
     windowsInAll += windows * models.count * prompts.count
-    let text = (name: evaluation.name, digest: Optional(try context.digest(textInput)))
+    let text = (name: evaluation.name, digest: Optional(context.digest(textInput)))
     for (name, bundle) in models {
       let model = try LanguageModel(bundle: bundle, arithmetic: evaluation.arithmetic)
       for prompt in prompts {

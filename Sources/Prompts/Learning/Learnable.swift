@@ -1,10 +1,10 @@
 import Bytes
 import Models
 
-/// Something beside frozen weights that a loss can teach: matrices of parameters, one after the
-/// other in a flat array.
+/// An adapter being learned beside frozen weights: matrices of parameters, one after the other in a
+/// flat array.
 package protocol Learnable {
-  /// The model that stays as it is.
+  /// The frozen model.
   var model: LanguageModel { get }
   /// Rows and columns of each matrix, in the order of the parameters.
   var shapes: [MatrixShape] { get }
@@ -17,7 +17,7 @@ package protocol Learnable {
     of sequences: [[Int32]], against target: LossTarget, at parameters: [Float]
   ) throws(Failure) -> (loss: Double, gradient: [Float])
 
-  /// What the parameters are, ready for use with the model.
+  /// The adapter with these parameters, ready for use with the model.
   func adapter(with parameters: [Float]) throws(Failure) -> Adapter
 }
 

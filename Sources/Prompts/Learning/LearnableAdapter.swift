@@ -4,7 +4,7 @@ import Checkpoints
 import Models
 import Numerics
 
-/// A prefix, or low-rank parts, as what is learned: numbers inside a model's blocks.
+/// A learnable prefix or LoRA adapter: parameters inside a model's blocks.
 package struct LearnableAdapter: Learnable {
   package let model: LanguageModel
   package let shape: AdapterShape

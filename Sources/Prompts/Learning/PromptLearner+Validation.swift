@@ -24,7 +24,7 @@ extension PromptLearner {
     let windowsPerPass = max(1, Scorer.rowsPerPass / 2 / settings.length)
     var (sum, count) = (0.0, 0)
     for start in stride(from: 0, to: validation.count, by: windowsPerPass) {
-      try safePoint()
+      try progress.report(start, of: validation.count)
       let end = min(start + windowsPerPass, validation.count)
       for loss in try scorer.nll(Array(validation[start..<end])).joined() {
         sum += Double(loss)

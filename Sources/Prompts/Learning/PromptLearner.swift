@@ -41,10 +41,6 @@ package struct PromptLearner {
     }
   }
 
-  /// Called between two windows of a measurement, which takes many times as long as a step; what
-  /// it throws ends the step, to be done again from the state before it.
-  package typealias SafePoint = () throws(Failure) -> Void
-
   /// Where the time of this learner's steps went, in seconds.
   package struct Seconds: Sendable {
     /// Forward and backward passes and updates.
@@ -59,7 +55,9 @@ package struct PromptLearner {
   package internal(set) var state: State
   package private(set) var seconds = Seconds()
   let learnable: any Learnable
-  let safePoint: SafePoint
+  /// Told the validation windows done within one measurement, which takes many times as long as a step. What
+  /// it throws ends the step, to be done again from the state before it.
+  let progress: ProgressHandler
   private var windows: TrainingWindows
   private let teacher: TeacherSource?
   let validation: [[Int32]]
@@ -69,12 +67,12 @@ package struct PromptLearner {
   /// - Parameter start: the parameters before the first step.
   package init(
     _ learnable: any Learnable, start: [Float], settings: PromptSettings, texts: Texts,
-    safePoint: @escaping SafePoint = {}
+    progress: ProgressHandler = .none
   ) throws(Failure) {
     let optimiser = Optimiser(settings.optimiser, shapes: learnable.shapes)
     try self.init(
       learnable, settings: settings, texts: texts,
-      state: State(parameters: start, optimiser: optimiser), safePoint: safePoint)
+      state: State(parameters: start, optimiser: optimiser), progress: progress)
     let begin = ContinuousClock.now
     let (without, with) = (try perplexity(of: nil), try perplexity(of: start))
     seconds.validation += Self.seconds(since: begin)
@@ -85,7 +83,7 @@ package struct PromptLearner {
   /// A learner that goes on from `state`, with the settings and texts of the run that made it.
   package init(
     _ learnable: any Learnable, settings: PromptSettings, texts: Texts, state: State,
-    safePoint: @escaping SafePoint = {}
+    progress: ProgressHandler = .none
   ) throws(Failure) {
     try settings.check()
     guard state.parameters.count == learnable.parameterCount else {
@@ -100,7 +98,7 @@ package struct PromptLearner {
     self.learnable = learnable
     self.settings = settings
     self.state = state
-    self.safePoint = safePoint
+    self.progress = progress
     teacher = settings.teacherShare > 0 ? texts.teacher : nil
     windows = try TrainingWindows(
       ids: texts.training, length: settings.length, seed: settings.seed,
@@ -186,17 +184,10 @@ package struct PromptLearner {
     (ContinuousClock.now - start) / .seconds(1)
   }
 
-  /// All steps left; the best parameters.
-  /// - Parameter onStep: after each step, with the learner so that its state can be saved; what it
-  ///   throws ends the run there.
+  /// The best parameters, all steps left having been done. To save states between steps, call `step`.
   @discardableResult
-  package mutating func run(
-    onStep: (Report, borrowing PromptLearner) throws(Failure) -> Void = { _, _ in }
-  ) throws(Failure) -> [Float] {
-    while !isDone {
-      let report = try step()
-      try onStep(report, self)
-    }
+  package mutating func run() throws(Failure) -> [Float] {
+    while !isDone { _ = try step() }
     return state.best
   }
 }

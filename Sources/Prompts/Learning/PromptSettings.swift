@@ -3,132 +3,120 @@ import Bytes
 import Checkpoints
 import Foundation
 import Models
+import RecipeFields
 
-/// How a soft prompt, or an adapter in its place, is learned. Defaults suit a short run on a small model; the published recipe
-/// (100 tokens, 30,000 steps at 1e-3 after 500 of warm-up, arXiv 2305.11186 §4) is a longer walk on
-/// the same path.
-package struct PromptSettings: Sendable, Equatable, Codable {
-  /// How the learning rate goes on behind the warm-up.
-  package enum Schedule: String, Sendable, Codable, CaseIterable {
-    /// In a line to 0 behind the last step.
+/// How an adapter (a soft prompt, a prefix or low-rank updates) is learned. Defaults suit a short run on a small
+/// model; the published recipe for soft prompts (100 tokens, 30,000 steps at 1e-3 after 500 of warm-up,
+/// arXiv 2305.11186 §4) changes only their numbers.
+///
+/// `fields` gives each property its name in recipes, its range and its meaning.
+package struct PromptSettings: Sendable, Equatable {
+  /// How the learning rate goes on after the warm-up.
+  package enum Schedule: String, Sendable, CaseIterable {
+    /// In a line to 0 after the last step.
     case linear
-    /// Along half a cosine to 0 behind the last step.
+    /// Along half a cosine to 0 after the last step.
     case cosine
-    /// As it is, for learning that `patience` ends rather than the number of steps.
+    /// At its peak, for learning that `patience` ends rather than the number of steps.
     case constant
   }
 
-  package enum Initialisation: String, Sendable, Codable, CaseIterable {
+  /// The rows that learning starts from.
+  package enum Initialisation: String, Sendable, CaseIterable {
     /// The embeddings of consecutive tokens of the training text.
     case text
     /// Rows of the embedding matrix, drawn at random.
     case vocabulary
     /// The first rows of the embedding matrix.
     case first
-    /// The embeddings of given tokens (`startIDs`), again from the first where they are too few.
+    /// The embeddings of given tokens (`startIDs`), repeated where they are too few.
     case given
   }
 
-  /// The kind of adapter. A hard prompt isn't learned: its settings are those of a soft one.
+  /// The loss that is minimised.
+  package enum Objective: String, Sendable, CaseIterable {
+    /// Cross-entropy with the training text.
+    case crossEntropy = "cross-entropy"
+    /// Kullback-Leibler divergence from the uncompressed model's distribution.
+    case divergence = "kl"
+    /// Both, in the shares `klShare` and 1 − `klShare`.
+    case mix
+  }
+
+  /// The kind of adapter. A hard prompt isn't learned, and these settings mean nothing to it.
   package var kind = AdapterKind.soft
-  /// Soft tokens, or rows of a prefix, n.
-  package var tokens = 100
-  /// Of low-rank parts; alpha / rank multiplies them.
-  package var rank = 8
-  package var alpha = 16.0
-  /// The layers that get low-rank parts, in every block; empty for all that the model has.
-  package var targets: [LinearName] = [.q, .v]
+  /// Updates.
   package var steps = 200
-  /// Windows per step.
+  /// Windows per batch.
   package var batch = 1
   /// Batches whose gradients are averaged before an update.
   package var accumulation = 1
   /// Tokens per training window: as many as perplexity is taken over. On SmolLM2-135M 400 updates of 1 × 1024
   /// repair as much as 800 of 4 × 256 (Recipes/studies).
   package var length = 1024
-  package var learningRate = 3e-2
+  package var objective = Objective.crossEntropy
   package var optimiser = Optimiser.Kind.adamw
-  /// Share of the divergence from the teacher in the loss; the rest is cross-entropy. 0 needs no
-  /// teacher.
-  package var teacherShare = 0.0
+  /// The learning rate at its peak, after the warm-up.
+  package var learningRate = Self.usualLearningRate(.soft)
+  /// Steps over which the learning rate rises linearly from 0.
+  package var warmupSteps = Self.usualWarmup(steps: 200)
+  package var schedule = Schedule.linear
+  package var weightDecay = 0.0
+  /// The Euclidean norm to which a larger gradient is scaled down.
+  package var clipNorm = 1.0
+  package var seed: UInt64 = 0
+  /// Measurements without a better one after which learning ends; 0 for never.
+  package var patience = 0
+  /// Validation windows of `length` tokens, from the start of the validation text.
+  package var validationWindows = 16
+  /// Steps between two measurements on the validation text; the last step is always followed by
+  /// one.
+  package var validationEvery = Self.usualValidationInterval(steps: 200)
+  /// The divergence's share of the loss of `Objective.mix`.
+  package var klShare = 0.5
   /// Tokens per row that are known of the teacher's distribution, the rest as one number; 0 for all
   /// of it.
   package var teacherTop = 0
-  /// Steps over which the learning rate rises linearly from 0.
-  package var warmupSteps = 20
-  /// How it goes on from there.
-  package var schedule = Schedule.linear
-  package var weightDecay = 0.0
-  /// The gradient is scaled down to this Euclidean norm.
-  package var clipNorm = 1.0
+  /// The rank of low-rank updates; alpha / rank multiplies them.
+  package var rank = 8
+  package var alpha = Self.usualAlpha(rank: 8)
+  /// The linear layers that get low-rank updates, in every block; empty for all that the model has.
+  package var targets: [LinearName] = [.q, .v]
+  /// Soft tokens, or rows of a prefix, n.
+  package var tokens = 100
   package var initialisation = Initialisation.text
   /// Tokens to start from, where they are given.
   package var startIDs: [Int32] = []
-  /// A token whose embedding stands in front of the prompt and is never changed; nil for none. It
+  /// A token whose embedding stands before the prompt and is never changed; nil for none. It
   /// counts as one of `tokens`.
   package var sink: Int32?
-  /// Steps between two measurements on the validation text; the last step is always followed by
-  /// one.
-  package var validationEvery = 25
-  /// Validation windows of `length` tokens, from the start of the validation text.
-  package var validationWindows = 16
-  /// Measurements without a better one after which learning ends; 0 for never.
-  package var patience = 0
-  package var seed: UInt64 = 0
 
   package init() {}
 
-  /// - Throws: `usage` naming the first setting that can't be.
-  package func check() throws(Failure) {
-    try Self.check("tokens", Double(tokens), in: 1...65536)
-    try Self.check("steps", Double(steps), in: 1...1e9)
-    try Self.check("batch", Double(batch), in: 1...65536)
-    try Self.check("accumulation", Double(accumulation), in: 1...65536)
-    try Self.check("teacher's share", teacherShare, in: 0...1)
-    try Self.check("number of the teacher's tokens", Double(teacherTop), in: 0...4096)
-    try Self.check("patience", Double(patience), in: 0...1e9)
-    try Self.check("rank", Double(rank), in: 1...65536)
-    try Self.check("alpha", alpha, in: 1e-6...1e6)
-    if sink != nil, kind == .prefix || kind == .lora {
-      throw Failure(
-        .usage, "a sink stands in front of soft prompts, not of a \(kind.rawValue)",
-        advice: "leave the sink out")
+  /// The divergence's share of the loss; the rest is cross-entropy. 0 needs no teacher.
+  package var teacherShare: Double {
+    switch objective {
+    case .crossEntropy: 0
+    case .divergence: 1
+    case .mix: klShare
     }
-    if sink != nil, tokens < 2 {
-      throw Failure(
-        .usage, "a prompt of one token is all sink: there is nothing to learn",
-        advice: "use 2 tokens or more, or no sink")
-    }
-    try Self.check("length", Double(length), in: 2...1_048_576)
-    try Self.check("learning rate", learningRate, in: 1e-12...1e3)
-    try Self.check("warm-up", Double(warmupSteps), in: 0...Double(steps))
-    try Self.check("weight decay", weightDecay, in: 0...1e3)
-    try Self.check("clipping norm", clipNorm, in: 1e-12...1e12)
-    try Self.check("validation interval", Double(validationEvery), in: 1...1e9)
-    try Self.check("number of validation windows", Double(validationWindows), in: 1...1e6)
   }
 
-  /// What is minimised, in a word.
-  package var objective: String {
+  /// The loss that is in fact minimised: a mix with a share of 0 or 1 is one of the others.
+  package var minimised: Objective {
     switch teacherShare {
-    case 0: "cross-entropy"
-    case 1: "kl"
-    default: "mix"
+    case 0: .crossEntropy
+    case 1: .divergence
+    default: .mix
     }
   }
 
-  /// Where low-rank parts go in a model of this shape.
+  /// Where low-rank updates go in a model of this shape.
   func lowRankShape(_ c: ModelConfiguration) -> LowRankShape {
     LowRankShape(rank: rank, alpha: alpha, names: targets.isEmpty ? c.linears : targets, in: c)
   }
 
-  /// As `check()`, for a model of this shape.
-  package func check(for c: ModelConfiguration) throws(Failure) {
-    try check()
-    try adapterShape(c).check(c)
-  }
-
-  /// What is learned beside a model of this shape.
+  /// The size of what is learned for a model of this shape.
   package func adapterShape(_ c: ModelConfiguration) -> AdapterShape {
     switch kind {
     case .soft, .hard: .prompt(tokens: tokens, in: c)
@@ -137,23 +125,15 @@ package struct PromptSettings: Sendable, Equatable, Codable {
     }
   }
 
-  /// Rows that are learned.
+  /// The number of rows that are learned.
   var learnedTokens: Int { sink == nil ? tokens : tokens - 1 }
 
-  /// How many windows a teacher must have been asked about; nil where it needn't be asked before.
+  /// The number of windows that a teacher must be asked about before learning; nil where it is asked
+  /// during learning, or never.
   package var teacherPool: Int? {
     guard teacherShare > 0, teacherTop > 0 else { return nil }
     let (windows, overflows) = steps.multipliedReportingOverflow(by: batch * accumulation)
     return overflows ? .max : windows
-  }
-
-  private static func check(
-    _ name: String, _ value: Double, in range: ClosedRange<Double>
-  ) throws(Failure) {
-    guard !range.contains(value) else { return }
-    throw Failure(
-      .usage, "the prompt's \(name) is \(value)",
-      advice: "use \(range.lowerBound) to \(range.upperBound)")
   }
 
   /// The learning rate of step `step` (0 ..< steps): it rises over the warm-up, and goes on as the

@@ -2,13 +2,12 @@ import Bytes
 import Models
 import Numerics
 
-/// A soft prompt's rows as what is learned: n vectors in front of the tokens' embeddings.
+/// A learnable soft prompt: rows [n, e] before the token embeddings.
 package struct SoftPrompt: Learnable {
   package let model: LanguageModel
-  /// Rows that are learned.
+  /// Learned rows, n.
   package let tokens: Int
-  /// Rows in front of them that stay as they are [s, e]: a place for attention to rest on. nil for
-  /// none.
+  /// Rows [s, e] before the learned ones that are never changed, an attention sink; nil for none.
   package let frozen: Tensor?
   private let objective: PromptObjective
 
@@ -26,7 +25,7 @@ package struct SoftPrompt: Learnable {
   package var shapes: [MatrixShape] { [MatrixShape(rows: tokens, columns: width)] }
   private var width: Int { model.configuration.embeddingSize }
 
-  /// All rows [s + n, e], those that stay in front.
+  /// All rows [s + n, e], the frozen ones first.
   package func vectors(_ parameters: [Float]) -> Tensor {
     guard let frozen else { return Tensor([tokens, width], parameters) }
     return Tensor([frozen.rows + tokens, width], frozen.values + parameters)

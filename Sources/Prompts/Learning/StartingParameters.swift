@@ -3,10 +3,8 @@ import Models
 import Numerics
 
 extension PromptSettings {
-  /// The rows that are learned before the first step, the sink left out: embeddings of real tokens,
-  /// drawn from `seed` or given.
-  ///
-  /// Real text starts far better than random vectors do.
+  /// The initial rows [n, e] of a soft prompt, without the sink: embeddings of real tokens, drawn from
+  /// `seed` or given. Real text starts far better than random vectors do.
   package func start(for model: LanguageModel, trainingIDs: [Int32]) throws(Failure) -> Tensor {
     // A stream of its own: the data order's first epoch uses the seed as it is.
     let tokens = learnedTokens
@@ -34,13 +32,13 @@ extension PromptSettings {
     }
   }
 
-  /// The parameters before the first step. A prefix starts as the keys and values of the rows that
-  /// a soft prompt would start from, low-rank parts without any effect.
+  /// The parameters before the first step. A prefix starts as the keys and values of a soft prompt's
+  /// initial rows, LoRA without any effect.
   func startingParameters(
     for model: LanguageModel, trainingIDs: [Int32]
   ) throws(Failure) -> [Float] {
     guard kind != .lora else {
-      // A stream of its own, as above.
+      // A random stream of its own: the data order's first epoch uses the seed as it is.
       var random = SeededGenerator(seed: seed ^ 0x4C6F_5261_0000_0001)
       let c = model.configuration
       return lowRankShape(c).start(random: &random)
@@ -49,8 +47,8 @@ extension PromptSettings {
     return kind != .prefix ? rows.values : try KeyValues(of: rows, in: model).rows.values
   }
 
-  /// The parameters of something learned before.
-  /// - Throws: `usage` where it is of another kind or size. A prefix can also start from a prompt.
+  /// The parameters of an adapter learned before.
+  /// - Throws: `usage` where it is of another kind or size. A prefix can also start from a soft prompt.
   func parameters(of start: Adapter, for model: LanguageModel) throws(Failure) -> [Float] {
     let c = model.configuration
     switch (kind, start) {
@@ -74,7 +72,7 @@ extension PromptSettings {
     }
   }
 
-  /// What is learned, beside `model`.
+  /// The adapter to be learned beside `model`.
   func learnable(
     _ model: LanguageModel, budget: MemoryBudget
   ) throws(Failure) -> any Learnable {

@@ -1,7 +1,7 @@
 import BundleFormat
 import Bytes
 
-/// Changes to the prompts of a bundle and to what is known of them, each in place and in one commit.
+/// Edits of a bundle's adapters and of their measurements, each in place and in one commit.
 package enum AdapterLibrary {
   /// Keeps measurements of a bundle's prompts: `records` behind the evidence already there, and each
   /// prompt's `validations`, by its name; a prompt that has one is no longer unvalidated. Beside them
@@ -74,20 +74,18 @@ extension ModelBundle {
     guard try adapter(named: name) == nil else {
       throw Failure(
         .usage, file: path, at: "prompt “\(name)”", "a prompt of this name is already there",
-        advice: "give the new one another name with --as")
+        advice: "give the new one another name", reason: .promptNameTaken)
     }
   }
 }
 
 extension StoredAdapter {
-  /// What `--prompt` understands as something else than a name.
-  package static let reservedNames = ["auto", "none"]
-
-  /// - Throws: `usage` where nobody could ask for the prompt by its name.
+  /// - Throws: `usage` where the adapter couldn't be asked for by its name.
   package func checkName() throws(Failure) {
-    guard Self.reservedNames.contains(name) else { return }
+    guard PromptName.reserved.contains(name) else { return }
     throw Failure(
-      .usage, at: "prompt “\(name)”", "this name has a meaning of its own in --prompt",
-      advice: "give it another with --as")
+      .usage, at: "prompt “\(name)”",
+      "this name has a meaning of its own where a prompt is chosen",
+      advice: "give it another", reason: .promptNameReserved)
   }
 }

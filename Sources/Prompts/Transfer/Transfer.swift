@@ -47,7 +47,8 @@ package struct Transfer: Sendable {
     {
       throw Failure(
         .usage, file: target.path, at: "prompt “\(prompt.name)”",
-        "another prompt of this name is already there", advice: "give it a name with --as")
+        "another prompt of this name is already there", advice: "give it another name",
+        reason: .promptNameTaken)
     }
     self.prompt = prompt
     targetWeights = target.weightsDigest
@@ -101,19 +102,20 @@ package struct Transfer: Sendable {
     var sections: [NewSection] = []
     for transfer in transfers {
       func refuse(
-        _ kind: Failure.Kind, _ finding: String, _ advice: String
+        _ kind: Failure.Kind, _ finding: String, _ advice: String, _ reason: Failure.Reason
       ) -> Failure {
         Failure(
           kind, file: transfer.targetPath, at: "prompt “\(transfer.prompt.name)”", finding,
-          advice: advice)
+          advice: advice, reason: reason)
       }
       guard transfer.isValidated || allowUnvalidated else {
         throw refuse(
           .notMet, "it was never measured on these weights",
-          "measure it with --text FILE, or take it as it is with --allow-unvalidated")
+          "measure it on a text, or allow it unvalidated", .promptUnvalidated)
       }
       guard !sections.contains(where: { $0.name == transfer.prompt.name }) else {
-        throw refuse(.usage, "two prompts would have this name", "give each its own with --as")
+        throw refuse(
+          .usage, "two prompts would have this name", "give each its own", .promptNamesEqual)
       }
       var final = transfer.prompt
       final.unvalidated = !transfer.isValidated
@@ -145,7 +147,7 @@ package struct Transfer: Sendable {
     guard all.count == 1 else {
       throw Failure(
         .usage, file: source.path, "there are \(all.count) prompts",
-        advice: "choose one of \(names) with --prompt")
+        advice: "choose one of \(names)", reason: .promptNeeded)
     }
     return only
   }

@@ -14,7 +14,7 @@ import sys
 import gguf
 import numpy as np
 import torch
-from transformers import AutoModelForCausalLM, LlamaConfig, MistralConfig, Qwen2Config
+from transformers import AutoModelForCausalLM, LlamaConfig, MistralConfig, Qwen2Config, Qwen3Config
 
 from facts import facts
 
@@ -88,10 +88,19 @@ mistral = MistralConfig(vocab_size=31, hidden_size=12, intermediate_size=19, num
                         rope_parameters={"rope_type": "linear", "rope_theta": 10000.0, "factor": 4.0})
 folder("mistral-old", mistral, seed=4, old_spelling=True)
 
+def qwen3():
+    return Qwen3Config(vocab_size=43, hidden_size=20, intermediate_size=31, num_hidden_layers=2, num_attention_heads=4,
+                       num_key_value_heads=2, head_dim=8, max_position_embeddings=256, rms_norm_eps=1e-6,
+                       tie_word_embeddings=True, rope_parameters={"rope_type": "default", "rope_theta": 1000000.0})
+
+
+folder("qwen3", qwen3(), seed=9, dtype=torch.bfloat16)
+
 # ---- GGUF files
 
 LAYER = {
     "input_layernorm": "attn_norm", "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k",
+    "self_attn.q_norm": "attn_q_norm", "self_attn.k_norm": "attn_k_norm",
     "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output", "post_attention_layernorm": "ffn_norm",
     "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
 }
@@ -201,3 +210,5 @@ write_gguf("llama3-factors", scaled, 7, "llama", lambda key, value: T.F32, (base
 biased = Qwen2Config(vocab_size=21, hidden_size=12, intermediate_size=15, num_hidden_layers=1, num_attention_heads=3,
                      num_key_value_heads=1, max_position_embeddings=64, rms_norm_eps=1e-6, tie_word_embeddings=False)
 write_gguf("qwen2-plain", biased, 8, "qwen2", lambda key, value: T.F32 if value.ndim == 1 else T.F16)
+
+write_gguf("qwen3-plain", qwen3(), 10, "qwen3", lambda key, value: T.F32 if value.ndim == 1 else T.F16)

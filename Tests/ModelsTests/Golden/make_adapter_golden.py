@@ -2,7 +2,7 @@
 
 usage: make_adapter_golden.py OUT     (packages: Tests/Golden/requirements.txt; `make golden` runs it)
 
-Reads OUT/<case>/, which make_golden.py writes; writes OUT/<case>-adapters.json and .f32:
+Reads OUT/<case>/, which make_model_golden.py writes; writes OUT/<case>-adapters.json and .f32:
 prefix          [layers, 2, n, kvHeads * headDim], drawn, with prefixNLL [2, T - 1] and prefixGradient
 lowRank         [count]: per block and layer A [r, in], then B [out, r], drawn, with lowRankNLL and lowRankGradient"""
 import json, pathlib, sys
@@ -37,7 +37,7 @@ def measure(model, ids, parameters, order, arrays, name):
     return nll.detach().double().mean().item()
 
 
-for seed, case in enumerate(["llama-odd", "mistral", "qwen2", "opt", "opt-350m"]):
+for seed, case in enumerate(["llama-odd", "mistral", "qwen2", "opt", "opt-350m", "qwen3"]):
     torch.manual_seed(500 + seed)
     ids, arrays = torch.randint(0, 131, (2, 29)), {}
     model = get_peft_model(load(case), PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=TOKENS))

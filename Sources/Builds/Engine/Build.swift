@@ -1,0 +1,153 @@
+import Bytes
+import Foundation
+
+/// Stages brought up to date in a store: results that are done and whole are reused, the other
+/// stages run in order.
+package final class Build {
+  package let stages: [any Stage]
+  package let store: Store
+  let kernels: String
+  let progress: BuildProgress
+  let threads: Int
+  let stop: @Sendable () -> Bool
+
+  /// - Parameters:
+  ///   - kernels: the class of arithmetic on this machine, part of the keys of the stages that
+  ///     compute.
+  ///   - stop: asked at every safe point whether to stop.
+  /// - Throws: `internalError` where a stage reads what no stage before it makes.
+  package init(
+    stages: [any Stage], store: Store, kernels: String, threads: Int = 1,
+    progress: BuildProgress, stop: @escaping @Sendable () -> Bool = { StopSignal.isRequested }
+  ) throws(Failure) {
+    try Self.checkWiring(stages)
+    self.stages = stages
+    self.store = store
+    self.kernels = kernels
+    self.threads = threads
+    self.progress = progress
+    self.stop = stop
+  }
+
+  /// Runs the stages that have to run, up to and including `last` (all where nil).
+  ///
+  /// - Returns: the records of all stages up to there, in order.
+  /// - Throws: `busy` where another process builds here; `interrupted` at a safe point; the
+  ///   failure of a stage.
+  @discardableResult
+  package func run(until last: String? = nil) throws -> [StageMarker] {
+    let wanted = try stages(until: last)
+    let lock = try store.lock()
+    defer { withExtendedLifetime(lock) {} }
+    try store.sweep()
+    progress.start(wanted.map { ($0.name, $0.unit, $0.work) })
+    defer { progress.finish() }
+    var files = ExternalFiles()
+    var done: [StageMarker] = []
+    for stage in wanted {
+      let inputs = try resolve(stage, done, &files)
+      let key = key(of: stage, inputs)
+      if let marker = try reusable(key) {
+        progress.reuse(stage.name, key.short)
+        // A crash may have come between the record and the removal of what led to it.
+        try? FileManager.default.removeItem(atPath: store.partialFolder + "/" + key.digest.hex)
+        done.append(marker)
+      } else {
+        done.append(try run(stage, key, inputs, &files))
+      }
+      try store.setLatest(stage.name, key)
+      if stop() {
+        throw Failure(
+          .interrupted, "stopped after \(stage.name)",
+          advice: "run the same command to go on from here")
+      }
+    }
+    if wanted.count == stages.count { store.discardPartials() }
+    return done
+  }
+
+  /// The stages up to and including `last`; `usage` where there is no such stage.
+  func stages(until last: String?) throws(Failure) -> [any Stage] {
+    guard let last else { return stages }
+    guard let index = stages.firstIndex(where: { $0.name == last }) else {
+      let names = stages.map(\.name).joined(separator: ", ")
+      throw Failure(
+        .usage, "there is no stage `\(last)`; this build has \(names)", reason: .unknownStage)
+    }
+    return Array(stages[...index])
+  }
+
+  func key(of stage: any Stage, _ inputs: [String: ResolvedInput]) -> StageKey {
+    StageKey(
+      stage: stage, inputs: inputs.mapValues(\.object.digest),
+      kernels: stage.usesKernels ? kernels : nil)
+  }
+
+  /// The record of a finished stage whose outputs are all there and whole. A missing output means
+  /// that the stage runs again; a damaged one is refused, because whatever damaged it may have
+  /// touched more.
+  func reusable(_ key: StageKey) throws -> StageMarker? {
+    guard let marker = try store.marker(for: key) else { return nil }
+    for (name, object) in marker.outputs.sorted(by: { $0.key < $1.key }) {
+      switch try store.check(object) {
+      case .good: continue
+      case .missing: return nil
+      case .damaged(let how):
+        throw Failure(
+          .invalidData, file: store.path(of: object), at: "\(marker.stage)'s output `\(name)`", how,
+          advice: "remove the file; \(marker.stage) then runs again")
+      }
+    }
+    return marker
+  }
+
+  private func run(
+    _ stage: any Stage, _ key: StageKey, _ inputs: [String: ResolvedInput],
+    _ files: inout ExternalFiles
+  ) throws -> StageMarker {
+    let clock = ProcessUsage.clock
+    try store.setLatest(stage.name, key)
+    let ledger = RunLedger(file: store.ledgerFile)
+    func note(_ outcome: String) {
+      ledger.append(
+        RunLedger.Entry(
+          stage: stage.name, key: key.short, outcome: outcome,
+          seconds: ProcessUsage.clock - clock, work: stage.work), threads: threads)
+    }
+    do {
+      let partial = try PartialState(store: store, key: key)
+      progress.begin(stage.name)
+      let context = StageContext(
+        key: key, partial: partial, files: inputs, progress: progress, stage: stage.name,
+        ledger: ledger, stop: stop)
+      try context.checkStop()
+      let result = try stage.run(context)
+      try checkUnchanged(stage, inputs, &files)
+      let marker = try publish(stage, key, result)
+      try partial.discard()
+      note("done")
+      progress.end(stage.name, seconds: ProcessUsage.clock - clock)
+      return marker
+    } catch {
+      note((error as? Failure)?.kind == .interrupted ? "interrupted" : "failed")
+      throw error
+    }
+  }
+
+  private func publish(
+    _ stage: any Stage, _ key: StageKey, _ result: StageResult
+  ) throws -> StageMarker {
+    try Self.checkOutputs(result, of: stage)
+    var outputs: [String: StoreObject] = [:]
+    for (output, content) in result.outputs.sorted(by: { $0.key.name < $1.key.name }) {
+      switch content {
+      case .bytes(let bytes): outputs[output.name] = try store.ingest(bytes)
+      case .file(let path): outputs[output.name] = try store.ingest(path)
+      }
+    }
+    let marker = StageMarker(
+      stage: stage.name, key: key, outputs: outputs, summary: result.summary)
+    try store.write(marker)
+    return marker
+  }
+}

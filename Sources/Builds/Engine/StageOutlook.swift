@@ -1,0 +1,32 @@
+import Bytes
+
+/// What a run would do with a stage, and why.
+package struct StageOutlook: Sendable, Equatable {
+  package let stage: String
+  package let willRun: Bool
+  /// One clause each.
+  package let reasons: [String]
+  /// The key's digest in hex; nil where it depends on a stage that has to run first.
+  package let key: String?
+  package let outputs: [String: StoreObject]
+  /// Memory and disk, estimated, where the stage would run.
+  package var needs: StageNeeds?
+  /// Seconds, estimated, where the stage would run.
+  package var seconds: Double?
+
+  package var json: JSON {
+    var objects = JSONObject()
+    for (name, object) in outputs.sorted(by: { $0.key < $1.key }) { objects[name] = object.json }
+    var result: JSONObject = [
+      "stage": .string(stage), "run": .bool(willRun), "reasons": JSON(reasons),
+      "key": key.map { .string($0) } ?? .null, "outputs": .object(objects),
+    ]
+    if let needs, let seconds {
+      result["estimate"] = [
+        "seconds": .number((seconds * 10).rounded() / 10), "memory_bytes": JSON(needs.memory),
+        "disk_bytes": JSON(needs.disk),
+      ]
+    }
+    return .object(result)
+  }
+}

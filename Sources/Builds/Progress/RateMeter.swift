@@ -1,0 +1,35 @@
+/// The speed of a count, in units per second, from its recent past.
+///
+/// The first report only sets the start: a resumed stage begins in the middle.
+package struct RateMeter {
+  private var samples: [(count: Int, time: Double)] = []
+  private static let kept = 32
+
+  package init() {}
+
+  package mutating func add(_ count: Int, at time: Double) {
+    if let last = samples.last, last.count == count {
+      return
+    }
+    samples.append((count, time))
+    // Every second sample goes, so that the window grows with the work instead of sliding off its
+    // start.
+    if samples.count > Self.kept {
+      samples = samples.enumerated().filter { $0.offset % 2 == 0 || $0.offset == Self.kept }
+        .map(\.element)
+    }
+  }
+
+  /// Units per second; nil before two different counts.
+  var rate: Double? {
+    guard samples.count >= 2, let last = samples.last else { return nil }
+    let first = samples[samples.count / 4]
+    guard last.time > first.time, last.count > first.count else { return nil }
+    return Double(last.count - first.count) / (last.time - first.time)
+  }
+
+  package func secondsLeft(of total: Int) -> Double? {
+    guard let last = samples.last, let rate, total >= last.count else { return nil }
+    return Double(total - last.count) / rate
+  }
+}

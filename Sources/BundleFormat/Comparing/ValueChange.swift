@@ -1,0 +1,92 @@
+import Bytes
+
+/// One value of a JSON document, or one line of a text, that two versions don't share.
+public struct ValueChange: Sendable, Equatable {
+  /// The path to the value ("training.steps", "layers[q_proj].method"); "line" for lines of a text.
+  public let path: String
+  /// nil where the first has no such value.
+  public let first: JSON?
+  /// nil where the second has no such value.
+  public let second: JSON?
+
+  package init(path: String, first: JSON?, second: JSON?) {
+    self.path = path
+    self.first = first
+    self.second = second
+  }
+
+  /// The changes between two versions of a document: by value where both are JSON, by line where both
+  /// are texts, none to show where they are neither.
+  static func between(
+    _ a: ByteSlice, _ b: ByteSlice, layouts: (PackingLayout?, PackingLayout?)
+  ) throws(Failure) -> [ValueChange] {
+    switch layouts {
+    case (.json, .json): between(try JSON(parsing: a, file: nil), try JSON(parsing: b, file: nil))
+    case (.text, .text): lines(a, b)
+    default: []
+    }
+  }
+
+  /// Lines that only one text has, in the order of the longest common subsequence.
+  private static func lines(_ a: ByteSlice, _ b: ByteSlice) -> [ValueChange] {
+    func lines(_ bytes: ByteSlice) -> [String] {
+      String(decoding: bytes.array, as: UTF8.self)
+        .split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    }
+    return lines(b).difference(from: lines(a)).map { change in
+      switch change {
+      case .remove(_, let line, _): ValueChange(path: "line", first: .string(line), second: nil)
+      case .insert(_, let line, _): ValueChange(path: "line", first: nil, second: .string(line))
+      }
+    }
+  }
+
+  /// The leaves that differ. Elements of arrays are matched by their identifying members where those
+  /// tell all of them apart, else by position.
+  package static func between(_ a: JSON, _ b: JSON) -> [ValueChange] {
+    var changes: [ValueChange] = []
+    compare(a, b, "", &changes)
+    return changes
+  }
+
+  private static func compare(
+    _ a: JSON?, _ b: JSON?, _ path: String, _ changes: inout [ValueChange]
+  ) {
+    if a == b { return }
+    if let x = a?.object, let y = b?.object {
+      for key in x.keys + y.keys.filter({ x[$0] == nil }) {
+        compare(x[key], y[key], path.isEmpty ? key : "\(path).\(key)", &changes)
+      }
+    } else if let x = a?.array, let y = b?.array {
+      if let p = labelled(x), let q = labelled(y) {
+        for key in p.keys + q.keys.filter({ p[$0] == nil }) {
+          compare(p[key], q[key], "\(path)[\(key)]", &changes)
+        }
+      } else {
+        for i in 0..<max(x.count, y.count) {
+          compare(
+            i < x.count ? x[i] : nil, i < y.count ? y[i] : nil, "\(path)[\(i)]", &changes)
+        }
+      }
+    } else {
+      changes.append(ValueChange(path: path, first: a, second: b))
+    }
+  }
+
+  /// Members that tell an array's objects apart in the documents of a bundle.
+  private static let identifying = [
+    "name", "tensor", "role", "model", "prompt", "text", "protocol", "weights",
+  ]
+
+  /// Objects by their identifying members; nil where an element has none or two have the same.
+  private static func labelled(_ elements: [JSON]) -> JSONObject? {
+    var result = JSONObject()
+    for element in elements {
+      let parts = identifying.compactMap { element[$0]?.string }
+      guard element.object != nil, !parts.isEmpty,
+        result.appendIfAbsent(parts.joined(separator: ", "), element)
+      else { return nil }
+    }
+    return result
+  }
+}

@@ -1,0 +1,107 @@
+import Bytes
+
+/// Settings of decoders built like LLaMA: rotary positions, RMS norms before attention and a gated
+/// feed-forward. Families differ in the defaults of their configuration classes and in the details
+/// below.
+///
+/// `config.json` is read in the spelling of transformers 5 (`rope_parameters`) and in that of the
+/// versions before (`rope_theta`, `rope_scaling`).
+struct RotaryDecoder: FamilySettings {
+  /// The use of `sliding_window`.
+  enum SlidingWindow: Sendable {
+    /// The class has no such setting.
+    case never
+    /// In force unless null, with this default.
+    case unlessNull(Int)
+    /// In force where `use_sliding_window` is true, with this default.
+    case whenUsed(Int)
+  }
+
+  let design: ModelDesign
+  /// The default of `max_position_embeddings`.
+  let maximumPositions: Int
+  /// The default of `head_dim`; nil for `hidden_size` / `num_attention_heads`.
+  var headDim: Int?
+  /// The default of `bos_token_id`.
+  var bosToken: Int32?
+  /// The default of `eos_token_id`.
+  var eosToken: Int32?
+  var slidingWindow = SlidingWindow.never
+  /// Whether the class has the setting `attention_bias`, of which only false is implemented.
+  var refusesAttentionBias = false
+
+  func configuration(
+    of family: ModelFamily, from reader: SettingsReader, generation: JSON?
+  ) throws(Failure) -> ModelConfiguration {
+    typealias Limit = ModelConfiguration.Limit
+    try refuseUnsupported(reader, family)
+    let hiddenSize = try reader.requiredInteger("hidden_size", in: Limit.width)
+    let heads = try reader.requiredInteger("num_attention_heads", in: Limit.heads)
+    let headDim = try reader.integer("head_dim", in: Limit.headDim) ?? headDim
+    if headDim == nil, hiddenSize % heads != 0 {
+      throw reader.failure(
+        "num_attention_heads", "\(heads) heads don't divide hidden_size \(hiddenSize) evenly")
+    }
+    let maximumPositions =
+      try reader.integer("max_position_embeddings", in: Limit.positions) ?? maximumPositions
+    let rope = try rope(reader, maximumPositions: maximumPositions)
+
+    var bos = reader.has("bos_token_id") ? try reader.tokens("bos_token_id") : bosToken.map { [$0] }
+    var eos = reader.has("eos_token_id") ? try reader.tokens("eos_token_id") : eosToken.map { [$0] }
+    try ModelConfiguration.specialTokens(generation, file: reader.file, bos: &bos, eos: &eos)
+
+    let configuration = ModelConfiguration(
+      family: family, design: design,
+      vocabularySize: try reader.requiredInteger("vocab_size", in: Limit.vocabulary),
+      hiddenSize: hiddenSize,
+      intermediateSize: try reader.requiredInteger("intermediate_size", in: Limit.width),
+      layers: try reader.requiredInteger("num_hidden_layers", in: Limit.layers),
+      heads: heads,
+      kvHeads: try reader.integer("num_key_value_heads", in: Limit.heads) ?? heads,
+      headDim: headDim ?? hiddenSize / heads,
+      normEpsilon: Float(try reader.number("rms_norm_eps") ?? 1e-6),
+      ropeTheta: rope.theta, ropeScaling: rope.scaling,
+      tiedEmbeddings: try reader.boolean("tie_word_embeddings") ?? false,
+      maximumPositions: maximumPositions,
+      slidingWindow: try window(reader),
+      bosToken: bos?.first, eosTokens: eos ?? [])
+    try configuration.checkConsistency(file: reader.file)
+    return configuration
+  }
+
+  /// Throws where a setting would change the computation in a way that isn't implemented.
+  private func refuseUnsupported(
+    _ reader: SettingsReader, _ family: ModelFamily
+  ) throws(Failure) {
+    if let activation = try reader.string("hidden_act"), activation != "silu" {
+      throw reader.failure("hidden_act", "is \"\(activation)\"; only silu is supported")
+    }
+    if try reader.boolean("mlp_bias") == true {
+      throw reader.failure("mlp_bias", "biases in the feed-forward layers aren't supported")
+    }
+    if refusesAttentionBias, try reader.boolean("attention_bias") == true {
+      throw reader.failure(
+        "attention_bias",
+        "a \(family.title) with biases on all attention projections isn't supported")
+    }
+    if try reader.boolean("rope_interleaved") == true {
+      throw reader.failure("rope_interleaved", "an interleaved rotary embedding isn't supported")
+    }
+    if let factor = try reader.number("partial_rotary_factor"), factor != 1 {
+      throw reader.failure("partial_rotary_factor", "is \(factor); only 1 is supported")
+    }
+  }
+
+  private func window(_ reader: SettingsReader) throws(Failure) -> Int? {
+    let limit = ModelConfiguration.Limit.positions
+    switch slidingWindow {
+    case .never: return nil
+    case .unlessNull(let length):
+      guard reader.has("sliding_window") else { return length }
+      return try reader.integer("sliding_window", in: limit)
+    case .whenUsed(let length):
+      guard try reader.boolean("use_sliding_window") == true else { return nil }
+      return try reader.integer("sliding_window", in: limit) ?? length
+    }
+  }
+}

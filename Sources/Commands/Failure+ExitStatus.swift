@@ -1,0 +1,19 @@
+import Bytes
+
+extension Failure.Kind {
+  /// The status that the program ends with, after BSD's `sysexits.h`; 130 is 128 and the number of
+  /// SIGINT, as shells report it.
+  var exitStatus: Int32 {
+    switch self {
+    case .notMet: 1
+    case .usage: 64
+    case .invalidData: 65
+    case .inputMissing: 66
+    case .internalError: 70
+    case .cannotCreate: 73
+    case .io: 74
+    case .busy: 75
+    case .interrupted: 130
+    }
+  }
+}

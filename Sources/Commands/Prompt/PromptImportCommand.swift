@@ -1,0 +1,56 @@
+import ArgumentParser
+import BundleFormat
+import Bytes
+import Checkpoints
+import Models
+import Pipeline
+import Prompts
+import Routing
+
+struct PromptImportCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "import",
+    abstract: "Put a prompt, prefix or LoRA that PEFT saved onto a bundle, in place.",
+    discussion: """
+      Its shape must be the model's. What it was learned on isn't known, so that it counts as never \
+      measured on these weights until `ctpack transfer BUNDLE BUNDLE --prompt NAME --text FILE` \
+      has measured it there.
+      """)
+
+  @Argument(help: "The bundle; changed in place, in one step.") var bundle: String
+  @Argument(help: "A folder with adapter_config.json and adapter_model.safetensors.")
+  var folder: String
+  @Option(name: .customLong("as"), help: "The prompt's name in the bundle.") var name: String
+  @Flag(help: "The result as JSON.") var json = false
+  @OptionGroup var verbosity: VerbosityOptions
+
+  func validate() throws {
+    if PromptName.fault(name) != nil {
+      throw ValidationError("--as takes a name of \(PromptName.allowed)")
+    }
+  }
+
+  func run() throws {
+    let target = try ModelBundle(path: bundle)
+    try target.checkFree(name)
+    let model = try LanguageModel(bundle: target)
+    let prompt = try StoredAdapter(
+      PEFTFolder(reading: folder), name: name, for: model.configuration)
+    let key = try verbosity.learningKeys {
+      try StoredRoutingKey.learn(
+        for: prompt, in: model, weights: target.weightsDigest, progress: $0)
+    }
+    let generation = try BundleEditor.append(
+      to: bundle, sections: [.adapter(prompt)] + (key.map { [.routingKey($0)] } ?? []))
+    if json {
+      return try Output.print([
+        "prompt": .string(name), "kind": .string(prompt.shape.kind.rawValue),
+        "target": .string(bundle),
+        "generation": .integer(Int64(clamping: generation)), "validated": false,
+      ])
+    }
+    try Output.print(
+      "\(bundle): \(prompt.shape.label) added as `\(name)` (generation \(generation)), never measured"
+        + " on these weights")
+  }
+}

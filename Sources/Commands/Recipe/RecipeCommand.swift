@@ -1,0 +1,87 @@
+import ArgumentParser
+import Bytes
+import Foundation
+import Pipeline
+import RecipeFields
+
+struct RecipeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "recipe", abstract: "The fields of recipes.",
+    subcommands: [RecipeFieldsCommand.self, RecipeReferenceCommand.self])
+}
+
+struct RecipeFieldsCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "fields",
+    abstract: "List the fields of recipes: type, range, default and meaning of each.",
+    discussion: """
+      Sections: \(RecipeReference.sections.map(\.name).joined(separator: ", ")).
+      """)
+
+  @Argument(help: "A section; all of them where it is left out.") var section: String?
+  @Flag(help: "The result as JSON.") var json = false
+
+  func run() throws {
+    let sections =
+      try section.map { [try RecipeReference.section($0)] } ?? RecipeReference.sections
+    if json { return try Output.print(RecipeReference.json(sections)) }
+    try Output.print(sections.map(Self.page).joined(separator: "\n\n"))
+  }
+
+  private static func page(_ section: RecipeReference.Section) -> String {
+    let rows = section.fields.map { field in
+      let values = ([field.type] + [field.range].compactMap { $0 }).joined(separator: ": ")
+      let condition = field.condition.map { "\($0): " } ?? ""
+      return "  \(field.name)\n      \(condition)\(field.meaning)\n"
+        + "      \(values.isEmpty ? "" : values + "; ")default: \(field.fallback)"
+    }
+    return "\(section.name): \(section.meaning)\n\n" + rows.joined(separator: "\n")
+  }
+}
+
+struct RecipeReferenceCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "reference",
+    abstract: "Print the fields of recipes as tables in Markdown, or compare a page with them.",
+    discussion: """
+      Exit status 1 where the page's tables, between `<!-- begin: recipe-fields -->` and \
+      `<!-- end: recipe-fields -->`, are not these.
+      """, shouldDisplay: false)
+
+  @Argument(help: "A page with the tables, such as Recipes/README.md.") var page: String?
+  @Flag(help: "Write the tables into the page.") var write = false
+
+  func validate() throws {
+    if write, page == nil { throw ValidationError("--write needs a page to write to") }
+  }
+
+  func run() throws {
+    guard let page else { return try Output.write(RecipeReference.markdown) }
+    let bytes = try MappedFile(path: page).bytes.array
+    let text = String(decoding: bytes, as: UTF8.self)
+    let filled = try RecipeReference.filled(text, file: page)
+    guard filled != text else { return }
+    guard write else {
+      throw Failure(
+        .notMet, file: page, "the tables differ from the recipes' fields",
+        advice: "run `ctpack recipe reference \(page) --write`")
+    }
+    var writer = try AtomicFileWriter(path: page)
+    try writer.write(Array(filled.utf8))
+    try writer.publish()
+  }
+}
+
+/// Lists of fields for help pages.
+enum FieldList {
+  /// The fields of a recipe's section `prompt`, one per line.
+  static var prompt: String {
+    let rows = PromptRecipe.fields.descriptions(of: PromptRecipe()).flatMap(\.flattened)
+      .filter { $0.type != "section" }
+    let width = rows.map(\.name.count).max() ?? 0
+    return rows.map { field in
+      let name = field.name.padding(toLength: width, withPad: " ", startingAt: 0)
+      return "  \(name)  \(field.range ?? field.type)"
+    }.joined(separator: "\n")
+  }
+}

@@ -1,0 +1,142 @@
+import ArgumentParser
+import Bytes
+import Models
+import Numerics
+import Pipeline
+import Text
+
+struct GenerateCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "generate", abstract: "Continue a text, or a few side by side.",
+    discussion: """
+      Without --temperature the most likely token is taken at each step. With it, tokens are \
+      drawn: the same seed and options give the same text. A prompt whose keys and values are \
+      stored in the bundle costs no time before the first token.
+
+      Where the bundle has several prompts, each text takes the one that suits it (`--prompt auto`, \
+      --route); --json says which, and how they scored.
+      """)
+
+  @Argument(help: "A bundle, a Hugging Face folder or a GGUF file.") var model: String
+  @Option(
+    parsing: .singleValue,
+    help: "The text to continue; several times for several texts side by side.")
+  var promptText: [String]
+  @Option(help: "Tokens to generate at most, per text; the model's positions are a limit too.")
+  var maxTokens = 64
+  @Option(help: "Logits are divided by it before a token is drawn; 0 takes the most likely.")
+  var temperature = 0.0
+  @Option(help: "Draw among the k most likely tokens (0: all).") var topK = 0
+  @Option(help: "Draw among the most likely tokens that together have this probability.")
+  var topP = 1.0
+  @Option(help: "Of the random numbers.") var seed: UInt64 = 0
+  @Option(help: "How keys and values are kept: float32, float16 or int8.")
+  var cache = AttentionCache.Format.float16
+  @Option(
+    help: "Of the products with the weights: bfloat16 (where the processor has it) or float32.")
+  var arithmetic = Arithmetic.bfloat16
+  @Flag(help: "The result as JSON, with token ids.") var json = false
+  @OptionGroup var prompt: PromptOptions
+  @OptionGroup var threads: ThreadOptions
+  @OptionGroup var verbosity: VerbosityOptions
+
+  func validate() throws {
+    if !(1...1_000_000).contains(maxTokens) {
+      throw ValidationError("--max-tokens takes 1 to 1000000")
+    }
+    if !(1...64).contains(promptText.count) {
+      throw ValidationError("--prompt-text is given 1 to 64 times")
+    }
+  }
+
+  func run() throws {
+    threads.apply()
+    let file = try ModelFile(path: model)
+    let selection = try prompt.select(from: file)
+    let tokenizer = try file.tokenizer()
+    let model = try file.model(arithmetic)
+    var settings = GenerationSettings()
+    settings.maxTokens = maxTokens
+    settings.cache = cache
+    settings.stopTokens = Set(
+      model.configuration.eosTokens + [tokenizer.eosToken].compactMap(\.self))
+    (settings.sampling.temperature, settings.sampling.seed) = (temperature, seed)
+    (settings.sampling.topK, settings.sampling.topP) = (topK, topP)
+    let stream = TokenStream(tokenizer: tokenizer, isSilent: json || promptText.count > 1)
+    let texts = promptText.map { tokenizer.encode($0, addSpecialTokens: true) }
+    func onToken(_ text: Int, _ token: Int32) throws(Failure) -> Bool {
+      if StopSignal.isRequested { throw Failure(.interrupted, "stopped") }
+      try stream.show(token)
+      return true
+    }
+    // A cache in float32 holds no values rounded to float16, its first rows included.
+    let exact = cache == .float32
+    let names: [String]
+    let results: Generation
+    switch selection {
+    case .none:
+      names = []
+      results = try model.generate(texts, settings: settings, onToken: onToken)
+    case .one(let prompt):
+      names = [prompt.name]
+      let (adapted, start) = try file.start(with: prompt, of: model, exact: exact)
+      results = try adapted.generate(
+        texts, prompt: start, settings: settings, onToken: onToken)
+    case .several(let prompts, let bundle):
+      names = prompts.map(\.name)
+      let router = try prompt.router(
+        among: prompts, of: bundle, in: model, exact: exact, verbosity)
+      results = try model.generate(
+        texts, chooser: router, settings: settings, onToken: onToken)
+    }
+    if json {
+      try Output.print(document(results, tokenizer, names))
+    } else if promptText.count == 1 {
+      try stream.finish()
+    } else {
+      for (text, tokens) in zip(promptText, results.tokens) {
+        try Output.print("> \(text)\n\(tokenizer.decode(tokens))\n")
+      }
+    }
+  }
+
+  /// One text as an object, several as a list of them under `texts`.
+  private func document(
+    _ results: Generation, _ tokenizer: Tokenizer, _ names: [String]
+  ) -> JSON {
+    let texts = zip(results.tokens, results.choices).map { tokens, choice -> JSON in
+      let name = choice.map { names[$0.index] } ?? names.first
+      var object: JSONObject = [
+        "text": .string(tokenizer.decode(tokens)),
+        "ids": .array(tokens.map { .integer(Int64($0)) }),
+        "prompt": name.map { .string($0) } ?? .null,
+      ]
+      if let choice {
+        var scores = JSONObject()
+        for (name, score) in zip(names, choice.scores) { scores[name] = .number(score) }
+        object["scores"] = .object(scores)
+      }
+      return .object(object)
+    }
+    return texts.count == 1 ? texts[0] : ["texts": .array(texts)]
+  }
+}
+
+extension AttentionCache.Format: ExpressibleByArgument {}
+
+/// Text as it comes.
+private final class TokenStream {
+  private var decoder: StreamingDecoder
+  private let isSilent: Bool
+
+  init(tokenizer: Tokenizer, isSilent: Bool) {
+    decoder = StreamingDecoder(tokenizer)
+    self.isSilent = isSilent
+  }
+
+  func show(_ token: Int32) throws(Failure) {
+    if !isSilent { try Output.write(decoder.append(token)) }
+  }
+
+  func finish() throws(Failure) { try Output.write(decoder.finish() + "\n") }
+}

@@ -1,0 +1,48 @@
+import Numerics
+
+/// The power of two that a matrix' scales are divided by before they are stored as f16.
+///
+/// 0 unless f16's range demands otherwise: where the largest group's step comes near to overflow
+/// (65504), or so near to the subnormals (below 2^−14) that most groups would lose digits. Groups
+/// far below the largest may be subnormal: they are off by 2^−25 at most, which is nothing beside its
+/// step. Otherwise the largest step is put at 2^13 … 2^14: high, so that the small ones keep their digits,
+/// yet with room for weights that grow while errors are fed forward.
+enum ScaleExponent {
+  private static let ordinary: ClosedRange<Float> = 0x1p-12...0x1p15
+  /// The exponents that container and kernels hold.
+  private static let range = -60...60
+
+  /// The exponent for a matrix; nil where its weights are too large for all of them (10^23 and more, as in
+  /// no model).
+  static func choose(weights: Tensor, groupWidth: Int, grid: GridSettings) -> Int? {
+    var step = largestExtent(weights, groupWidth: groupWidth, symmetric: grid.symmetric)
+    guard step > 0 else { return 0 }
+    step /= Float(1 << grid.bits) - 1
+    if ordinary.contains(step) { return 0 }
+    let exponent = max(Int(step.exponent) - 13, range.lowerBound)
+    return exponent <= range.upperBound ? exponent : nil
+  }
+
+  /// The width of the widest range that a group's grid has to cover.
+  private static func largestExtent(
+    _ weights: Tensor, groupWidth: Int, symmetric: Bool
+  ) -> Float {
+    let columns = weights.columns
+    return weights.withSpan { values in
+      var largest: Float = 0
+      for row in 0..<weights.rows {
+        for start in stride(from: 0, to: columns, by: groupWidth) {
+          var low: Float = 0
+          var high: Float = 0
+          for c in start..<min(start + groupWidth, columns) {
+            let w = values[row * columns + c]
+            low = min(low, w)
+            high = max(high, w)
+          }
+          largest = max(largest, symmetric ? 2 * max(-low, high) : high - low)
+        }
+      }
+      return largest
+    }
+  }
+}

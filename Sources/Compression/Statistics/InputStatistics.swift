@@ -1,0 +1,11 @@
+/// The calibration statistics of an input that several layers share.
+package struct InputStatistics: Sendable {
+  package var hessian: Hessian
+  /// nil where no layer corrects for drift.
+  package var drift: InputDrift?
+
+  package init(hessian: Hessian, drift: InputDrift? = nil) {
+    self.hessian = hessian
+    self.drift = drift
+  }
+}

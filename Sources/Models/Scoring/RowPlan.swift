@@ -1,0 +1,85 @@
+import Bytes
+import Checkpoints
+import Numerics
+
+/// The rows of a forward pass and the position of each: a shared prefix once, then B sequences of T tokens.
+///
+/// A prompt's rows are the same for every sequence of a batch (nothing after them can change them),
+/// so they are computed once, not B times.
+package struct RowPlan: Sendable {
+  package let shape: AttentionShape
+  /// The position of each row of the residual stream, from 0 at the start of the prefix.
+  package let positions: [Int32]
+  /// nil where positions aren't rotary.
+  package let rotary: RotaryTable?
+
+  /// Rows of the residual stream, queries and outputs.
+  package var rows: Int { positions.count }
+  /// Rows of keys and values, those of a cached prefix included.
+  package var keyRows: Int { shape.prefix + shape.sequences * shape.length }
+  /// The key rows that this pass computes; earlier ones lie in a cache.
+  package var newKeyRows: Range<Int> { (keyRows - rows)..<keyRows }
+  /// The rows of the residual stream that belong to the sequences.
+  package var sequenceRows: Range<Int> { (rows - shape.sequences * shape.length)..<rows }
+
+  /// - Parameters:
+  ///   - cachedPrefix: true where the prefix's keys and values are in a cache and its rows are not
+  ///     computed.
+  ///   - rotary: a table of at least `prefix + length` positions; made here where nil and needed.
+  /// - Throws: `usage` where the positions exceed a sliding attention window (exact there only
+  ///   while nothing slides out of it) or a table of learned positions.
+  package init(
+    _ configuration: ModelConfiguration, prefix: Int = 0, sequences: Int, length: Int,
+    cachedPrefix: Bool = false, rotary: RotaryTable? = nil
+  ) throws(Failure) {
+    try configuration.checkPositions(prefix + length)
+    shape = AttentionShape(
+      heads: configuration.heads, kvHeads: configuration.kvHeads, headDim: configuration.headDim,
+      prefix: prefix, sequences: sequences, length: length, queriesFromPrefix: !cachedPrefix)
+    var positions = cachedPrefix ? [] : (0..<prefix).map(Int32.init)
+    for _ in 0..<sequences { positions += (prefix..<prefix + length).map(Int32.init) }
+    self.positions = positions
+    self.rotary = rotary ?? configuration.rotaryTable(positions: prefix + length)
+  }
+}
+
+extension RowPlan {
+  /// The rows alone, for estimates: no table, and whatever positions the model has.
+  init(rowsOf c: ModelConfiguration, prefix: Int, sequences: Int, length: Int) {
+    shape = AttentionShape(
+      heads: c.heads, kvHeads: c.kvHeads, headDim: c.headDim, prefix: prefix,
+      sequences: sequences, length: length, queriesFromPrefix: true)
+    positions = Array(repeating: 0, count: prefix + sequences * length)
+    rotary = nil
+  }
+}
+
+extension ModelConfiguration {
+  /// nil where positions aren't rotary.
+  func rotaryTable(positions: Int) -> RotaryTable? {
+    guard design.positions == .rotary else { return nil }
+    return RotaryTable(
+      headDim: headDim, positions: positions, inverseFrequencies: inverseFrequencies(),
+      attentionFactor: 1)
+  }
+
+  /// Positions beyond this don't exist; nil where more are only less accurate.
+  package var positionLimit: Int? {
+    switch design.positions {
+    case .rotary: slidingWindow
+    case .learned: maximumPositions
+    }
+  }
+
+  package func checkPositions(_ count: Int) throws(Failure) {
+    guard let limit = positionLimit, count > limit else { return }
+    let reason =
+      switch design.positions {
+      case .rotary: "the model attends to a sliding window of \(limit)"
+      case .learned: "the model has learned \(limit)"
+      }
+    throw Failure(
+      .usage, "\(count) positions, but \(reason)",
+      advice: "use at most \(limit) positions, the prompt included")
+  }
+}

@@ -1,0 +1,163 @@
+import Bytes
+import RecipeFields
+
+/// The whole recipe as a table: every field and section, in the order in which they are read.
+extension Recipe {
+  package static let fields: [RecipeField<Recipe>] = [
+    .text(
+      "name", \.name, range: PlainName.letters,
+      default: .derived("the file's name without its ending") { PathNames.stem($0.path) },
+      "names the artifact; a variant's name is added to it"),
+    .integer("seed", \.seed, 0...Int.max, "the seed of everything that is drawn at random"),
+    modelField,
+    .section(
+      "calibration", \.calibration, of: CalibrationRecipe.fields,
+      default: FieldDescription.required, prepare: { $1.seed = $0.seed },
+      "the text that compression looks at"),
+    .section(
+      "compression", \.compression, of: CompressionRecipe.fields, default: "4 bits by GPTQ",
+      "how the weights are compressed"),
+    promptField, evaluationField, gateField,
+    .section(
+      "package", \.packaging, of: PackagingRecipe.fields, default: "`mapped`",
+      "how the artifact is stored"),
+    RecipeField(
+      "output",
+      descriptions: { _ in
+        [
+          FieldDescription(
+            "output", type: "path", default: "`NAME.ctpack` in the current folder",
+            "the artifact, unless the command names another")
+        ]
+      },
+      read: { source, recipe in
+        recipe.output = source.path("output")
+        return recipe.output != nil
+      }),
+    RecipeField(
+      "memory",
+      descriptions: { _ in
+        [
+          FieldDescription(
+            "memory", type: "bytes", range: "such as `512 MiB` or `1.5 GiB`",
+            default: "half of the machine's",
+            "memory that a build may use, in bytes, unless the command says otherwise; changes no number"
+          )
+        ]
+      },
+      read: { source, recipe in
+        guard let bytes = source.byteCount("memory") else { return false }
+        recipe.memory = bytes
+        return true
+      }),
+  ]
+
+  private static let modelFields: [RecipeField<Recipe>] = [
+    RecipeField(
+      "shape",
+      descriptions: { _ in
+        [
+          FieldDescription(
+            "shape", type: "path", default: "none",
+            "a `config.json`, by which a build can be explained before the checkpoint is there"
+          )
+        ]
+      },
+      read: { source, recipe in
+        recipe.shape = source.file("shape")
+        // A path that leads nowhere is noted, and plans nothing.
+        if source.has("shape") { source.allowMissingFiles() }
+        return recipe.shape != nil
+      }),
+    .file("path", \.model, "a Hugging Face folder or a GGUF file"),
+    .text(
+      "name", \.modelName,
+      default: .derived("the path's last part without its ending") { PathNames.stem($0.model) },
+      "what people call the model"),
+  ]
+
+  private static let modelField = RecipeField<Recipe>(
+    "model",
+    descriptions: { recipe in
+      [
+        FieldDescription(
+          "model", type: "path or section", default: FieldDescription.required,
+          "the uncompressed model: a Hugging Face folder (safetensors or PyTorch's .bin) or a GGUF file; the path alone, or a section",
+          fields: modelFields.descriptions(of: recipe))
+      ]
+    },
+    read: { source, recipe in
+      if source.isSection("model") {
+        let own = source.section("model")
+        own.read(modelFields, into: &recipe)
+        own.finish()
+        return true
+      }
+      if !source.has("model") { source.note("model", "is missing: it needs the path of a file") }
+      recipe.model = source.file("model") ?? ""
+      recipe.modelName = PathNames.stem(recipe.model)
+      return true
+    })
+
+  private static let promptField = RecipeField<Recipe>(
+    "prompt",
+    descriptions: { _ in
+      [
+        FieldDescription(
+          "prompt", type: "section", default: "none",
+          "the adapter that repairs the compressed model: a soft prompt, a hard prompt, a prefix or LoRA",
+          fields: PromptRecipe.fields.descriptions(of: PromptRecipe()))
+      ]
+    },
+    read: { source, recipe in
+      guard source.has("prompt") else { return false }
+      var prompt = PromptRecipe()
+      prompt.text = recipe.calibration.text
+      prompt.settings.seed = UInt64(recipe.seed)
+      prompt.read(source.section("prompt"))
+      recipe.prompt = prompt
+      return true
+    })
+
+  private static let evaluationField = RecipeField<Recipe>(
+    "evaluation",
+    descriptions: { _ in
+      [
+        FieldDescription(
+          "evaluation", type: "list of sections", default: "none",
+          "the texts on which perplexity is measured: of the full and of the compressed model, each with the prompt and without",
+          fields: EvaluationRecipe.fields.descriptions(of: EvaluationRecipe()))
+      ]
+    },
+    read: { source, recipe in
+      recipe.evaluations = source.sections("evaluation").map { own in
+        var evaluation = EvaluationRecipe()
+        own.read(EvaluationRecipe.fields, into: &evaluation)
+        own.finish()
+        return evaluation
+      }
+      for (index, one) in recipe.evaluations.enumerated()
+      where recipe.evaluations[..<index].contains(where: { $0.name == one.name }) {
+        source.note(
+          "evaluation", "two evaluations are called `\(one.name)`: give one another `name`")
+      }
+      return true
+    })
+
+  private static let gateField = RecipeField<Recipe>(
+    "gate",
+    descriptions: { _ in
+      [
+        FieldDescription(
+          "gate", type: "section", default: "no limits",
+          "limits that the measured perplexities must meet before anything is packaged, for every evaluation; an evaluation's name holds a section of its own limits",
+          fields: GateRecipe.Limits.fields.descriptions(of: GateRecipe.Limits.none))
+      ]
+    },
+    read: { source, recipe in
+      recipe.gate = GateRecipe(
+        source.section("gate"), evaluations: recipe.evaluations.map(\.name),
+        hasPrompt: recipe.prompt != nil)
+      return true
+    })
+}

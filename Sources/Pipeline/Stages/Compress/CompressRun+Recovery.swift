@@ -1,0 +1,78 @@
+import BundleFormat
+import Bytes
+import Checkpoints
+import Compression
+import Models
+import Numerics
+
+/// Going on where an interrupted run was.
+extension CompressRun {
+  func blockPath(_ index: Int) -> String {
+    context.partial.scratch("block-\(index).ctpack")
+  }
+
+  /// The finished block `index`; nil where it isn't there or not whole.
+  private func finished(_ index: Int) -> ModelBundle? {
+    guard context.partial.has("block-\(index)"), context.partial.json("block-\(index)") != nil
+    else {
+      return nil
+    }
+    return try? ModelBundle(path: blockPath(index), verify: .full)
+  }
+
+  /// Goes on after the last finished block, from the last rows saved before it. The two streams of
+  /// rows are saved one after the other, so each catches up by itself.
+  mutating func recover() throws {
+    var done: [ModelBundle] = []
+    while let bundle = finished(done.count), done.count < stage.configuration.layers {
+      done.append(bundle)
+    }
+    rows = try caughtUp(rows, .compressed, with: done.count) { index in
+      defer { done[index].release() }
+      return try packed(index, done[index])
+    }
+    full = try full.map { rows in
+      try caughtUp(rows, .full, with: done.count) { try model.block($0) }
+    }
+    next = done.count
+  }
+
+  /// The rows of a stream that enter block `count`.
+  private func caughtUp(
+    _ saved: BlockRows, _ stream: BlockCompressor.Stream, with count: Int,
+    block: (Int) throws -> Block
+  ) throws -> BlockRows {
+    var rows = saved
+    var next = 0
+    if let saved = try rows.load(), saved <= count {
+      next = saved
+    } else {
+      rows.begin(with: try compressor.inputs(for: windows, of: model, stream))
+    }
+    while next < count {
+      context.report(next, of: stage.configuration.layers, "taking up finished blocks")
+      rows.advance(
+        to: try compressor.outputs(
+          of: block(next), inputs: rows.chunks, set: rows.otherSet, stream))
+      source.bundle.release()
+      next += 1
+      if rows.isDueAlways, next < stage.configuration.layers { try rows.save(block: next) }
+      try context.checkStop()
+    }
+    return rows
+  }
+
+  /// Block `index` with the packed weights of `bundle`.
+  private func packed(_ index: Int, _ bundle: ModelBundle) throws(Failure) -> Block {
+    var block = try model.block(index)
+    for name in stage.configuration.linears {
+      let key = stage.configuration.keys.weight(of: name, block: index)
+      guard settings.settings(for: key).compresses else { continue }
+      guard let stored = try bundle.tensor(named: key) else {
+        throw Failure(.invalidData, file: bundle.path, at: key, "is missing")
+      }
+      block[name].weight = try Weight(stored)
+    }
+    return block
+  }
+}

@@ -1,0 +1,151 @@
+import Builds
+import Bytes
+import Checkpoints
+import Compression
+import Evaluation
+import FoundationEssentials
+import Models
+import Numerics
+import Text
+
+/// A recipe and the model that it names, checked against each other, as stages.
+package struct BuildPlan: Sendable {
+  package let recipe: Recipe
+  package let stages: [any Stage]
+
+  /// The output that is the finished artifact.
+  package static let artifact = PackageStage.bundle
+
+  /// The names of all stages that a build can have, in their order.
+  package static let stageOrder = [
+    ImportStage.name, CalibrateStage.name, AllocateStage.name, CompressStage.name,
+    PolicyStage.name, TeacherStage.name, PromptOutputs.stage, VerifyStage.name, GateStage.name,
+    PackageStage.name,
+  ]
+
+  /// Opens the checkpoint (structure, names and shapes; no values) and checks what the recipe asks
+  /// of it.
+  ///
+  /// - Throws: `invalidData` with the recipe's lines, or what is wrong with the checkpoint.
+  package init(_ recipe: Recipe) throws(Failure) {
+    let source = try Self.source(recipe)
+    let configuration = source.configuration
+    let problems = RecipeProblems(file: recipe.path)
+    func check<T>(_ place: String, _ body: () throws(Failure) -> T) -> T? {
+      do throws(Failure) {
+        return try body()
+      } catch {
+        let subject = (error.place ?? error.file).map { $0 + ": " } ?? ""
+        let advice = error.advice.map { "; " + $0 } ?? ""
+        problems.add(
+          recipe.lines[place] ?? recipe.lines[Self.section(place)],
+          subject + error.finding + advice)
+        return nil
+      }
+    }
+    let settings = recipe.compression.settings
+    check("compression.\(settings.rules.isEmpty ? "group_size" : "rules")") { () throws(Failure) in
+      try settings.validate(for: configuration)
+    }
+    let rules = recipe.evaluations.enumerated().compactMap { index, evaluation in
+      check("evaluation \(index + 1).protocol") { () throws(Failure) in
+        try PerplexityProtocol(id: evaluation.protocolID, length: evaluation.length)
+      }
+    }
+    let calibration = recipe.calibration
+    if recipe.missing.isEmpty, calibration.mayBeTooShort(bytes: Self.size(calibration.text)) {
+      // A failure to read the tokenizer is no mistake of the text.
+      let tokenizer = try ModelFile.tokenizer(of: source, path: recipe.model)
+      _ = check("calibration.text") { () throws(Failure) in
+        try calibration.windows(of: tokenizer.encode(try Corpus.load(path: calibration.text).text))
+      }
+    }
+    if let prompt = recipe.prompt {
+      check("prompt") { () throws(Failure) in
+        try prompt.settings.check(for: configuration)
+      }
+    }
+    try problems.check()
+
+    self.recipe = recipe
+    var stages: [any Stage] = [
+      ImportStage(source: source, path: recipe.model),
+      CalibrateStage(recipe: recipe.calibration, textBytes: Self.size(recipe.calibration.text)),
+    ]
+    if let target = recipe.compression.targetBits {
+      let windows = min(AllocateStage.windows, recipe.calibration.windows)
+      stages.append(
+        AllocateStage(
+          settings: settings, configuration: configuration, target: target,
+          tokens: windows * recipe.calibration.length, memory: recipe.memory,
+          arithmetic: recipe.compression.arithmetic))
+    }
+    stages.append(
+      CompressStage(
+        settings: settings, configuration: configuration,
+        tokens: recipe.calibration.windows * recipe.calibration.length, memory: recipe.memory,
+        arithmetic: recipe.compression.arithmetic,
+        isAllocated: recipe.compression.targetBits != nil))
+    if !recipe.compression.failOn.isEmpty {
+      stages.append(PolicyStage(refused: recipe.compression.failOn))
+    }
+    if let prompt = recipe.prompt {
+      if prompt.needsTeacherStage {
+        stages.append(TeacherStage(recipe: prompt, forwardWork: configuration.forwardWork))
+      }
+      // The other half is for what is there whatever is kept: the weights, one block's buffers.
+      stages.append(
+        prompt.kind == .hard
+          ? HardPromptStage(recipe: prompt)
+          : PromptStage(
+            recipe: prompt, memory: recipe.memory / 2, configuration: configuration,
+            weightBytes: configuration.bytes(compressed: settings)))
+    }
+    if !recipe.evaluations.isEmpty {
+      stages.append(
+        VerifyStage(
+          evaluations: recipe.evaluations, rules: rules, promptName: recipe.prompt?.name,
+          work: Self.verifyWork(recipe, rules, configuration)))
+      stages.append(GateStage(gate: recipe.gate, evaluations: recipe.evaluations.map(\.name)))
+    }
+    stages.append(
+      PackageStage(
+        recipe: recipe, sourceFiles: source.files,
+        bytes: configuration.bytes(compressed: settings)))
+    self.stages = stages
+  }
+
+  /// The checkpoint; where it isn't there but its architecture is known, that.
+  private static func source(_ recipe: Recipe) throws(Failure) -> any TensorSource {
+    guard let shape = recipe.shape else { return try Checkpoint.open(recipe.model) }
+    let outline = try OutlinedCheckpoint(configuration: shape)
+    guard recipe.missing.isEmpty else { return outline }
+    let source = try Checkpoint.open(recipe.model)
+    let (own, expected) = (source.configuration, outline.configuration)
+    guard own.isSameModel(as: expected) else {
+      throw Failure(
+        .invalidData, file: recipe.path, at: recipe.lines["model.shape"].map { "line \($0)" },
+        "the checkpoint is another model than \(PathNames.last(shape)) says: \(own.layers) blocks"
+          + " \(own.hiddenSize) wide, not \(expected.layers) blocks \(expected.hiddenSize) wide")
+    }
+    return source
+  }
+
+  private static func section(_ place: String) -> String {
+    String(place.prefix { $0 != "." })
+  }
+
+  private static func size(_ path: String) -> Int { (try? FileIdentity(path: path).size) ?? 0 }
+
+  /// Four passes over each text, its tokens taken to be four bytes long.
+  private static func verifyWork(
+    _ recipe: Recipe, _ rules: [PerplexityProtocol], _ configuration: ModelConfiguration
+  ) -> Double {
+    var tokens = 0
+    for (evaluation, rule) in zip(recipe.evaluations, rules) {
+      let windows = min(size(evaluation.text) / 4 / rule.length, evaluation.windows ?? .max)
+      tokens += windows * rule.length
+    }
+    return Double(tokens * (recipe.prompt == nil ? 2 : 4)) * configuration.forwardWork
+  }
+}

@@ -1,0 +1,143 @@
+import Builds
+import BundleFormat
+import Bytes
+import Checkpoints
+import Models
+import Numerics
+import Prompts
+import Routing
+
+/// A prompt to be learned on a finished bundle: a recipe checked against the bundle, as stages that
+/// a `Build` runs and resumes; `publish` then puts their result into the bundle.
+package struct LearningPlan: Sendable {
+  package let recipe: PromptRecipe
+  package let stages: [any Stage]
+  private let bundle: String
+  private let weights: SHA256Digest
+
+  /// - Parameters:
+  ///   - full: the uncompressed model, for objectives that have a teacher.
+  ///   - memory: bytes that learning may use.
+  /// - Throws: `usage` where the bundle has a prompt of this name, the settings don't fit the model, or a
+  ///   teacher is missing, of no use, or of another shape; `notMet` where it is of another base model;
+  ///   `invalidData` where the bundle is damaged.
+  package init(
+    _ recipe: PromptRecipe, on bundle: ModelBundle, full: ModelFile?, memory: Int
+  ) throws(Failure) {
+    self.recipe = recipe
+    self.bundle = bundle.path
+    weights = bundle.weightsDigest
+    try bundle.checkFree(recipe.name)
+    let configuration = try ModelConfiguration(canonical: bundle.configuration, file: bundle.path)
+    try recipe.settings.check(for: configuration)
+    try Self.check(full, recipe, bundle, configuration)
+    let source = PromptSource.bundle(bundle.path, full: full)
+    if recipe.kind == .hard {
+      stages = [HardPromptStage(recipe: recipe, source: source)]
+      return
+    }
+    let weightBytes = bundle.sections.reduce(0) { $0 + $1.rawSize }
+    var stages: [any Stage] = []
+    if recipe.needsTeacherStage {
+      stages.append(
+        TeacherStage(recipe: recipe, forwardWork: configuration.forwardWork, source: source))
+    }
+    stages.append(
+      PromptStage(
+        recipe: recipe, memory: memory / 2, configuration: configuration, weightBytes: weightBytes,
+        source: source))
+    self.stages = stages
+  }
+
+  private static func check(
+    _ full: ModelFile?, _ recipe: PromptRecipe, _ bundle: ModelBundle, _ own: ModelConfiguration
+  ) throws(Failure) {
+    guard recipe.settings.teacherShare > 0 else {
+      guard let full else { return }
+      throw Failure(
+        .usage, file: full.path, "cross-entropy asks no teacher",
+        advice: "choose the objective kl or mix, or leave the teacher out")
+    }
+    guard let full else {
+      throw Failure(
+        .usage, "the objective \(recipe.settings.minimised.rawValue) needs the uncompressed model",
+        advice: "give it as the teacher", reason: .teacherNeeded)
+    }
+    let other = try full.configuration()
+    guard other.isSameModel(as: own) else {
+      throw Failure(
+        .usage, file: full.path,
+        "is another model than the bundle's: \(other.layers) blocks \(other.hiddenSize) wide and"
+          + " \(other.vocabularySize) tokens, not \(own.layers), \(own.hiddenSize) and"
+          + " \(own.vocabularySize)",
+        advice: "name the model that the bundle was compressed from")
+    }
+    // A checkpoint has no digest before it is imported.
+    guard case .bundle(let teacher) = full, let base = try bundle.baseModelDigest,
+      let found = try teacher.baseModelDigest, found != base
+    else { return }
+    throw Failure(
+      .notMet, file: full.path,
+      "was made from the base model \(found.hex), the bundle from \(base.hex)",
+      advice: "name the model that the bundle was compressed from")
+  }
+
+  /// Puts the learned prompt into the bundle, with its keys and values and its routing key, in one
+  /// step.
+  ///
+  /// - Parameters:
+  ///   - done: the stages' records.
+  ///   - progress: told how far the learning of the routing key is.
+  /// - Returns: the prompt and the bundle's new generation.
+  /// - Throws: `notMet` where the bundle's weights aren't those it was learned on any more.
+  package func publish(
+    _ done: [StageMarker], from store: Store,
+    progress: ProgressHandler = .none
+  ) throws -> (prompt: StoredAdapter, generation: UInt64) {
+    guard let last = done.last, last.stage == PromptOutputs.stage else {
+      throw Failure(.internalError, "nothing was learned")
+    }
+    let target = try ModelBundle(path: bundle)
+    try target.checkFree(recipe.name)
+    guard target.weightsDigest == weights else {
+      throw Failure(
+        .notMet, file: bundle,
+        "the bundle has other weights than those that the prompt was learned on",
+        advice: "run the same command again to learn it on these")
+    }
+    func path(_ output: StageOutput) throws(Failure) -> String {
+      guard let object = done.object(of: output) else {
+        throw Failure(.internalError, "the stage \(output.stage) left no `\(output.name)`")
+      }
+      return store.path(of: object)
+    }
+    let prompt = try LearnedPrompt(
+      shape: path(PromptOutputs.form), values: path(PromptOutputs.values)
+    ).prompt(
+      recipe, training: path(PromptOutputs.training), data: try data(last),
+      binding: StoredAdapter.Binding(
+        baseModel: target.baseModelDigest, tokenizer: target.tokenizerDigest, weights: weights))
+    let model = try LanguageModel(bundle: target)
+    var sections: [NewSection] = [.adapter(prompt)]
+    if recipe.keyValues {
+      sections.append(.keyValues(try prompt.keyValues(in: model, weights: weights)))
+    }
+    let key = try StoredRoutingKey.learn(
+      for: prompt, in: model, weights: weights, progress: progress)
+    if let key { sections.append(.routingKey(key)) }
+    return (prompt, try BundleEditor.append(to: bundle, sections: sections))
+  }
+
+  /// The texts, as they were when the stage read them.
+  private func data(_ done: StageMarker) throws(Failure) -> [Provenance.DataSource] {
+    let inputs = done.key.document["inputs"] ?? .null
+    var data: [Provenance.DataSource] = []
+    for (role, path) in recipe.texts {
+      guard let digest = try inputs.digest(role == "training" ? "text" : role) else {
+        throw Failure(.internalError, file: path, "the stage `prompt` read no \(role) text")
+      }
+      data.append(.init(role: role, name: PathNames.last(path), sha256: digest))
+    }
+    return data
+  }
+}

@@ -1,0 +1,92 @@
+import Builds
+import Bytes
+import Evaluation
+import Models
+import Numerics
+import Routing
+import Text
+
+/// Measurement of a perplexity outside of a build: with progress, stopped by Ctrl-C, nothing kept.
+package struct Measurement {
+  private let model: LanguageModel
+  private let tokenizer: Tokenizer
+  private let progress: BuildProgress
+
+  package init(model: LanguageModel, tokenizer: Tokenizer, progress: BuildProgress) {
+    self.model = model
+    self.tokenizer = tokenizer
+    self.progress = progress
+  }
+
+  /// The perplexity of a text, with a prompt in front of each window where one is given.
+  ///
+  /// - Throws: `usage` where the text is shorter than a window; `interrupted` between two windows.
+  package func perplexity(
+    _ text: String, rule: PerplexityProtocol, windows: Int? = nil,
+    prompt: (name: String, adapter: Adapter)? = nil, label: String
+  ) throws -> Perplexity {
+    let meter = try PerplexityMeter(
+      model, ids: tokenizer.encode(text), rule: rule, limit: windows, bos: tokenizer.forcedBOS,
+      prompt: prompt)
+    return try run(meter, label: label)
+  }
+
+  /// The perplexity of a text with a prompt that `router` chooses for each window.
+  ///
+  /// - Parameter names: names of the prompts to choose from, in the router's order.
+  /// - Throws: `usage` where the text is shorter than a window; `interrupted` between two windows.
+  package func perplexity(
+    _ text: String, rule: PerplexityProtocol, windows: Int? = nil, choosing names: [String],
+    by router: PromptRouter, label: String
+  ) throws -> Perplexity {
+    let meter = try PerplexityMeter(
+      model, ids: tokenizer.encode(text), rule: rule, limit: windows, bos: tokenizer.forcedBOS,
+      choosing: names, by: router)
+    return try run(meter, label: label)
+  }
+
+  /// Adds a text to `comparison`: scores its windows with every prompt.
+  package func compare(
+    _ text: String, named name: String, digest: SHA256Digest, windows: Int? = nil,
+    into comparison: inout PromptComparison
+  ) throws {
+    try progress.alone(name, unit: "pass", unlessDone: Self.unlessDone) { progress in
+      try progress.report(0, of: 0)
+      try comparison.measure(
+        tokenizer.encode(text), name: name, digest: digest, limit: windows,
+        bos: tokenizer.forcedBOS, progress: progress)
+    }
+  }
+
+  private static let unlessDone = "nothing was measured"
+
+  private func run(_ start: PerplexityMeter, label: String) throws -> Perplexity {
+    var meter = start
+    return try progress.alone(label, unit: "window", unlessDone: Self.unlessDone) { progress in
+      try progress.report(meter.state.windows, of: meter.windows)
+      return try meter.run(progress: progress) { state in
+        "ppl \(Figure.short(state.runningPerplexity))"
+      }
+    }
+  }
+}
+
+extension Tokenizer {
+  /// The token that this vocabulary wants before every text; nil for most.
+  package var forcedBOS: Int32? {
+    guard let bosToken, encode("", addSpecialTokens: true).first == bosToken else { return nil }
+    return bosToken
+  }
+}
+
+extension PerplexityProtocol {
+  /// The protocol `id` with windows of `length` tokens in the place of its own.
+  package init(id: String, length: Int?) throws(Failure) {
+    let rule = try PerplexityProtocol(id: id)
+    guard let length else {
+      self = rule
+      return
+    }
+    self = try PerplexityProtocol(rule.family, length: length)
+  }
+}

@@ -1,0 +1,87 @@
+import BundleFormat
+import Bytes
+import Checkpoints
+import FoundationEssentials
+import Models
+import Numerics
+import Text
+
+/// A model in any form that is read: a bundle, a Hugging Face folder or a GGUF file.
+package enum ModelFile: Sendable {
+  case bundle(ModelBundle)
+  case checkpoint(any TensorSource, path: String)
+
+  /// Opens by content, whatever the name says.
+  package init(path: String) throws(Failure) {
+    guard FileManager.default.fileExists(atPath: path) else {
+      throw Failure(.inputMissing, file: path, "there is no such file or folder")
+    }
+    // "folder/." exists for folders alone.
+    if FileManager.default.fileExists(atPath: path + "/.") {
+      self = .checkpoint(try Checkpoint.open(path), path: path)
+      return
+    }
+    let head = try MappedFile(path: path).bytes
+    if head.slice(0..<min(4, head.count))?.array == Array("GGUF".utf8) {
+      self = .checkpoint(try Checkpoint.open(path), path: path)
+    } else {
+      self = .bundle(try ModelBundle(path: path))
+    }
+  }
+
+  package var path: String {
+    switch self {
+    case .bundle(let bundle): bundle.path
+    case .checkpoint(_, let path): path
+    }
+  }
+
+  package func configuration() throws(Failure) -> ModelConfiguration {
+    switch self {
+    case .bundle(let bundle):
+      try ModelConfiguration(canonical: bundle.configuration, file: bundle.path)
+    case .checkpoint(let source, _): source.configuration
+    }
+  }
+
+  /// - Parameter arithmetic: of the products with the weights; float32 where the processor lacks it.
+  package func model(_ arithmetic: Arithmetic = .float32) throws(Failure) -> LanguageModel {
+    switch self {
+    case .bundle(let bundle): try LanguageModel(bundle: bundle, arithmetic: arithmetic)
+    case .checkpoint(let source, _): try LanguageModel(source: source, arithmetic: arithmetic)
+    }
+  }
+
+  /// The model with `prompt` attached, and the rows with which a text then begins: in a bundle the prompt's
+  /// stored keys and values where there are some, unless `exact` forbids values rounded to float16.
+  package func start(
+    with prompt: StoredAdapter?, of model: LanguageModel, exact: Bool
+  ) throws(Failure) -> (model: LanguageModel, start: PromptStart) {
+    guard let prompt else { return (model, .none) }
+    if case .bundle(let bundle) = self {
+      return try bundle.start(with: prompt, of: model, exact: exact)
+    }
+    return try Adapter(prompt, for: model.configuration).attached(to: model)
+  }
+
+  package func tokenizer() throws(Failure) -> Tokenizer {
+    switch self {
+    case .bundle(let bundle): try Tokenizer(json: bundle.tokenizer, file: bundle.path)
+    case .checkpoint(let source, let path): try Self.tokenizer(of: source, path: path)
+    }
+  }
+
+  static func tokenizer(of source: any TensorSource, path: String) throws(Failure) -> Tokenizer {
+    switch source.tokenizer {
+    case .huggingFace(let json):
+      let file = source.files.first { $0.hasSuffix("tokenizer.json") }
+      return try Tokenizer(json: json, file: file ?? path)
+    case .bytePair(let files): return try Tokenizer(bytePair: files, folder: path)
+    case .gguf(let vocabulary): return try Tokenizer(gguf: vocabulary, file: path)
+    case .none:
+      throw Failure(
+        .inputMissing, file: path, "the model comes without a tokenizer",
+        advice: "put its tokenizer.json beside it, or its vocab.json and merges.txt")
+    }
+  }
+}

@@ -1,0 +1,136 @@
+import BundleFormat
+import Bytes
+import Evaluation
+import Models
+import Numerics
+
+/// Perplexities of several prompts on the same windows of some texts: of each alone, and of rules that
+/// choose one of them for every window.
+///
+/// Each window is scored once without a prompt and once with each. A rule costs no more than its choices,
+/// because a text with its chosen prompt has to the bit the losses of that prompt alone.
+package struct PromptComparison {
+  /// One text's windows and their measurements.
+  package struct Text: Sendable {
+    package let name: String
+    package let digest: SHA256Digest?
+    /// Tokens of the whole text, before it was cut.
+    package let tokens: Int
+    package let windows: [Window]
+  }
+
+  /// One window's losses, and the prompts that routing rules chose for it.
+  package struct Window: Sendable {
+    /// Negative log-likelihoods of targets 1 ..< T in nats: without a prompt, then with each.
+    let losses: [[Float]]
+    /// The choice by the attention of all tokens.
+    let whole: Int
+    /// The choice by the attention of the first `part` tokens.
+    let part: Int
+    /// The choice by routing keys of the first `part` tokens.
+    let keys: Int
+  }
+
+  package let names: [String]
+  package let rule: PerplexityProtocol
+  /// Leading tokens per window that partial-information rules may see. Perplexity on the remaining
+  /// tokens is reported separately.
+  package let part: Int
+  package let seed: UInt64
+  package private(set) var texts: [Text] = []
+  private let model: LanguageModel
+  private let adapters: [Adapter]
+  private let prefixes: PromptPrefixes
+  private let keys: [RoutingKey]
+
+  /// - Parameters:
+  ///   - prompts: two or more soft prompts or prefixes, with their names.
+  ///   - part: 2 ... T − 1; nil for as many as `--prompt auto` goes by, half of a window at most.
+  ///   - keys: the prompts' routing keys; learned here where nil.
+  ///   - seed: seed of the random choice.
+  /// - Throws: `usage` where there is nothing to choose.
+  package init(
+    _ model: LanguageModel, prompts: [(name: String, adapter: Adapter)],
+    keys: [RoutingKey]? = nil, rule: PerplexityProtocol = .standard, part: Int? = nil,
+    seed: UInt64 = 0
+  ) throws(Failure) {
+    guard prompts.count > 1 else {
+      throw Failure(
+        .usage, "there are \(prompts.count) prompts to compare",
+        advice: "two or more can be compared")
+    }
+    let length = part ?? min(RoutingRule.keys.usualTokens ?? .max, rule.length / 2)
+    guard (2..<rule.length).contains(length) else {
+      throw Failure(
+        .usage, "a choice by \(length) tokens of a window of \(rule.length)",
+        advice: "use 2 to \(rule.length - 1)")
+    }
+    self.model = model
+    self.rule = rule
+    self.part = length
+    self.seed = seed
+    names = prompts.map(\.name)
+    adapters = prompts.map(\.adapter)
+    var starts: [PromptStart] = []
+    for adapter in adapters { starts.append(try adapter.attached(to: model).start) }
+    prefixes = try PromptPrefixes(starts, in: model)
+    if let keys { self.keys = keys } else { self.keys = try RoutingKey.learn(prefixes) }
+  }
+
+  /// Passes of `measure` over a text, the unit of its progress.
+  package var passes: Int { names.count + 2 }
+
+  /// Scores the windows of one text.
+  ///
+  /// - Parameters:
+  ///   - limit: windows at most; nil for all.
+  ///   - progress: told the passes over a window done and to do, after each.
+  /// - Throws: `usage` where the text is shorter than a window, `notMet` where a loss isn't finite.
+  package mutating func measure(
+    _ ids: [Int32], name: String, digest: SHA256Digest?, limit: Int? = nil, bos: Int32? = nil,
+    progress: ProgressHandler = .none
+  ) throws(Failure) {
+    let count = min(rule.windowCount(tokens: ids.count), limit ?? .max)
+    guard count > 0 else {
+      throw Failure(
+        .usage, file: name,
+        "the text has \(ids.count) tokens, less than one window of \(rule.length)",
+        advice: "use a longer text or shorter windows", reason: .textTooShort)
+    }
+    let windows = (0..<count).map { rule.window($0, of: ids, bos: bos) }
+    var done = 0
+    var losses = [[[Float]]](repeating: [], count: count)
+    // One scorer at a time: each keeps a whole model's keys and values.
+    for adapter in [nil] + adapters.map({ Optional($0) }) {
+      let scorer = try Scorer(model, adapter: adapter)
+      for (index, window) in windows.enumerated() {
+        let nll = try scorer.nll([window])[0]
+        guard nll.allSatisfy(\.isFinite) else {
+          throw Failure(.notMet, file: name, "the model's losses are not finite numbers")
+        }
+        losses[index].append(nll)
+        done += 1
+        try progress.report(done, of: count * passes)
+      }
+    }
+    var chosen: [[Int]] = []
+    let rules: [(RoutingRule, Int?)] = [
+      (.attention, nil), (.attention, part), (.keys, part),
+    ]
+    for (rule, deciding) in rules {
+      let router = try PromptRouter(prefixes, rule: rule, deciding: deciding, keys: keys)
+      var choices: [Int] = []
+      for window in windows { choices.append(try router.choice(for: window).index) }
+      chosen.append(choices)
+    }
+    done += count
+    try progress.report(done, of: count * passes)
+    texts.append(
+      Text(
+        name: name, digest: digest, tokens: ids.count,
+        windows: (0..<count).map {
+          Window(
+            losses: losses[$0], whole: chosen[0][$0], part: chosen[1][$0], keys: chosen[2][$0])
+        }))
+  }
+}

@@ -1,0 +1,94 @@
+import BundleFormat
+import Bytes
+import Models
+
+/// A choice among several prompts by one rule, made anew for every text.
+package struct PromptRouter: PromptChooser {
+  package let prefixes: PromptPrefixes
+  package let rule: RoutingRule
+  /// How many tokens of a text decide, counted from its first; nil for all. Later tokens have no part in
+  /// the choice.
+  package let deciding: Int?
+  /// One per prompt where keys decide, else none.
+  let keys: [RoutingKey]
+
+  package var longest: Int { prefixes.longest }
+
+  /// - Parameters:
+  ///   - deciding: nil for the rule's usual number.
+  ///   - keys: the prompts' routing keys; learned here where nil and the rule needs them.
+  /// - Throws: `usage` where nothing would decide: no token, or only the first, which has no loss;
+  ///   `invalidData` where a key is of another model.
+  package init(
+    _ prefixes: PromptPrefixes, rule: RoutingRule = .keys, deciding: Int? = nil,
+    keys: [RoutingKey]? = nil
+  ) throws(Failure) {
+    let least = rule.fewestTokens
+    guard deciding ?? least >= least else {
+      throw Failure(
+        .usage, "a choice by the \(rule.rawValue) of \(deciding ?? 0) tokens",
+        advice: "use \(least) or more")
+    }
+    self.prefixes = prefixes
+    self.rule = rule
+    self.deciding = deciding ?? rule.usualTokens
+    guard rule == .keys else {
+      self.keys = []
+      return
+    }
+    if let keys { self.keys = keys } else { self.keys = try RoutingKey.learn(prefixes) }
+    precondition(self.keys.count == prefixes.count, "a key for each prompt")
+    for key in self.keys { try key.check(prefixes.model.configuration) }
+  }
+
+  /// The prompt for a text that begins with `ids`. What its scores measure, the rule's own methods say.
+  ///
+  /// - Throws: `usage` where an id lies outside the vocabulary, or the model has no positions for the
+  ///   longest prompt and all of them.
+  package func choice(for ids: [Int32]) throws(Failure) -> PromptChoice {
+    let first = Array(ids.prefix(deciding ?? ids.count))
+    let scores =
+      switch rule {
+      case .keys: try prefixes.logits(of: first, for: keys)
+      case .loss: try prefixes.negativeLosses(of: first)
+      case .attention: try prefixes.attentionShares(of: first)
+      }
+    return PromptChoice(scores: scores)
+  }
+
+  package func choose(
+    for ids: [Int32], into cache: KeyValueCache
+  ) throws(Failure) -> PromptChoice {
+    let choice = try choice(for: ids)
+    try prefixes.enter(choice.index, into: cache)
+    return choice
+  }
+}
+
+extension PromptRouter {
+  /// A router among prompts of one bundle, with the routing keys that the bundle has stored; missing ones
+  /// are learned.
+  ///
+  /// - Parameters:
+  ///   - model: the bundle's model.
+  ///   - exact: whether prompts' stored keys and values, which are rounded to float16, are left unused.
+  ///   - deciding: nil for the rule's usual number.
+  ///   - progress: told how far the learning of missing keys is, and their prompts' names.
+  package init(
+    among prompts: [StoredAdapter], of bundle: ModelBundle, in model: LanguageModel, exact: Bool,
+    rule: RoutingRule, deciding: Int?,
+    progress: ProgressHandler = .none
+  ) throws(Failure) {
+    var starts: [PromptStart] = []
+    for prompt in prompts {
+      starts.append(try bundle.start(with: prompt, of: model, exact: exact).start)
+    }
+    var keys: [RoutingKey]?
+    if rule == .keys {
+      keys = try bundle.routingKeys(of: prompts, in: model, progress: progress)
+        .all.map { RoutingKey($0) }
+    }
+    try self.init(
+      PromptPrefixes(starts, in: model), rule: rule, deciding: deciding, keys: keys)
+  }
+}

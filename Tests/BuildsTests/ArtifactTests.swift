@@ -1,0 +1,53 @@
+import Builds
+import Bytes
+import Foundation
+import TestSupport
+import Testing
+
+@Suite struct ArtifactTests {
+  let folder: TemporaryFolder
+  let store: Store
+  let object: StoreObject
+
+  init() throws {
+    folder = try TemporaryFolder()
+    let fake = try FakeBuild(folder)
+    object = try #require(try fake.build().run().last?.outputs["third"])
+    store = try Store(folder: folder.file("work"), create: false)
+  }
+
+  @Test func aCopyIsPutInPlaceOnce() throws {
+    let out = folder.file("out")
+    #expect(try Artifact.publish(object, from: store, to: out) == .created)
+    #expect(SHA256Digest(hashing: try folder.read("out")) == object.digest)
+    #expect(try Artifact.publish(object, from: store, to: out) == .unchanged)
+    try folder.write("out", "edited")
+    #expect(try Artifact.publish(object, from: store, to: out) == .replaced)
+    #expect(SHA256Digest(hashing: try folder.read("out")) == object.digest)
+  }
+
+  /// Editing the artifact in place must never reach into the store.
+  @Test func theArtifactIsNoLinkToTheObject() throws {
+    _ = try Artifact.publish(object, from: store, to: folder.file("out"))
+    let inode = try FileIdentity(path: folder.file("out")).inode
+    #expect(try FileIdentity(path: store.path(of: object)).inode != inode)
+  }
+
+  @Test func temporariesOfDeadProcessesAreSweptAndOthersLeft() throws {
+    // Process numbers end far below this one.
+    try folder.write("out.2147483000-1.partial", "dead")
+    try folder.write("out.\(ProcessUsage.identifier)-7.partial", "alive")
+    try folder.write("out.notes.partial", "somebody's")
+    _ = try Artifact.publish(object, from: store, to: folder.file("out"))
+    let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+    #expect(!names.contains("out.2147483000-1.partial"))
+    #expect(names.contains("out.\(ProcessUsage.identifier)-7.partial"))
+    #expect(names.contains("out.notes.partial"))
+  }
+
+  @Test func anImpossiblePlaceIsRefusedBeforehand() throws {
+    #expect(throws: Failure.self) { try Artifact.checkWritable(folder.file("no/folder/x")) }
+    #expect(throws: Failure.self) { try Artifact.checkWritable(folder.path) }
+    try Artifact.checkWritable(folder.file("x"))
+  }
+}

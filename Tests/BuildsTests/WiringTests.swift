@@ -1,0 +1,70 @@
+import Builds
+import Bytes
+import TestSupport
+import Testing
+
+/// A build whose stages don't fit together is refused before anything runs.
+@Suite struct WiringTests {
+  let folder: TemporaryFolder
+  let fake: FakeBuild
+
+  init() throws {
+    folder = try TemporaryFolder()
+    fake = try FakeBuild(folder)
+  }
+
+  private func refusal(_ stages: [FakeStage]) throws -> String? {
+    let store = try Store(folder: folder.file("work"), create: true)
+    let failure = #expect(throws: Failure.self) {
+      try Build(
+        stages: stages, store: store, kernels: "plain", progress: BuildProgress(style: .quiet))
+    }
+    #expect(failure?.kind == .internalError)
+    return failure?.finding
+  }
+
+  @Test func aStageReadsOnlyWhatStagesBeforeItMake() throws {
+    #expect(
+      try refusal([fake.second, fake.first])
+        == "stage second reads `first` of first, which no stage before it makes")
+    #expect(
+      try refusal([fake.first, fake.third])
+        == "stage third reads `second` of second, which no stage before it makes")
+  }
+
+  @Test func namesOfInputsAndStagesAreUnique() throws {
+    var twice = fake.third
+    twice.reads = [.file("a", as: "text"), .file("b", as: "text")]
+    #expect(try refusal([twice]) == "stage third declares two inputs `text`")
+    #expect(try refusal([fake.first, fake.first]) == "stage first occurs twice")
+  }
+
+  @Test func whatAStageMakesIsWhatItDeclares() throws {
+    var fake = fake
+    fake.second.undeclared = "extra"
+    let failure = #expect(throws: Failure.self) { try fake.run() }
+    #expect(failure?.kind == .internalError)
+    #expect(failure?.finding == "stage second made other outputs than it declares: extra")
+    #expect(try fake.build().explain().map(\.willRun) == [false, true, true])
+  }
+
+  /// A part of a file has a digest of its own: the rest may change.
+  @Test func aPartOfAFileIsDigestedAlone() throws {
+    struct FirstByte: FilePart {
+      let path: String
+      func digest() throws(Failure) -> SHA256Digest {
+        SHA256Digest(hashing: Array(try MappedFile(path: path).bytes.array.prefix(1)))
+      }
+    }
+    var fake = fake
+    let path = folder.file("parts.txt")
+    try folder.write("parts.txt", "abc")
+    fake.second.reads.append(.part(FirstByte(path: path), as: "part"))
+    _ = try fake.run()
+    try folder.write("parts.txt", "axyz")
+    #expect(try fake.build().explain().allSatisfy { !$0.willRun })
+    try folder.write("parts.txt", "bxyz")
+    #expect(
+      try fake.build().explain()[1].reasons.first?.hasPrefix("input part changed (") == true)
+  }
+}

@@ -1,0 +1,197 @@
+import Compression
+
+/// GPTQ as the paper writes it (arXiv 2210.17323, Algorithm 1), in float64 and one row at a time: the
+/// twin that `LayerSolver` is tested against, and its shortest description.
+package struct ReferenceSolver {
+  package var bits: Int
+  package var groupWidth: Int
+  package var symmetric: Bool
+  package var staticGroups: Bool
+  package var search: RangeSearch = .full
+  package var scaleExponent = 0
+  /// Solving position → original column.
+  package var order: [Int]
+  /// [columns] weights of the errors in a weighted range search.
+  package var importance: [Double] = []
+  /// FOEM's share.
+  package var firstOrder = 0.0
+
+  package init(
+    bits: Int, groupWidth: Int, symmetric: Bool, staticGroups: Bool, order: [Int]
+  ) {
+    self.bits = bits
+    self.groupWidth = groupWidth
+    self.symmetric = symmetric
+    self.staticGroups = staticGroups
+    self.order = order
+  }
+
+  package struct Grid: Equatable {
+    package var scale: Double
+    package var zero: Double
+
+    package init(scale: Double, zero: Double) {
+      self.scale = scale
+      self.zero = zero
+    }
+
+    /// The code of the nearest point, and how far (in steps, 0...0.5) `w` is from a different
+    /// decision.
+    func nearest(_ w: Double, bits: Int) -> (code: Double, margin: Double) {
+      guard scale > 0 else { return (zero, 0.5) }
+      let top = Double(1 << bits) - 1
+      let steps = w / scale + zero
+      let code = min(max(steps, 0), top).rounded(.toNearestOrEven)
+      if steps <= 0 || steps >= top { return (code, 0.5) }
+      return (code, 0.5 - abs(steps - steps.rounded(.toNearestOrEven)))
+    }
+  }
+
+  package struct Row {
+    /// By original column.
+    package var codes: [UInt8]
+    package var restored: [Double]
+    /// By original column: distance from a tie, in steps.
+    package var margins: [Double]
+    package var grids: [Grid]
+    /// Σ ((w − q) / U_ii)².
+    package var error: Double
+  }
+
+  /// One row of weights, [columns]; `factor` is U in solving order, [columns, columns], nil for
+  /// round-to-nearest; `grids` replaces the fit, one per group.
+  package func solve(_ weights: [Double], factor: [Double]?, grids given: [Grid]? = nil) -> Row {
+    let n = weights.count
+    let groups = (n + groupWidth - 1) / groupWidth
+    var w = order.map { weights[$0] }
+    var grids = given ?? []
+    if given == nil, staticGroups {
+      grids = (0..<groups).map { group in
+        let columns = group * groupWidth..<min(n, (group + 1) * groupWidth)
+        return fit(
+          Array(weights[columns]), importance: importance.isEmpty ? [] : Array(importance[columns]))
+      }
+    }
+    var row = Row(
+      codes: Array(repeating: 0, count: n), restored: Array(repeating: 0, count: n),
+      margins: Array(repeating: 0, count: n), grids: [], error: 0)
+    for i in 0..<n {
+      if given == nil, !staticGroups, i % groupWidth == 0 {
+        let columns = i..<min(n, i + groupWidth)
+        grids.append(
+          fit(Array(w[columns]), importance: importance.isEmpty ? [] : Array(importance[columns])))
+      }
+      let column = order[i]
+      let grid = grids[column / groupWidth]
+      // With g = β (w − w₀) as the gradient at w, a step in which only this column is given leaves
+      // −β (w − w₀) on the columns to come, taken when their turn comes, and takes as much of this
+      // column's own distance out of the error.
+      let pulled = w[i] - firstOrder * (w[i] - weights[column])
+      let (code, margin) = grid.nearest(pulled, bits: bits)
+      let restored = (code - grid.zero) * grid.scale
+      let error =
+        (pulled - restored - firstOrder * (pulled - weights[column])) / (factor?[i * n + i] ?? 1)
+      row.codes[column] = UInt8(code)
+      row.restored[column] = restored
+      row.margins[column] = margin
+      row.error += error * error
+      if let factor {
+        for j in i + 1..<max(n, i + 1) { w[j] -= factor[i * n + j] * error }
+      }
+    }
+    row.grids = grids
+    return row
+  }
+
+  /// The grid of one group. Steps are computed in float32 like everywhere, so that both twins round
+  /// the same number to f16.
+  package func fit(_ weights: [Double], importance: [Double] = []) -> Grid {
+    let low = Float(min(0, weights.min() ?? 0))
+    let high = Float(max(0, weights.max() ?? 0))
+    let full = grid(low: low, high: high)
+    guard search != .full, full.scale > 0 else { return full }
+    var best = full
+    var bestError = Double.infinity
+    for step in 0..<GridSettings.searchSteps {
+      let shrink = 1 - Float(step) / 100
+      let candidate = grid(low: low * shrink, high: high * shrink)
+      let error = searchError(weights, candidate, unit: full.scale, importance: importance)
+      if error < bestError {
+        bestError = error
+        best = candidate
+      }
+    }
+    return best
+  }
+
+  /// What a range search minimises: errors in steps of the full range.
+  package func searchError(
+    _ weights: [Double], _ grid: Grid, unit: Double, importance: [Double]
+  ) -> Double {
+    var sum = 0.0
+    for (index, w) in weights.enumerated() {
+      let (code, _) = grid.nearest(w, bits: bits)
+      let distance = abs(w - (code - grid.zero) * grid.scale) / unit
+      let cost = search == .clipped ? power2point4(distance) : distance * distance
+      sum += importance.isEmpty ? cost : importance[index] * cost
+    }
+    return sum
+  }
+
+  private func power2point4(_ x: Double) -> Double {
+    // x² times the fifth root of x², by Newton's method: no math library is needed here.
+    guard x > 0 else { return 0 }
+    let target = x * x
+    var root = x < 1 ? 1 : x
+    for _ in 0..<200 {
+      let fourth = root * root * root * root
+      let next = (4 * root + target / fourth) / 5
+      if abs(next - root) <= 1e-15 * root { break }
+      root = next
+    }
+    return target * root
+  }
+
+  private func grid(low: Float, high: Float) -> Grid {
+    let top = Float(1 << bits) - 1
+    let half = Float(1 << (bits - 1))
+    let toStored = Float(sign: .plus, exponent: -scaleExponent, significand: 1)
+    let fromStored = Float(sign: .plus, exponent: scaleExponent, significand: 1)
+    let step = symmetric ? max(-low, high) / (half - 0.5) : (high - low) / top
+    let stored = min(Float16(step * toStored), Float16.greatestFiniteMagnitude)
+    let scale = Float(stored) * fromStored
+    guard !symmetric else { return Grid(scale: Double(scale), zero: Double(half)) }
+    let zero = scale > 0 ? min(-low / scale, top).rounded(.toNearestOrEven) : 0
+    return Grid(scale: Double(scale), zero: Double(zero))
+  }
+
+  /// U, upper, with H⁻¹ = UᵀU, for H [n, n] symmetric; nil where H isn't positive definite.
+  ///
+  /// With J the reversal of the order and J H J = L Lᵀ, H = (J L J)(J L J)ᵀ; J L J is upper, and U
+  /// is its inverse.
+  package static func inverseUpperFactor(_ h: [Double], _ n: Int) -> [Double]? {
+    var r = [Double](repeating: 0, count: n * n)
+    for j in stride(from: n - 1, through: 0, by: -1) {
+      var pivot = h[j * n + j]
+      for k in j + 1..<max(n, j + 1) { pivot -= r[j * n + k] * r[j * n + k] }
+      guard pivot > 0 else { return nil }
+      let root = pivot.squareRoot()
+      r[j * n + j] = root
+      for i in 0..<j {
+        var sum = h[i * n + j]
+        for k in j + 1..<max(n, j + 1) { sum -= r[i * n + k] * r[j * n + k] }
+        r[i * n + j] = sum / root
+      }
+    }
+    var u = [Double](repeating: 0, count: n * n)
+    for j in 0..<n {
+      u[j * n + j] = 1 / r[j * n + j]
+      for i in stride(from: j - 1, through: 0, by: -1) {
+        var sum = 0.0
+        for k in i + 1...j { sum += r[i * n + k] * u[k * n + j] }
+        u[i * n + j] = -sum / r[i * n + i]
+      }
+    }
+    return u
+  }
+}

@@ -1,0 +1,298 @@
+import Bytes
+import Checkpoints
+import Foundation
+import ModelSupport
+import Models
+import Numerics
+import Routing
+import Testing
+
+/// The choice of a prompt for each text, by every rule.
+@Suite struct PromptRouterTests {
+  /// Token embeddings as prompts, [n, e] each.
+  private func prompts(_ count: Int, tokens: Int, seed: UInt64) -> [Tensor] {
+    (0..<count).map { RandomModel.prompt(tokens, seed: seed + UInt64($0)) }
+  }
+
+  private func router(
+    _ model: LanguageModel, _ prompts: [Tensor], deciding: Int? = nil
+  ) throws -> PromptRouter {
+    try PromptRouter(
+      PromptPrefixes(prompts.map { .vectors($0) }, in: model), rule: .attention,
+      deciding: deciding)
+  }
+
+  /// The definition again, in double, from the first block's own queries and keys.
+  private func plainScores(
+    _ model: LanguageModel, _ prompts: [Tensor], _ ids: [Int32], deciding: Int
+  ) throws -> [Double] {
+    let c = model.configuration
+    let block = try model.block(0)
+    /// Queries and keys of `rows` at positions from `first` on, [rows][heads][headDim].
+    func project(_ embeddings: Tensor, from first: Int) -> (q: [[[Double]]], k: [[[Double]]]) {
+      let x: Tensor
+      if let into = model.input.projection {
+        x = Tensor([embeddings.rows, c.hiddenSize])
+        into.apply(embeddings, into: x, arithmetic: .float32)
+      } else {
+        x = embeddings.copy()
+      }
+      let positions = (first..<first + embeddings.rows).map(Int32.init)
+      if let learned = model.input.positions {
+        let rows = Tensor(x.shape)
+        learned.table.gather(positions.map { $0 + Int32(learned.offset) }, into: rows)
+        Vector.add(rows, into: x)
+      }
+      let normed = Tensor(x.shape)
+      if let norm = block.norms.beforeAttention {
+        norm.forward(x, into: normed)
+      } else {
+        normed.copy(from: x)
+      }
+      func heads(_ layer: Linear, _ count: Int) -> [[[Double]]] {
+        let out = Tensor([x.rows, count * c.headDim])
+        layer.apply(normed, into: out, arithmetic: .float32)
+        if c.design.positions == .rotary {
+          RotaryTable(
+            headDim: c.headDim, positions: 512, inverseFrequencies: c.inverseFrequencies()
+          ).apply(to: out, heads: count, positions: positions)
+        }
+        return (0..<x.rows).map { row in
+          (0..<count).map { head in
+            (0..<c.headDim).map { Double(out[row, head * c.headDim + $0]) }
+          }
+        }
+      }
+      return (heads(block.q, c.heads), heads(block.k, c.kvHeads))
+    }
+    // After the longest of them.
+    let own = try project(model.embed(ids), from: prompts.map(\.rows).max() ?? 0)
+    let prefixes = prompts.map { project($0, from: 0).k }
+    var scores = [Double](repeating: 0, count: prompts.count)
+    for query in 0..<deciding {
+      for head in 0..<c.heads {
+        let kvHead = head / (c.heads / c.kvHeads)
+        func weight(_ key: [[Double]]) -> Double {
+          let dot = zip(own.q[query][head], key[kvHead]).reduce(0.0) { $0 + $1.0 * $1.1 }
+          return exp(dot / Double(c.headDim).squareRoot())
+        }
+        let masses = prefixes.map { $0.reduce(0.0) { $0 + weight($1) } }
+        let total = masses.reduce(0, +) + own.k[...query].reduce(0.0) { $0 + weight($1) }
+        for (prompt, mass) in masses.enumerated() { scores[prompt] += mass / total }
+      }
+    }
+    return zip(scores, prompts).map { $0 / Double(deciding * c.heads * $1.rows) }
+  }
+
+  @Test(arguments: RandomModel.designs, [nil, 1, 9])
+  func theScoresAreTheDefinition(_ c: ModelConfiguration, _ deciding: Int?) throws {
+    let model = try RandomModel.make(seed: 51, configuration: c)
+    let prompts = prompts(4, tokens: 5, seed: 60)
+    let ids = RandomModel.sequences(1, length: 23, seed: 52)[0]
+    let router = try router(model, prompts, deciding: deciding)
+    let scorer = Scorer(model, chooser: router)
+    _ = try scorer.nll([ids])
+    let choice = try #require(scorer.choices.first ?? nil)
+    let expected = try plainScores(model, prompts, ids, deciding: deciding ?? ids.count)
+    for (a, b) in zip(choice.scores, expected) { #expect(abs(a - b) <= 1e-5 * b, "\(a), \(b)") }
+    #expect(choice.index == expected.indices.max { expected[$0] < expected[$1] })
+    #expect(try router.choice(for: ids) == choice, "the first block alone knows it")
+  }
+
+  /// From the choice on the winner stands alone, in the first block too: to the bit what it gives
+  /// as the only prompt.
+  @Test(arguments: RandomModel.designs)
+  func theWinnerStandsAlone(_ c: ModelConfiguration) throws {
+    let model = try RandomModel.make(seed: 53, bits: 4, configuration: c)
+    let prompts = prompts(3, tokens: 4, seed: 70)
+    let scorer = Scorer(model, chooser: try router(model, prompts))
+    let texts =
+      (0..<12).map { RandomModel.sequences(1, length: 6, seed: 80 + UInt64($0))[0] } + [[7]]
+    let losses = try scorer.nll(texts)
+    #expect(scorer.choices.count == 13 && scorer.choices[12] == nil && losses[12].isEmpty)
+    var kept: Set<Int> = []
+    for (index, text) in texts.dropLast().enumerated() {
+      let winner = try #require(scorer.choices[index]).index
+      kept.insert(winner)
+      let alone = try model.nll(sequences: [text], prompt: prompts[winner])[0]
+      #expect(losses[index] == alone, "text \(index), prompt \(winner)")
+    }
+    #expect(kept.count > 1, "all texts chose one prompt: the test shows little")
+  }
+
+  /// Only the first tokens count where only they decide.
+  @Test func laterTokensHaveNoSayInACausalChoice() throws {
+    let model = try RandomModel.make(seed: 54)
+    let prompts = prompts(5, tokens: 3, seed: 90)
+    let router = try router(model, prompts, deciding: 4)
+    let start = RandomModel.sequences(1, length: 4, seed: 55)[0]
+    let first = try router.choice(for: start + [1, 2, 3])
+    #expect(try router.choice(for: start + [40, 50, 9]) == first)
+    #expect(try router.choice(for: start) == first)
+    let whole = try self.router(model, prompts)
+    #expect(try whole.choice(for: start + [1, 2, 3]) != whole.choice(for: start + [40, 50, 9]))
+  }
+
+  /// Generation chooses by its text and goes on as with the winner alone.
+  @Test(arguments: RandomModel.designs)
+  func aTextGoesOnWithItsPrompt(_ c: ModelConfiguration) throws {
+    let model = try RandomModel.make(seed: 56, configuration: c)
+    let prompts = prompts(3, tokens: 4, seed: 100)
+    let texts = (0..<6).map { RandomModel.sequences(1, length: 5, seed: 110 + UInt64($0))[0] }
+    var settings = GenerationSettings()
+    (settings.maxTokens, settings.cache) = (6, .float32)
+    let together = try model.generate(
+      texts, chooser: router(model, prompts), settings: settings)
+    for (index, text) in texts.enumerated() {
+      let winner = try #require(together.choices[index]).index
+      #expect(
+        try model.greedy(text, prompt: .vectors(prompts[winner]), maxTokens: 6)
+          == together.tokens[index])
+    }
+    let none = try model.generate(texts, prompt: .none, settings: settings)
+    #expect(none.choices == [nil, nil, nil, nil, nil, nil])
+  }
+
+  /// Stored keys and values choose nearly as the vectors that they come from.
+  @Test func storedKeysChooseAlike() throws {
+    let model = try RandomModel.make(seed: 57)
+    let prompts = prompts(3, tokens: 4, seed: 120)
+    let known = try prompts.map { prompt in
+      let bytes = try KeyValues(of: prompt, in: model).float16Bytes
+      return PromptStart.keyValues(
+        try KeyValues(stored: bytes, tokens: prompt.rows, for: model.configuration))
+    }
+    let stored = try PromptRouter(PromptPrefixes(known, in: model), rule: .attention)
+    let exact = try router(model, prompts)
+    let ids = RandomModel.sequences(1, length: 19, seed: 58)[0]
+    let (a, b) = (try stored.choice(for: ids), try exact.choice(for: ids))
+    for (x, y) in zip(a.scores, b.scores) { #expect(abs(x - y) <= 2e-3 * y) }
+  }
+
+  /// Learned prefixes are chosen among as prompts are: these hold what the prompts' rows compute.
+  @Test func prefixesAreChosenToo() throws {
+    let model = try RandomModel.make(seed: 57)
+    let prompts = prompts(3, tokens: 4, seed: 120)
+    let prefixes = try prompts.map { PromptStart.keyValues(try KeyValues(of: $0, in: model)) }
+    let learned = Scorer(
+      model,
+      chooser: try PromptRouter(PromptPrefixes(prefixes, in: model), rule: .attention))
+    let vectors = Scorer(model, chooser: try router(model, prompts))
+    let ids = RandomModel.sequences(1, length: 19, seed: 58)[0]
+    #expect(try learned.nll([ids]) == vectors.nll([ids]))
+    #expect(learned.choices == vectors.choices)
+  }
+
+  /// By loss: the prompt behind which the first tokens are likeliest, and it stands alone to the bit.
+  @Test(arguments: RandomModel.designs)
+  func theLossChoosesTheLikeliest(_ c: ModelConfiguration) throws {
+    let model = try RandomModel.make(seed: 61, bits: 4, configuration: c)
+    let prompts = prompts(3, tokens: 4, seed: 130)
+    let prefixes = try PromptPrefixes(prompts.map { .vectors($0) }, in: model)
+    let router = try PromptRouter(prefixes, rule: .loss, deciding: 5)
+    let scorer = Scorer(model, chooser: router)
+    let texts = (0..<12).map { RandomModel.sequences(1, length: 9, seed: 140 + UInt64($0))[0] }
+    let losses = try scorer.nll(texts)
+    var kept: Set<Int> = []
+    for (index, text) in texts.enumerated() {
+      let choice = try #require(scorer.choices[index])
+      let alone = try prompts.map { try model.nll(sequences: [text], prompt: $0)[0] }
+      let first = alone.map { -$0[0..<4].reduce(0.0) { $0 + Double($1) } / 4 }
+      for (score, expected) in zip(choice.scores, first) { #expect(abs(score - expected) <= 1e-5) }
+      #expect(choice.index == first.indices.max { first[$0] < first[$1] })
+      #expect(losses[index] == alone[choice.index], "text \(index)")
+      #expect(try router.choice(for: text) == choice)
+      #expect(
+        try router.choice(for: Array(text[0..<5]) + [1, 2]) == choice, "later tokens have no say")
+      kept.insert(choice.index)
+    }
+    #expect(kept.count > 1, "all texts chose one prompt: the test shows little")
+    // A single token has no loss: all are equal, and the first is taken.
+    let single = try model.generate(
+      [[7]], chooser: PromptRouter(prefixes, rule: .loss),
+      settings: GenerationSettings())
+    #expect(single.choices == [PromptChoice(scores: [0, 0, 0])])
+  }
+
+  /// Prompts of several lengths are chosen among by every rule; the winner stands alone, the text right
+  /// behind it.
+  @Test(arguments: RandomModel.designs, RoutingRule.allCases)
+  func lengthsMayDiffer(_ c: ModelConfiguration, _ rule: RoutingRule) throws {
+    let model = try RandomModel.make(seed: 65, bits: 4, configuration: c)
+    let prompts = [4, 4, 7, 2].enumerated().map {
+      RandomModel.prompt($0.element, seed: 190 + UInt64($0.offset))
+    }
+    let prefixes = try PromptPrefixes(prompts.map { .vectors($0) }, in: model)
+    let router = try PromptRouter(prefixes, rule: rule, deciding: 5)
+    let scorer = Scorer(model, chooser: router)
+    let texts = (0..<12).map { RandomModel.sequences(1, length: 9, seed: 200 + UInt64($0))[0] }
+    let losses = try scorer.nll(texts)
+    var kept: Set<Int> = []
+    for (index, text) in texts.enumerated() {
+      let choice = try #require(scorer.choices[index])
+      #expect(choice.scores.count == 4)
+      let alone = try prompts.map { try model.nll(sequences: [text], prompt: $0)[0] }
+      #expect(losses[index] == alone[choice.index], "text \(index)")
+      let expected: [Double]? =
+        switch rule {
+        case .keys: nil
+        case .loss: alone.map { -$0[0..<4].reduce(0.0) { $0 + Double($1) } / 4 }
+        case .attention: try plainScores(model, prompts, text, deciding: 5)
+        }
+      for (score, expected) in zip(choice.scores, expected ?? []) {
+        #expect(abs(score - expected) <= 1e-5)
+      }
+      kept.insert(choice.index)
+    }
+    #expect(Set(kept.map { prompts[$0].rows }).count > 1, "prompts of one length were chosen")
+    var settings = GenerationSettings()
+    (settings.maxTokens, settings.cache) = (6, .float32)
+    let together = try model.generate(texts, chooser: router, settings: settings)
+    for (index, text) in texts.enumerated() {
+      let winner = try #require(together.choices[index]).index
+      #expect(winner == scorer.choices[index]?.index)
+      #expect(
+        try model.greedy(text, prompt: .vectors(prompts[winner]), maxTokens: 6)
+          == together.tokens[index])
+    }
+  }
+
+  /// Where all prompts side by side would be too many rows, they go in turns.
+  @Test func longTextsAreScoredInTurns() throws {
+    let model = try RandomModel.make(seed: 62)
+    let prompts = prompts(3, tokens: 4, seed: 150)
+    let prefixes = try PromptPrefixes(prompts.map { .vectors($0) }, in: model)
+    let router = try PromptRouter(prefixes, rule: .loss, deciding: 400)
+    let text = RandomModel.sequences(1, length: 400, seed: 151)[0]
+    let choice = try router.choice(for: text)
+    #expect(choice.scores.count == 3)
+    for (score, prompt) in zip(choice.scores, prompts) {
+      let alone = try model.nll(sequences: [text], prompt: prompt)[0]
+      #expect(abs(score + alone.reduce(0.0) { $0 + Double($1) } / 399) <= 1e-5)
+    }
+  }
+
+  @Test func equalScoresKeepTheFirst() {
+    #expect(PromptChoice(scores: [0.1, 0.3, 0.3]).index == 1)
+    #expect(PromptChoice(scores: [0.2]).index == 0)
+  }
+
+  @Test func whatIsNoChoiceIsRefused() throws {
+    let model = try RandomModel.make(seed: 59)
+    func finding(_ body: () throws -> Void) -> String {
+      do { try body() } catch { return (error as? Failure)?.description ?? "\(error)" }
+      return "nothing"
+    }
+    let empty = [PromptStart.vectors(Tensor([2, 24])), .vectors(Tensor([0, 24]))]
+    #expect(finding { _ = try PromptPrefixes(empty, in: model) }.contains("without tokens"))
+    #expect(finding { _ = try PromptPrefixes([], in: model) }.contains("no prompt"))
+    #expect(
+      finding { _ = try PromptPrefixes([.vectors(Tensor([2, 25]))], in: model) }.contains("25"))
+    let prefixes = try PromptPrefixes([.vectors(Tensor([2, 24]))], in: model)
+    #expect(
+      finding { _ = try PromptRouter(prefixes, deciding: 0) }.contains("1 or more"))
+    #expect(
+      finding { _ = try PromptRouter(prefixes, rule: .loss, deciding: 1) }
+        .contains("2 or more"))
+  }
+}
