@@ -29,8 +29,10 @@ public struct Failure: Error, Sendable, Equatable {
   /// A stable name for one failure among those of its kind. The module that throws it declares it
   /// as a static member; a program that knows its own options adds to the advice by it.
   public struct Reason: Sendable, Hashable {
+    /// The name itself: "recipe.variant-needed".
     public let code: String
 
+    /// The reason with the name `code`.
     public init(_ code: String) { self.code = code }
   }
 

@@ -29,7 +29,7 @@ extension ModelBundle {
       guard let type = section.type else {
         return [Problem(.note, at: section.label, "holds what this program doesn't know")]
       }
-      guard section.layout.map(type.kind.layouts.contains) ?? false else {
+      guard section.layout.map({ type.kind.layouts.contains($0) }) ?? false else {
         return problem("layout \(section.layoutID) isn't allowed for its type")
       }
       if section.layout == .text, String(validating: bytes.array, as: UTF8.self) == nil {

@@ -48,11 +48,16 @@ extension NewSection {
   public static func document(
     _ type: SectionType, bytes: ByteSlice, layout: PackingLayout = .text
   ) -> NewSection {
-    NewSection(type, name: type.kind.fixedName ?? "\(type)", layout: layout, bytes: bytes)
+    NewSection(type, name: ModelBundle.documentName(type), layout: layout, bytes: bytes)
   }
 }
 
 extension ModelBundle {
+  /// The name of the only section of a document's type: "tokenizer.json".
+  public static func documentName(_ type: SectionType) -> String {
+    type.kind.fixedName ?? "\(type)"
+  }
+
   /// A document's raw bytes; nil if the bundle has none of this type, or the type is no document's.
   /// - Throws: `invalidData` where it can't be decoded.
   public func document(_ type: SectionType) throws(Failure) -> ByteSlice? {

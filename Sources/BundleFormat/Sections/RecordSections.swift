@@ -8,7 +8,7 @@ extension SectionKind {
   static let provenance = SectionKind(
     layouts: [.json], name: .fixed("provenance"), flags: informative
   ) { (content) throws(Failure) in
-    if let finding = try checkCanonicalJSON(content) { return finding }
+    if let finding = try SectionKind.checkCanonicalJSON(content) { return finding }
     _ = try Provenance(json: JSON(parsing: content.bytes))
     return nil
   }
@@ -17,7 +17,7 @@ extension SectionKind {
   static let evidence = SectionKind(
     layouts: [.json], name: .fixed("evidence"), flags: informative
   ) { (content) throws(Failure) in
-    if let finding = try checkCanonicalJSON(content) { return finding }
+    if let finding = try SectionKind.checkCanonicalJSON(content) { return finding }
     _ = try content.bundle.evidence
     return nil
   }
@@ -26,7 +26,7 @@ extension SectionKind {
   static let events = SectionKind(
     layouts: [.json], name: .fixed("events"), flags: informative
   ) { (content) throws(Failure) in
-    if let finding = try checkCanonicalJSON(content) { return finding }
+    if let finding = try SectionKind.checkCanonicalJSON(content) { return finding }
     _ = try content.bundle.events
     return nil
   }
