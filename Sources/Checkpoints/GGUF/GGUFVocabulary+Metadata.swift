@@ -2,7 +2,10 @@ import Bytes
 
 extension GGUFVocabulary {
   /// The vocabulary under `tokenizer.ggml.`; nil where the file has none.
-  init?(_ metadata: GGUFMetadata, vocabularySize: Int) throws(Failure) {
+  ///
+  /// - Parameter vocabularySize: rows of the embedding, which may be more than there are tokens; nil for
+  ///   a file without weights.
+  init?(_ metadata: GGUFMetadata, vocabularySize: Int?) throws(Failure) {
     func key(_ name: String) -> String { "tokenizer.ggml.\(name)" }
     guard let model = try metadata.string(key("model")), model != "none", model != "no_vocab" else {
       return nil
@@ -10,7 +13,7 @@ extension GGUFVocabulary {
     guard let tokens = try metadata.array(key("tokens"), of: "strings", \.strings) else {
       throw metadata.failure(key("tokens"), "is missing, though \(key("model")) is \(model.quoted)")
     }
-    guard tokens.count <= vocabularySize else {
+    if let vocabularySize, tokens.count > vocabularySize {
       throw metadata.failure(
         key("tokens"), "holds \(tokens.count) tokens for an embedding of \(vocabularySize)")
     }

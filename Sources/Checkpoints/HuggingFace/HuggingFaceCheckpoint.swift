@@ -16,11 +16,8 @@ struct HuggingFaceCheckpoint: TensorSource {
   /// against the configuration, aren't right.
   init(folder: String) throws(Failure) {
     let folder = folder.hasSuffix("/") ? String(folder.dropLast()) : folder
-    func read(_ name: String) throws(Failure) -> ByteSlice {
-      try MappedFile(path: "\(folder)/\(name)").bytes
-    }
     func settings(_ name: String) throws(Failure) -> JSON {
-      try JSON(parsing: try read(name), file: "\(folder)/\(name)")
+      try JSON(parsing: MappedFile(path: "\(folder)/\(name)").bytes, file: "\(folder)/\(name)")
     }
     var files = ["\(folder)/config.json"]
     let config = try settings("config.json")
@@ -57,14 +54,9 @@ struct HuggingFaceCheckpoint: TensorSource {
           "is stored as \(entry.type.rawValue); F32, F16 and BF16 are read")
       }
     }
-    files += weights.files
-    if Checkpoint.exists("\(folder)/tokenizer.json") {
-      tokenizer = .huggingFace(tokenizerJSON: try read("tokenizer.json"))
-      files.append("\(folder)/tokenizer.json")
-    } else {
-      tokenizer = try BytePairFiles(folder: folder, files: &files).map { .bytePair($0) } ?? .none
-    }
-    self.files = files
+    let own = try FolderTokenizer(folder: folder)
+    tokenizer = own.material
+    self.files = files + weights.files + own.files
   }
 
   /// OPT's first checkpoints were saved from inside the causal model: "decoder.…" instead of

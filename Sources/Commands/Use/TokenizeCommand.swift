@@ -6,7 +6,10 @@ import Text
 struct TokenizeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tokenize", abstract: "Print the token ids of a text.",
-    discussion: "No token is added before or after the text.")
+    discussion: """
+      No token is added before or after the text. A folder needs only its tokenizer.json (or vocab.json \
+      and merges.txt), a GGUF file only its vocabulary: weights aren't read.
+      """)
 
   @Argument(help: "A bundle, a Hugging Face folder or a GGUF file.") var model: String
   @Argument(help: "A text as it is, or .jsonl whose `text` fields are joined by a space.")
@@ -14,7 +17,7 @@ struct TokenizeCommand: ParsableCommand {
   @Flag(help: "The result as JSON.") var json = false
 
   func run() throws {
-    let tokenizer = try ModelFile(path: model).tokenizer()
+    let tokenizer = try ModelFile.tokenizer(at: model)
     let ids: [Int32]
     // A text may be empty here, though nothing can be measured on one.
     if try FileIdentity(path: file).size == 0 {

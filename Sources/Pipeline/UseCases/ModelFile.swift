@@ -13,20 +13,20 @@ package enum ModelFile: Sendable {
 
   /// Opens by content, whatever the name says.
   package init(path: String) throws(Failure) {
+    self =
+      try Self.isCheckpoint(path)
+      ? .checkpoint(try Checkpoint.open(path), path: path) : .bundle(try ModelBundle(path: path))
+  }
+
+  /// Whether `path` is a folder or a GGUF file; any other file is read as a bundle.
+  private static func isCheckpoint(_ path: String) throws(Failure) -> Bool {
     guard FileManager.default.fileExists(atPath: path) else {
       throw Failure(.inputMissing, file: path, "there is no such file or folder")
     }
     // "folder/." exists for folders alone.
-    if FileManager.default.fileExists(atPath: path + "/.") {
-      self = .checkpoint(try Checkpoint.open(path), path: path)
-      return
-    }
+    if FileManager.default.fileExists(atPath: path + "/.") { return true }
     let head = try MappedFile(path: path).bytes
-    if head.slice(0..<min(4, head.count))?.array == Array("GGUF".utf8) {
-      self = .checkpoint(try Checkpoint.open(path), path: path)
-    } else {
-      self = .bundle(try ModelBundle(path: path))
-    }
+    return head.slice(0..<min(4, head.count))?.array == Array("GGUF".utf8)
   }
 
   package var path: String {
@@ -71,10 +71,26 @@ package enum ModelFile: Sendable {
     }
   }
 
+  /// The tokenizer at `path`: of a bundle, a folder or a GGUF file. A folder needs no config.json, and
+  /// neither it nor a GGUF file needs weights.
+  package static func tokenizer(at path: String) throws(Failure) -> Tokenizer {
+    guard try isCheckpoint(path) else {
+      return try Self.bundle(ModelBundle(path: path)).tokenizer()
+    }
+    let (material, files) = try Checkpoint.tokenizer(at: path)
+    return try tokenizer(material, files, path: path)
+  }
+
   static func tokenizer(of source: any TensorSource, path: String) throws(Failure) -> Tokenizer {
-    switch source.tokenizer {
+    try tokenizer(source.tokenizer, source.files, path: path)
+  }
+
+  private static func tokenizer(
+    _ material: TokenizerMaterial, _ files: [String], path: String
+  ) throws(Failure) -> Tokenizer {
+    switch material {
     case .huggingFace(let json):
-      let file = source.files.first { $0.hasSuffix("tokenizer.json") }
+      let file = files.first { $0.hasSuffix("tokenizer.json") }
       return try Tokenizer(json: json, file: file ?? path)
     case .bytePair(let files): return try Tokenizer(bytePair: files, folder: path)
     case .gguf(let vocabulary): return try Tokenizer(gguf: vocabulary, file: path)
