@@ -103,6 +103,52 @@ import Testing
     #expect(relativeDeviation(found.flatMap(\.self), full.flatMap(\.self)) > 1e-2)
   }
 
+  /// A file that passes the full audit is one whose weights can be used: at both ends of the exponents'
+  /// range, the weights read from it and their products are those of plain arithmetic.
+  @Test func extremeScaleExponentsCanBeUsed() throws {
+    let exponents = [-64, 64]
+    let path = folder.file("extreme.ctpack")
+    var writer = BundleWriter(path: path)
+    let values = try source.tensor("model.layers.0.mlp.gate_proj.weight")
+    let matrix = try RandomModel.packed(
+      values.values, rows: values.rows, columns: values.columns, bits: 4)
+    for exponent in exponents {
+      writer.addTensor(
+        try .packed(
+          name: "w\(exponent)", shape: values.shape, bits: 4, groupSize: matrix.groupSize,
+          codes: matrix.codes, scales: matrix.scales, zeros: matrix.zeros,
+          scaleExponent: exponent))
+    }
+    writer.add(.document(.modelConfiguration, json: source.configuration.canonical))
+    try writer.finish()
+    #expect(try ModelBundle.audit(path: path, level: .full).isEmpty)
+
+    let checkpoint = try BundleCheckpoint(path: path)
+    var random = TestRandom()
+    let x = Tensor([1, values.columns], random.floats(values.columns))
+    for exponent in exponents {
+      let stored = try #require(try checkpoint.bundle.tensor(named: "w\(exponent)"))
+      let plain = try stored.dequantized()
+      #expect(plain.contains { $0 != 0 } && plain.allSatisfy { $0 == 0 || $0.isNormal })
+      let weight = try checkpoint.weight("w\(exponent)")
+      #expect(weight.dense().values == plain)
+      let y = Tensor([1, values.rows])
+      weight.apply(x, into: y)
+      for row in 0..<values.rows {
+        var (sum, size) = (0.0, 0.0)
+        for column in 0..<values.columns {
+          let term = Double(x.values[column]) * Double(plain[row * values.columns + column])
+          sum += term
+          size += abs(term)
+        }
+        // Each term and each sum of k is rounded once: γ₍ₖ₊₁₎ of the terms' sizes.
+        let bound = Rounding.gamma(values.columns + 2) * size
+        #expect(
+          abs(Double(y.values[row]) - sum) <= bound, "row \(row), \(exponent), \(random.note)")
+      }
+    }
+  }
+
   @Test func aMissingOrMisshapenTensorIsNamed() throws {
     let tensors = try stored()
     let name = "model.layers.1.self_attn.o_proj.weight"

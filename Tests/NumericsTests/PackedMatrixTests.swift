@@ -27,6 +27,44 @@ extension NumericsTests {
       }
     }
 
+    /// Weights and products at both ends of the exponents' range are those at 0 times a power of two, to
+    /// the bit: nothing on the way overflows or falls among the subnormal numbers.
+    @Test(arguments: [StoredScale.exponents.lowerBound, StoredScale.exponents.upperBound])
+    func extremeExponents(_ exponent: Int) throws {
+      let power = Float(sign: .plus, exponent: exponent, significand: 1)
+      for bits in [2, 3, 4, 8] {
+        for (withZeros, masked, interleaved) in [
+          (false, false, false), (true, false, false), (true, true, false), (true, true, true),
+        ] {
+          let name = "\(exponent) \(bits) bits \(withZeros) \(masked) \(interleaved)"
+          var random = TestRandom(name)
+          var plain = PlainPacking(
+            rows: 32, columns: 192, bits: bits, groupSize: 64, withZeros: withZeros,
+            masked: masked, &random)
+          // The largest and the smallest normal scale that float16 has.
+          (plain.scales[0], plain.scales[1]) = (65504, 0x1p-14)
+          plain.interleaved = interleaved
+          let ordinary = Weight.packed(try plain.packed())
+          plain.scaleExponent = exponent
+          let extreme = Weight.packed(try plain.packed())
+          let inputs = [1, 3, 40].map { random.tensor([$0, 192]) }
+          atEveryLevel { level in
+            let note = "\(name), \(level), \(random.note)"
+            #expect(extreme.dense().values == plain.values, "\(note)")
+            for x in inputs {
+              for arithmetic in Arithmetic.allCases {
+                let (a, b) = (Tensor([x.rows, 32]), Tensor([x.rows, 32]))
+                ordinary.apply(x, into: a, arithmetic: arithmetic)
+                extreme.apply(x, into: b, arithmetic: arithmetic)
+                #expect(
+                  b.values == a.values.map { $0 * power }, "\(x.rows) rows, \(arithmetic), \(note)")
+              }
+            }
+          }
+        }
+      }
+    }
+
     @Test(arguments: [(2, 4), (4, 8), (1, 2), (3, 7), (16, 32)], [1, 4, 63, 64, 128, 200])
     func ranksAsDescribed(_ pattern: (Int, Int), columns: Int) throws {
       try atEveryLevel { level in
@@ -143,7 +181,9 @@ extension NumericsTests {
       #expect(attempt(codes: ByteSlice([])) == .invalidData)
       #expect(attempt(scales: ByteSlice([1, 2])) == .invalidData)
       #expect(attempt(zeros: ByteSlice([1])) == .invalidData)
-      #expect(attempt(exponent: 100) == .invalidData)
+      for exponent in StoredScale.exponents { #expect(attempt(exponent: exponent) == nil) }
+      #expect(attempt(exponent: -65) == .invalidData)
+      #expect(attempt(exponent: 65) == .invalidData)
       var beyond = good.mask?.array ?? []
       beyond[15] |= 0x80  // column 127 of row 0
       #expect(attempt(mask: ByteSlice(beyond)) == .invalidData)

@@ -15,7 +15,7 @@ public struct TensorDescriptor: Sendable, Equatable {
   public var groupSize: Int
   /// Whether the zero point is 2^(bits−1) everywhere; true for dense tensors.
   public var symmetric: Bool
-  /// Every scale is to be multiplied by 2 to this power (−64…64).
+  /// Every scale is to be multiplied by 2 to this power (−64…64, `StoredScale.exponents`).
   public var scaleExponent: Int
   /// The pattern of stored weights; nil if all are stored.
   public var sparsity: Sparsity?
@@ -90,8 +90,11 @@ extension TensorDescriptor {
       guard groupSize >= 1, groupSize <= columns else {
         throw invalid("group size \(groupSize) for \(columns) columns")
       }
-      guard (-64...64).contains(scaleExponent) else {
-        throw invalid("scale exponent \(scaleExponent) is outside −64…64")
+      let exponents = StoredScale.exponents
+      guard exponents.contains(scaleExponent) else {
+        throw invalid(
+          "scale exponent \(scaleExponent) is outside "
+            + "−\(exponents.lowerBound.magnitude)…\(exponents.upperBound)")
       }
     } else {
       guard groupSize == 0, scaleExponent == 0, symmetric else {

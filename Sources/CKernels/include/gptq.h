@@ -32,7 +32,7 @@ struct ctk_gptq_layer {
   int32_t search_steps;
   /// 1: errors count as |e|^2.4 in that search; 0: as e².
   int32_t search_power_2_4;
-  /// Stored scale = scale · 2^−scale_exponent, rounded to float16. −100 … 100.
+  /// Stored scale = scale · 2^−scale_exponent, rounded to float16. −64 … 64.
   int32_t scale_exponent;
   /// 0: weights that are kept keep their values; there are no grids and no codes.
   int32_t quantize;

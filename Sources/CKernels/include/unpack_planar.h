@@ -11,7 +11,7 @@ struct ctk_packed {
   intptr_t rows, columns;
   int bits;             // 2, 3, 4 or 8
   intptr_t group_size;  // columns per scale; the last group of a row may be shorter
-  int scale_exponent;
+  int scale_exponent;   // −64 … 64
   const uint8_t *codes;   // each row padded to whole blocks; where sparse: survivors, one stream
   const uint8_t *scales;  // float16, [rows, groups]
   const uint8_t *zeros;   // codes over the flattened [rows·groups]; null: 2^(bits − 1) everywhere

@@ -1,3 +1,4 @@
+import Bytes
 import CKernels
 import Numerics
 
@@ -46,7 +47,7 @@ package enum GPTQKernel {
     /// 0...99, the number of ranges tried: 1, 0.99, … of the full one.
     package var searchSteps: Int
     package var searchPower: SearchPower
-    /// The power of two that stored scales are multiplied by, −100...100.
+    /// The power of two that stored scales are multiplied by, in `StoredScale.exponents`.
     package var scaleExponent: Int
     /// 0...1, with a factor only: the share of a column's distance from its original value that is taken
     /// back when its turn comes (FOEM, arXiv 2507.11017).

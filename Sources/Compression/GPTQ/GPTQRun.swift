@@ -1,3 +1,4 @@
+import Bytes
 import CKernels
 import Numerics
 
@@ -27,7 +28,7 @@ import Numerics
     let columns = job.columns
     precondition(job.weight.shape.count == 2 && (1...columns).contains(job.groupWidth))
     precondition(job.bits.map((2...8).contains) ?? true && (0...99).contains(job.searchSteps))
-    precondition((-100...100).contains(job.scaleExponent))
+    precondition(StoredScale.exponents.contains(job.scaleExponent))
     precondition((0...1).contains(job.firstOrder) && (job.firstOrder == 0 || job.factor != nil))
     precondition(job.factor.map { $0.shape == [columns, columns] } ?? true)
     precondition(job.importance.map { $0.count == columns } ?? true)

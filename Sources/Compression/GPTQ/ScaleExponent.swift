@@ -1,3 +1,4 @@
+import Bytes
 import Numerics
 
 /// The power of two that a matrix' scales are divided by before they are stored as f16.
@@ -9,18 +10,16 @@ import Numerics
 /// yet with room for weights that grow while errors are fed forward.
 enum ScaleExponent {
   private static let ordinary: ClosedRange<Float> = 0x1p-12...0x1p15
-  /// The exponents that container and kernels hold.
-  private static let range = -60...60
 
-  /// The exponent for a matrix; nil where its weights are too large for all of them (10^23 and more, as in
-  /// no model).
+  /// The exponent for a matrix; nil where its weights are too large for all of them (about 10^24 and more,
+  /// as in no model).
   static func choose(weights: Tensor, groupWidth: Int, grid: GridSettings) -> Int? {
     var step = largestExtent(weights, groupWidth: groupWidth, symmetric: grid.symmetric)
     guard step > 0 else { return 0 }
     step /= Float(1 << grid.bits) - 1
     if ordinary.contains(step) { return 0 }
-    let exponent = max(Int(step.exponent) - 13, range.lowerBound)
-    return exponent <= range.upperBound ? exponent : nil
+    let exponent = max(Int(step.exponent) - 13, StoredScale.exponents.lowerBound)
+    return exponent <= StoredScale.exponents.upperBound ? exponent : nil
   }
 
   /// The width of the widest range that a group's grid has to cover.

@@ -44,9 +44,12 @@ package struct PackedMatrix: Sendable {
       throw Failure(
         .invalidData, "a packed matrix of \(rows) × \(columns) in groups of \(groupSize)")
     }
-    // Beyond ±60 every float16 scale becomes zero, infinite or close to it.
-    guard (-60...60).contains(scaleExponent) else {
-      throw Failure(.invalidData, "a scale exponent of \(scaleExponent); −60 to 60 are allowed")
+    let exponents = StoredScale.exponents
+    guard exponents.contains(scaleExponent) else {
+      throw Failure(
+        .invalidData,
+        "a scale exponent of \(scaleExponent); −\(exponents.lowerBound.magnitude) to "
+          + "\(exponents.upperBound) are allowed")
     }
     if interleaved {
       let whole = rows % 16 == 0 && columns % 64 == 0 && min(groupSize, columns) % 64 == 0
