@@ -43,8 +43,8 @@ benchmarks: build real-model
 	swift build -c release --product ctpack-benchmarks
 	Tests/Benchmarks/study.py measure speed $(if $(PEERS),--peers $(PEERS))
 
-TWINS = -std=gnu17 -O2 -Wall -D_GNU_SOURCE $(patsubst %,-I%,$(wildcard Sources/CKernels/*/)) $(wildcard Tests/Kernels/*.c) \
-	$(wildcard Sources/CKernels/*/*.c Sources/CKernels/*/*/*.c) -lm -lpthread
+TWINS = -std=gnu17 -O2 -Wall -D_GNU_SOURCE -ISources/CThreads/include $(patsubst %,-I%,$(wildcard Sources/CKernels/*/)) $(wildcard Tests/Kernels/*.c) \
+	$(wildcard Sources/CKernels/*/*.c Sources/CKernels/*/*/*.c) Sources/CThreads/thread_pool.c -lm -lpthread
 
 # Both need clang (the toolchain's own will do). That for arm64 also needs a C library and linker for it, and qemu's
 # user-mode emulator: on Debian, apt-get install gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user

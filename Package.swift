@@ -22,8 +22,9 @@ let package = Package(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
+    .target(name: "CThreads", cSettings: [.define("_GNU_SOURCE")]),
     .target(
-      name: "CKernels", exclude: ["decode/README.md"],
+      name: "CKernels", dependencies: ["CThreads"], exclude: ["decode/README.md"],
       // The folders whose headers others include.
       cSettings: [.define("_GNU_SOURCE")]
         + ["machine", "weights", "products", "decode", "gptq"].map {
@@ -31,7 +32,8 @@ let package = Package(
         }),
 
     .target(
-      name: "Bytes", dependencies: ["CXXHash", .product(name: "Crypto", package: "swift-crypto")]),
+      name: "Bytes",
+      dependencies: ["CThreads", "CXXHash", .product(name: "Crypto", package: "swift-crypto")]),
     .target(name: "RecipeFields", dependencies: ["Bytes"]),
     .target(name: "Builds", dependencies: ["Bytes"]),
     .target(name: "BundleFormat", dependencies: ["Bytes", "CZstd"]),

@@ -20,9 +20,15 @@ struct ThreadOptions: ParsableArguments {
     }
   }
 
+  /// For commands that run a model.
   func apply() {
-    if let threads { Parallel.threads = threads }
+    limit()
     BLAS.prepare()
+  }
+
+  /// For commands that only read and write files, which need no BLAS.
+  func limit() {
+    if let threads { Parallel.threads = threads }
   }
 }
 

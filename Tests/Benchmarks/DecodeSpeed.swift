@@ -1,4 +1,5 @@
 import ArgumentParser
+import Bytes
 import Numerics
 
 /// The speed of one core's decode products with weights in its caches, where memory isn't the limit.

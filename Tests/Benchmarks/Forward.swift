@@ -1,4 +1,5 @@
 import ArgumentParser
+import Bytes
 import Models
 import Numerics
 import Pipeline

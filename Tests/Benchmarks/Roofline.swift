@@ -1,3 +1,4 @@
+import Bytes
 import CRoofline
 import Numerics
 import Synchronization

@@ -1,3 +1,4 @@
+import Bytes
 import Numerics
 import TestSupport
 import Testing

@@ -1,5 +1,4 @@
 import Bytes
-import Dispatch
 import Synchronization
 
 /// Checks that list all faults of a bundle, not only the first one.
@@ -58,7 +57,10 @@ extension ModelBundle {
   private func checkHashes() -> [Int] {
     file?.advise(.willNeed)
     let damaged = Mutex<[Int]>([])
-    DispatchQueue.concurrentPerform(iterations: sections.count) { index in
+    // Large sections first: one that starts last would keep a single thread busy at the end.
+    let order = sections.indices.sorted { sections[$0].storedSize > sections[$1].storedSize }
+    Parallel.forEach(order.count) { place in
+      let index = order[place]
       let section = sections[index]
       let bytes = try? storedBytes(of: section)
       if bytes.map({ XXH3Digest(hashing: $0) }) != section.xxh3 {

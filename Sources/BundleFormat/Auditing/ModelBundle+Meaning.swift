@@ -1,12 +1,14 @@
 import Bytes
-import Dispatch
 import Synchronization
 
 /// The full check: SHA-256 of the raw bytes, and the rules of each section's type.
 extension ModelBundle {
   func checkMeaning(skipping damaged: Set<Int>) -> [Problem] {
     let found = Mutex<[(index: Int, problems: [Problem])]>([])
-    DispatchQueue.concurrentPerform(iterations: sections.count) { index in
+    // Large sections first: one that starts last would keep a single thread busy at the end.
+    let order = sections.indices.sorted { sections[$0].rawSize > sections[$1].rawSize }
+    Parallel.forEach(order.count) { place in
+      let index = order[place]
       if damaged.contains(index) { return }
       let problems = checkSection(sections[index])
       if !problems.isEmpty { found.withLock { $0.append((index, problems)) } }

@@ -1,15 +1,14 @@
 import Bytes
-import Dispatch
 import Synchronization
 
 extension CodedBlocks {
-  /// The raw bytes of the section whose stored bytes are `bytes`, decoded on all cores. `classes`:
+  /// The raw bytes of the section whose stored bytes are `bytes`, decoded on all threads (`Parallel.threads`). `classes`:
   /// of every run of 64 codes (`ZeroPointSort.classes`); empty where no block is ordered. Throws
   /// `invalidData` with what is wrong with the first block that can't be decoded.
   package func decode(_ bytes: ByteSlice, classes: [UInt8] = []) throws(Failure) -> DecodedBytes {
     let decoded = DecodedBytes(count: blocks.last?.raw.upperBound ?? 0)
     let failed = Mutex<(index: Int, failure: Failure)?>(nil)
-    DispatchQueue.concurrentPerform(iterations: blocks.count) { index in
+    Parallel.forEach(blocks.count) { index in
       do throws(Failure) {
         try unsafe decoded.fill(blocks[index].raw) { (target) throws(Failure) in
           try unsafe decode(blocks[index], bytes, classes, into: target)

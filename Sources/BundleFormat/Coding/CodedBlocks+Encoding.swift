@@ -1,10 +1,9 @@
 import Bytes
-import Dispatch
 import Synchronization
 
 extension CodedBlocks {
-  /// The stored form of a tensor's part, coded on all cores; nil if it saves less than 2 %, so that
-  /// mapping is better. The bytes don't depend on the number of cores.
+  /// The stored form of a tensor's part, coded on all threads; nil if it saves less than 2 %, so that
+  /// mapping is better. The bytes don't depend on the number of threads.
   package static func encode(
     _ section: NewSection, blockSize: Int = standardBlockSize
   ) throws(Failure) -> [UInt8]? {
@@ -16,7 +15,7 @@ extension CodedBlocks {
       $0..<min($0 + blockSize, raw.count)
     }
     let results = Mutex<[Int: Piece]>([:])
-    DispatchQueue.concurrentPerform(iterations: ranges.count) { index in
+    Parallel.forEach(ranges.count) { index in
       guard let bytes = raw.slice(ranges[index]) else { return }
       var piece = Piece(plain: bytes)
       piece.tryCoding(bytes, transform, section.type)

@@ -1,7 +1,7 @@
 import Bytes
 
 /// A section in blocks that are entropy coded one by one (codec 2; Formats/packing.md). Any block
-/// decodes on its own, so all cores can work on one section.
+/// decodes on its own, so several threads can work on one section.
 ///
 ///      0  4  raw bytes of every block but the last, which may be shorter
 ///      4  1  transform     5  1  its width     6  2  zero

@@ -1,5 +1,4 @@
 import Bytes
-import Dispatch
 import Glibc
 import Synchronization
 
@@ -30,17 +29,17 @@ public struct CodeEntropy: Sendable, Equatable {
 }
 
 extension ModelBundle {
-  /// Reads and counts all codes, on all cores. Throws `invalidData` where a tensor can't be read.
+  /// Reads and counts all codes, on all threads. Throws `invalidData` where a tensor can't be read.
   public func codeEntropy() throws(Failure) -> CodeEntropy {
     let compressed = descriptors.filter(\.isCompressed)
     let results = Mutex<[Int: Result<CodeEntropy, Failure>]>([:])
-    DispatchQueue.concurrentPerform(iterations: compressed.count) { index in
+    Parallel.forEach(compressed.count) { index in
       let result = Result { () throws(Failure) in
         try tensor(named: compressed[index].name)?.entropy() ?? CodeEntropy()
       }
       results.withLock { $0[index] = result }
     }
-    // In the tensors' order, so that the sum is the same on any number of cores.
+    // In the tensors' order, so that the sum is the same on any number of threads.
     var sum = CodeEntropy()
     for (_, result) in results.withLock({ $0.sorted { $0.key < $1.key } }) {
       sum = try sum + result.get()

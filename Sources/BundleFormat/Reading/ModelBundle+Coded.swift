@@ -1,5 +1,4 @@
 import Bytes
-import Dispatch
 import Synchronization
 
 /// Sections in coded blocks.
@@ -30,7 +29,7 @@ extension ModelBundle {
     return try ZeroPointSort.classes(zeros: try bytes(of: zeros), mask: mask, of: descriptor)
   }
 
-  /// Decodes every coded tensor on all cores. While the result lives, asking for these tensors
+  /// Decodes every coded tensor on all threads. While the result lives, asking for these tensors
   /// costs nothing more. Empty where all are mapped.
   /// - Throws: `invalidData` with the first section that can't be decoded.
   public func decodeTensors() throws(Failure) -> [ByteSlice] {
@@ -42,10 +41,18 @@ extension ModelBundle {
 
   private func decodeAll(_ coded: [Section]) throws(Failure) -> [ByteSlice] {
     let results = Mutex<[Int: Result<ByteSlice, Failure>]>([:])
-    DispatchQueue.concurrentPerform(iterations: coded.count) { index in
+    @Sendable func decode(_ index: Int) {
       let result = Result { () throws(Failure) in try bytes(of: coded[index]) }
       results.withLock { $0[index] = result }
     }
+    // A loop inside a loop runs on one thread. So sections of many blocks are decoded one after
+    // another, the blocks of each on all threads, and the others side by side.
+    let isLarge = coded.map { $0.rawSize > 16 * CodedBlocks.standardBlockSize }
+    let (large, small) = (
+      coded.indices.filter { isLarge[$0] }, coded.indices.filter { !isLarge[$0] }
+    )
+    for index in large { decode(index) }
+    Parallel.forEach(small.count) { decode(small[$0]) }
     var decoded: [ByteSlice] = []
     for (_, result) in results.withLock({ $0.sorted { $0.key < $1.key } }) {
       decoded.append(try result.get())

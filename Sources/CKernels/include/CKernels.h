@@ -22,7 +22,6 @@
 #include "rms_norm.h"
 #include "rotary.h"
 #include "swiglu.h"
-#include "thread_pool.h"
 #include "top_tokens.h"
 #include "unpack_planar.h"
 #include "weight_rows.h"

@@ -1,12 +1,12 @@
 #include "dispatch.h"
 
+#include "thread_pool.h"
+
 #include <stdatomic.h>
 
 #if defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
 #endif
-
-static _Thread_local int limit = ctk_level_avx512;
 
 int ctk_highest_level(void) {
 #if defined(__x86_64__)
@@ -31,15 +31,17 @@ int ctk_level(void) {
     level = ctk_highest_level();
     atomic_store_explicit(&highest, level, memory_order_relaxed);
   }
+  const int limit = ctk_level_limit();
   return level < limit ? level : limit;
 }
 
 int ctk_limit_level(int level) {
-  limit = level;
+  ctk_set_inherited(ctk_level_avx512 - level);
   return ctk_level();
 }
 
-int ctk_level_limit(void) { return limit; }
+// The number that threads inherit is how far the limit is below the highest level: 0 is no limit.
+int ctk_level_limit(void) { return ctk_level_avx512 - ctk_inherited(); }
 
 int ctk_has_avx512_bf16(void) {
 #if defined(__x86_64__)

@@ -10,7 +10,7 @@ package struct BundleCheckpoint: TensorSource {
   /// Coded tensors that were decoded ahead, kept so that they aren't decoded again.
   private let decoded: [ByteSlice]
 
-  /// - Parameter decodesAhead: whether coded tensors are decoded now, all at once on all cores, and
+  /// - Parameter decodesAhead: whether coded tensors are decoded now, all at once on all threads, and
   ///   stay in memory; otherwise each is decoded when it is asked for.
   package init(_ bundle: ModelBundle, decodesAhead: Bool = false) throws(Failure) {
     self.bundle = bundle

@@ -20,8 +20,10 @@ struct CompactCommand: ParsableCommand {
   @Argument(help: "The bundle; replaced in one step where --out is absent.") var bundle: String
   @Option(help: "The file to write instead; the bundle stays as it is.") var out: String?
   @Flag(help: "The result as JSON.") var json = false
+  @OptionGroup var threads: ThreadOptions
 
   func run() throws {
+    threads.limit()
     let before = try ModelBundle(path: bundle)
     let (bytes, generation) = (before.fileBytes, before.generation)
     let target = out ?? bundle

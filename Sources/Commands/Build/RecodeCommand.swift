@@ -9,7 +9,7 @@ struct RecodeCommand: ParsableCommand {
     discussion: """
       mapped is for serving: kernels read the file where it lies, and nothing is decoded. coded is \
       for shipping and storing: tensors shrink to about the entropy of their codes, and are \
-      decoded into memory, on all cores, when the model is loaded.
+      decoded into memory, on all threads, when the model is loaded.
 
       Both hold the same numbers: digests, prompts and what they are bound to, evidence and \
       provenance stay as they are, and going back and forth gives the same bytes again. The \
@@ -21,8 +21,10 @@ struct RecodeCommand: ParsableCommand {
   @Argument(help: "The bundle to write; another file than the first.") var output: String
   @Option(help: "mapped or coded.") var storage: TensorStorage
   @Flag(help: "The result as JSON.") var json = false
+  @OptionGroup var threads: ThreadOptions
 
   func run() throws {
+    threads.limit()
     let before = try ModelBundle(path: input)
     let digest = try BundleEditor.recode(input, to: output, storage: storage)
     let after = try ModelBundle(path: output)

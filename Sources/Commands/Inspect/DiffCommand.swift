@@ -19,8 +19,10 @@ struct DiffCommand: ParsableCommand {
   @Argument(help: "The second bundle.") var second: String
   @Flag(help: "The result as JSON.") var json = false
   @Flag(help: "Only say which tensors differ, without reading their weights.") var names = false
+  @OptionGroup var threads: ThreadOptions
 
   func run() throws {
+    threads.limit()
     let (a, b) = (try ModelBundle(path: first), try ModelBundle(path: second))
     let difference = try BundleDifference(a, b, readsValues: !names)
     if json {

@@ -31,6 +31,7 @@ struct PromptExportCommand: ParsableCommand {
   var base: String?
   @Option(help: "Text behind the prompt, for prompt-embeds.") var promptText: String?
   @Flag(help: "The result as JSON.") var json = false
+  @OptionGroup var threads: ThreadOptions
 
   func validate() throws {
     if promptText != nil, to != .promptEmbeds {
@@ -39,6 +40,7 @@ struct PromptExportCommand: ParsableCommand {
   }
 
   func run() throws {
+    threads.apply()
     let bundle = try ModelBundle(path: bundle)
     let prompt = try Transfer.choose(prompt, from: bundle)
     if FileManager.default.fileExists(atPath: out) {

@@ -22,6 +22,7 @@ struct PromptImportCommand: ParsableCommand {
   var folder: String
   @Option(name: .customLong("as"), help: "The prompt's name in the bundle.") var name: String
   @Flag(help: "The result as JSON.") var json = false
+  @OptionGroup var threads: ThreadOptions
   @OptionGroup var verbosity: VerbosityOptions
 
   func validate() throws {
@@ -31,6 +32,7 @@ struct PromptImportCommand: ParsableCommand {
   }
 
   func run() throws {
+    threads.apply()
     let target = try ModelBundle(path: bundle)
     try target.checkFree(name)
     let model = try LanguageModel(bundle: target)

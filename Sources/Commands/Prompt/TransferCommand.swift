@@ -53,10 +53,10 @@ struct TransferCommand: ParsableCommand {
   }
 
   func run() throws {
+    threads.apply()
     let targetBundle = try ModelBundle(path: target)
     var plan = try TransferPlan(selection, from: ModelBundle(path: source), to: targetBundle)
     if let text {
-      threads.apply()
       try plan.measure(
         Corpus.load(path: text), named: PathNames.last(text),
         rule: PerplexityProtocol(id: protocolID, length: seqlen), windows: windows,

@@ -1,3 +1,4 @@
+import Bytes
 import CKernels
 
 /// The activations of feed-forward layers without a gate, value by value; the raw values are

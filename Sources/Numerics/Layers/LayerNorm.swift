@@ -1,3 +1,4 @@
+import Bytes
 import CKernels
 
 /// Normalisation of rows by mean and variance (Ba, Kiros and Hinton, arXiv 1607.06450).

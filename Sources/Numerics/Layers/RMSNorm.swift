@@ -1,3 +1,4 @@
+import Bytes
 import CKernels
 
 /// Root-mean-square normalisation of rows (Zhang and Sennrich, arXiv 1910.07467).

@@ -1,3 +1,4 @@
+import Bytes
 import CKernels
 
 /// The gated activation h = gate·σ(gate)·up (Shazeer, arXiv 2002.05202), value by value.

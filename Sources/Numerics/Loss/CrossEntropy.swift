@@ -1,3 +1,4 @@
+import Bytes
 import CKernels
 
 /// The negative log-likelihood of target tokens, fused with the output head.

@@ -1,3 +1,4 @@
+import Bytes
 import CKernels
 
 /// KL(teacher ‖ student) between two models' distributions over the vocabulary, and its gradient to

@@ -1,3 +1,4 @@
+import Bytes
 import Foundation
 
 /// The mean of some rows' distributions over the vocabulary.

@@ -1,3 +1,4 @@
+import Bytes
 import COpenBLAS
 
 /// Cholesky factors in float64.

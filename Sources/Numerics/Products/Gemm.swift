@@ -1,3 +1,4 @@
+import Bytes
 import CKernels
 
 /// Matrix products on raw memory: C[m,n] = alpha·op(A)·op(B) + beta·C, row-major, where op

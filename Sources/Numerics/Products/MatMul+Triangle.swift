@@ -1,3 +1,5 @@
+import Bytes
+
 extension MatMul {
   /// c = a·u, or a·uᵀ, for an upper triangular u [k, k], 0 below its diagonal: the bits of `multiply` in about
   /// half of its time.

@@ -1,3 +1,4 @@
+import Bytes
 import CKernels
 
 /// Elementwise operations on tensors of the same number of values.

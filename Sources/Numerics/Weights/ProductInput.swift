@@ -1,3 +1,4 @@
+import Bytes
 import CKernels
 
 /// Rows [m, k] on their way into products with weights, in the form that the arithmetic asks for.

@@ -1,3 +1,4 @@
+import Bytes
 import Numerics
 
 /// Ridge regression with a weight for each row and an intercept, over rows that come in parts:

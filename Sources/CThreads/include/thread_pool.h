@@ -9,5 +9,12 @@ typedef void (*ctk_task)(void *context, intptr_t index);
 /// a task or while another thread is in a loop of its own.
 void ctk_parallel(int threads, intptr_t count, ctk_task task, void *context);
 
+/// A number of the calling thread, 0 at first, which parallel loops pass on to the threads they run on.
+/// The kernels keep their limit on instruction sets in it, so that the pool needn't know of kernels.
+int ctk_inherited(void);
+
+/// Sets the number that ctk_inherited returns on the calling thread.
+void ctk_set_inherited(int number);
+
 /// The number of processors this process may use.
 int ctk_processor_count(void);

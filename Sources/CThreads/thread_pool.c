@@ -3,8 +3,6 @@
 // threads first spin for some tens of microseconds, then sleep.
 #include "thread_pool.h"
 
-#include "dispatch.h"
-
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -26,8 +24,8 @@ static struct {
   ctk_task task;
   void *context;
   intptr_t count;
-  int helpers;  // how many workers may join this loop
-  int level;    // the caller's limit for kernels
+  int helpers;    // how many workers may join this loop
+  int inherited;  // the caller's number of ctk_inherited
 
   _Atomic(uint64_t) generation;  // odd while a loop is open to join
   atomic_int inside;             // workers between joining and leaving
@@ -40,6 +38,11 @@ static struct {
 };
 
 static _Thread_local bool inside_task;
+static _Thread_local int inherited;
+
+int ctk_inherited(void) { return inherited; }
+
+void ctk_set_inherited(int number) { inherited = number; }
 
 static inline void pause_briefly(void) {
 #if defined(__x86_64__)
@@ -86,7 +89,7 @@ static void *work(void *argument) {
     // waits for `inside` to fall to zero, so one of the two always sees the other.
     atomic_fetch_add(&pool.inside, 1);
     if (atomic_load(&pool.generation) == seen && number < pool.helpers) {
-      ctk_limit_level(pool.level);
+      inherited = pool.inherited;
       take_items();
     }
     if (atomic_fetch_sub(&pool.inside, 1) == 1) {
@@ -137,7 +140,7 @@ void ctk_parallel(int threads, intptr_t count, ctk_task task, void *context) {
   pool.context = context;
   pool.count = count;
   pool.helpers = threads - 1;
-  pool.level = ctk_level_limit();
+  pool.inherited = inherited;
   atomic_store_explicit(&pool.next, 0, memory_order_relaxed);
   pthread_mutex_lock(&pool.lock);
   atomic_fetch_add(&pool.generation, 1);

@@ -1,4 +1,4 @@
-import CKernels
+import CThreads
 import Synchronization
 
 /// Loops over independent pieces of work. Pieces are cut by the caller in a way that doesn't depend
@@ -14,8 +14,11 @@ package enum Parallel {
       let value = chosen.load(ordering: .relaxed)
       return value > 0 ? value : processors
     }
-    set { chosen.store(max(1, min(newValue, 255)), ordering: .relaxed) }
+    set { chosen.store(allowed(newValue), ordering: .relaxed) }
   }
+
+  /// The number of threads nearest to `count` that can be set, 1…255.
+  package static func allowed(_ count: Int) -> Int { max(1, min(count, 255)) }
 
   /// Calls `body` once for each index below `n`, each on one thread, and returns when all are done.
   /// A loop inside a loop runs on the thread that starts it.
