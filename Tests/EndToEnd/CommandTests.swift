@@ -62,6 +62,67 @@ import Testing
     #expect(try ctpack("tokenize", "model", "empty.txt", "--json").json["count"]?.int == 0)
   }
 
+  /// A folder that holds nothing but a tokenizer.
+  @Test func tokenizeNeedsNoWeights() throws {
+    try folder.write("page.txt", "the rain in the train")
+    try folder.write("vocabulary/tokenizer.json", TinyCheckpoint.tokenizer.canonicalBytes)
+    let alone = try ctpack("tokenize", "vocabulary", "page.txt", "--json")
+    #expect(alone.status == 0, "\(alone.errors)")
+    #expect(try alone.json == ctpack("tokenize", "model", "page.txt", "--json").json)
+    try folder.write("empty/notes.txt", "none here")
+    let none = try ctpack("tokenize", "empty", "page.txt")
+    #expect(none.status != 0 && none.errors.contains("without a tokenizer"), "\(none.errors)")
+  }
+
+  /// Commands that audit, code or decode take a number of threads, and say the same with any.
+  @Test func threadsNeverChangeAResult() throws {
+    func same(_ arguments: String..., status: Int32 = 0, writes file: String? = nil) throws {
+      let runs = try ["1", "3"].map { threads in
+        let run = try ctpack.run(arguments + ["--threads", threads])
+        #expect(run.status == status, "\(arguments): \(run.errors)")
+        return try (run.output, file.map { try folder.read($0) })
+      }
+      #expect(runs[0].0 == runs[1].0 && runs[0].1 == runs[1].1, "\(arguments)")
+    }
+    try same("inspect", "three.ctpack", "--verify", "full", "--entropy", "--json")
+    try same(
+      "recode", "three.ctpack", "coded.ctpack", "--storage", "coded", "--json",
+      writes: "coded.ctpack")
+    try same("inspect", "coded.ctpack", "--verify", "full", "--entropy", "--json")
+    try same("diff", "three.ctpack", "coded.ctpack")
+    try same("compact", "coded.ctpack", "--out", "again.ctpack", "--json", writes: "again.ctpack")
+    #expect(try ctpack("inspect", "three.ctpack", "--threads", "0").status == 64)
+  }
+
+  /// The size of the whole file beside other forms of the same model.
+  @Test func theWholeFileIsWeighed() throws {
+    let bytes = try folder.read("three.ctpack").count
+    let json = try ctpack("inspect", "three.ctpack", "--json").json
+    let size = try #require(json["whole_file"])
+    let weights = try #require(json["parameters"]?.int)
+    #expect(size["bytes"]?.int == bytes)
+    #expect(size["float32"]?["bytes"]?.int == 4 * weights)
+    #expect(size["float32"]?["ratio"]?.double == Double(bytes) / Double(4 * weights))
+    #expect(size["float16"]?["bytes"]?.int == 2 * weights)
+    #expect(size["source"] == nil)
+    for arguments in [["inspect", "three.ctpack"], ["prompt", "list", "three.ctpack"]] {
+      let page = try ctpack.run(arguments).output
+      let line = try #require(page.split(separator: "\n").first { $0.contains("whole file") })
+      #expect(line.contains(" of float16 (") && line.contains(" of float32 ("), "\(line)")
+    }
+    // A build knows its source: all files of the folder.
+    let source = try ["config.json", "tokenizer.json", "model.safetensors"].reduce(0) {
+      try $0 + folder.read("model/" + $1).count
+    }
+    let again = ["run", "small.yaml", "--out", "three.ctpack"]
+    let built = try ctpack.run(again + ["--json"]).json["whole_file"]
+    #expect(built?["bytes"]?.int == bytes)
+    #expect(built?["source"]?["bytes"]?.int == source)
+    #expect(built?["source"]?["ratio"]?.double == Double(bytes) / Double(source))
+    let page = try ctpack.run(again).output
+    #expect(page.contains("whole file") && page.contains(" of its source ("), "\(page)")
+  }
+
   @Test func generateIsGreedyAndDeterministic() throws {
     let arguments = [
       "generate", "three.ctpack", "--prompt-text", "the rain in", "--max-tokens", "9",

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Builds
+import BundleFormat
 import Bytes
 import Numerics
 import Pipeline
@@ -96,18 +97,23 @@ struct RunCommand: ParsableCommand {
     case .replaced: log.notice("\(target) held something else and was replaced")
     case .created, .unchanged: break
     }
-    try report(done, bundle, target)
+    let size = WholeFile(try ModelBundle(path: target), sourceBytes: plan.sourceBytes)
+    try report(done, bundle, target, size)
   }
 
-  private func report(_ done: [StageMarker], _ bundle: StoreObject, _ target: String) throws {
+  private func report(
+    _ done: [StageMarker], _ bundle: StoreObject, _ target: String, _ size: WholeFile
+  ) throws {
     if json {
       try Output.print([
         "artifact": .string(target), "sha256": .string(bundle.digest.hex),
-        "bytes": JSON(bundle.byteCount), "stages": .array(done.map(\.summaryJSON)),
+        "bytes": JSON(bundle.byteCount), "whole_file": size.json,
+        "stages": .array(done.map(\.summaryJSON)),
       ])
     } else {
       try Output.print(
-        "\(target): \(Figure.bytes(bundle.byteCount)), SHA-256 \(bundle.digest.hex)")
+        "\(target): \(Figure.bytes(bundle.byteCount)), SHA-256 \(bundle.digest.hex)\n  \(size.line)"
+      )
     }
   }
 }

@@ -18,8 +18,10 @@ struct InspectCommand: ParsableCommand {
   @Flag(help: "The result as JSON.") var json = false
   @Option(help: "none, fast or full.") var verify: Verification = .fast
   @Flag(help: "Also the entropy of the codes; reads all of them.") var entropy = false
+  @OptionGroup var threads: ThreadOptions
 
   func run() throws {
+    threads.limit()
     let problems = try ModelBundle.audit(path: bundle, level: verify)
     let errors = problems.filter { $0.severity == .error }
     let opened: ModelBundle?
@@ -63,6 +65,7 @@ struct InspectionJSON {
       object["weights_digest"] = .string(bundle.weightsDigest.hex)
       object["generation"] = .integer(Int64(clamping: bundle.generation))
       object["file_bytes"] = JSON(bundle.fileBytes)
+      object["whole_file"] = WholeFile(bundle).json
       object["parameters"] = JSON(bundle.parameters)
       object["bits_per_weight"] = .number(bundle.bitsPerWeight)
       object["compressed_layers"] = footprint?.json

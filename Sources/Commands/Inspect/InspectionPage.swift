@@ -89,6 +89,7 @@ struct InspectionPage {
     }
     lines.append(Output.table(rows, right: [1, 2, 3, 4]))
     lines += footprint.lines
+    lines.append("  " + WholeFile(bundle).line)
   }
 
   private mutating func prompts() throws {

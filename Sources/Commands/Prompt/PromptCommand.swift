@@ -22,9 +22,11 @@ struct PromptListCommand: ParsableCommand {
   @Flag(help: "The result as JSON.") var json = false
 
   func run() throws {
-    let prompts = try ModelBundle(path: bundle).adapters
+    let opened = try ModelBundle(path: bundle)
+    let prompts = try opened.adapters
     if json { return try Output.print(.array(prompts.map(\.inspection))) }
-    if prompts.isEmpty { return try Output.print("no prompts") }
+    let size = WholeFile(opened).line
+    if prompts.isEmpty { return try Output.print("no prompts\n\(size)") }
     let rows = prompts.map { prompt in
       let measured = prompt.validatedOn.map {
         "\($0.text) \(Figure.short($0.pplWithout)) → \(Figure.short($0.pplWith))"
@@ -34,7 +36,7 @@ struct PromptListCommand: ParsableCommand {
         prompt.unvalidated ? "never measured on these weights" : measured.joined(separator: ", "),
       ]
     }
-    try Output.print(Output.table(rows, indent: ""))
+    try Output.print(Output.table(rows, indent: "") + "\n" + size)
   }
 }
 
