@@ -29,8 +29,7 @@ package enum Checkpoint {
   /// The flat index of a tensor's first NaN or infinity; nil if all values are finite.
   package static func firstNonFinite(in tensor: Tensor) -> Int? { tensor.firstNonFinite }
 
-  /// The flat index of the first NaN or infinity in the tensor `name`; nil if all values are
-  /// finite.
+  /// The flat index of the first NaN or infinity in a tensor; nil if all values are finite.
   ///
   /// Plain floats are read piece by piece, so that a large tensor is never in memory as a whole.
   package static func firstNonFinite(

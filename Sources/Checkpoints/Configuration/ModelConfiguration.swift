@@ -64,8 +64,7 @@ package struct ModelConfiguration: Sendable, Equatable {
     self.eosTokens = eosTokens
   }
 
-  /// Scaled inverse frequencies of the rotary embedding: headDim / 2 values in radians per
-  /// position.
+  /// Scaled inverse frequencies of the rotary embedding, [headDim / 2], in radians per position.
   package func inverseFrequencies() -> [Float] {
     ropeScaling.inverseFrequencies(theta: ropeTheta, headDim: headDim)
   }

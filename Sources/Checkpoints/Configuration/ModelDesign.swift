@@ -12,8 +12,7 @@ package struct ModelDesign: Sendable, Equatable {
 
   /// Placement of a block's norms.
   package enum NormPlacement: Sendable, Equatable {
-    /// Pre-norm: on the inputs of attention and feed-forward; the residual stream is not
-    /// normalized.
+    /// Pre-norm: on the inputs of attention and feed-forward, but not on the residual stream.
     case before
     /// Post-norm: on the residual stream, after attention and after the feed-forward.
     case after
@@ -51,8 +50,7 @@ package struct ModelDesign: Sendable, Equatable {
   package var feedForward: FeedForward
   package var positions: Positions
   package var biases: Biases
-  /// Whether an RMS norm is applied to each head's queries and keys between projection and
-  /// rotation.
+  /// Whether each head's queries and keys pass an RMS norm between projection and rotation.
   package var hasHeadNorms: Bool
 
   package init(

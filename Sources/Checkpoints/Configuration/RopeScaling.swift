@@ -9,8 +9,7 @@ package enum RopeScaling: Sendable, Equatable {
   case llama3(
     factor: Double, lowFrequencyFactor: Double, highFrequencyFactor: Double,
     originalMaximumPositions: Int)
-  /// One divisor per frequency, headDim / 2 values, as GGUF files store them in
-  /// `rope_freqs.weight`.
+  /// One divisor per frequency, [headDim / 2], as stored in a GGUF file's `rope_freqs.weight`.
   case divisors([Float])
 
   /// The inverse frequencies of a head of `headDim` channels: headDim / 2 values, in radians per

@@ -1,7 +1,6 @@
 import Bytes
 
-/// A reader of a JSON object's settings that checks their ranges and names the key in every
-/// failure.
+/// A reader of settings in a JSON object, which checks ranges and names the key in every failure.
 struct SettingsReader {
   let settings: JSON
   let file: String?

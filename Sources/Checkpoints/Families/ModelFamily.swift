@@ -82,8 +82,7 @@ protocol FamilySettings: Sendable {
 struct GGUFMapping: Sendable {
   /// The value of `general.architecture`, also the prefix of the metadata keys.
   let architecture: String
-  /// The design of the family's blocks, except that biases on q, k and v depend on the file's
-  /// tensors.
+  /// The design of the family's blocks; biases on q, k and v depend on the file's tensors instead.
   let design: ModelDesign
   /// Whether rows of q and k are stored in llama.cpp's order for "llama": within a head, the two
   /// channels of each rotary pair are adjacent.

@@ -17,8 +17,7 @@ extension ModelFamily {
 
 /// OPT's settings under the keys of transformers' `OPTConfig`.
 private struct OPTSettings: FamilySettings {
-  /// PyTorch's default epsilon of layer norms, used by all OPT models; `OPTConfig` has no key for
-  /// it.
+  /// PyTorch's default epsilon of layer norms, which all OPT models use; not a key of `OPTConfig`.
   private static let epsilon: Float = 1e-5
   /// Row of position 0 in the position table; the rows before it were reserved for padding.
   private static let positionOffset = 2

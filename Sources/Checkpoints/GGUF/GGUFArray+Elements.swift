@@ -18,8 +18,7 @@ extension GGUFArray {
     return strings
   }
 
-  /// The elements of an integer array of any width; nil for other types or if a value exceeds 32
-  /// bits.
+  /// The elements of an integer array of any width; nil for other types or on overflow of 32 bits.
   var integers: [Int32]? {
     func read<T: FixedWidthInteger>(_ type: T.Type) -> [Int32]? {
       var values: [Int32] = []

@@ -8,8 +8,8 @@ package struct GGUFCheckpoint: TensorSource {
   package let tokenizer: TokenizerMaterial
   private let file: GGUFFile
 
-  /// - Throws: `invalidData` if the metadata don't describe a supported model or the tensors don't
-  ///   match them.
+  /// - Throws: `invalidData` if the metadata doesn't describe a supported model or the tensors
+  ///   don't match it.
   package init(file: GGUFFile) throws(Failure) {
     self.file = file
     configuration = try ModelConfiguration(gguf: file)

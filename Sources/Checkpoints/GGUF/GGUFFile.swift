@@ -7,7 +7,7 @@ import Numerics
 /// ```
 /// "GGUF" | version u32 | tensors u64 | values u64
 /// per value:  key (u64 length, bytes) | type u32 | value
-/// per tensor: name (u64 length, bytes) | rank u32 | sizes u64 (fastest first) | type u32
+/// per tensor: name (u64 length, bytes) | rank u32 | sizes u64 (innermost first) | type u32
 ///             | offset u64
 /// padding to general.alignment | tensor data: each at its offset from here, same alignment
 /// ```

@@ -1,7 +1,6 @@
 import Bytes
 
-/// The tensors of a model folder, from its single weights file or from the files named in its
-/// index.
+/// The tensors of a model folder, from its single weights file or the files named in its index.
 struct FolderWeights: Sendable {
   let tensors: [String: WeightEntry]
   /// The files read, the index first.

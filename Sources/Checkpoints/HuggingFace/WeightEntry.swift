@@ -28,8 +28,7 @@ package struct WeightEntry: Sendable {
     self.source = source
   }
 
-  /// The values in row-major order: a view of the file, or a copy if they are stored in another
-  /// order.
+  /// The values in row-major order: a view of the file, or a copy if they are stored otherwise.
   package var bytes: ByteSlice {
     guard let strides else { return stored }
     let size = type.bits / 8

@@ -25,8 +25,7 @@ extension Pickle {
     return numbers
   }
 
-  /// The storage of a persistent id ("storage", type, key, device, elements); the device is
-  /// ignored.
+  /// The storage of a persistent id: ("storage", type, key, device, elements), device ignored.
   func storage(_ identity: Int) throws(Failure) -> PickledStorage {
     guard case .tuple(let parts) = values[identity], parts.count == 5,
       case .text("storage") = values[parts[0]], case .global(.storage(let type)) = values[parts[1]],
@@ -81,8 +80,7 @@ extension Pickle {
       strides: strides)
   }
 
-  /// Ignores attributes of a dictionary (`_metadata`: versions of modules), which don't affect
-  /// tensors.
+  /// Ignores a dictionary's attributes (`_metadata`: versions of modules), which no tensor needs.
   mutating func build() throws(Failure) {
     let parts = try pop(2)
     guard case .dictionary = values[parts[0]], case .dictionary = values[parts[1]] else {

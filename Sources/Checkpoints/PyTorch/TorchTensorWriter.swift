@@ -15,8 +15,9 @@ package enum TorchTensorWriter {
     return zip.finish()
   }
 
-  /// The pickle, in protocol 2, of the call torch._utils._rebuild_tensor_v2(storage, 0, (rows,
-  /// columns), (columns, 1), False, OrderedDict()).
+  /// The pickle of the matrix, in protocol 2: a call of `torch._utils._rebuild_tensor_v2` with the
+  /// storage, offset 0, shape (rows, columns), strides (columns, 1), False and an empty
+  /// OrderedDict.
   private static func pickle(rows: Int, columns: Int) -> [UInt8] {
     var out: [UInt8] = [0x80, 2]
     func global(_ module: String, _ name: String) {

@@ -1,14 +1,13 @@
 import Bytes
 
-/// The byte ranges of a zip archive's entries, which must be uncompressed, as `torch.save` writes
-/// them.
+/// The byte ranges of a zip archive's entries, which must be uncompressed, as in `torch.save`
+/// files.
 ///
 /// ```
 /// | local header, name, extra, data | … | central directory | [zip64 end, locator] | end |
 /// ```
 /// The central directory, located from the file's end, gives the offsets of the local headers. All
-/// numbers are little-endian. A size or offset of 2³² − 1 is stored in an extra field instead
-/// (zip64).
+/// numbers are little-endian. The value 2³² − 1 refers to an extra field for the number (zip64).
 struct ZipArchive {
   let bytes: ByteSlice
   let path: String
@@ -106,7 +105,8 @@ struct ZipArchive {
     let extra = header + Self.centralSize + nameLength
     place = extra + extraLength + commentLength
     guard place <= end, let name = text(header + Self.centralSize, nameLength) else {
-      throw refuse(header, "an entry of the zip directory reaches beyond it, or has no proper name")
+      throw refuse(
+        header, "an entry of the zip directory reaches beyond it, or has an invalid name")
     }
     try readWide(extra..<extra + extraLength, &size, &packed, &local)
     guard method == 0, flags & 1 == 0, packed == size else {
@@ -153,7 +153,7 @@ struct ZipArchive {
     let nameLength = try number(local + 26, UInt16.self)
     let start = local + Self.localSize + nameLength + (try number(local + 28, UInt16.self))
     guard text(local + Self.localSize, nameLength) == name else {
-      throw refuse(local, "the entry \(name.quoted) has another name at its start")
+      throw refuse(local, "the entry \(name.quoted) has another name in its local header")
     }
     guard start <= bytes.count, size <= bytes.count - start else {
       throw refuse(local, "the entry \(name.quoted) of \(size) bytes reaches beyond the file")

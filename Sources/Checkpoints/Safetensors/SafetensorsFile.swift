@@ -86,8 +86,7 @@ package struct SafetensorsFile: Sendable {
     }
     self.entries = entries
 
-    // Sorted by offset, the tensors must cover the data exactly: no gap, no overlap, no trailing
-    // data.
+    // Sorted by offset, the tensors must cover the data exactly, without gap, overlap or rest.
     var covered = 0
     ranges.sort { ($0.begin, $0.end) < ($1.begin, $1.end) }
     for range in ranges {
@@ -162,8 +161,7 @@ package struct SafetensorsFile: Sendable {
 }
 
 extension ByteSlice {
-  /// The bytes `begin..<end`, `begin` ≤ `end`, relative to `start`; nil if they reach beyond the
-  /// slice.
+  /// The bytes `begin..<end`, `begin` ≤ `end`, from `start` on; nil if they exceed the slice.
   fileprivate func slice(_ start: Int, _ begin: Int, _ end: Int) -> ByteSlice? {
     guard end <= count - start else { return nil }
     return slice(start + begin..<start + end)

@@ -109,8 +109,8 @@ extension BytePairModel {
     return .characters(basic: basic, others: others)
   }
 
-  /// The words that are single tokens, with their ids; with raw bytes, only tokens in the byte
-  /// alphabet.
+  /// The words that are single tokens, and their ids. With raw bytes, tokens outside the byte
+  /// alphabet are left out.
   private static func words(_ tokens: TokenTable, rawBytes: Bool) -> (TokenTable, [Int32]) {
     var words: [[UInt8]] = []
     var ids: [Int32] = []

@@ -94,8 +94,8 @@ struct BytePairDocument {
     ]
   }
 
-  /// The merges in merges.txt. A line that starts with "#version" is a header; any other "#" is a
-  /// token.
+  /// The merges in merges.txt. A line that starts with "#version" is skipped; any other "#" is part
+  /// of a token.
   private func merges() throws(Failure) -> [JSON] {
     var merges: [JSON] = []
     let lines = files.merges.array.split(

@@ -11,8 +11,8 @@ package struct Corpus: Sendable {
 
   /// Reads the file at `path`.
   ///
-  /// - Parameter form: The rule that makes one text of the file; nil means `.documents(limit: nil,
-  ///   joiner: " ")` for `.jsonl` files and `.plain` for all others.
+  /// - Parameter form: The rule that makes one text of the file; nil means `.plain`, except that
+  ///   all documents of a `.jsonl` file are joined by spaces.
   /// - Throws: `inputMissing` if the file doesn't exist; `invalidData` naming the byte offset of
   ///   invalid UTF-8 or the line of a row that isn't `{"text": "…"}`, or if there is no text.
   package static func load(path: String, form: CorpusForm? = nil) throws(Failure) -> Corpus {

@@ -56,8 +56,7 @@ enum GrowthLimit {
     if case .text(let text) = pattern {
       return text.isEmpty ? 1 : (content.count + text.count - 1) / text.count
     }
-    // An expression may match the empty text and insert the content next to a character that is
-    // kept.
+    // An expression may match the empty text and insert the content next to a kept character.
     return content.isEmpty ? 1 : content.count + 1
   }
 }

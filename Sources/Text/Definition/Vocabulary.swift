@@ -1,7 +1,6 @@
 import Bytes
 
-/// The tokens of a tokenizer.json by id: the model's vocabulary and the added tokens, checked for
-/// consistency.
+/// The tokens of a tokenizer.json by id: the model's and the added ones, checked for consistency.
 struct Vocabulary {
   /// The model's own tokens; the text is empty for the id of an added token.
   let model: TokenTable

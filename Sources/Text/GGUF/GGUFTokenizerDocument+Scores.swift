@@ -4,8 +4,7 @@ import Bytes
 /// in order of descending score. Ties are ordered as in Hugging Face's converter (`generate_merges`
 /// in transformers), so that ids agree with the converted tokenizer.json.
 extension GGUFTokenizerDocument {
-  /// Maximum number of byte comparisons. Trying all splits of a token costs the square of its
-  /// length.
+  /// Maximum number of byte comparisons; trying all splits of a token takes its length squared.
   private static let workLimit = 1 << 30
 
   /// The merges as pairs of token texts, in order of rank.

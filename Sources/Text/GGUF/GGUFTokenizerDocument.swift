@@ -118,8 +118,7 @@ struct GGUFTokenizerDocument {
     }
   }
 
-  /// The document of a SentencePiece vocabulary: scores instead of merges, `▁` for spaces, byte
-  /// fallback.
+  /// The document of a SentencePiece vocabulary, with scores, `▁` for spaces and byte fallback.
   private func scoredDocument() throws(Failure) -> JSON {
     let prefixes = vocabulary.addSpacePrefix ?? true
     let replace: JSON = ["type": "Replace", "pattern": ["String": " "], "content": "▁"]

@@ -38,8 +38,7 @@ enum Composition {
   /// it compose to the first part.
   private static let pairs: [UInt64: UInt32] = {
     var pairs: [UInt64: UInt32] = [:]
-    // All canonical composites are in these blocks, except those above U+FB00, which never
-    // recompose.
+    // All canonical composites that can recompose are in these blocks; those above U+FB00 never do.
     for range in [UInt32(0xC0)..<0x3100, 0x11080..<0x11A00] {
       for scalar in range where UnicodeClasses.isAssigned(scalar, in: 9) {
         guard let unicode = Unicode.Scalar(scalar) else { continue }

@@ -15,8 +15,7 @@ enum Normalizer: Sendable {
   case stripAccents
   case byteLevel
 
-  /// Rewrites `text`, valid UTF-8; sets `isFirst` to false if the beginning of the text was
-  /// removed.
+  /// Rewrites `text`, valid UTF-8; sets `isFirst` to false if its beginning was removed.
   func apply(to text: inout [UInt8], isFirst: inout Bool) {
     switch self {
     case .form(let form): Self.normalize(&text, form)

@@ -37,8 +37,8 @@ package enum KnownSplitter: Sendable, CaseIterable {
   private static let space: UInt8 = 3
   private static let other: UInt8 = 0
 
-  /// The kind of the character at `index`, as far as the patterns distinguish kinds, and its length
-  /// in bytes.
+  /// The kind of the character at `index`, as the patterns distinguish them, and its length in
+  /// bytes.
   @inline(__always)
   private static func kind(_ text: [UInt8], _ index: Int) -> (kind: UInt8, length: Int) {
     let byte = text[index]
@@ -58,8 +58,7 @@ package enum KnownSplitter: Sendable, CaseIterable {
     return (properties & UnicodeClasses.whitespace != 0 ? space : other, length)
   }
 
-  /// The end of the run of characters of the kind `wanted` from `start`, at most `most` scalars
-  /// long.
+  /// The end of the run of `wanted` characters from `start`, which has at most `most` scalars.
   @inline(__always)
   private static func run(
     _ text: [UInt8], _ start: Int, _ limit: Int, _ wanted: UInt8, most: Int = .max
@@ -114,8 +113,7 @@ package enum KnownSplitter: Sendable, CaseIterable {
     return whitespaceEnd(text, start, limit)
   }
 
-  /// The end of `\s+(?!\S)|\s+`: a run of whitespace, without its last scalar if other text
-  /// follows.
+  /// The end of `\s+(?!\S)|\s+`: a run of whitespace, less its last scalar if other text follows.
   private static func whitespaceEnd(_ text: [UInt8], _ start: Int, _ limit: Int) -> Int {
     let end = run(text, start, limit, space)
     if end == limit { return end }
@@ -123,8 +121,8 @@ package enum KnownSplitter: Sendable, CaseIterable {
     return shorter > start ? shorter : end
   }
 
-  /// The end of `'s|'t|'re|'ve|'m|'ll|'d`, or nil. With `anyCase`, U+017F matches s, to which it
-  /// folds.
+  /// The end of `'s|'t|'re|'ve|'m|'ll|'d`; nil if there is no match. With `anyCase`, `'s` also
+  /// matches U+017F, which folds to s.
   private static func contraction(
     _ text: [UInt8], _ start: Int, _ limit: Int, anyCase: Bool
   ) -> Int? {

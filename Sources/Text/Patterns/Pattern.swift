@@ -27,8 +27,7 @@ package struct Pattern: Sendable {
 
   let source: String
   let program: [Instruction]
-  /// Number of choices in the program; at most 64, so that the failed ones at a position fit in one
-  /// word.
+  /// Number of choices in the program; at most 64, so that one word holds a position's failed ones.
   let choices: Int
 }
 

@@ -1,5 +1,4 @@
-/// A backtracking matcher of a pattern over one text: the leftmost match first, alternatives in
-/// order.
+/// A backtracking matcher of a pattern in a text: the leftmost match first, alternatives in order.
 ///
 /// At first, failed states aren't remembered. Once matching has taken many more steps than it has
 /// advanced bytes, they are, in one word per byte, which bounds all further work.

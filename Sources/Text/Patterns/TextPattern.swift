@@ -30,8 +30,7 @@ package enum TextPattern: Sendable {
     }
   }
 
-  /// Calls `body` with the non-overlapping matches inside `range`, in order. An empty literal never
-  /// matches.
+  /// Calls `body` with the non-overlapping matches in `range`, in order; an empty literal has none.
   package func matches(_ text: [UInt8], _ range: Range<Int>, _ body: (Range<Int>) -> Void) {
     switch self {
     case .text(let wanted): Self.occurrences(of: wanted, in: text, range, body)
