@@ -226,7 +226,7 @@ import Testing
     let beyond = LowRankShape(rank: 1, alpha: 1, targets: [target(3)])
     #expect(refusal(.lowRank(beyond))?.contains("layers.3") == true)
     let twice = LowRankShape(rank: 1, alpha: 1, targets: [target(0), target(0)])
-    #expect(refusal(.lowRank(twice))?.contains("two low-rank parts") == true)
+    #expect(refusal(.lowRank(twice))?.contains("two updates") == true)
     #expect(refusal(.lowRank(LowRankShape(rank: 0, alpha: 1, names: [.q], in: c))) != nil)
     var other = c
     other.layers = 2
