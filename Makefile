@@ -1,4 +1,4 @@
-# On a fresh machine with a Swift 6.2+ toolchain, `make quickstart` builds and runs everything, and `make test` runs all tests.
+# On a fresh machine with a Swift 6.2+ toolchain, `make quickstart` builds ctpack and compresses a real model, and `make test` runs all tests.
 # `make help` lists all targets.
 
 CONFIGURATION ?= release
