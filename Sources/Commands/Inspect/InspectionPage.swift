@@ -153,6 +153,9 @@ struct InspectionPage {
 
   private mutating func trust(_ evidence: [EvidenceRecord]) throws {
     lines.append(
+      "  gap closed: (compressed − with prompt) / (compressed − full); "
+        + "± σ: standard error of the row's last perplexity.")
+    lines.append(
       "  All numbers in a row score the same tokens by the same protocol; "
         + "prompt positions are never scored.")
     let weights = bundle.weightsDigest
