@@ -49,9 +49,11 @@ import Testing
       } else {
         normed.copy(from: x)
       }
-      func heads(_ layer: Linear, _ count: Int) -> [[[Double]]] {
+      func heads(_ layer: Linear, _ count: Int, _ norm: Norm?) -> [[[Double]]] {
         let out = Tensor([x.rows, count * c.headDim])
         layer.apply(normed, into: out, arithmetic: .float32)
+        let single = out.reshaped([x.rows * count, c.headDim])
+        norm?.forward(single, into: single)
         if c.design.positions == .rotary {
           RotaryTable(
             headDim: c.headDim, positions: 512, inverseFrequencies: c.inverseFrequencies()
@@ -63,7 +65,10 @@ import Testing
           }
         }
       }
-      return (heads(block.q, c.heads), heads(block.k, c.kvHeads))
+      return (
+        heads(block.q, c.heads, block.headNorms?.query),
+        heads(block.k, c.kvHeads, block.headNorms?.key)
+      )
     }
     // After the longest of them.
     let own = try project(model.embed(ids), from: prompts.map(\.rows).max() ?? 0)
@@ -214,8 +219,8 @@ import Testing
     #expect(single.choices == [PromptChoice(scores: [0, 0, 0])])
   }
 
-  /// Prompts of several lengths are chosen among by every rule; the winner stands alone, the text right
-  /// behind it.
+  /// Prompts of several lengths are chosen among by every rule; the winner is used alone, directly before
+  /// the text.
   @Test(arguments: RandomModel.designs, RoutingRule.allCases)
   func lengthsMayDiffer(_ c: ModelConfiguration, _ rule: RoutingRule) throws {
     let model = try RandomModel.make(seed: 65, bits: 4, configuration: c)
@@ -225,7 +230,7 @@ import Testing
     let prefixes = try PromptPrefixes(prompts.map { .vectors($0) }, in: model)
     let router = try PromptRouter(prefixes, rule: rule, deciding: 5)
     let scorer = Scorer(model, chooser: router)
-    let texts = (0..<12).map { RandomModel.sequences(1, length: 9, seed: 200 + UInt64($0))[0] }
+    let texts = (0..<32).map { RandomModel.sequences(1, length: 9, seed: 200 + UInt64($0))[0] }
     let losses = try scorer.nll(texts)
     var kept: Set<Int> = []
     for (index, text) in texts.enumerated() {

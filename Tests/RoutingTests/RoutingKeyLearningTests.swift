@@ -61,6 +61,7 @@ import Testing
     block.norms.beforeAttention?.forward(x, into: x)
     let q = Tensor([ids.count, c.heads * c.headDim])
     block.q.apply(x, into: q, arithmetic: .float32)
+    block.headNorms?.apply(queries: q, headDim: c.headDim)
     return (0..<q.rows).map { row in (0..<q.columns).map { Double(q[row, $0]) } }
   }
 

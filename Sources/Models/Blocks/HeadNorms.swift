@@ -4,8 +4,8 @@ import Numerics
 /// RMS norms of single heads: one for queries, one for keys, each with a gain [headDim] that all heads
 /// share. They act on the projections' results, before rotation (Qwen3).
 package struct HeadNorms: Sendable {
-  let query: Norm
-  let key: Norm
+  package let query: Norm
+  package let key: Norm
 
   package init(query: Norm, key: Norm) {
     self.query = query
