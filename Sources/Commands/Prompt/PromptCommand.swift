@@ -29,7 +29,7 @@ struct PromptListCommand: ParsableCommand {
     if json { return try Output.print(.array(prompts.map(\.inspection))) }
     if prompts.isEmpty { return try Output.print("no prompts") }
     var rows = [["name", "kind", "size", "objective", "perplexity without → with"]]
-    rows += prompts.map { prompt in
+    rows += prompts.map { prompt -> [String] in
       let measured = prompt.validatedOn.map {
         "\($0.text) \(Figure.short($0.pplWithout)) → \(Figure.short($0.pplWith))"
       }
