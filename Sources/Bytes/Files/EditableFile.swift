@@ -1,24 +1,29 @@
 import Glibc
 
-/// Bytes that are changed in place: what an in-place edit needs from a file and no more, so that
-/// tests can stand in a disk that fills up or a process that dies between any two calls.
+/// The file operations that an in-place edit uses. Tests substitute a disk that fills up, or a
+/// process that dies between any two calls.
 public protocol EditableBytes: ~Copyable {
+  /// The file's length in bytes.
   var size: Int { get throws(Failure) }
-  /// Exactly `count` bytes; throws `invalidData` where the content ends before.
+  /// Reads exactly `count` bytes.
+  ///
+  /// - Throws: `invalidData` if the file ends first.
   func read(at offset: Int, count: Int) throws(Failure) -> [UInt8]
   mutating func write(_ bytes: [UInt8], at offset: Int) throws(Failure)
   mutating func truncate(to size: Int) throws(Failure)
-  /// Returns once everything written so far is durable.
+  /// Makes everything written so far durable.
   mutating func synchronize() throws(Failure)
 }
 
-/// A file opened for changes in place, under an exclusive lock for as long as it is open.
+/// A file opened for in-place edits, exclusively locked while it is open.
 public struct EditableFile: ~Copyable, EditableBytes {
   public let path: String
   private let descriptor: Int32
 
-  /// Throws `inputMissing`, `cannotCreate` for a file that may not be written, `busy` while another
-  /// process edits it.
+  /// Opens and locks the regular file at `path`.
+  ///
+  /// - Throws: `inputMissing`; `cannotCreate` if the file isn't writable; `busy` while another
+  ///   process edits it.
   public init(path: String) throws(Failure) {
     let opened = SystemCall.open(path, O_RDWR | O_NONBLOCK)
     guard opened.value >= 0 else {
@@ -38,8 +43,8 @@ public struct EditableFile: ~Copyable, EditableBytes {
       close(opened.value)
       throw FileLock.failure(locked.errno, path, "")
     }
-    // The file may have been replaced between opening and locking: what would be changed then is no
-    // longer the one of this name.
+    // The file may have been replaced between opening and locking; an edit would then change a file
+    // that no longer has this name.
     var named = stat()
     guard unsafe stat(path, &named) == 0, named.st_dev == status.st_dev,
       named.st_ino == status.st_ino
@@ -54,7 +59,7 @@ public struct EditableFile: ~Copyable, EditableBytes {
   }
 
   deinit {
-    // As in `FileLock`: a child process may hold a copy of the descriptor for a moment.
+    // Closing alone doesn't unlock while a child process briefly holds a copy of the descriptor.
     _ = flock(descriptor, LOCK_UN)
     close(descriptor)
   }

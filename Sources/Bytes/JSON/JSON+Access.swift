@@ -1,8 +1,9 @@
-/// Looking inside: optional forms for what may be absent, throwing forms for what must be there.
+/// Access to members and elements: optional forms for optional values, throwing forms for required
+/// ones.
 extension JSON {
-  /// The member `key`; nil where absent or where this is no object.
+  /// The member `key`; nil if it is absent or this isn't an object.
   public subscript(key: String) -> JSON? { object?[key] }
-  /// The element `index`; nil where out of range or where this is no array.
+  /// The element `index`; nil if it is out of range or this isn't an array.
   public subscript(index: Int) -> JSON? {
     guard let array, array.indices.contains(index) else { return nil }
     return array[index]
@@ -13,7 +14,7 @@ extension JSON {
   public var string: String? { if case .string(let value) = self { value } else { nil } }
   public var array: [JSON]? { if case .array(let value) = self { value } else { nil } }
   public var object: JSONObject? { if case .object(let value) = self { value } else { nil } }
-  /// An integer, also one written like `3.0`.
+  /// The value as an integer, including one written as `3.0`; nil for anything else.
   public var int: Int? {
     switch self {
     case .integer(let value): Int(exactly: value)
@@ -21,7 +22,7 @@ extension JSON {
     default: nil
     }
   }
-  /// Any number.
+  /// The value as a double, integers included; nil if this isn't a number.
   public var double: Double? {
     switch self {
     case .integer(let value): Double(value)
@@ -30,7 +31,7 @@ extension JSON {
     }
   }
 
-  /// What kind of value this is, for sentences.
+  /// The type of this value in words for error messages: "a string".
   public var kindName: String {
     switch self {
     case .null: "null"
@@ -42,7 +43,9 @@ extension JSON {
     }
   }
 
-  /// The member `key`, or `invalidData` that names it.
+  /// Returns the member `key`.
+  ///
+  /// - Throws: `invalidData` naming the key if it is missing or this isn't an object.
   public func required(_ key: String, file: String? = nil) throws(Failure) -> JSON {
     guard let object else {
       throw Failure(
@@ -55,6 +58,9 @@ extension JSON {
     return value
   }
 
+  /// Returns the member `key` converted by `read`.
+  ///
+  /// - Throws: `invalidData` naming the key if it is missing or `read` returns nil.
   private func typed<T>(
     _ key: String, _ file: String?, _ expected: String, _ read: (JSON) -> T?
   ) throws(Failure) -> T {

@@ -1,8 +1,7 @@
-/// A JSON value. Integers that fit 64 bits stay integers; everything else numeric is a double.
+/// A JSON value. Integers that fit in 64 bits stay integers; other numbers are doubles.
 ///
-/// The project has its own because files here are untrusted and hashed: duplicate keys must be
-/// refused,
-/// offsets named, and there must be one canonical text per value.
+/// The project has its own type because its files are untrusted and hashed: the parser must reject
+/// duplicate keys and report offsets, and every value must have one canonical text.
 public indirect enum JSON: Sendable {
   case null
   case bool(Bool)
@@ -14,8 +13,8 @@ public indirect enum JSON: Sendable {
 }
 
 extension JSON: Equatable {
-  /// Equal to the byte: strings compare by their UTF-8, not by canonical equivalence;
-  /// objects compare with their keys in any order.
+  /// Compares strings by their UTF-8 bytes, not by canonical equivalence, doubles by their bits,
+  /// and objects regardless of the order of their keys.
   public static func == (a: JSON, b: JSON) -> Bool {
     switch (a, b) {
     case (.null, .null): true
@@ -40,7 +39,7 @@ extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Express
   public init(booleanLiteral value: Bool) { self = .bool(value) }
   public init(nilLiteral: ()) { self = .null }
   public init(arrayLiteral elements: JSON...) { self = .array(elements) }
-  /// Of two equal keys the later value stays.
+  /// Makes an object; of two equal keys, the later value is kept.
   public init(dictionaryLiteral elements: (String, JSON)...) {
     var object = JSONObject()
     for (key, value) in elements { object[key] = value }
