@@ -44,7 +44,7 @@ import Testing
         // -1: the signal came before the program could prepare for it.
         #expect(result.status == 130, "\(result.errors), \(random.note)")
         #expect(
-          result.errors.contains("run the same command to go on"),
+          result.errors.contains("run the same command again to resume"),
           "\(result.errors), \(random.note)")
       }
     }
