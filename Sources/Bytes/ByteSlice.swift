@@ -6,6 +6,7 @@
 @safe public struct ByteSlice: @unchecked Sendable {
   private let owner: AnyObject
   private let base: UnsafeRawPointer
+  /// The number of bytes.
   public let count: Int
 
   /// Wraps `bytes`, which must stay valid and unchanged for as long as `owner` lives.
@@ -22,6 +23,7 @@
       UnsafeRawBufferPointer(start: storage.buffer.baseAddress, count: bytes.count), owner: storage)
   }
 
+  /// The byte at `index`, which must be within the slice.
   public subscript(index: Int) -> UInt8 {
     precondition(index >= 0 && index < count, "byte \(index) of \(count)")
     return unsafe base.load(fromByteOffset: index, as: UInt8.self)

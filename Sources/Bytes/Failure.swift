@@ -28,6 +28,7 @@ public struct Failure: Error, Sendable, Equatable {
   /// A stable identifier of one particular failure. The module that throws the failure declares the
   /// reason as a static member; the command line uses it to add advice about its options.
   public struct Reason: Sendable, Hashable {
+    /// The identifier, with the module's name as a prefix.
     public let code: String
 
     public init(_ code: String) { self.code = code }

@@ -85,6 +85,7 @@ package struct FieldDefault<Section, Value>: Sendable {
 package struct FieldCondition<Section>: Sendable {
   /// The condition in words, for the reference: "kind `lora`".
   package let words: String
+  /// Returns whether the field applies to a section.
   package let holds: @Sendable (Section) -> Bool
   /// Returns the error message for a field given although the condition doesn't hold.
   package let finding: @Sendable (Section) -> String

@@ -3,6 +3,7 @@ import Bytes
 /// The environment of a running stage: its inputs, its saved state and its progress reports.
 package struct StageContext: Sendable {
   package let key: StageKey
+  /// The stage's saved state.
   package let partial: PartialState
   let files: [String: ResolvedInput]
   let progress: BuildProgress

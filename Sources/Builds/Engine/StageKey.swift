@@ -6,6 +6,7 @@ package struct StageKey: Sendable, Equatable {
   /// The version of the document's schema.
   static let schema = 1
 
+  /// The stage's name, algorithm version, parameters, input digests and kernel class.
   package let document: JSON
   package let digest: SHA256Digest
 

@@ -3,6 +3,7 @@ import Bytes
 /// A prediction of whether a build would run a stage, and why.
 package struct StageOutlook: Sendable, Equatable {
   package let stage: String
+  /// Whether the stage would run.
   package let willRun: Bool
   /// The reasons, one clause each.
   package let reasons: [String]

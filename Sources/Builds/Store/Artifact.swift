@@ -3,6 +3,7 @@ import Foundation
 
 /// Publication of the finished bundle from the store to the user's path.
 package enum Artifact {
+  /// The effect of publication on the user's file.
   package enum Outcome: Sendable, Equatable {
     case created
     /// The file already had these bytes.

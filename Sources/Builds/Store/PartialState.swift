@@ -7,6 +7,7 @@ import Foundation
 /// that doesn't match its digest is treated as absent: the work is repeated and gives the same
 /// bytes.
 package final class PartialState: Sendable {
+  /// The path of the folder of states.
   package let folder: String
   private let store: Store
 

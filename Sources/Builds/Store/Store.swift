@@ -11,6 +11,7 @@ import Foundation
 ///     latest.json           last key of each stage, to report what changed since
 ///     ledger.jsonl          log of times and memory; no stage reads it
 package final class Store: Sendable {
+  /// The version of the work folder's layout.
   package static let layoutVersion = 1
 
   package let folder: String

@@ -3,6 +3,7 @@ import Bytes
 /// A file of the store, named by the digest of its content.
 package struct StoreObject: Sendable, Equatable {
   package let digest: SHA256Digest
+  /// The size in bytes.
   package let byteCount: Int
 
   package init(digest: SHA256Digest, byteCount: Int) {

@@ -6,11 +6,13 @@ package struct StoreStatus: Sendable {
   /// The state of one stage.
   package struct Stage: Sendable {
     package let name: String
+    /// The key's digest in hexadecimal.
     package let key: String
     /// `done`, `unfinished` (it has saved state to resume from) or `pending`.
     package let state: String
     /// The progress of an unfinished stage: "block 12 of 30".
     package let at: String?
+    /// The recorded outputs, sorted by name, with sizes in bytes.
     package let outputs: [(name: String, bytes: Int, isPresent: Bool)]
     /// The duration of its last run in seconds; nil if none is recorded.
     package let seconds: Double?

@@ -33,7 +33,7 @@ extension AtomicFile {
     defer { close(opened.value) }
     try SystemCall.synchronize(opened.value, source)
     guard unsafe rename(source, path) == 0 else {
-      throw SystemCall.creationFailure("can't be put in place", path, errno)
+      throw SystemCall.creationFailure("can't be renamed into place", path, errno)
     }
     try SystemCall.synchronizeFolder(of: path)
   }

@@ -32,6 +32,7 @@ import Synchronization
     buffer.reserveCapacity(Self.bufferSize)
   }
 
+  /// Appends `content`.
   public mutating func write(_ content: [UInt8]) throws(Failure) {
     if content.count >= Self.bufferSize {
       try flush()
@@ -44,12 +45,14 @@ import Synchronization
     }
   }
 
+  /// Appends `content`.
   public mutating func write(_ content: ByteSlice) throws(Failure) {
     if content.count < Self.bufferSize { return try write(content.array) }
     try flush()
     try unsafe content.withUnsafeBytes { (bytes) throws(Failure) in try unsafe put(bytes) }
   }
 
+  /// Appends `text` in UTF-8.
   public mutating func write(_ text: String) throws(Failure) { try write(Array(text.utf8)) }
 
   /// Writes zero bytes up to the next multiple of `alignment` (≥ 1) bytes.
@@ -87,7 +90,7 @@ import Synchronization
     try flush()
     try SystemCall.synchronize(descriptor, path)
     guard unsafe rename(temporary, path) == 0 else {
-      throw SystemCall.creationFailure("can't be put in place", path, errno)
+      throw SystemCall.creationFailure("can't be renamed into place", path, errno)
     }
     published = true
     try SystemCall.synchronizeFolder(of: path)

@@ -52,7 +52,8 @@ public struct EditableFile: ~Copyable, EditableBytes {
       _ = flock(opened.value, LOCK_UN)
       close(opened.value)
       throw Failure(
-        .busy, file: path, "was replaced just now", advice: "run the same command again")
+        .busy, file: path, "was replaced while it was being opened",
+        advice: "run the same command again")
     }
     self.path = path
     self.descriptor = opened.value

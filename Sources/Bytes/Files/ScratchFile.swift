@@ -6,6 +6,7 @@ import Glibc
 /// Several threads may write at once if they write different bytes.
 @safe public final class ScratchFile: @unchecked Sendable {
   public let path: String
+  /// The size in bytes.
   public let byteCount: Int
   private let descriptor: Int32
   private let memory: UnsafeMutableRawPointer

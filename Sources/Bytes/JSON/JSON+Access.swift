@@ -10,9 +10,13 @@ extension JSON {
   }
 
   public var isNull: Bool { if case .null = self { true } else { false } }
+  /// The value if it is a boolean; otherwise nil.
   public var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
+  /// The value if it is a string; otherwise nil.
   public var string: String? { if case .string(let value) = self { value } else { nil } }
+  /// The value if it is an array; otherwise nil.
   public var array: [JSON]? { if case .array(let value) = self { value } else { nil } }
+  /// The value if it is an object; otherwise nil.
   public var object: JSONObject? { if case .object(let value) = self { value } else { nil } }
   /// The value as an integer, including one written as `3.0`; nil for anything else.
   public var int: Int? {

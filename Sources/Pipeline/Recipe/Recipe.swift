@@ -43,6 +43,7 @@ package struct Recipe: Sendable, Equatable {
 
 /// The calibration text, on which compression gathers its statistics.
 package struct CalibrationRecipe: Sendable, Equatable {
+  /// The positions of windows in the text.
   package enum Selection: String, Sendable, CaseIterable {
     /// Windows at random positions, as in GPTQ's reference implementation.
     case random

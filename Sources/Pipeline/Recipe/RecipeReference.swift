@@ -9,6 +9,7 @@ package enum RecipeReference {
     /// The name as spelt in recipes; "recipe" for the fields outside sections.
     package let name: String
     package let meaning: String
+    /// The rows, those of nested sections included.
     package let fields: [FieldDescription]
   }
 

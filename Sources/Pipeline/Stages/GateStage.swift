@@ -50,8 +50,10 @@ struct GateStage: Stage {
 /// The measured perplexities of one text; nil where not measured.
 package struct FourNumbers: Sendable, Equatable {
   package var full: Double?
+  /// The full model's with the prompt.
   package var fullWithPrompt: Double?
   package var compressed: Double?
+  /// The compressed model's with the prompt.
   package var compressedWithPrompt: Double?
 
   /// Selects the perplexities of `text` from measurements.
@@ -81,8 +83,11 @@ package struct FourNumbers: Sendable, Equatable {
 extension GateRecipe.Limits {
   /// The comparison of one measured value with its limit.
   package struct Check {
+    /// The limit's name in recipes.
     package let limit: String
+    /// The limit's value.
     package let bound: Double
+    /// The measured value; nil if it is unknown.
     package let value: Double?
     /// The amount by which the limit is missed, in words; nil if it is met.
     package let miss: String?

@@ -12,6 +12,7 @@ package struct Measurement {
   private let tokenizer: Tokenizer
   private let progress: BuildProgress
 
+  /// Makes measurements of `model`, shown on `progress`.
   package init(model: LanguageModel, tokenizer: Tokenizer, progress: BuildProgress) {
     self.model = model
     self.tokenizer = tokenizer

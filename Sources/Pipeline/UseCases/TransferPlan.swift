@@ -20,6 +20,7 @@ package struct TransferPlan: Sendable {
     case named([(name: String, newName: String?)])
   }
 
+  /// The checked transfers, one per prompt.
   package private(set) var transfers: [Transfer]
   /// The measurements of the target, without a prompt and then with each; empty before `measure`.
   package private(set) var records: [EvidenceRecord] = []
