@@ -28,12 +28,14 @@ public struct Failure: Error, Sendable, Equatable {
   /// A stable identifier of one particular failure. The module that throws the failure declares the
   /// reason as a static member; the command line uses it to add advice about its options.
   public struct Reason: Sendable, Hashable {
-    /// The identifier, with the module's name as a prefix.
+    /// The identifier, with a prefix for its area: "recipe.variant-needed".
     public let code: String
 
+    /// The reason with the name `code`.
     public init(_ code: String) { self.code = code }
   }
 
+  /// The category of the failure.
   public let kind: Kind
   /// The file concerned, as the caller named it.
   public let file: String?
@@ -46,6 +48,7 @@ public struct Failure: Error, Sendable, Equatable {
   /// The identifier of this failure, if a caller can add advice to it.
   public let reason: Reason?
 
+  /// A failure of the kind `kind` with the clause `finding`.
   public init(
     _ kind: Kind, file: String? = nil, at place: String? = nil, _ finding: String,
     advice: String? = nil, reason: Reason? = nil
@@ -67,6 +70,7 @@ public struct Failure: Error, Sendable, Equatable {
 }
 
 extension Failure: CustomStringConvertible {
+  /// One line: file, place, finding and advice, as far as known.
   public var description: String {
     var text = [file, place].compactMap(\.self).joined(separator: ": ")
     if !text.isEmpty { text += ": " }

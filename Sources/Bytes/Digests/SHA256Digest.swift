@@ -5,12 +5,14 @@ public struct SHA256Digest: Hashable, Sendable, Comparable, CustomStringConverti
   /// The digest's 32 bytes.
   public let bytes: [UInt8]
 
+  /// The digest of `content`.
   public init(hashing content: ByteSlice) {
     var hasher = SHA256Hasher()
     hasher.update(content)
     self = hasher.finish()
   }
 
+  /// The digest of `content`.
   public init(hashing content: [UInt8]) {
     var hasher = SHA256Hasher()
     hasher.update(content)
@@ -33,8 +35,10 @@ public struct SHA256Digest: Hashable, Sendable, Comparable, CustomStringConverti
 
   /// The digest as 64 lower-case hexadecimal digits.
   public var hex: String { Hexadecimal.encode(bytes) }
+  /// 64 hexadecimal digits, lower case.
   public var description: String { hex }
 
+  /// Compares digests byte by byte.
   public static func < (a: SHA256Digest, b: SHA256Digest) -> Bool {
     a.bytes.lexicographicallyPrecedes(b.bytes)
   }
@@ -44,16 +48,20 @@ public struct SHA256Digest: Hashable, Sendable, Comparable, CustomStringConverti
 public struct SHA256Hasher: Sendable {
   private var state = SHA256()
 
+  /// Makes a hasher of the empty input.
   public init() {}
 
+  /// Appends `content` to the hashed bytes.
   public mutating func update(_ content: ByteSlice) {
     unsafe content.withUnsafeBytes { unsafe state.update(bufferPointer: $0) }
   }
 
+  /// Appends `content` to the hashed bytes.
   public mutating func update(_ content: [UInt8]) {
     unsafe content.withUnsafeBytes { unsafe state.update(bufferPointer: $0) }
   }
 
+  /// Appends the UTF-8 bytes of `text` to the hashed bytes.
   public mutating func update(_ text: String) { update(Array(text.utf8)) }
 
   /// Returns the digest of all bytes so far.
@@ -62,6 +70,7 @@ public struct SHA256Hasher: Sendable {
 
 /// Conversion between bytes and lower-case hexadecimal text.
 public enum Hexadecimal {
+  /// Encodes `bytes` as two digits per byte.
   public static func encode(_ bytes: [UInt8]) -> String {
     let digits = Array("0123456789abcdef".utf8)
     var text: [UInt8] = []

@@ -8,15 +8,18 @@ public struct XXH3Digest: Hashable, Sendable, CustomStringConvertible {
   /// The lower 64 bits.
   public let low: UInt64
 
+  /// A digest from its two halves.
   public init(high: UInt64, low: UInt64) {
     self.high = high
     self.low = low
   }
 
+  /// The digest of `content`, with seed 0.
   public init(hashing content: ByteSlice) {
     self.init(unsafe content.withUnsafeBytes { unsafe XXH3_128bits($0.baseAddress, $0.count) })
   }
 
+  /// The digest of `content`, with seed 0.
   public init(hashing content: [UInt8]) {
     self.init(unsafe content.withUnsafeBytes { unsafe XXH3_128bits($0.baseAddress, $0.count) })
   }
@@ -46,6 +49,7 @@ public struct XXH3Digest: Hashable, Sendable, CustomStringConvertible {
 
   /// The digest as 32 lower-case hexadecimal digits.
   public var hex: String { Hexadecimal.encode(bytes) }
+  /// 32 hexadecimal digits, lower case.
   public var description: String { hex }
 }
 
@@ -53,18 +57,21 @@ public struct XXH3Digest: Hashable, Sendable, CustomStringConvertible {
 @safe public struct XXH3Hasher: ~Copyable {
   private let state: OpaquePointer
 
+  /// Makes a hasher of the empty input, with seed 0.
   public init() {
     guard let created = unsafe XXH3_createState() else { fatalError("out of memory") }
     unsafe state = created
     unsafe XXH3_128bits_reset(created)
   }
 
+  /// Appends `content` to the hashed bytes.
   public mutating func update(_ content: ByteSlice) {
     _ = unsafe content.withUnsafeBytes {
       unsafe XXH3_128bits_update(state, $0.baseAddress, $0.count)
     }
   }
 
+  /// Appends `content` to the hashed bytes.
   public mutating func update(_ content: [UInt8]) {
     _ = unsafe content.withUnsafeBytes {
       unsafe XXH3_128bits_update(state, $0.baseAddress, $0.count)

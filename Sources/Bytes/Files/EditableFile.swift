@@ -17,6 +17,7 @@ public protocol EditableBytes: ~Copyable {
 
 /// A file opened for in-place edits, exclusively locked while it is open.
 public struct EditableFile: ~Copyable, EditableBytes {
+  /// The file, as it was named.
   public let path: String
   private let descriptor: Int32
 
@@ -67,6 +68,9 @@ public struct EditableFile: ~Copyable, EditableBytes {
 }
 
 extension EditableFile {
+  /// The file's length in bytes.
+  ///
+  /// - Throws: `io` if the system reports an error.
   public var size: Int {
     get throws(Failure) {
       var status = stat()
@@ -77,6 +81,9 @@ extension EditableFile {
     }
   }
 
+  /// Reads exactly `count` bytes from byte `offset` on.
+  ///
+  /// - Throws: `invalidData` if the file ends first, `io` if the read fails.
   public func read(at offset: Int, count: Int) throws(Failure) -> [UInt8] {
     let bytes = try SystemCall.read(descriptor, at: offset, count: count, path)
     guard bytes.count == count else {
@@ -86,12 +93,18 @@ extension EditableFile {
     return bytes
   }
 
+  /// Writes `bytes` from byte `offset` on, extending the file if they reach beyond its end.
+  ///
+  /// - Throws: `io` if the write fails, including on a full disk.
   public mutating func write(_ bytes: [UInt8], at offset: Int) throws(Failure) {
     try unsafe bytes.withUnsafeBufferPointer { (buffer) throws(Failure) in
       try unsafe SystemCall.writeAll(descriptor, UnsafeRawBufferPointer(buffer), at: offset, path)
     }
   }
 
+  /// Shortens the file to `size` bytes.
+  ///
+  /// - Throws: `io` if the system reports an error.
   public mutating func truncate(to size: Int) throws(Failure) {
     let result = SystemCall.retrying { ftruncate(descriptor, off_t(size)) }
     if result.value != 0 {
@@ -99,6 +112,9 @@ extension EditableFile {
     }
   }
 
+  /// Makes everything written so far durable.
+  ///
+  /// - Throws: `io` if the sync fails.
   public mutating func synchronize() throws(Failure) {
     try SystemCall.synchronize(descriptor, path)
   }

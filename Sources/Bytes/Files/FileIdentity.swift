@@ -2,7 +2,9 @@ import Glibc
 
 /// A file's inode, size and timestamps; they are unchanged if the file wasn't written in between.
 public struct FileIdentity: Sendable, Hashable {
+  /// The device ID of the file system.
   public let device: UInt64
+  /// The inode number.
   public let inode: UInt64
   /// The length in bytes.
   public let size: Int

@@ -9,6 +9,7 @@ extension JSON {
     return array[index]
   }
 
+  /// Whether this is null.
   public var isNull: Bool { if case .null = self { true } else { false } }
   /// The value if it is a boolean; otherwise nil.
   public var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
@@ -77,30 +78,48 @@ extension JSON {
     return result
   }
 
+  /// Returns the member `key`, which must be a string.
+  ///
+  /// - Throws: `invalidData` naming the key if it is missing or of another type.
   public func required(_ key: String, as type: String.Type, file: String? = nil) throws(Failure)
     -> String
   {
     try typed(key, file, "a string", \.string)
   }
+  /// Returns the member `key`, which must be an integer.
+  ///
+  /// - Throws: `invalidData` naming the key if it is missing or of another type.
   public func required(_ key: String, as type: Int.Type, file: String? = nil) throws(Failure) -> Int
   {
     try typed(key, file, "an integer", \.int)
   }
+  /// Returns the member `key`, which must be a number.
+  ///
+  /// - Throws: `invalidData` naming the key if it is missing or of another type.
   public func required(_ key: String, as type: Double.Type, file: String? = nil) throws(Failure)
     -> Double
   {
     try typed(key, file, "a number", \.double)
   }
+  /// Returns the member `key`, which must be a boolean.
+  ///
+  /// - Throws: `invalidData` naming the key if it is missing or of another type.
   public func required(_ key: String, as type: Bool.Type, file: String? = nil) throws(Failure)
     -> Bool
   {
     try typed(key, file, "a boolean", \.bool)
   }
+  /// Returns the member `key`, which must be an array.
+  ///
+  /// - Throws: `invalidData` naming the key if it is missing or of another type.
   public func required(_ key: String, as type: [JSON].Type, file: String? = nil) throws(Failure)
     -> [JSON]
   {
     try typed(key, file, "an array", \.array)
   }
+  /// Returns the member `key`, which must be an object.
+  ///
+  /// - Throws: `invalidData` naming the key if it is missing or of another type.
   public func required(_ key: String, as type: JSONObject.Type, file: String? = nil) throws(Failure)
     -> JSONObject
   {

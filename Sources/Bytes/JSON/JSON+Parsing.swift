@@ -13,12 +13,18 @@ extension JSON {
     }
   }
 
+  /// Parses `text`, which is in UTF-8.
+  ///
+  /// - Throws: `invalidData` with the offset of the first invalid byte.
   public init(parsing text: [UInt8], file: String? = nil, depthLimit: Int = 128) throws(Failure) {
     self = try unsafe text.withUnsafeBufferPointer { (buffer) throws(Failure) in
       try unsafe Self.parse(UnsafeRawBufferPointer(buffer), file, depthLimit)
     }
   }
 
+  /// Parses `text`.
+  ///
+  /// - Throws: `invalidData` with the offset of the first invalid byte.
   public init(parsing text: String, file: String? = nil, depthLimit: Int = 128) throws(Failure) {
     try self.init(parsing: Array(text.utf8), file: file, depthLimit: depthLimit)
   }

@@ -3,12 +3,19 @@
 /// The project has its own type because its files are untrusted and hashed: the parser must reject
 /// duplicate keys and report offsets, and every value must have one canonical text.
 public indirect enum JSON: Sendable {
+  /// null
   case null
+  /// true or false
   case bool(Bool)
+  /// A number without fraction and exponent that fits 64 bits.
   case integer(Int64)
+  /// Any other number; finite.
   case number(Double)
+  /// A string.
   case string(String)
+  /// An array.
   case array([JSON])
+  /// An object, its members in the order of the text.
   case object(JSONObject)
 }
 
@@ -33,11 +40,17 @@ extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Express
   ExpressibleByBooleanLiteral, ExpressibleByNilLiteral, ExpressibleByArrayLiteral,
   ExpressibleByDictionaryLiteral
 {
+  /// A string.
   public init(stringLiteral value: String) { self = .string(value) }
+  /// An integer.
   public init(integerLiteral value: Int64) { self = .integer(value) }
+  /// A number.
   public init(floatLiteral value: Double) { self = .number(value) }
+  /// A boolean.
   public init(booleanLiteral value: Bool) { self = .bool(value) }
+  /// null
   public init(nilLiteral: ()) { self = .null }
+  /// An array of `elements`.
   public init(arrayLiteral elements: JSON...) { self = .array(elements) }
   /// Makes an object; of two equal keys, the later value is kept.
   public init(dictionaryLiteral elements: (String, JSON)...) {
@@ -45,7 +58,10 @@ extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Express
     for (key, value) in elements { object[key] = value }
     self = .object(object)
   }
+  /// An integer.
   public init(_ value: Int) { self = .integer(Int64(value)) }
+  /// An array of integers.
   public init(_ values: [Int]) { self = .array(values.map { .integer(Int64($0)) }) }
+  /// An array of strings.
   public init(_ values: [String]) { self = .array(values.map { .string($0) }) }
 }

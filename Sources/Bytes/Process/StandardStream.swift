@@ -2,7 +2,9 @@ import Glibc
 
 /// Standard output and standard error, unbuffered, with write errors reported.
 public enum StandardStream: Int32, Sendable {
+  /// Standard output.
   case output = 1
+  /// Standard error.
   case error = 2
 
   /// Writes all of `text`. Returns false if the reader closed the pipe.
@@ -28,6 +30,7 @@ public enum StandardStream: Int32, Sendable {
     return true
   }
 
+  /// Whether the stream is connected to a terminal.
   public var isTerminal: Bool { isatty(rawValue) == 1 }
 
   /// The terminal's width in columns; nil if the stream isn't a terminal or the width is unknown.
