@@ -43,7 +43,7 @@ import Testing
         // -1: the signal came before its handler was installed.
         #expect(result.status == 130, "\(result.errors), \(random.note)")
         #expect(
-          result.errors.contains("run the same command to go on"),
+          result.errors.contains("run the same command again to resume"),
           "\(result.errors), \(random.note)")
       }
     }
