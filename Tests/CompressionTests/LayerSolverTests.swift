@@ -106,7 +106,7 @@ import Testing
     let cases: [([Float], String)] = [
       ([1, 1e6, 1e6, 1], "positive definite"), ([0, 0, 0, 0], "all 2 inputs are 0"),
       ([1, .nan, .nan, 1], "[0, 1]"), ([.infinity, 0, 0, 1], "[0, 0]"),
-      ([-1, 0, 0, 1], "the mean square -1.0"),
+      ([-1, 0, 0, 1], "a negative mean square, -1.0"),
     ]
     // Without error feedback nothing is factored.
     for (values, finding) in cases.dropFirst(settings.method.feedsErrorsForward ? 0 : 1) {

@@ -92,8 +92,8 @@ import Testing
     #expect(refused.errors.contains("no allocation fits 1.5"))
   }
 
-  /// With the same mask, moving the kept weights leaves less of the first block's error; the damping that it
-  /// took is in the ledger.
+  /// With the same mask, moving the kept weights leaves less of the first block's error; the
+  /// damping that it took is in the ledger.
   @Test(arguments: ["wanda", "magnitude"]) func keptWeightsAreMoved(_ method: String) throws {
     var errors: [Double] = []
     for steps in [0, 10] {
@@ -129,7 +129,8 @@ import Testing
     #expect((try? folder.read("picky.ctpack")) == nil)
   }
 
-  /// The checkpoint with a norm's gain of 0, so that one column of what follows never carries anything.
+  /// The checkpoint with a norm's gain of 0, so that one column of what follows never carries
+  /// anything.
   private static func silenced(_ file: [UInt8]) throws -> [UInt8] {
     var file = file
     let length = (0..<8).reduce(0) { $0 | Int(file[$1]) << (8 * $1) }
@@ -149,7 +150,7 @@ import Testing
       for word in words { #expect(run.errors.contains(word), "\(run.errors)") }
       #expect(!run.errors.contains("import"), "work had started")
     }
-    try expect("group_size: 8\nrules: [{match: '*.gate', bits: 2}]", "*.gate", "fits no layer")
+    try expect("group_size: 8\nrules: [{match: '*.gate', bits: 2}]", "*.gate", "matches no layer")
     try expect("sparsity: '4:2'", "4:2")
     try expect("sparsity: '3:32'\nbits: 4\ngroup_size: 8", "32 columns")
     try expect("method: wanda\nbits: 4", "no sparsity")

@@ -91,7 +91,9 @@ package enum LayerSolver {
     let map = try factors.map(of: drift, correction.method, hessian: hessian, key, name: name)
     let stream = correction.method == .block ? drift.stream : nil
     guard stream.map({ $0.rows == matrix.weight.rows }) ?? true else {
-      throw Failure(.internalError, at: matrix.name, "the residual stream's drift has another number of rows than the weight")
+      throw Failure(
+        .internalError, at: matrix.name,
+        "the residual stream's drift has another number of rows than the weight")
     }
     return map.corrected(matrix.weight, stream: stream, strength: correction.strength)
   }
@@ -152,7 +154,8 @@ package enum LayerSolver {
     guard hessian.columns == columns else {
       throw Failure(
         .invalidData, at: matrix.name,
-        "the calibration statistics have \(hessian.columns) inputs, the weight has \(columns) columns")
+        "the calibration statistics have \(hessian.columns) inputs, the weight has \(columns) columns"
+      )
     }
     if needsStatistics, hessian.samples == 0 {
       throw Failure(

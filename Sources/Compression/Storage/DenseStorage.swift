@@ -55,7 +55,8 @@ package enum DenseStorage: String, Sendable, Hashable, CaseIterable {
   /// The little-endian bytes of `values`, rounded to nearest, ties to even.
   func encode(_ values: [Float], _ name: String) throws(Failure) -> [UInt8] {
     if format == .float16, let value = values.first(where: { !Float16($0).isFinite }) {
-      throw Failure(.usage, at: name, "\(value) is beyond the range of f16", advice: "store it as bf16")
+      throw Failure(
+        .usage, at: name, "\(value) is beyond the range of f16", advice: "store it as bf16")
     }
     return [UInt8](floats: values, as: format)
   }
