@@ -170,7 +170,7 @@ extension TensorSettings {
           "sparsity", type: "share, pattern or `none`",
           range: "above 0 and below 1, 1 % to 99 %, n:m with 1 ≤ n < m ≤ 32, or `none`",
           default: "`none`",
-          "the share of weights that become 0, or the number of every m neighbouring weights that are kept: 2:4"
+          "the share of weights that become 0, or a pattern: 2:4 keeps 2 of every 4 neighbouring weights"
         )
       ]
     },

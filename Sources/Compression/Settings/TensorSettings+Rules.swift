@@ -50,7 +50,7 @@ extension TensorSettings {
     FieldRule("drift", "sparsity", "method") {
       $0.drift?.method == .gptaq && !$0.method.feedsErrorsForward
         ? FieldContradiction(
-          "gptaq compensates for drift in later columns, but \($0.method.rawValue) doesn't solve columns in order",
+          "gptaq compensates for drift in later columns, but \($0.method.rawValue) solves all columns at once",
           advice: "use `drift: qep`, or gptq or sparsegpt")
         : nil
     },

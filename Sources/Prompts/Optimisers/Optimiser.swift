@@ -1,4 +1,4 @@
-/// What turns gradients into steps.
+/// An optimiser with its state.
 package enum Optimiser: Sendable, Equatable {
   case adamW(AdamW)
   case adafactor(Adafactor)
@@ -12,7 +12,7 @@ package enum Optimiser: Sendable, Equatable {
     }
   }
 
-  /// Updates made.
+  /// The number of updates made.
   package var updates: Int {
     get {
       switch self {
@@ -32,7 +32,7 @@ package enum Optimiser: Sendable, Equatable {
     }
   }
 
-  /// All that it remembers between updates, two arrays.
+  /// The two arrays of state that are kept between updates.
   var memory: (first: [Float], second: [Float]) {
     get {
       switch self {
@@ -52,7 +52,7 @@ package enum Optimiser: Sendable, Equatable {
     }
   }
 
-  /// One update of `parameters`; `gradient` is taken times `gradientScale` (clipping).
+  /// Updates `parameters` by `gradient` · `gradientScale`; the scale clips the gradient.
   package mutating func update(
     _ parameters: inout [Float], gradient: [Float], gradientScale: Double, learningRate: Double,
     weightDecay: Double
