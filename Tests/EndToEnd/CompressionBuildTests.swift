@@ -92,8 +92,8 @@ import Testing
     #expect(refused.errors.contains("no allocation fits 1.5"))
   }
 
-  /// With the same mask, moving the kept weights leaves less of the first block's error; the
-  /// damping that it took is in the ledger.
+  /// With the same mask, moving the kept weights leaves less of the first block's error; the damping that it
+  /// took is in the ledger.
   @Test(arguments: ["wanda", "magnitude"]) func keptWeightsAreMoved(_ method: String) throws {
     var errors: [Double] = []
     for steps in [0, 10] {
@@ -129,8 +129,7 @@ import Testing
     #expect((try? folder.read("picky.ctpack")) == nil)
   }
 
-  /// The checkpoint with a norm's gain of 0, so that one column of what follows never carries
-  /// anything.
+  /// The checkpoint with a norm's gain of 0, so that one column of what follows never carries anything.
   private static func silenced(_ file: [UInt8]) throws -> [UInt8] {
     var file = file
     let length = (0..<8).reduce(0) { $0 | Int(file[$1]) << (8 * $1) }
