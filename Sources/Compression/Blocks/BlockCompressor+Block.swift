@@ -20,8 +20,8 @@ extension BlockCompressor {
   ///
   /// - Parameters:
   ///   - inputs: the block's inputs, from `inputs(for:of:)` or the block before; left unchanged.
-  ///   - set: the set of files for the next block's inputs: 1 where `inputs` are of set 0,
-  ///     otherwise 0.
+  ///   - set: the set of files for the next block's inputs: 1 if `inputs` are in set 0, otherwise
+  ///     0.
   ///   - full: the block's inputs in the uncompressed model; required if the settings correct for
   ///     drift.
   ///   - progress: receives the number of sets of layers done, before each set.

@@ -22,10 +22,12 @@ package struct LayerLedger: Sendable, Equatable {
   package let damping: Double
   /// The number of times that the damping was raised.
   package let dampingRetries: Int
+  /// Columns whose input is 0 in the whole calibration text.
   package let deadColumns: Int
   /// The share of weights that are more than half a step outside their grid.
   package let clippedShare: Double
 
+  /// The entry as the bundle stores it.
   package var json: JSON {
     var entry: JSONObject = [
       "tensor": .string(tensor), "method": .string(settings.method.rawValue),

@@ -2,9 +2,12 @@
 /// earlier layers.
 ///
 /// Calibration feeds a layer the compressed model's inputs x, but its output should be the
-/// uncompressed model's for inputs x_full. The weights W to compress are therefore replaced by W +
-/// strength·W·M, where M maps x to an estimate of the drift x_full − x and is learned from D =
-/// (2/N) Σ (x_full − x) xᵀ.
+/// uncompressed model's for inputs x_full. The weights W to compress are therefore replaced by
+///
+///     W + strength·W·M
+///
+/// where M maps x to an estimate of the drift x_full − x, and is learned from the correlation
+/// D = (2/N) Σ (x_full − x) xᵀ.
 package struct DriftCorrection: Sendable, Hashable {
   /// The estimate of the drift from a layer's inputs.
   package enum Method: String, Sendable, Hashable, CaseIterable {

@@ -52,8 +52,10 @@ struct DriftMap {
     return lifted
   }
 
-  /// Weights W [n, k] corrected for drift: W + strength·(W·D + E)·H⁻¹, for GPTAQ W +
-  /// strength·W·triu(D Uᵀ, 1)·U.
+  /// Weights W [n, k] corrected for drift,
+  ///
+  ///     W + strength·(W·D + E)·H⁻¹
+  ///     W + strength·W·triu(D Uᵀ, 1)·U      for GPTAQ
   ///
   /// Products are in float32, because H⁻¹ magnifies the rounding errors of bfloat16 in W·D (SmolLM2
   /// at 3 bits on one machine: C4 perplexity 50.6 instead of 49.4, PTB 76.0 instead of 73.1).

@@ -41,6 +41,7 @@ package enum GPTQKernel {
     package var groupWidth: Int
     /// Bits per code, 2...8; nil prunes without quantizing.
     package var bits: Int?
+    /// Whether zero points are fixed at 2^(bits−1).
     package var symmetric: Bool
     /// Whether all grids are fitted to the original weights; false requires the original column
     /// order.
@@ -86,7 +87,7 @@ package enum GPTQKernel {
     package var scales: [UInt16]
     /// [out, groups]; empty without `bits`.
     package var zeros: [UInt8]
-    /// [out, in]: (code − zero) · scale · 2^scaleExponent, 0 where dropped.
+    /// [out, in]: (code − zero) · scale · 2^scaleExponent, and 0 for dropped weights.
     package var restored: Tensor
     /// [out, in], 1 = kept; nil without pruning.
     package var kept: [UInt8]?

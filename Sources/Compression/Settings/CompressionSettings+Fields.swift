@@ -4,6 +4,7 @@ import RecipeFields
 
 /// The settings of a whole model as fields of a recipe's `compression`.
 extension CompressionSettings {
+  /// The fields of a model's settings, in recipe order.
   package static let fields: [RecipeField<CompressionSettings>] = [
     .choice(
       "embeddings", \.embeddings,

@@ -12,9 +12,12 @@ package struct CompressionSettings: Sendable, Hashable {
   /// the block ({q, k, v} → {o} → {gate, up} or {up} → {down}); false calibrates all on the
   /// uncompressed block's.
   package var trueSequential: Bool
+  /// The storage format of the token embedding.
   package var embeddings: MatrixStorage
+  /// The storage format of the output head, if it isn't tied to the embedding.
   package var outputHead: MatrixStorage
 
+  /// - Parameter outputHead: nil for the format of the embeddings.
   package init(
     linear: TensorSettings = TensorSettings(), rules: [CompressionRule] = [],
     trueSequential: Bool = true, embeddings: MatrixStorage = .f16,

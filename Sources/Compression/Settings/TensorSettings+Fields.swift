@@ -25,6 +25,7 @@ extension TensorSettings {
     }
   }
 
+  /// The fields of a matrix's settings, in recipe order.
   package static let fields: [RecipeField<Draft>] = [
     .flag(
       "act_order", \.settings.actOrder,

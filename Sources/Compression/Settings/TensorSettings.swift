@@ -47,6 +47,7 @@ package struct TensorSettings: Sendable, Hashable {
   /// Settings that leave a matrix unchanged.
   package static let untouched = TensorSettings(values: .asSource)
 
+  /// Whether weights become codes rather than keep their values.
   package var quantizes: Bool { values == nil }
   /// Whether codes are found in a second pass, after masks and repair. Columns are then pruned in
   /// their original order and quantized in `actOrder`.

@@ -10,7 +10,9 @@ package struct QuantizedTensor: Sendable, Equatable {
   package let bits: Int
   /// Columns per group, 1...columns; the last group of a row may be shorter.
   package let groupWidth: Int
+  /// Whether zero points are fixed at 2^(bits−1).
   package let symmetric: Bool
+  /// The exponent of the power of two that multiplies stored scales.
   package let scaleExponent: Int
   /// [rows, columns], each below 2^bits.
   package let codes: [UInt8]
@@ -19,5 +21,6 @@ package struct QuantizedTensor: Sendable, Equatable {
   /// [rows, groups]; all 2^(bits−1) for symmetric grids.
   package let zeros: [UInt8]
 
+  /// Groups per row.
   package var groups: Int { (columns + groupWidth - 1) / groupWidth }
 }

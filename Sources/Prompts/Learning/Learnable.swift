@@ -39,5 +39,6 @@ extension Learnable {
     try Scorer(model, adapter: adapter(with: parameters))
   }
 
+  /// The number of parameters in all matrices.
   package var parameterCount: Int { shapes.reduce(0) { $0 + $1.count } }
 }

@@ -17,13 +17,17 @@ extension PromptLearner {
     /// The parameters being learned, matrix after matrix.
     package internal(set) var parameters: [Float]
     package internal(set) var optimiser: Optimiser
+    /// The parameters with the lowest validation perplexity so far.
     package internal(set) var best: [Float] = []
+    /// The lowest validation perplexity so far.
     package internal(set) var bestPerplexity = Double.infinity
+    /// Steps done before the best measurement.
     package internal(set) var bestStep = 0
     /// The perplexity of the validation windows without a prompt.
     package internal(set) var validationWithoutPrompt = 0.0
     /// The batch loss of every step so far, in nats per scored token.
     package internal(set) var losses: [Double] = []
+    /// All measurements so far, in order.
     package internal(set) var curve: [Point] = []
 
     init(parameters: [Float], optimiser: Optimiser) {

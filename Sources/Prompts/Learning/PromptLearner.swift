@@ -124,6 +124,7 @@ package struct PromptLearner {
       && state.step < settings.steps
   }
 
+  /// Whether no steps are left, because all are done or learning ended early.
   package var isDone: Bool { state.step >= settings.steps || isStoppedEarly }
 
   /// Runs one batch (or several, accumulated), one update, and a measurement if one is due.

@@ -62,9 +62,11 @@ package struct PromptSettings: Sendable, Equatable {
   /// Steps over which the learning rate rises linearly from 0.
   package var warmupSteps = Self.usualWarmup(steps: 200)
   package var schedule = Schedule.linear
+  /// Decoupled weight decay per step, as a share of the learning rate.
   package var weightDecay = 0.0
   /// The Euclidean norm to which a larger gradient is scaled down.
   package var clipNorm = 1.0
+  /// The seed for the order of training windows and for random starts.
   package var seed: UInt64 = 0
   /// Measurements without improvement after which learning ends; 0 for never.
   package var patience = 0

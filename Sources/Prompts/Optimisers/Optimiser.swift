@@ -3,6 +3,7 @@ package enum Optimiser: Sendable, Equatable {
   case adamW(AdamW)
   case adafactor(Adafactor)
 
+  /// The algorithm, as recipes name it.
   package enum Kind: String, Sendable, Codable, CaseIterable { case adamw, adafactor }
 
   package init(_ kind: Kind, shapes: [MatrixShape]) {
