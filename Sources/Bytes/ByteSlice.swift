@@ -6,6 +6,7 @@
 @safe public struct ByteSlice: @unchecked Sendable {
   private let owner: AnyObject
   private let base: UnsafeRawPointer
+  /// The number of bytes.
   public let count: Int
 
   /// `bytes` must stay valid and unchanged for as long as `owner` lives.
@@ -22,6 +23,7 @@
       UnsafeRawBufferPointer(start: storage.buffer.baseAddress, count: bytes.count), owner: storage)
   }
 
+  /// The byte at `index`, 0 to count − 1; any other index is a programming error and traps.
   public subscript(index: Int) -> UInt8 {
     precondition(index >= 0 && index < count, "byte \(index) of \(count)")
     return unsafe base.load(fromByteOffset: index, as: UInt8.self)
@@ -40,8 +42,10 @@
     return unsafe T(littleEndian: base.loadUnaligned(fromByteOffset: offset, as: T.self))
   }
 
+  /// A copy of the bytes.
   public var array: [UInt8] { unsafe withUnsafeBytes { unsafe Array($0) } }
 
+  /// Whether the first byte's address is a multiple of `alignment` bytes.
   public func isAligned(to alignment: Int) -> Bool {
     unsafe UInt(bitPattern: base) % UInt(alignment) == 0
   }
@@ -53,6 +57,7 @@
     unsafe mapping.release(UnsafeRawBufferPointer(start: base, count: count))
   }
 
+  /// Calls `body` with the memory of the bytes, which is valid only during the call.
   @unsafe public func withUnsafeBytes<R, E: Error>(
     _ body: (UnsafeRawBufferPointer) throws(E) -> R
   ) throws(E) -> R {

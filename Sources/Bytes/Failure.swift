@@ -29,11 +29,14 @@ public struct Failure: Error, Sendable, Equatable {
   /// A stable name for one failure among those of its kind. The module that throws it declares it
   /// as a static member; a program that knows its own options adds to the advice by it.
   public struct Reason: Sendable, Hashable {
+    /// The name itself: "recipe.variant-needed".
     public let code: String
 
+    /// The reason with the name `code`.
     public init(_ code: String) { self.code = code }
   }
 
+  /// What kind of failure it is.
   public let kind: Kind
   /// The file concerned, as the caller named it.
   public let file: String?
@@ -46,6 +49,7 @@ public struct Failure: Error, Sendable, Equatable {
   /// Which failure this is, where a caller can say more about it.
   public let reason: Reason?
 
+  /// A failure of the kind `kind` with the clause `finding`.
   public init(
     _ kind: Kind, file: String? = nil, at place: String? = nil, _ finding: String,
     advice: String? = nil, reason: Reason? = nil
@@ -67,6 +71,7 @@ public struct Failure: Error, Sendable, Equatable {
 }
 
 extension Failure: CustomStringConvertible {
+  /// One line: file, place, finding and advice, as far as known.
   public var description: String {
     var text = [file, place].compactMap(\.self).joined(separator: ": ")
     if !text.isEmpty { text += ": " }

@@ -1,7 +1,10 @@
 /// A floating-point format of stored numbers, little-endian.
 public enum FloatFormat: Sendable, Hashable, CaseIterable {
+  /// IEEE binary32.
   case float32
+  /// IEEE binary16.
   case float16
+  /// The upper 16 bits of a binary32.
   case bfloat16
 
   /// Bytes of one number.

@@ -154,7 +154,7 @@ import Testing
 
   @Test(
     arguments: [
-      ("model_type", "gpt2", "LLaMA, Mistral, Qwen2 and OPT"),
+      ("model_type", "gpt2", "LLaMA, Mistral, Qwen2, Qwen3 and OPT"),
       ("model_type", 7, "expected a string"),
       ("architectures", ["LlamaForSequenceClassification"], "isn't a causal language model"),
       ("hidden_size", 0, "is 0; expected 1 to"),

@@ -1,16 +1,18 @@
 import Crypto
 
-/// A SHA-256 digest: what identity and trust rest on.
+/// A SHA-256 digest, for identity and trust.
 public struct SHA256Digest: Hashable, Sendable, Comparable, CustomStringConvertible {
   /// 32 bytes.
   public let bytes: [UInt8]
 
+  /// The digest of `content`.
   public init(hashing content: ByteSlice) {
     var hasher = SHA256Hasher()
     hasher.update(content)
     self = hasher.finish()
   }
 
+  /// The digest of `content`.
   public init(hashing content: [UInt8]) {
     var hasher = SHA256Hasher()
     hasher.update(content)
@@ -33,8 +35,10 @@ public struct SHA256Digest: Hashable, Sendable, Comparable, CustomStringConverti
 
   /// 64 hexadecimal digits, lower case.
   public var hex: String { Hexadecimal.encode(bytes) }
+  /// 64 hexadecimal digits, lower case.
   public var description: String { hex }
 
+  /// The order of the bytes, the first one first.
   public static func < (a: SHA256Digest, b: SHA256Digest) -> Bool {
     a.bytes.lexicographicallyPrecedes(b.bytes)
   }
@@ -44,23 +48,29 @@ public struct SHA256Digest: Hashable, Sendable, Comparable, CustomStringConverti
 public struct SHA256Hasher: Sendable {
   private var state = SHA256()
 
+  /// A hasher of no bytes yet.
   public init() {}
 
+  /// Appends `content` to the hashed bytes.
   public mutating func update(_ content: ByteSlice) {
     unsafe content.withUnsafeBytes { unsafe state.update(bufferPointer: $0) }
   }
 
+  /// Appends `content` to the hashed bytes.
   public mutating func update(_ content: [UInt8]) {
     unsafe content.withUnsafeBytes { unsafe state.update(bufferPointer: $0) }
   }
 
+  /// Appends the UTF-8 bytes of `text` to the hashed bytes.
   public mutating func update(_ text: String) { update(Array(text.utf8)) }
 
+  /// The digest of all bytes so far.
   public func finish() -> SHA256Digest { SHA256Digest(unchecked: Array(state.finalize())) }
 }
 
 /// Lower-case hexadecimal text.
 public enum Hexadecimal {
+  /// Two digits per byte.
   public static func encode(_ bytes: [UInt8]) -> String {
     let digits = Array("0123456789abcdef".utf8)
     var text: [UInt8] = []

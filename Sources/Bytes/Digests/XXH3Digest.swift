@@ -1,20 +1,24 @@
 import CXXHash
 
-/// An XXH3 digest of 128 bits: fast, and enough against accidents; SHA-256 stands beside it for
-/// trust.
+/// An XXH3 digest of 128 bits: fast, and sufficient against accidents; SHA-256 is used for trust.
 public struct XXH3Digest: Hashable, Sendable, CustomStringConvertible {
+  /// The upper 64 bits.
   public let high: UInt64
+  /// The lower 64 bits.
   public let low: UInt64
 
+  /// A digest from its two halves.
   public init(high: UInt64, low: UInt64) {
     self.high = high
     self.low = low
   }
 
+  /// The digest of `content`, with seed 0.
   public init(hashing content: ByteSlice) {
     self.init(unsafe content.withUnsafeBytes { unsafe XXH3_128bits($0.baseAddress, $0.count) })
   }
 
+  /// The digest of `content`, with seed 0.
   public init(hashing content: [UInt8]) {
     self.init(unsafe content.withUnsafeBytes { unsafe XXH3_128bits($0.baseAddress, $0.count) })
   }
@@ -44,6 +48,7 @@ public struct XXH3Digest: Hashable, Sendable, CustomStringConvertible {
 
   /// 32 hexadecimal digits, lower case.
   public var hex: String { Hexadecimal.encode(bytes) }
+  /// 32 hexadecimal digits, lower case.
   public var description: String { hex }
 }
 
@@ -51,18 +56,21 @@ public struct XXH3Digest: Hashable, Sendable, CustomStringConvertible {
 @safe public struct XXH3Hasher: ~Copyable {
   private let state: OpaquePointer
 
+  /// A hasher of no bytes yet, with seed 0.
   public init() {
     guard let created = unsafe XXH3_createState() else { fatalError("out of memory") }
     unsafe state = created
     unsafe XXH3_128bits_reset(created)
   }
 
+  /// Appends `content` to the hashed bytes.
   public mutating func update(_ content: ByteSlice) {
     _ = unsafe content.withUnsafeBytes {
       unsafe XXH3_128bits_update(state, $0.baseAddress, $0.count)
     }
   }
 
+  /// Appends `content` to the hashed bytes.
   public mutating func update(_ content: [UInt8]) {
     _ = unsafe content.withUnsafeBytes {
       unsafe XXH3_128bits_update(state, $0.baseAddress, $0.count)

@@ -9,12 +9,16 @@ public enum AtomicFile {
     try writer.publish()
   }
 
+  /// Writes `bytes` to `path`, durable and all or nothing.
+  /// - Throws: `cannotCreate` or `io`; the old file, if any, is unchanged then.
   public static func write(_ bytes: ByteSlice, to path: String) throws(Failure) {
     var writer = try AtomicFileWriter(path: path)
     try writer.write(bytes)
     try writer.publish()
   }
 
+  /// Writes the UTF-8 bytes of `text` to `path`, durable and all or nothing.
+  /// - Throws: `cannotCreate` or `io`; the old file, if any, is unchanged then.
   public static func write(_ text: String, to path: String) throws(Failure) {
     try write(Array(text.utf8), to: path)
   }

@@ -13,7 +13,7 @@ import Synchronization
   private static let bufferSize = 1 << 20
   private static let counter = Atomic<Int>(0)
 
-  /// How many bytes have been written so far.
+  /// The number of bytes written so far.
   public var offset: Int { flushed + buffer.count }
 
   /// Throws `cannotCreate` where the folder doesn't allow a new file.
@@ -29,6 +29,8 @@ import Synchronization
     buffer.reserveCapacity(Self.bufferSize)
   }
 
+  /// Appends `content`.
+  /// - Throws: `io` where the system refuses to write.
   public mutating func write(_ content: [UInt8]) throws(Failure) {
     if content.count >= Self.bufferSize {
       try flush()
@@ -41,12 +43,16 @@ import Synchronization
     }
   }
 
+  /// Appends `content`.
+  /// - Throws: `io` where the system refuses to write.
   public mutating func write(_ content: ByteSlice) throws(Failure) {
     if content.count < Self.bufferSize { return try write(content.array) }
     try flush()
     try unsafe content.withUnsafeBytes { (bytes) throws(Failure) in try unsafe put(bytes) }
   }
 
+  /// Appends the UTF-8 bytes of `text`.
+  /// - Throws: `io` where the system refuses to write.
   public mutating func write(_ text: String) throws(Failure) { try write(Array(text.utf8)) }
 
   /// Zero bytes up to the next multiple of `alignment` (≥ 1).

@@ -1,7 +1,7 @@
 import Glibc
 
-/// Bytes that are changed in place: what an in-place edit needs from a file and no more, so that
-/// tests can stand in a disk that fills up or a process that dies between any two calls.
+/// Storage that can be edited in place: the operations that an edit needs from a file, so that
+/// tests can simulate a disk that fills up or a process that dies between any two calls.
 public protocol EditableBytes: ~Copyable {
   var size: Int { get throws(Failure) }
   /// Exactly `count` bytes; throws `invalidData` where the content ends before.
@@ -14,6 +14,7 @@ public protocol EditableBytes: ~Copyable {
 
 /// A file opened for changes in place, under an exclusive lock for as long as it is open.
 public struct EditableFile: ~Copyable, EditableBytes {
+  /// The file, as it was named.
   public let path: String
   private let descriptor: Int32
 
@@ -61,6 +62,8 @@ public struct EditableFile: ~Copyable, EditableBytes {
 }
 
 extension EditableFile {
+  /// Bytes of the file.
+  /// - Throws: `io` where the system doesn't tell.
   public var size: Int {
     get throws(Failure) {
       var status = stat()
@@ -71,6 +74,8 @@ extension EditableFile {
     }
   }
 
+  /// Exactly `count` bytes from `offset` on.
+  /// - Throws: `invalidData` where the file ends before them, `io` where the system refuses.
   public func read(at offset: Int, count: Int) throws(Failure) -> [UInt8] {
     let bytes = try SystemCall.read(descriptor, at: offset, count: count, path)
     guard bytes.count == count else {
@@ -80,12 +85,16 @@ extension EditableFile {
     return bytes
   }
 
+  /// Overwrites the bytes from `offset` on, and extends the file if they reach beyond its end.
+  /// - Throws: `io` where the system refuses, a full disk included.
   public mutating func write(_ bytes: [UInt8], at offset: Int) throws(Failure) {
     try unsafe bytes.withUnsafeBufferPointer { (buffer) throws(Failure) in
       try unsafe SystemCall.writeAll(descriptor, UnsafeRawBufferPointer(buffer), at: offset, path)
     }
   }
 
+  /// Drops all bytes from `size` on.
+  /// - Throws: `io` where the system refuses.
   public mutating func truncate(to size: Int) throws(Failure) {
     let result = SystemCall.retrying { ftruncate(descriptor, off_t(size)) }
     if result.value != 0 {
@@ -93,6 +102,8 @@ extension EditableFile {
     }
   }
 
+  /// Returns once everything written so far is durable.
+  /// - Throws: `io` where the system refuses.
   public mutating func synchronize() throws(Failure) {
     try SystemCall.synchronize(descriptor, path)
   }

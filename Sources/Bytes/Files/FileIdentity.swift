@@ -2,11 +2,15 @@ import Glibc
 
 /// Inode, size and times of a file: equal at two moments if the file wasn't written to in between.
 public struct FileIdentity: Sendable, Hashable {
+  /// The number of the file system.
   public let device: UInt64
+  /// The number of the file in its file system.
   public let inode: UInt64
+  /// Bytes of the file.
   public let size: Int
   /// Nanoseconds; the change time can't be set back by a program.
   public let modified: Int64
+  /// Nanoseconds since 1970 of the last change of content or attributes.
   public let changed: Int64
 
   /// Whether both are the same inode, under whatever names and after whatever writes.

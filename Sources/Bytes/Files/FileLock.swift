@@ -6,7 +6,7 @@ public struct FileLock: ~Copyable {
   private let descriptor: Int32
 
   /// Takes the lock at `path`, creating the file. `holder` is stored beside the process id, so that
-  /// whoever comes second can be told who holds it. Throws `busy` where another process does.
+  /// a second process can say who holds it. Throws `busy` where another process does.
   public init(path: String, holder: String = "") throws(Failure) {
     let opened = SystemCall.open(path, O_RDWR | O_CREAT)
     guard opened.value >= 0 else {

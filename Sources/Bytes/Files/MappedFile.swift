@@ -3,6 +3,7 @@ import Synchronization
 
 /// A regular file mapped for reading. Slices of it keep the mapping alive on their own.
 public final class MappedFile: Sendable {
+  /// The file, as it was named.
   public let path: String
   /// The whole file.
   public let bytes: ByteSlice
@@ -10,9 +11,13 @@ public final class MappedFile: Sendable {
 
   /// What the program is about to do with a part of the file; a hint to the kernel.
   public enum Advice: Sendable {
+    /// Reading will be from front to back.
     case sequential
+    /// Reading will be in no order.
     case random
+    /// The bytes are needed soon: read ahead.
     case willNeed
+    /// The bytes aren't needed any more: their memory may be reused.
     case dontNeed
   }
 

@@ -6,6 +6,7 @@ import Glibc
 /// Writing from several threads is safe where they write different bytes.
 @safe public final class ScratchFile: @unchecked Sendable {
   public let path: String
+  /// Bytes of the file and of the mapped memory.
   public let byteCount: Int
   private let descriptor: Int32
   private let memory: UnsafeMutableRawPointer
@@ -54,7 +55,7 @@ import Glibc
   /// The first byte, at the start of a page. The file must outlive the pointer's use.
   @unsafe public var start: UnsafeMutableRawPointer { unsafe memory }
 
-  /// The bytes as they are now, to read while nobody writes.
+  /// The bytes as they are now, to be read while no thread writes.
   public var bytes: ByteSlice {
     unsafe ByteSlice(UnsafeRawBufferPointer(start: memory, count: byteCount), owner: self)
   }

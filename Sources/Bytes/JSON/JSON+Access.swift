@@ -1,4 +1,4 @@
-/// Looking inside: optional forms for what may be absent, throwing forms for what must be there.
+/// Access to members and elements: optional for those that may be missing, throwing for the others.
 extension JSON {
   /// The member `key`; nil where absent or where this is no object.
   public subscript(key: String) -> JSON? { object?[key] }
@@ -8,10 +8,15 @@ extension JSON {
     return array[index]
   }
 
+  /// Whether this is null.
   public var isNull: Bool { if case .null = self { true } else { false } }
+  /// The value of a boolean; nil for any other kind.
   public var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
+  /// The value of a string; nil for any other kind.
   public var string: String? { if case .string(let value) = self { value } else { nil } }
+  /// The elements of an array; nil for any other kind.
   public var array: [JSON]? { if case .array(let value) = self { value } else { nil } }
+  /// The members of an object; nil for any other kind.
   public var object: JSONObject? { if case .object(let value) = self { value } else { nil } }
   /// An integer, also one written like `3.0`.
   public var int: Int? {
@@ -30,7 +35,7 @@ extension JSON {
     }
   }
 
-  /// What kind of value this is, for sentences.
+  /// The kind of value for error texts: "a string".
   public var kindName: String {
     switch self {
     case .null: "null"
@@ -67,30 +72,42 @@ extension JSON {
     return result
   }
 
+  /// The member `key`, which must be a string.
+  /// - Throws: `invalidData` naming the key where it is missing or of another kind.
   public func required(_ key: String, as type: String.Type, file: String? = nil) throws(Failure)
     -> String
   {
     try typed(key, file, "a string", \.string)
   }
+  /// The member `key`, which must be an integer.
+  /// - Throws: `invalidData` naming the key where it is missing or of another kind.
   public func required(_ key: String, as type: Int.Type, file: String? = nil) throws(Failure) -> Int
   {
     try typed(key, file, "an integer", \.int)
   }
+  /// The member `key`, which must be a number.
+  /// - Throws: `invalidData` naming the key where it is missing or of another kind.
   public func required(_ key: String, as type: Double.Type, file: String? = nil) throws(Failure)
     -> Double
   {
     try typed(key, file, "a number", \.double)
   }
+  /// The member `key`, which must be a boolean.
+  /// - Throws: `invalidData` naming the key where it is missing or of another kind.
   public func required(_ key: String, as type: Bool.Type, file: String? = nil) throws(Failure)
     -> Bool
   {
     try typed(key, file, "a boolean", \.bool)
   }
+  /// The member `key`, which must be an array.
+  /// - Throws: `invalidData` naming the key where it is missing or of another kind.
   public func required(_ key: String, as type: [JSON].Type, file: String? = nil) throws(Failure)
     -> [JSON]
   {
     try typed(key, file, "an array", \.array)
   }
+  /// The member `key`, which must be an object.
+  /// - Throws: `invalidData` naming the key where it is missing or of another kind.
   public func required(_ key: String, as type: JSONObject.Type, file: String? = nil) throws(Failure)
     -> JSONObject
   {

@@ -9,12 +9,16 @@ extension JSON {
     }
   }
 
+  /// Reads the one value that `text`, in UTF-8, consists of.
+  /// - Throws: `invalidData` with the offset of the first fault.
   public init(parsing text: [UInt8], file: String? = nil, depthLimit: Int = 128) throws(Failure) {
     self = try unsafe text.withUnsafeBufferPointer { (buffer) throws(Failure) in
       try unsafe Self.parse(UnsafeRawBufferPointer(buffer), file, depthLimit)
     }
   }
 
+  /// Reads the one value that `text` consists of.
+  /// - Throws: `invalidData` with the offset of the first fault.
   public init(parsing text: String, file: String? = nil, depthLimit: Int = 128) throws(Failure) {
     try self.init(parsing: Array(text.utf8), file: file, depthLimit: depthLimit)
   }

@@ -10,6 +10,7 @@ extension JSON {
     return writer.bytes
   }
 
+  /// The canonical form as a string.
   public var canonicalText: String { String(decoding: canonicalBytes, as: UTF8.self) }
 
   /// Two-space indented text with the members in their own order.

@@ -1,15 +1,21 @@
 /// A JSON value. Integers that fit 64 bits stay integers; everything else numeric is a double.
 ///
-/// The project has its own because files here are untrusted and hashed: duplicate keys must be
-/// refused,
-/// offsets named, and there must be one canonical text per value.
+/// The files read here are untrusted and hashed, so duplicate keys are refused, faults have
+/// offsets, and each value has one canonical text.
 public indirect enum JSON: Sendable {
+  /// null
   case null
+  /// true or false
   case bool(Bool)
+  /// A number without fraction and exponent that fits 64 bits.
   case integer(Int64)
+  /// Any other number; finite.
   case number(Double)
+  /// A string.
   case string(String)
+  /// An array.
   case array([JSON])
+  /// An object, its members in the order of the text.
   case object(JSONObject)
 }
 
@@ -34,11 +40,17 @@ extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Express
   ExpressibleByBooleanLiteral, ExpressibleByNilLiteral, ExpressibleByArrayLiteral,
   ExpressibleByDictionaryLiteral
 {
+  /// A string.
   public init(stringLiteral value: String) { self = .string(value) }
+  /// An integer.
   public init(integerLiteral value: Int64) { self = .integer(value) }
+  /// A number.
   public init(floatLiteral value: Double) { self = .number(value) }
+  /// A boolean.
   public init(booleanLiteral value: Bool) { self = .bool(value) }
+  /// null
   public init(nilLiteral: ()) { self = .null }
+  /// An array of `elements`.
   public init(arrayLiteral elements: JSON...) { self = .array(elements) }
   /// Of two equal keys the later value stays.
   public init(dictionaryLiteral elements: (String, JSON)...) {
@@ -46,7 +58,10 @@ extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Express
     for (key, value) in elements { object[key] = value }
     self = .object(object)
   }
+  /// An integer.
   public init(_ value: Int) { self = .integer(Int64(value)) }
+  /// An array of integers.
   public init(_ values: [Int]) { self = .array(values.map { .integer(Int64($0)) }) }
+  /// An array of strings.
   public init(_ values: [String]) { self = .array(values.map { .string($0) }) }
 }

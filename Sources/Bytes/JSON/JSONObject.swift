@@ -3,18 +3,24 @@
 /// Keys are compared by their UTF-8 bytes. Swift's own `String` equality would merge keys that are
 /// canonically equivalent, and vocabularies do contain such pairs.
 public struct JSONObject: Sendable {
+  /// The keys, in the order of the members.
   public private(set) var keys: [String] = []
+  /// The values, in the order of `keys`.
   public private(set) var values: [JSON] = []
   /// An open-addressing table of positions + 1 (0 = empty), built once the object outgrows
   /// `scanned`.
   private var table: [Int32] = []
   private static let scanned = 8
 
+  /// An object without members.
   public init() {}
 
+  /// The number of members.
   public var count: Int { keys.count }
+  /// Whether there are no members.
   public var isEmpty: Bool { keys.isEmpty }
 
+  /// Reserves memory for `count` members in all.
   public mutating func reserveCapacity(_ count: Int) {
     keys.reserveCapacity(count)
     values.reserveCapacity(count)
@@ -97,12 +103,14 @@ public struct JSONObject: Sendable {
 }
 
 extension JSONObject: Sequence {
+  /// An iterator over keys and values, in the order of the members.
   public func makeIterator() -> Zip2Sequence<[String], [JSON]>.Iterator {
     zip(keys, values).makeIterator()
   }
 }
 
 extension JSONObject: Equatable {
+  /// Whether both have the same members, in any order.
   public static func == (a: JSONObject, b: JSONObject) -> Bool {
     a.count == b.count && a.allSatisfy { key, value in b[key] == value }
   }

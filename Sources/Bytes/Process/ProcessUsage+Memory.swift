@@ -12,7 +12,7 @@ extension ProcessUsage {
   /// nil where the system doesn't say.
   public static var memory: Memory? { memory(ofProcess: "self") }
 
-  /// The same of another process, by its number.
+  /// The memory of another process, by its id.
   public static func memory(of process: Int32) -> Memory? { memory(ofProcess: "\(process)") }
 
   private static func memory(ofProcess name: String) -> Memory? {

@@ -3,10 +3,12 @@ import Glibc
 /// Standard output and standard error, written to without buffering and with errors that are not
 /// lost.
 public enum StandardStream: Int32, Sendable {
+  /// Standard output.
   case output = 1
+  /// Standard error.
   case error = 2
 
-  /// Writes all of `text`. Returns false where nobody reads any more (a closed pipe).
+  /// Writes all of `text`. Returns false if the reader has closed the pipe.
   @discardableResult
   public func write(_ text: String) throws(Failure) -> Bool {
     let bytes = Array(text.utf8)
@@ -29,6 +31,7 @@ public enum StandardStream: Int32, Sendable {
     return true
   }
 
+  /// Whether the stream is connected to a terminal.
   public var isTerminal: Bool { isatty(rawValue) == 1 }
 
   /// Columns of the terminal; nil where it is none or doesn't say.
@@ -39,7 +42,7 @@ public enum StandardStream: Int32, Sendable {
   }
 }
 
-/// What this process has used so far.
+/// The resources that this process has used so far.
 public enum ProcessUsage {
   /// The largest resident memory in bytes.
   public static var peakMemory: Int {
@@ -53,6 +56,7 @@ public enum ProcessUsage {
     kill(process, 0) == 0 || errno == EPERM
   }
 
+  /// The process id.
   public static var identifier: Int32 { getpid() }
 
   /// Seconds of a clock that never goes back.
