@@ -207,8 +207,8 @@ import Testing
     ),
     (
       "compression: {method: rtn, drift: gptaq}",
-      "line 3: compression.drift: gptaq lets later columns make up for drift, but rtn solves none "
-        + "after another; use `drift: qep`, or gptq or sparsegpt"
+      "line 3: compression.drift: gptaq compensates for drift in later columns, "
+        + "but rtn solves all columns at once; use `drift: qep`, or gptq or sparsegpt"
     ),
     (
       "compression: {method: rtn, first_order: 0.1}",
