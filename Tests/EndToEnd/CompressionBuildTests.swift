@@ -152,7 +152,7 @@ import Testing
       for word in words { #expect(run.errors.contains(word), "\(run.errors)") }
       #expect(!run.errors.contains("import"), "work had started")
     }
-    try expect("group_size: 8\nrules: [{match: '*.gate', bits: 2}]", "*.gate", "fits no layer")
+    try expect("group_size: 8\nrules: [{match: '*.gate', bits: 2}]", "*.gate", "matches no layer")
     try expect("sparsity: '4:2'", "4:2")
     try expect("sparsity: '3:32'\nbits: 4\ngroup_size: 8", "32 columns")
     try expect("method: wanda\nbits: 4", "no sparsity")

@@ -39,10 +39,13 @@ import Testing
       "down_proj.weight: a group of 41 columns is wider than a row of 40"
     ),
     ("group_size: 8, sparsity: \"2:32\"", "2:32 needs 32 columns, a row has 24"),
-    ("group_size: 8, rules: [{match: \"*.dwn_proj\"}]", "the rule for `*.dwn_proj` fits no layer"),
+    (
+      "group_size: 8, rules: [{match: \"*.dwn_proj\"}]",
+      "the rule for `*.dwn_proj` matches no layer"
+    ),
     (
       "group_size: 8, rules: [{match: \"model.layers.3.*\", bits: 3}]",
-      "the rule for `model.layers.3.*` fits no layer"
+      "the rule for `model.layers.3.*` matches no layer"
     ),
   ])
   func settingsThatFitNoLayerAreRefusedByThePlan(compression: String, expected: String) throws {

@@ -187,7 +187,7 @@ import Testing
     (
       "compression: {static_groups: false}",
       "line 3: compression.static_groups: act_order with groups needs static_groups, "
-        + "because groups on disk are runs of neighbours"
+        + "because stored groups are runs of neighbouring columns"
     ),
     (
       "compression: {method: rtn, range: clip-weighted}",
@@ -207,13 +207,13 @@ import Testing
     ),
     (
       "compression: {method: rtn, drift: gptaq}",
-      "line 3: compression.drift: gptaq lets later columns make up for drift, but rtn solves none "
-        + "after another; use `drift: qep`, or gptq or sparsegpt"
+      "line 3: compression.drift: gptaq compensates for drift in later columns, "
+        + "but rtn solves all columns at once; use `drift: qep`, or gptq or sparsegpt"
     ),
     (
       "compression: {method: rtn, first_order: 0.1}",
-      "line 3: compression.first_order: a first-order term belongs to errors that are fed forward, "
-        + "but rtn feeds none; use gptq or sparsegpt, or leave `first_order` out"
+      "line 3: compression.first_order: a first-order term applies only to errors that are fed forward, "
+        + "but rtn feeds none forward; use gptq or sparsegpt, or leave `first_order` out"
     ),
     ("name: ../up", "line 3: name: use letters, digits, `-`, `_` and `.` only"),
     (
