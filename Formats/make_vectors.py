@@ -34,7 +34,7 @@ def record(generation, offset, table, length, head, xxh3=None):
 
 
 class Section:
-    """One section; every stored field can be overridden to tell a lie."""
+    """A section. `lies` overrides stored fields, to make an invalid file."""
 
     def __init__(self, type_id, layout, name, raw, attributes=None, read=0, write=0, optional=0,
                  stored=None, **lies):
@@ -209,7 +209,7 @@ def lora(values=(0.5, -1.0, 0.25, 2.0, 1.0, -0.5, 0.0) * 2, outputs=3, **sizes):
 
 
 def weights_digest(section):
-    """Of a bundle whose only tensor is a dense one."""
+    """The weights digest of a bundle whose only tensor is the dense one `section`."""
     return hashlib.sha256(
         b"ctpack weights 1\n" + struct.pack("<HHHHHI", section.type, section.layout, *section.flags, len(section.name)) + section.name
         + struct.pack("<I", len(section.attributes)) + section.attributes
@@ -217,7 +217,7 @@ def weights_digest(section):
 
 
 def routing_key(owner, name=None, values=(0.5, -1.0, 0.25, 2.0, -0.125), **attributes):
-    """Four numbers of queries and a bias, found by the bytes of the prompt's section."""
+    """A routing key of four numbers and a bias for the prompt or prefix `owner`."""
     attributes = {"width": 4, "prompt": hashlib.sha256(owner.raw).hexdigest(), "weights": weights_digest(dense()), "explained": 0.75} | attributes
     return Section(19, 1, name or owner.name.decode(), struct.pack(f"<{len(values)}f", *values), attributes, write=0x8001)
 
@@ -231,7 +231,7 @@ def configuration(text=b'{"family":"llama","layers":1}', **lies):
 
 
 def evidence(name="auto", **members):
-    """Twelve windows; one prompt for all of them, or one chosen for each."""
+    """A bundle with a measurement over twelve windows, with one prompt for all or one chosen for each."""
     record = {"protocol": "ctp-64", "text": "t", "model": "compressed", "prompt": name, "ppl": 20.5, "ppl_stderr": 0.25,
               "nll": 2283.1, "scored_tokens": 756, "tokens": 800, "windows": 12, **members}
     return build([dense(), prompt("a"), prompt("b"), Section(36, 4, "evidence", canonical([record]), optional=1)])
@@ -249,7 +249,7 @@ def zstd_run(byte, count, stated=None):
 
 
 def zstd_plain(content):
-    """A zstd frame of raw blocks: nothing is saved, but every reader must take it."""
+    """A zstd frame of raw blocks: it saves nothing, but every reader must accept it."""
     pieces = [content[i:i + 65536] for i in range(0, len(content), 65536)]
     blocks = b"".join((len(p) << 3 | (p is pieces[-1])).to_bytes(3, "little") + p for p in pieces)
     return b"\x28\xb5\x2f\xfd\xa0" + struct.pack("<I", len(content)) + blocks
@@ -264,7 +264,7 @@ def blocks(raw, transform=0, width=0, make=None, form=1, shift=0, base=0, size=6
 
 
 def in_blocks(section, **options):
-    """The same section, its bytes in coded blocks."""
+    """`section` with its bytes in coded blocks."""
     section.stored, section.codec = blocks(section.raw, **options), 2
     return section
 
@@ -290,7 +290,7 @@ def symbols(raw, width):
 
 
 def by_zero(run, classes):
-    """Transforms block i of a matrix whose runs of 64 codes, `run` bytes each, have these zero points."""
+    """A transform of block i of a matrix whose runs of 64 codes, `run` bytes each, have the zero points `classes`."""
     def make(index, raw):
         own = classes[index * 6720 // run:][:len(raw) // run]
         order = sorted(range(len(own)), key=lambda i: own[i])
@@ -329,18 +329,18 @@ def sorted_survivors(kind):
         kept = [n < 3 for n in numbers(rows * columns, 5, 3)]
         mask = b"".join(sum(k << i for i, k in enumerate(kept[r * columns:(r + 1) * columns])).to_bytes(64, "little")
                         for r in range(rows))
-        stands, part = [at for at, k in enumerate(kept) if k], Section(5, 32, "w", mask)
-        sparsity = {"kind": "bitmask", "survivors": len(stands)}
+        places, part = [at for at, k in enumerate(kept) if k], Section(5, 32, "w", mask)
+        sparsity = {"kind": "bitmask", "survivors": len(places)}
     else:
-        stands = [row * columns + start for row in range(rows) for start in range(0, columns, 4) for _ in range(2)]
+        places = [row * columns + start for row in range(rows) for start in range(0, columns, 4) for _ in range(2)]
         ranks = sum(rank << 3 * i for i, rank in enumerate(numbers(rows * 125, 6, 4)))
         part = Section(6, 34, "w", ranks.to_bytes(-(-rows * 125 * 3 // 8), "little"))
         sparsity = {"kind": "nm", "kept": 2, "of": 4}
     zeros = numbers(rows * groups, 8, 6)
-    middles = [stands[min(start + 32, len(stands) - 1)] for start in range(0, len(stands), 64)]
+    middles = [places[min(start + 32, len(places) - 1)] for start in range(0, len(places), 64)]
     classes = [zeros[at // columns * groups + at % columns // group] for at in middles]
     attributes = {"shape": [rows, columns], "group_size": group, "symmetric": False, "sparsity": sparsity}
-    codes = Section(2, 17, "w", pack(numbers(len(stands), 8, 5), 3), attributes, read=1)
+    codes = Section(2, 17, "w", pack(numbers(len(places), 8, 5), 3), attributes, read=1)
     return [in_blocks(codes, transform=1, make=by_zero(24, classes), form=2), Section(3, 2, "w", halves(rows * groups, 2)),
             Section(4, 17, "w", pack(zeros, 3)), part]
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """A second, plain reader of .ctpack bundles, written from container.md and packing.md alone.
 
-It shares no code with the Swift reader and aims at being obvious, not fast: when the two disagree,
-one of them has misread the specification. Standard library only; sections compressed with zstd need
+It shares no code with the Swift reader, and is written to be obvious rather than fast: if the two
+disagree, one of them misreads the specification. Standard library only; sections compressed with zstd need
 either Python's `compression.zstd` (3.14), the module `zstandard`, or the program `zstd`.
 
   reader.py FILE               what the bundle holds
@@ -25,12 +25,19 @@ from xxh3 import xxh3_128
 MAGIC = bytes([0x89, 0x43, 0x54, 0x50, 0x4B, 0x0D, 0x0A, 0x1A])
 RECORDS = (4096, 8192)
 BODY = 12288
-TYPES = {
-    1: "tensorDense", 2: "tensorCodes", 3: "tensorScales", 4: "tensorZeros", 5: "tensorMask",
-    6: "tensorIndex", 16: "prompt", 17: "adapter", 18: "promptKeyValues",
-    19: "promptRoutingKey", 32: "tokenizer", 33: "modelConfiguration",
-    34: "recipe", 35: "provenance", 36: "evidence", 37: "events", 38: "signature", 39: "licence", 40: "ledger",
+# Section types by id: name and allowed layouts. CHECKS, after Bundle, has the checks of their content.
+KINDS = {
+    1: ("tensorDense", "f32 f16 bf16"), 2: ("tensorCodes", "planar2 planar3 planar4 planar8"),
+    3: ("tensorScales", "f16"), 4: ("tensorZeros", "planar2 planar3 planar4 planar8"),
+    5: ("tensorMask", "bitmask"), 6: ("tensorIndex", "nm"),
+    16: ("prompt", "f32"), 17: ("adapter", "f32"), 18: ("promptKeyValues", "f16"), 19: ("promptRoutingKey", "f32"),
+    32: ("tokenizer", "json raw text"), 33: ("modelConfiguration", "json"), 34: ("recipe", "text"),
+    35: ("provenance", "json"), 36: ("evidence", "json"), 37: ("events", "json"), 38: ("signature", None),
+    39: ("licence", "text"), 40: ("ledger", "json"),
 }
+TYPES = {number: name for number, (name, _) in KINDS.items()}
+# Types that are computed from a section of the same name, and the types of that section.
+OWNERS = {18: (16,), 19: (16, 17)}
 LAYOUTS = {
     0: "raw", 1: "f32", 2: "f16", 3: "bf16", 4: "json", 5: "text",
     16: "planar2", 17: "planar3", 18: "planar4", 19: "planar8", 32: "bitmask", 34: "nm",
@@ -42,7 +49,7 @@ NO_DUPLICATES = "duplicate key"
 
 
 class Invalid(Exception):
-    """Something the specification doesn't allow."""
+    """A violation of the specification."""
 
 
 def need(condition, finding):
@@ -554,36 +561,36 @@ class Bundle:
                 raw.decode("utf-8")
             except UnicodeDecodeError:
                 raise Invalid(f"{section.label}: its text isn't UTF-8") from None
-        if section.type == 36:
-            check_evidence(section, parse_json(raw))
-        if section.type == 16:
-            tokens, width = section.attributes.get("tokens"), section.attributes.get("width")
-            need(isinstance(tokens, int) and isinstance(width, int) and tokens >= 1 and width >= 1
-                 and len(raw) == tokens * width * 4 and layout == "f32", f"{section.label}: its size")
-            need(all(map(math.isfinite, decode_floats(raw, 1))), f"{section.label}: a value isn't finite")
-            ids = section.attributes.get("ids", [0] * tokens)
-            need(isinstance(ids, list) and len(ids) == tokens
-                 and all(isinstance(i, int) and 0 <= i < 1 << 31 for i in ids), f"{section.label}: its token ids")
-        if section.type == 17:
-            self.check_adapter(section, raw)
-        if section.type == 18:
-            sizes = [section.attributes.get(key) for key in ("layers", "tokens", "width")]
-            need(all(isinstance(n, int) and n >= 1 for n in sizes) and layout == "f16"
-                 and len(raw) == 4 * math.prod(sizes), f"{section.label}: its size")
-            need(all(map(math.isfinite, decode_floats(raw, 2))), f"{section.label}: a value isn't finite")
-            owners = [s for s in self.sections if s.type == 16 and s.name == section.name]
+        allowed = KINDS.get(section.type, (None, None))[1]
+        need(allowed is None or layout in allowed.split(), f"{section.label}: its layout")
+        if section.type in CHECKS:
+            CHECKS[section.type](self, section, raw)
+        if section.type in OWNERS:
+            owners = [s for s in self.sections if s.type in OWNERS[section.type] and s.name == section.name]
             need(any(s.sha256.hex() == section.attributes.get("prompt") for s in owners),
                  f"{section.label}: the prompt that it belongs to isn't there")
-        if section.type in (18, 19):
             need(section.attributes.get("weights") == self.weights_digest(), f"{section.label}: its weights are others")
-        if section.type == 19:
-            width, explained = section.attributes.get("width"), section.attributes.get("explained")
-            need(type(width) is int and width >= 1 and layout == "f32" and len(raw) == 4 * (width + 1), f"{section.label}: its size")
-            need(type(explained) in (int, float) and 0 <= explained <= 1, f"{section.label}: what it explains")
-            need(all(map(math.isfinite, decode_floats(raw, 1))), f"{section.label}: a value isn't finite")
-            owners = [s for s in self.sections if s.type in (16, 17) and s.name == section.name]
-            need(any(s.sha256.hex() == section.attributes.get("prompt") for s in owners),
-                 f"{section.label}: the prompt that it belongs to isn't there")
+
+    def check_prompt(self, section, raw):
+        tokens, width = section.attributes.get("tokens"), section.attributes.get("width")
+        need(isinstance(tokens, int) and isinstance(width, int) and tokens >= 1 and width >= 1
+             and len(raw) == tokens * width * 4, f"{section.label}: its size")
+        need(all(map(math.isfinite, decode_floats(raw, 1))), f"{section.label}: a value isn't finite")
+        ids = section.attributes.get("ids", [0] * tokens)
+        need(isinstance(ids, list) and len(ids) == tokens
+             and all(isinstance(i, int) and 0 <= i < 1 << 31 for i in ids), f"{section.label}: its token ids")
+
+    def check_key_values(self, section, raw):
+        sizes = [section.attributes.get(key) for key in ("layers", "tokens", "width")]
+        need(all(isinstance(n, int) and n >= 1 for n in sizes) and len(raw) == 4 * math.prod(sizes),
+             f"{section.label}: its size")
+        need(all(map(math.isfinite, decode_floats(raw, 2))), f"{section.label}: a value isn't finite")
+
+    def check_routing_key(self, section, raw):
+        width, explained = section.attributes.get("width"), section.attributes.get("explained")
+        need(type(width) is int and width >= 1 and len(raw) == 4 * (width + 1), f"{section.label}: its size")
+        need(type(explained) in (int, float) and 0 <= explained <= 1, f"{section.label}: what it explains")
+        need(all(map(math.isfinite, decode_floats(raw, 1))), f"{section.label}: a value isn't finite")
 
     def check_adapter(self, section, raw):
         label, attributes = section.label, section.attributes
@@ -604,7 +611,7 @@ class Bundle:
                 need(tensor is not None and tensor.attributes.get("shape") == [target["outputs"], target["inputs"]],
                      f"{label}: the tensor {target['tensor']}")
             count = sum(rank * (t["outputs"] + t["inputs"]) for t in targets)
-        need(section.layout == 1 and len(raw) == 4 * count, f"{label}: its size")
+        need(len(raw) == 4 * count, f"{label}: its size")
         need(all(map(math.isfinite, decode_floats(raw, 1))), f"{label}: a value isn't finite")
         need(self.find("prompt", section.name) is None, f"{label}: a prompt has the same name")
 
@@ -612,7 +619,7 @@ class Bundle:
 # ---------------------------------------------------------------- documents
 
 def check_evidence(section, records):
-    """Members that a number can't do without, and what a choice among prompts says of its windows."""
+    """The required members of every record, and the windows of a choice among prompts."""
     need(isinstance(records, list), f"{section.label}: it isn't an array")
 
     def number(value):
@@ -645,6 +652,12 @@ def check_evidence(section, records):
             rest = record["rest"]
             need(isinstance(rest, dict) and count(rest.get("from"), 1) and number(rest.get("ppl")) and rest["ppl"] > 0
                  and count(rest.get("scored_tokens"), 1) and rest["scored_tokens"] <= record["scored_tokens"], f"{where}: rest")
+
+
+CHECKS = {
+    16: Bundle.check_prompt, 17: Bundle.check_adapter, 18: Bundle.check_key_values, 19: Bundle.check_routing_key,
+    36: lambda _, section, raw: check_evidence(section, parse_json(raw)),
+}
 
 
 # ---------------------------------------------------------------- packing

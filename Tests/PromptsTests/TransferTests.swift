@@ -50,9 +50,19 @@ import Testing
   }
 
   func isRefused(_ kind: Failure.Kind, naming word: String, _ body: () throws -> Void) -> Bool {
+    isRefused(body) { $0.kind == kind && $0.description.contains(word) }
+  }
+
+  func isRefused(
+    _ kind: Failure.Kind, because reason: Failure.Reason, _ body: () throws -> Void
+  ) -> Bool {
+    isRefused(body) { $0.kind == kind && $0.reason == reason }
+  }
+
+  private func isRefused(_ body: () throws -> Void, _ isMeant: (Failure) -> Bool) -> Bool {
     do { try body() } catch {
       guard let failure = error as? Failure else { return false }
-      return failure.kind == kind && failure.description.contains(word)
+      return isMeant(failure)
     }
     return false
   }
@@ -111,7 +121,7 @@ import Testing
     let source = try bundle("a", weight: 1, prompts: ["p"])
     let target = try bundle("b", weight: 2)
     let transfer = try Transfer(from: source, to: target)
-    #expect(isRefused(.notMet, naming: "--allow-unvalidated") { try transfer.write() })
+    #expect(isRefused(.notMet, because: .promptUnvalidated) { try transfer.write() })
     #expect(try ModelBundle(path: target.path).adapters.isEmpty)
     try transfer.write(allowUnvalidated: true)
     #expect(try ModelBundle(path: target.path).adapter(named: "p")?.unvalidated == true)
@@ -167,7 +177,7 @@ import Testing
       let same = try model("f", layers: 1, seed: 1)
       let transfer = try Transfer(
         shape.kind.rawValue, from: ModelBundle(path: source.path), to: same)
-      #expect(isRefused(.notMet, naming: "--allow-unvalidated") { try transfer.write() })
+      #expect(isRefused(.notMet, because: .promptUnvalidated) { try transfer.write() })
       try transfer.write(allowUnvalidated: true)
       let arrived = try ModelBundle(path: same.path, verify: .full).adapter(
         named: shape.kind.rawValue)
@@ -189,7 +199,9 @@ import Testing
     try Transfer("p", from: source, to: target).write(allowUnvalidated: true)
     let now = try ModelBundle(path: target.path)
     #expect(
-      isRefused(.usage, naming: "--as") { _ = try Transfer("q", from: source, to: now, as: "p") })
+      isRefused(.usage, because: .promptNameTaken) {
+        _ = try Transfer("q", from: source, to: now, as: "p")
+      })
     // The same prompt again is no clash.
     try Transfer("p", from: source, to: now).write(allowUnvalidated: true)
     #expect(try ModelBundle(path: target.path).adapters.count == 1)
@@ -232,7 +244,9 @@ import Testing
       try Transfer("q", from: source, to: target, as: "x"),
     ]
     #expect(
-      isRefused(.usage, naming: "--as") { try Transfer.write(transfers, allowUnvalidated: true) })
+      isRefused(.usage, because: .promptNamesEqual) {
+        try Transfer.write(transfers, allowUnvalidated: true)
+      })
     #expect(isRefused(.usage, naming: "nothing") { try Transfer.write([]) })
     for name in ["auto", "none"] {
       #expect(

@@ -2,6 +2,7 @@ import Bytes
 
 /// The shape as attributes of a section, or as a JSON value on its own.
 extension AdapterShape {
+  /// The shape as a JSON object.
   public var json: JSON {
     var object = attributes
     object["kind"] = .string(kind.rawValue)

@@ -12,6 +12,7 @@ public enum AdapterShape: Sendable, Equatable {
   static let maximumElements = 1 << 28
   private static let maximumExtent = 1 << 24
 
+  /// The kind of adapter that has this shape.
   public var kind: AdapterKind {
     switch self {
     case .embeddings(_, _, let ids): ids == nil ? .soft : .hard

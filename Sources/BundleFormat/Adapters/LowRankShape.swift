@@ -2,9 +2,12 @@
 public struct LowRankTarget: Sendable, Equatable {
   /// The name of the layer's weight tensor [outputs, inputs].
   public var tensor: String
+  /// Rows of the weights.
   public var outputs: Int
+  /// Columns of the weights.
   public var inputs: Int
 
+  /// The target `tensor` [outputs, inputs].
   public init(tensor: String, outputs: Int, inputs: Int) {
     self.tensor = tensor
     self.outputs = outputs
@@ -17,11 +20,14 @@ public struct LowRankTarget: Sendable, Equatable {
 /// Each target's weights W [outputs, inputs] become W + alpha/rank · B·A, with A [rank, inputs] and
 /// B [outputs, rank].
 public struct LowRankShape: Sendable, Equatable {
+  /// Rows of A and columns of B.
   public var rank: Int
+  /// The numerator of the scale alpha/rank; finite.
   public var alpha: Double
   /// The updated layers, in the order of their numbers.
   public var targets: [LowRankTarget]
 
+  /// Updates of rank `rank` of the layers `targets`.
   public init(rank: Int, alpha: Double, targets: [LowRankTarget]) {
     self.rank = rank
     self.alpha = alpha

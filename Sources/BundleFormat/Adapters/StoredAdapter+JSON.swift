@@ -44,13 +44,3 @@ extension StoredAdapter {
     }
   }
 }
-
-extension NewSection {
-  /// The section of an adapter; the type is `prompt` for embeddings, else `adapter`.
-  public static func adapter(_ adapter: StoredAdapter) -> NewSection {
-    NewSection(
-      type: adapter.shape.sectionType, layout: .f32, name: adapter.name,
-      attributes: adapter.attributes, bytes: ByteSlice([UInt8](floats: adapter.values)),
-      flags: SectionFlags(write: SectionFlags.boundToWeights))
-  }
-}

@@ -1,12 +1,15 @@
 import Bytes
 
-/// A named adapter of a bundle: a soft prompt, a hard prompt, a prefix or LoRA, with the weights that
-/// it is bound to.
+/// A named adapter of a bundle: a soft prompt, a hard prompt, a prefix or LoRA, with the weights
+/// that it is bound to.
 public struct StoredAdapter: Sendable, Equatable {
+  /// The name, which no other adapter of the bundle has.
   public var name: String
+  /// The kind and the sizes.
   public var shape: AdapterShape
   /// As many values as the shape counts, in its order; finite.
   public var values: [Float]
+  /// Digests of the model that it was learned on.
   public var binding: Binding
   /// The loss that was minimised: "cross-entropy", "kl" …; "none" for a hard prompt.
   public var objective: String
@@ -20,11 +23,14 @@ public struct StoredAdapter: Sendable, Equatable {
   /// The base model, the tokenizer and the weights that an adapter was learned on. A digest that
   /// isn't known is nil.
   public struct Binding: Sendable, Equatable {
+    /// The base model.
     public var baseModel: SHA256Digest?
+    /// The raw bytes of the tokenizer section.
     public var tokenizer: SHA256Digest?
     /// The `weightsDigest` of the bundle.
     public var weights: SHA256Digest?
 
+    /// The digests that are known; nil for the others.
     public init(baseModel: SHA256Digest?, tokenizer: SHA256Digest?, weights: SHA256Digest?) {
       self.baseModel = baseModel
       self.tokenizer = tokenizer
@@ -32,6 +38,7 @@ public struct StoredAdapter: Sendable, Equatable {
     }
   }
 
+  /// An adapter of any kind. `values`: as many as `shape` counts.
   public init(
     name: String, shape: AdapterShape, values: [Float], binding: Binding, objective: String,
     validatedOn: [Validation] = [], training: JSON = .null, unvalidated: Bool = false

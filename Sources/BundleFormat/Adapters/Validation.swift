@@ -8,12 +8,16 @@ public struct Validation: Sendable, Equatable {
   public var `protocol`: String
   /// Name of the text.
   public var text: String
+  /// SHA-256 of the text, if known.
   public var textDigest: SHA256Digest?
   /// Perplexity without and with the adapter, over the same tokens.
   public var pplWithout: Double
+  /// Perplexity with the adapter, over the same tokens.
   public var pplWith: Double
+  /// The number of those tokens.
   public var scoredTokens: Int
 
+  /// A measurement on the weights with the digest `weights`.
   public init(
     weights: SHA256Digest, protocol: String, text: String, textDigest: SHA256Digest?,
     pplWithout: Double, pplWith: Double, scoredTokens: Int
@@ -29,6 +33,7 @@ public struct Validation: Sendable, Equatable {
 }
 
 extension Validation {
+  /// The measurement as JSON.
   public var json: JSON {
     var object: JSONObject = [
       "weights": .string(weights.hex), "protocol": .string(`protocol`), "text": .string(text),
@@ -39,6 +44,8 @@ extension Validation {
     return .object(object)
   }
 
+  /// Reads a value that `json` wrote.
+  /// - Throws: `invalidData` naming the member that is missing, mistyped or out of range.
   public init(json: JSON) throws(Failure) {
     guard let weights = try json.digest("weights") else {
       throw Failure(.invalidData, at: "key \"weights\"", "is missing")

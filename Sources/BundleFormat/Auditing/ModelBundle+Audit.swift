@@ -2,7 +2,7 @@ import Bytes
 import Dispatch
 import Synchronization
 
-/// Everything that is wrong with a bundle, not only the first thing.
+/// Checks that list all faults of a bundle, not only the first one.
 extension ModelBundle {
   /// Opens and checks; a file that can't be opened as a bundle gives one error that says why.
   /// Throws only where the file is missing or can't be read.
@@ -12,7 +12,7 @@ extension ModelBundle {
     return audit(bytes: file.bytes, name: path, level: level)
   }
 
-  /// The same for a bundle that lies in memory.
+  /// Opens and checks a bundle in memory; `name` is its name in error texts.
   public static func audit(bytes: ByteSlice, name: String, level: Verification) -> [Problem] {
     do throws(Failure) {
       return try ModelBundle(bytes: bytes, name: name).check(level)

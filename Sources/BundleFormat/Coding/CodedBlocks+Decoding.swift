@@ -64,7 +64,7 @@ extension CodedBlocks {
     }
   }
 
-  /// Runs of 64 codes from where they stand sorted to where they belong.
+  /// Moves sorted runs of 64 codes to their places in the matrix.
   @unsafe private func restore(
     _ block: Block, _ source: UnsafeRawPointer, _ target: UnsafeMutableRawPointer, _ count: Int,
     _ classes: [UInt8]

@@ -3,8 +3,8 @@ import Dispatch
 import Synchronization
 
 extension CodedBlocks {
-  /// The stored form of a tensor's part, coded on all cores; nil where it saves less than 2 %, so
-  /// that mapping it is worth more. The same bytes whatever the number of cores.
+  /// The stored form of a tensor's part, coded on all cores; nil if it saves less than 2 %, so that
+  /// mapping is better. The bytes don't depend on the number of cores.
   package static func encode(
     _ section: NewSection, blockSize: Int = standardBlockSize
   ) throws(Failure) -> [UInt8]? {
@@ -42,8 +42,8 @@ extension CodedBlocks {
     return coded.indexBytes + pieces.flatMap(\.stored)
   }
 
-  /// Empty where runs of codes can't be told by a zero point: a run of interleaved rows holds codes of
-  /// sixteen.
+  /// Empty where runs of codes can't be told by a zero point: a run of interleaved rows holds codes
+  /// of sixteen.
   private static func runClasses(_ section: NewSection) throws(Failure) -> [UInt8] {
     guard section.type == .tensorCodes, section.layout != .planar8, let tensor = section.tensor,
       let zeros = tensor.zeros, !tensor.descriptor.interleaved

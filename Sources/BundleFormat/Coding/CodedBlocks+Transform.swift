@@ -41,8 +41,9 @@ extension CodedBlocks.Transform {
     }
   }
 
-  /// What suits a section best. Zero points and codes of 3 bits are spread over planes of which
-  /// none is worth coding; those of 2 and 4 bits are whole symbols in a byte already.
+  /// The transform that suits a section best. Zero points and codes of 3 bits are spread over
+  /// planes, none of which compresses on its own; those of 2 and 4 bits are whole symbols in a byte
+  /// already.
   init(for section: NewSection) {
     switch section.layout {
     case .planar3: self = .pairs

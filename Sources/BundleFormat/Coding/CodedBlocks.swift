@@ -11,7 +11,7 @@ import Bytes
 ///      0  4  stored bytes
 ///      4  1  form     5  1  shift     6  2  base
 package struct CodedBlocks {
-  /// How the raw bytes are rearranged so that single bytes are worth coding.
+  /// A rearrangement of the raw bytes after which single bytes compress well.
   package enum Transform: Equatable {
     case none
     /// Blocks of 64 planar codes of 3 bits, 24 bytes, as 32 pairs of codes.
@@ -27,17 +27,18 @@ package struct CodedBlocks {
     case plain = 0
     /// A zstd frame of the transformed bytes.
     case coded = 1
-    /// The same, with the runs of 64 codes sorted by the zero point of their group.
+    /// A zstd frame of the transformed bytes, the runs of 64 codes sorted by their group's zero
+    /// point.
     case ordered = 2
   }
 
   package struct Block {
-    /// Where its bytes stand in the section as stored.
+    /// The place of its bytes in the stored section.
     var stored: Range<Int>
-    /// Which of the raw bytes it holds.
+    /// The raw bytes that it holds.
     var raw: Range<Int>
     var form: Form
-    /// Of `halves`: how many bits are low (4…8), and what was subtracted.
+    /// For `halves`: the number of low bits, 4 to 8. `base` is the number that was subtracted.
     var shift: Int
     var base: UInt16
   }
@@ -48,8 +49,8 @@ package struct CodedBlocks {
   /// 5, 6 and 7 of symbols.
   static let granularity = 6720
   static let maximumBlockSize = 1 << 24
-  /// What the writer cuts: large enough that entropy tables cost nothing, small enough for a core's
-  /// cache.
+  /// Raw bytes per block of the writer: large enough that entropy tables cost nothing, small enough
+  /// for a core's cache.
   package static let standardBlockSize = 117 * granularity
 
   var blockSize: Int

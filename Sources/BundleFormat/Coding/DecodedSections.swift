@@ -1,7 +1,7 @@
 import Synchronization
 
-/// Decoded sections that are still in use, by their offset in the file: a section in use isn't decoded
-/// twice, and one no longer used doesn't stay in memory.
+/// Decoded sections that are still in use, by their offset in the file: a section in use isn't
+/// decoded twice, and one no longer used doesn't stay in memory.
 final class DecodedSections: Sendable {
   private struct Known { weak var decoded: DecodedBytes? }
   private let known = Mutex<[Int: Known]>([:])

@@ -1,7 +1,7 @@
 import Bytes
 
-/// A stream of bits, least significant first, as symbols of 5, 6 or 7 bits, a byte each: whole ranks
-/// stand in a byte then, and a Huffman code sees which of them there are.
+/// A stream of bits, least significant first, cut into symbols of 5, 6 or 7 bits, a byte each. A
+/// byte then holds whole ranks, and a Huffman code can use their frequencies.
 enum SymbolStream {
   /// ceil(8 · bytes / width) symbols; bits beyond the last byte are 0.
   static func cut(_ bytes: ByteSlice, width: Int) -> [UInt8] {

@@ -1,7 +1,7 @@
 import Bytes
 
-/// A sort of a tensor's runs of 64 codes by the zero point of their group (the run's class): codes of
-/// one zero point have one distribution around it, so that coded together they take fewer bits.
+/// A sort of a tensor's runs of 64 codes by the zero point of their group (the run's class): codes
+/// of one zero point have one distribution around it, so that coded together they take fewer bits.
 enum ZeroPointSort {
   /// The number of runs of each class, [256].
   static func counts(_ classes: ArraySlice<UInt8>) -> [Int] {
@@ -81,7 +81,8 @@ enum ZeroPointSort {
     min(run * Planar.blockSize + Planar.blockSize / 2, count - 1)
   }
 
-  /// The number of kept weights of a row in the columns `range`. `row`: the index of its first word.
+  /// The number of kept weights of a row in the columns `range`. `row`: the index of its first
+  /// word.
   private static func kept(_ words: [UInt64], row: Int, _ range: Range<Int>) -> Int {
     var count = 0
     for word in range.lowerBound / 64...(range.upperBound - 1) / 64 {

@@ -6,14 +6,19 @@ import Bytes
 public struct BundleDifference: Sendable {
   /// Presence of a named part in the two bundles.
   public enum Presence: String, Sendable {
+    /// Only the first bundle has it.
     case onlyInFirst = "only in the first"
+    /// Only the second bundle has it.
     case onlyInSecond = "only in the second"
+    /// Both have it, with different content.
     case inBoth = "differs"
   }
 
   /// A document (recipe, provenance, evidence …) that isn't the same in both.
   public struct Document: Sendable {
+    /// The document's type.
     public let type: SectionType
+    /// The bundles that have it.
     public let presence: Presence
     /// Values of a JSON document, or lines of a text, that differ.
     public let changes: [ValueChange]
@@ -21,8 +26,11 @@ public struct BundleDifference: Sendable {
 
   /// A tensor that isn't the same in both.
   public struct Tensor: Sendable {
+    /// The checkpoint's name of the tensor.
     public let name: String
+    /// Shape and form of storage in the first bundle; nil if it lacks the tensor.
     public let first: TensorDescriptor?
+    /// Shape and form of storage in the second bundle; nil if it lacks the tensor.
     public let second: TensorDescriptor?
     /// nil where one bundle lacks the tensor, or the shapes differ.
     public let values: TensorDeviation?
@@ -32,6 +40,7 @@ public struct BundleDifference: Sendable {
   public struct Other: Sendable {
     /// The section's type and name, as `Section.label` gives them.
     public let label: String
+    /// The bundles that have it.
     public let presence: Presence
     /// Attributes that differ.
     public let changes: [ValueChange]
@@ -39,12 +48,16 @@ public struct BundleDifference: Sendable {
     public let values: TensorDeviation?
   }
 
+  /// Documents that differ, in the order of their types.
   public let documents: [Document]
+  /// Tensors that differ, by name.
   public let tensors: [Tensor]
+  /// Other sections that differ, in the table's order.
   public let others: [Other]
   /// Tensors that are the same in both.
   public let sameTensors: Int
 
+  /// Whether both bundles have the same content.
   public var isEmpty: Bool { documents.isEmpty && tensors.isEmpty && others.isEmpty }
 
   /// - Parameters:

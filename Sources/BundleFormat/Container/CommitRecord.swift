@@ -1,14 +1,14 @@
 import Bytes
 
-/// Which section table is in force. Two records alternate: generation g stands in slot g mod 2, so
-/// that writing one never touches the other. The end mark is the last byte written.
+/// The pointer to the section table in force. Two records alternate: generation g is in slot g mod
+/// 2, so that writing one never touches the other. The end mark is the last byte written.
 ///
 ///     0  8  "CTCOMMIT"
 ///     8  8  generation (≥ 1)
 ///    16  8  table offset      24  8  table size      32  8  committed file length
 ///    40 16  XXH3-128 of the table      56 32  SHA-256 of the table
 ///    88 16  XXH3-128 of the whole header (64 bytes)
-///   104 16  XXH3-128 of bytes 0..<104
+///   104 16  XXH3-128 of bytes 0 to 103
 ///   120  7  zero
 ///   127  1  end mark A5
 struct CommitRecord: Equatable {
@@ -39,7 +39,7 @@ struct CommitRecord: Equatable {
     return bytes
   }
 
-  /// What a slot can be found to hold.
+  /// The content of a slot.
   enum Slot: Equatable {
     /// Never written: all zero.
     case empty

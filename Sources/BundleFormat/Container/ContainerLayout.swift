@@ -1,4 +1,4 @@
-/// Where things stand in a `.ctpack` file, version 1. Formats/container.md is the specification.
+/// The layout of a `.ctpack` file, version 1. Formats/container.md is the specification.
 ///
 ///       0 ┌──────────────────────────────┐
 ///         │ header, 64 bytes             │ magic, version, flags, own hash
@@ -13,7 +13,9 @@ public enum ContainerLayout {
   /// 0x89 so that it is no text, CR LF so that a text-mode copy shows, and the DOS end-of-file
   /// character.
   static let magic: [UInt8] = [0x89, 0x43, 0x54, 0x50, 0x4B, 0x0D, 0x0A, 0x1A]
+  /// The container version that this library reads and writes.
   public static let majorVersion: UInt16 = 1
+  /// The minor version of new files; files with a higher one can be read but not changed.
   public static let minorVersion: UInt16 = 0
   static let headerSize = 64
   static let recordOffsets = [4096, 8192]

@@ -7,7 +7,7 @@ import Bytes
 ///    12  4  header size (64)
 ///    16  8  flags needed to read    24  8  flags needed to write
 ///    32 16  zero
-///    48 16  XXH3-128 of bytes 0..<48, canonical (big-endian) order
+///    48 16  XXH3-128 of bytes 0 to 47, canonical (big-endian) order
 struct Header: Equatable {
   var minorVersion = ContainerLayout.minorVersion
   var readFlags: UInt64 = 0

@@ -1,6 +1,6 @@
 import Bytes
 
-/// Every byte of a bundle is something: a section, the table, a free extent, or zero padding.
+/// The rule that every byte of a bundle belongs to a section, the table, a free extent or padding.
 extension SectionTable {
   /// A gap between two extents, which must hold zeros.
   typealias Padding = Extent

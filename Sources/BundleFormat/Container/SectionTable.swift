@@ -10,8 +10,8 @@ import Bytes
 ///           per entry its name and its attributes, back to back, in the entries' order
 ///
 /// Entry:
-///     0  2  type     2  2  layout     4  2  read flags     6  2  write flags    8  2  optional
-/// flags
+///     0  2  type     2  2  layout     4  2  read flags     6  2  write flags
+///     8  2  optional flags
 ///    10  1  codec   11  1  log2 of the alignment
 ///    12  4  size of the name   16  4  size of the attributes   20  4  zero
 ///    24  8  offset  32  8  stored size  40  8  raw size

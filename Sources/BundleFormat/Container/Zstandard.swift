@@ -3,7 +3,7 @@ import CZstd
 
 /// Whole zstd frames in memory: the one place of this module that talks to a C library.
 enum Zstandard {
-  /// Of documents. The level decides the bytes, so it is part of the canonical form and never
+  /// The level for documents. It decides the bytes, so it is part of the canonical form and never
   /// changes silently.
   static let level: Int32 = 15
 
@@ -68,7 +68,7 @@ enum Zstandard {
     return content
   }
 
-  /// The same, into `target`, which is as long as the content must be.
+  /// Decompresses one frame into `target`, which must be as long as the content.
   @unsafe static func decompress(
     _ bytes: ByteSlice, into target: UnsafeMutableRawBufferPointer
   ) throws(Failure) {
@@ -93,7 +93,7 @@ enum Zstandard {
     if let finding { throw Failure(.invalidData, finding) }
   }
 
-  /// What is wrong, nil where the frame filled `range` of the target.
+  /// The fault; nil if the frame filled `range` of the target.
   @unsafe private static func fill(
     _ target: UnsafeMutableRawBufferPointer, _ range: Range<Int>, from bytes: ByteSlice
   ) -> String? {

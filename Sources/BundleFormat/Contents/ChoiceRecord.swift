@@ -1,27 +1,33 @@
 import Bytes
 
-/// How a prompt was chosen anew for every window of a measurement, and how often each one was.
+/// The choice of a prompt for each window of a measurement: the rule, and how often each was
+/// chosen.
 public struct ChoiceRecord: Sendable, Equatable {
-  /// What chose: "keys" (the first block's attention to routing keys), "attention" (that to prompts' rows),
-  /// "random", "best-single" (one for all windows), "lowest-nll" (the first tokens' likelihood), "oracle"
-  /// (the window's own result).
+  /// The rule that chose: "keys" (the first block's attention to routing keys), "attention" (its
+  /// attention to the prompts' rows), "random", "best-single" (one for all windows), "lowest-nll"
+  /// (the first tokens' likelihood), "oracle" (the window's own result).
   public var rule: String
-  /// How many tokens of a window decided, counted from its first; nil where all did or none.
+  /// The number of a window's first tokens that decided, ≥ 1; nil if all did, or none.
   public var deciding: Int?
-  /// Of the random numbers, where there were some.
+  /// The seed of the random numbers; nil if there were none.
   public var seed: Int?
   /// Windows per prompt, in the order of their names; those never chosen included.
   public var shares: [Share]
 
+  /// The windows that one prompt was chosen for.
   public struct Share: Sendable, Equatable {
+    /// The prompt's name.
     public var prompt: String
+    /// The number of windows, ≥ 0.
     public var windows: Int
+    /// `windows` windows with the prompt `prompt`.
     public init(prompt: String, windows: Int) {
       self.prompt = prompt
       self.windows = windows
     }
   }
 
+  /// A choice by `rule` among the prompts of `shares`.
   public init(rule: String, deciding: Int? = nil, seed: Int? = nil, shares: [Share]) {
     self.rule = rule
     self.deciding = deciding
@@ -32,6 +38,7 @@ public struct ChoiceRecord: Sendable, Equatable {
   /// Windows of all prompts together.
   public var windows: Int { shares.reduce(0) { $0 + $1.windows } }
 
+  /// The record as JSON.
   public var json: JSON {
     var windows = JSONObject()
     for share in shares { windows[share.prompt] = JSON(share.windows) }
@@ -63,24 +70,30 @@ public struct ChoiceRecord: Sendable, Equatable {
   }
 }
 
-/// The part of a measurement that a choice could not look at: the targets behind the first tokens of
-/// each window.
+/// The part of a measurement that a choice has not seen: the targets after the first tokens of each
+/// window.
 public struct RestRecord: Sendable, Equatable {
   /// The first target that belongs to it, counted within a window.
   public var from: Int
+  /// Perplexity over these targets.
   public var ppl: Double
+  /// The number of these targets.
   public var scoredTokens: Int
 
+  /// The perplexity over the targets from number `from` of each window on.
   public init(from: Int, ppl: Double, scoredTokens: Int) {
     self.from = from
     self.ppl = ppl
     self.scoredTokens = scoredTokens
   }
 
+  /// The record as JSON.
   public var json: JSON {
     ["from": JSON(from), "ppl": .number(ppl), "scored_tokens": JSON(scoredTokens)]
   }
 
+  /// Reads a value that `json` wrote.
+  /// - Throws: `invalidData` naming the member that is missing, mistyped or out of range.
   public init(json: JSON) throws(Failure) {
     from = try json.required("from", as: Int.self)
     ppl = try json.required("ppl", as: Double.self)

@@ -1,17 +1,17 @@
 import Bytes
 
-/// Something numerical that a stage had to do and that a reader may want to know: a raised damping,
-/// dead columns, a clipped gradient.
+/// A numerical event of a stage: a raised damping, dead columns, a clipped gradient.
 public struct EventRecord: Sendable, Equatable {
   /// The stage's name.
   public var stage: String
   /// The tensor concerned; nil where none is.
   public var tensor: String?
-  /// What happened, in a fixed word per kind: "damping-raised", "dead-columns" …
+  /// The kind of event, a fixed word: "damping-raised", "dead-columns" …
   public var kind: String
   /// Numbers and words that belong to it.
   public var detail: JSONObject
 
+  /// An event of the kind `kind` in the stage `stage`.
   public init(stage: String, tensor: String? = nil, kind: String, detail: JSONObject = [:]) {
     self.stage = stage
     self.tensor = tensor
@@ -19,6 +19,7 @@ public struct EventRecord: Sendable, Equatable {
     self.detail = detail
   }
 
+  /// The record as JSON.
   public var json: JSON {
     var object: JSONObject = [
       "stage": .string(stage), "kind": .string(kind), "detail": .object(detail),
@@ -27,6 +28,8 @@ public struct EventRecord: Sendable, Equatable {
     return .object(object)
   }
 
+  /// Reads a value that `json` wrote.
+  /// - Throws: `invalidData` naming the member that is missing, mistyped or out of range.
   public init(json: JSON) throws(Failure) {
     stage = try json.required("stage", as: String.self)
     kind = try json.required("kind", as: String.self)

@@ -10,7 +10,7 @@ extension EvidenceRecord {
       && choice?.deciding == other.choice?.deciding
   }
 
-  /// `records` behind those of `old` that they don't replace.
+  /// The records of `old` that `records` don't replace, followed by `records`.
   public static func merged(
     _ old: [EvidenceRecord], with records: [EvidenceRecord]
   ) -> [EvidenceRecord] {

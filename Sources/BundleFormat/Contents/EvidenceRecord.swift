@@ -6,8 +6,9 @@ public struct EvidenceRecord: Sendable, Equatable {
   public var `protocol`: String
   /// Name of the text, without a path.
   public var text: String
+  /// SHA-256 of the text, if known.
   public var textDigest: SHA256Digest?
-  /// What was measured: "full", "compressed" …
+  /// The model that was measured: "full", "compressed" …
   public var model: String
   /// The digest of those weights, where known.
   public var modelDigest: SHA256Digest?
@@ -19,16 +20,20 @@ public struct EvidenceRecord: Sendable, Equatable {
   public var pplStandardError: Double
   /// Sum of the negative log likelihoods in nats.
   public var nll: Double
+  /// Tokens whose likelihood counts.
   public var scoredTokens: Int
+  /// Tokens of the text that were used, scored or not.
   public var tokens: Int
+  /// Windows that the text was cut into.
   public var windows: Int
   /// Set where each window had its prompt chosen for it; `prompt` is "auto" then.
   public var choice: ChoiceRecord?
-  /// The same measurement over the targets behind the first tokens of each window.
+  /// The measurement over the targets after the first tokens of each window.
   public var rest: RestRecord?
   /// Members this version doesn't know; kept.
   public var other: JSONObject
 
+  /// A perplexity `ppl` of the text `text` under the protocol `protocol`.
   public init(
     protocol: String, text: String, textDigest: SHA256Digest?, model: String,
     modelDigest: SHA256Digest? = nil, prompt: String?, ppl: Double, pplStandardError: Double,
@@ -57,6 +62,7 @@ public struct EvidenceRecord: Sendable, Equatable {
     "nll", "scored_tokens", "tokens", "windows", "choice", "rest",
   ]
 
+  /// The record as JSON.
   public var json: JSON {
     var object = other
     object["protocol"] = .string(`protocol`)

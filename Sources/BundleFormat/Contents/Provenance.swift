@@ -1,29 +1,36 @@
 import Bytes
 
-/// From what a bundle was made, and with what. No paths, no clock: the same build says the same.
+/// The inputs and the program that a bundle was made with. Without paths and times, so that equal
+/// builds have equal provenance.
 public struct Provenance: Sendable, Equatable {
-  /// SHA-256 over the checkpoint's content (how it is computed is the importer's `source` to say).
+  /// SHA-256 of the checkpoint's content, computed by the importer.
   public var baseModel: SHA256Digest
   /// A name for people: "SmolLM2-135M-Instruct"; never a path.
   public var baseModelName: String?
-  /// Of the tokenizer section's raw bytes.
+  /// SHA-256 of the tokenizer section's raw bytes.
   public var tokenizer: SHA256Digest?
   /// Every text that was used, by role: "calibration", "training", "validation", "evaluation".
   public var data: [DataSource]
-  /// Of the recipe section's raw bytes.
+  /// SHA-256 of the recipe section's raw bytes.
   public var recipe: SHA256Digest?
+  /// The version of the program that made the bundle.
   public var programVersion: String
-  /// Which kernels computed: results are only reproducible to the byte within a class.
+  /// The class of kernels that computed; results are reproducible to the byte only within a class.
   public var kernelClass: String
   /// The stages in order, each with its key.
   public var stages: [Stage]
   /// Members this version doesn't know; kept.
   public var other: JSONObject
 
+  /// A text that was used.
   public struct DataSource: Sendable, Equatable {
+    /// "calibration", "training", "validation" or "evaluation".
     public var role: String
+    /// The file's name without a path.
     public var name: String
+    /// The digest of the text.
     public var sha256: SHA256Digest
+    /// The text `name` in the role `role`.
     public init(role: String, name: String, sha256: SHA256Digest) {
       self.role = role
       self.name = name
@@ -31,15 +38,20 @@ public struct Provenance: Sendable, Equatable {
     }
   }
 
+  /// A stage of the build.
   public struct Stage: Sendable, Equatable {
+    /// The stage's name.
     public var name: String
+    /// The digest of everything that the stage depends on.
     public var key: SHA256Digest
+    /// The stage `name` with the key `key`.
     public init(name: String, key: SHA256Digest) {
       self.name = name
       self.key = key
     }
   }
 
+  /// The provenance of a bundle made from the checkpoint `baseModel`.
   public init(
     baseModel: SHA256Digest, baseModelName: String? = nil, tokenizer: SHA256Digest?,
     data: [DataSource], recipe: SHA256Digest?, programVersion: String, kernelClass: String,
@@ -61,6 +73,7 @@ public struct Provenance: Sendable, Equatable {
     "kernel_class", "stages",
   ]
 
+  /// The record as JSON.
   public var json: JSON {
     var object = other
     object["base_model"] = .string(baseModel.hex)
@@ -75,6 +88,8 @@ public struct Provenance: Sendable, Equatable {
     return .object(object)
   }
 
+  /// Reads a value that `json` wrote.
+  /// - Throws: `invalidData` naming the member that is missing, mistyped or out of range.
   public init(json: JSON) throws(Failure) {
     baseModel = try json.neededDigest("base_model")
     baseModelName =
@@ -98,26 +113,31 @@ public struct Provenance: Sendable, Equatable {
   }
 }
 
-/// Who made one section, to stand as `made_by` in its attributes.
+/// The origin of a section: the value of its attribute `made_by`.
 public struct SectionOrigin: Sendable, Equatable {
   /// Key of the stage that made it.
   public var stage: SHA256Digest
   /// Digests of what that stage read, by name.
   public var inputs: [(name: String, sha256: SHA256Digest)]
 
+  /// The origin of a section made by the stage with the key `stage`.
   public init(stage: SHA256Digest, inputs: [(name: String, sha256: SHA256Digest)]) {
     self.stage = stage
     self.inputs = inputs
   }
 
+  /// Whether stage and inputs are the same; the order of the inputs doesn't matter.
   public static func == (a: SectionOrigin, b: SectionOrigin) -> Bool { a.json == b.json }
 
+  /// The value of the attribute `made_by`.
   public var json: JSON {
     var object = JSONObject()
     for input in inputs { object[input.name] = .string(input.sha256.hex) }
     return ["stage": .string(stage.hex), "inputs": .object(object)]
   }
 
+  /// Reads a value that `json` wrote.
+  /// - Throws: `invalidData` naming the member that is missing, mistyped or out of range.
   public init(json: JSON) throws(Failure) {
     guard let stage = try json.digest("stage") else {
       throw Failure(.invalidData, at: "key \"stage\"", "is missing")
@@ -132,10 +152,13 @@ public struct SectionOrigin: Sendable, Equatable {
 }
 
 extension Provenance.DataSource {
+  /// The text as JSON.
   public var json: JSON {
     ["role": .string(role), "name": .string(name), "sha256": .string(sha256.hex)]
   }
 
+  /// Reads a value that `json` wrote.
+  /// - Throws: `invalidData` naming the member that is missing, mistyped or out of range.
   public init(json: JSON) throws(Failure) {
     self.init(
       role: try json.required("role", as: String.self),

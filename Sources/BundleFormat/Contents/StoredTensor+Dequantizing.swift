@@ -2,13 +2,13 @@ import Bytes
 
 /// The meaning of the stored bytes, in plain Swift: what every kernel is measured against.
 extension StoredTensor {
-  /// Which weights are kept, [rows · columns] in row-major order; nil where all are.
+  /// One flag per weight, [rows · columns] in row-major order, true = kept; nil if all are kept.
   /// Throws `invalidData` where the mask and the number of survivors don't agree.
   public func keptFlags() throws(Failure) -> [Bool]? {
     try storedFlags().map { descriptor.restored(weights: $0) }
   }
 
-  /// The same in the order of the codes.
+  /// One flag per weight in the order of the codes; nil if all are kept.
   private func storedFlags() throws(Failure) -> [Bool]? {
     let (rows, columns) = descriptor.storedShape
     func invalid(_ finding: String) -> Failure {
@@ -58,8 +58,8 @@ extension StoredTensor {
     return all
   }
 
-  /// Scales [rows · groups] in row-major order, without the exponent that all share. Empty for dense
-  /// tensors.
+  /// Scales [rows · groups] in row-major order, without the exponent that all share. Empty for
+  /// dense tensors.
   public func unpackedScales() -> [Float] {
     descriptor.restored(groups: scales?.halves() ?? [])
   }
@@ -105,9 +105,9 @@ extension StoredTensor {
     return values
   }
 
-  /// The dense values of all weights, zeros where masked out, in the layout they are stored in; nil for
-  /// packed tensors. Without a mask the very bytes.
-  /// Throws `invalidData` where the mask and the number of survivors don't agree.
+  /// The dense values of all weights, zeros where masked out, in the layout they are stored in; nil
+  /// for packed tensors. Without a mask the very bytes. Throws `invalidData` where the mask and the
+  /// number of survivors don't agree.
   public func spreadValues() throws(Failure) -> ByteSlice? {
     guard let dense else { return nil }
     guard let flags = try keptFlags() else { return dense }

@@ -1,10 +1,10 @@
 import Bytes
 
-/// Sparse packed tensors whose rows are interleaved: the same weights, every part of the same size, in
-/// the order of `RowTiles`.
+/// Sparse packed tensors whose rows are interleaved: the same weights, every part of the same size,
+/// in the order of `RowTiles`.
 extension TensorDescriptor {
-  /// Whether its rows can be interleaved: packed, sparse by a bitmask or by n of 4, and of a shape that
-  /// suits.
+  /// Whether its rows can be interleaved: packed, sparse by a bitmask or by n of 4, and of a shape
+  /// that suits.
   public var canBeInterleaved: Bool {
     guard isPacked, shape.count == 2,
       RowTiles.suits(rows: rows, columns: columns, groupSize: groupSize)
@@ -16,8 +16,8 @@ extension TensorDescriptor {
     }
   }
 
-  /// The shape that mask, survivor index and codes are stored as: [rows / 16, 16 · columns] where rows are
-  /// interleaved.
+  /// The shape that mask, survivor index and codes are stored as: [rows / 16, 16 · columns] where
+  /// rows are interleaved.
   var storedShape: (rows: Int, columns: Int) {
     interleaved ? (rows / RowTiles.rows, columns * RowTiles.rows) : (rows, columns)
   }
@@ -28,7 +28,7 @@ extension TensorDescriptor {
     return RowTiles.restore(weights, rows: rows, columns: columns, width: RowTiles.columns)
   }
 
-  /// What is stored per group, in the order [rows, groups].
+  /// Stored values of groups in the order [rows, groups].
   func restored<T>(groups values: [T]) -> [T] {
     guard interleaved else { return values }
     return RowTiles.restore(values, rows: rows, columns: groups, width: 1)
@@ -36,7 +36,7 @@ extension TensorDescriptor {
 }
 
 extension StoredTensor {
-  /// The same tensor with its rows interleaved; nil where it can't be
+  /// The tensor with its rows interleaved; nil if it can't be
   /// (`TensorDescriptor.canBeInterleaved`).
   /// Throws `invalidData` where the mask and the number of survivors don't agree.
   public func withInterleavedRows() throws(Failure) -> StoredTensor? {

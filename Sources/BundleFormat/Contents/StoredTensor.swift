@@ -2,6 +2,7 @@ import Bytes
 
 /// A tensor as stored: its descriptor and the bytes of its parts, still in the mapped file.
 public struct StoredTensor: Sendable {
+  /// Name, shape and form of storage.
   public var descriptor: TensorDescriptor
   /// Packed codes; nil for dense tensors.
   public var codes: ByteSlice?
@@ -18,7 +19,7 @@ public struct StoredTensor: Sendable {
   /// Dense values (only the survivors where masked); nil for packed tensors.
   public var dense: ByteSlice?
 
-  /// Which weights of a tensor to be stored are kept.
+  /// The kept weights of a tensor to be stored.
   public enum Mask: Sendable {
     /// Bits as `Bitmask.pack` makes them.
     case bitmask(ByteSlice)
@@ -27,9 +28,10 @@ public struct StoredTensor: Sendable {
   }
 
   /// A quantized matrix. `shape`: [rows, columns]. `codes`: planar, per row, or, with a mask, the
-  /// survivors flattened. `scales`: f16 [rows, groups]. `zeros`: planar over [rows · groups], nil for
-  /// symmetric grids. `interleaved`: all of these, `mask` included, are in the order of `RowTiles`.
-  /// Throws `invalidData` where a size doesn't follow from the shape, or rows can't be interleaved.
+  /// survivors flattened. `scales`: f16 [rows, groups]. `zeros`: planar over [rows · groups], nil
+  /// for symmetric grids. `interleaved`: all of these, `mask` included, are in the order of
+  /// `RowTiles`. Throws `invalidData` where a size doesn't follow from the shape, or rows can't be
+  /// interleaved.
   public static func packed(
     name: String, shape: [Int], bits: Int, groupSize: Int, codes: ByteSlice, scales: ByteSlice,
     zeros: ByteSlice? = nil, scaleExponent: Int = 0, mask: Mask? = nil, interleaved: Bool = false
@@ -64,7 +66,7 @@ public struct StoredTensor: Sendable {
     return tensor
   }
 
-  /// Throws unless every part has exactly the size that the descriptor asks for.
+  /// - Throws: `invalidData` unless every part has exactly the size that follows from the descriptor.
   func validateSizes() throws(Failure) {
     try descriptor.validate()
     func check(_ part: String, _ bytes: ByteSlice?, _ size: Int?) throws(Failure) {

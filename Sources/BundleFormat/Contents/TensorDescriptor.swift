@@ -1,9 +1,11 @@
 import Bytes
 
-/// How a tensor is stored, without its bytes. Shapes are row-major, [out, in] like the
-/// checkpoint's.
+/// Name, shape and form of storage of a tensor, without its bytes. Shapes are row-major, [out, in]
+/// like the checkpoint's.
 public struct TensorDescriptor: Sendable, Equatable {
+  /// The checkpoint's name of the tensor.
   public var name: String
+  /// Row-major, one to four dimensions.
   public var shape: [Int]
   /// `f32`, `f16`, `bf16`, or a planar layout.
   public var layout: PackingLayout
@@ -15,23 +17,29 @@ public struct TensorDescriptor: Sendable, Equatable {
   public var symmetric: Bool
   /// Every scale is to be multiplied by 2 to this power (−64…64).
   public var scaleExponent: Int
+  /// The pattern of stored weights; nil if all are stored.
   public var sparsity: Sparsity?
-  /// Whether mask or survivor index, codes, scales and zero points are in the order of `RowTiles`, sixteen rows
-  /// side by side; only where `canBeInterleaved`.
+  /// Whether mask or survivor index, codes, scales and zero points are in the order of `RowTiles`,
+  /// sixteen rows side by side; only where `canBeInterleaved`.
   public var interleaved: Bool = false
   /// Bytes of all the tensor's sections in the file; 0 before it is written.
   public var storedBytes: Int = 0
 
-  /// Which weights are there at all; the others are exactly 0.
+  /// A pattern of stored weights; the others are exactly 0.
   public enum Sparsity: Sendable, Equatable {
+    /// One bit per weight; `survivors` are kept.
     case bitmask(survivors: Int)
+    /// n of every m neighbouring columns are kept.
     case nm(NMPattern)
   }
 
+  /// The first dimension.
   public var rows: Int { shape.first ?? 0 }
   /// The product of all dimensions but the first.
   public var columns: Int { shape.dropFirst().reduce(1, *) }
+  /// Weights of the tensor, dropped ones included.
   public var parameters: Int { rows * columns }
+  /// Whether the weights are stored as codes.
   public var isPacked: Bool { layout.isPlanar }
   /// ceil(columns / groupSize); 0 for dense tensors.
   public var groups: Int { groupSize == 0 ? 0 : (columns + groupSize - 1) / groupSize }
@@ -114,7 +122,7 @@ extension TensorDescriptor {
   var maskBytes: Int? { Bitmask.size(rows: rows, columns: columns) }
 }
 
-/// The canonical JSON that stands in the attributes of the codes' (or dense values') section.
+/// The attributes of the section that holds the codes or the dense values.
 extension TensorDescriptor {
   var attributes: JSONObject {
     var object: JSONObject = ["shape": JSON(shape)]

@@ -1,10 +1,11 @@
 import Bytes
 
-/// Which weights of a matrix are kept: one bit each, 1 = kept.
+/// A mask over the weights of a matrix: one bit each, 1 = kept.
 ///
 /// A row takes ceil(columns / 64) little-endian 64-bit words; bit j of a row's word w is column
 /// 64·w + j. Bits beyond the last column are 0.
 public enum Bitmask {
+  /// Words of 64 bits in a row of `columns` columns.
   public static func wordsPerRow(columns: Int) -> Int { (columns + 63) / 64 }
 
   /// Bytes of a mask; nil on overflow.
@@ -42,7 +43,7 @@ public enum Bitmask {
     return kept
   }
 
-  /// How many bits are set anywhere.
+  /// The number of set bits.
   public static func population(_ mask: ByteSlice) -> Int {
     mask.words(UInt64.self).reduce(0) { $0 + $1.nonzeroBitCount }
       + (mask.count % 8 == 0

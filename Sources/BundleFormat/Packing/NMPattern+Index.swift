@@ -4,8 +4,8 @@ import Bytes
 /// columns.
 ///
 /// Kept positions p₁ < p₂ < … < pₙ (0..<m) have the rank Σ C(pᵢ, i), the combinatorial number
-/// system: 2 of 4 are 0 1, 0 2, 1 2, 0 3, 1 3, 2 3. A rank takes ceil(log2 C(m, n)) bits, three for 2
-/// of 4 where the two positions would take four; ranks follow each other without gaps, least
+/// system: 2 of 4 are 0 1, 0 2, 1 2, 0 3, 1 3, 2 3. A rank takes ceil(log2 C(m, n)) bits, three for
+/// 2 of 4 where the two positions would take four; ranks follow each other without gaps, least
 /// significant bit first, groups in row-major order. The last byte's unused bits are 0.
 extension NMPattern {
   /// The number of surviving weights; nil on overflow.
@@ -21,8 +21,8 @@ extension NMPattern {
     return tooMany || overflowed || bits > Int.max - 7 ? nil : (bits + 7) / 8
   }
 
-  /// The survivor index of `flags` [rows · columns]; nil where some group doesn't keep exactly as many
-  /// as it should.
+  /// The survivor index of `flags` [rows · columns]; nil where some group doesn't keep exactly as
+  /// many as it should.
   public func pack(_ flags: [Bool], rows: Int, columns: Int) -> [UInt8]? {
     precondition(flags.count == rows * columns, "\(flags.count) flags for \(rows) × \(columns)")
     var bits = BitWriter()
@@ -40,8 +40,8 @@ extension NMPattern {
     return bits.bytes
   }
 
-  /// The flags [rows · columns] of a survivor index; nil where a rank is of no combination, the size
-  /// is wrong, or unused bits aren't 0.
+  /// The flags [rows · columns] of a survivor index; nil where a rank is of no combination, the
+  /// size is wrong, or unused bits aren't 0.
   public func unpack(_ index: ByteSlice, rows: Int, columns: Int) -> [Bool]? {
     guard index.count == size(rows: rows, columns: columns) else { return nil }
     var flags = [Bool](repeating: false, count: rows * columns)

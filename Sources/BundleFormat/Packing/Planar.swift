@@ -10,6 +10,7 @@ import Bytes
 /// - 3 bits, 24 bytes: the low two bits as 2-bit block, then 8 bytes with bit i = high bit of code
 ///   i
 public enum Planar {
+  /// Codes in a block.
   public static let blockSize = 64
 
   /// Bytes of one block: 8·bits.

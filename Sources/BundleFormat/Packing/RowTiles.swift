@@ -1,5 +1,5 @@
-/// Interleaved rows: the order of a sparse packed matrix whose rows are multiplied sixteen at a time
-/// (Formats/packing.md).
+/// Interleaved rows: the order of a sparse packed matrix whose rows are multiplied sixteen at a
+/// time (Formats/packing.md).
 ///
 /// Sixteen rows make a tile. In it four neighbouring weights of the first row are followed by the
 /// same four columns of the second row, and so on; then come the next four columns. So a vector

@@ -3,17 +3,17 @@ import Dispatch
 import Glibc
 import Synchronization
 
-/// The order-0 entropy of what the compressed tensors hold, in bits per weight of all of them: what
-/// a code can reach that knows, tensor by tensor, how often each value occurs, and nothing else.
+/// The order-0 entropy of the compressed tensors' parts, in bits per weight of all of them: the
+/// least that a code can reach that knows, for each tensor, how often each value occurs.
 public struct CodeEntropy: Sendable, Equatable {
-  /// Of the codes that are stored: with a mask, those of the survivors times their share. Kept
+  /// Entropy of the stored codes: with a mask, those of the survivors times their share. Kept
   /// numbers that aren't quantized count with all their bits.
   public var codes = 0.0
-  /// Of the zero points.
+  /// Entropy of the zero points.
   public var zeros = 0.0
-  /// Of the bitmasks: whether a weight is kept, with the share of the kept ones.
+  /// Entropy of the bitmasks, from the share of kept weights.
   public var mask = 0.0
-  /// Of n:m sparsity: each combination as likely as any other.
+  /// Entropy of n:m indices, each combination being equally likely.
   public var index = 0.0
 
   fileprivate static func + (a: CodeEntropy, b: CodeEntropy) -> CodeEntropy {

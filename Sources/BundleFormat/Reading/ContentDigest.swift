@@ -1,8 +1,7 @@
 import Bytes
 
-/// Digests of what a bundle says, whatever order, codec or generation it is stored in: a bundle
-/// with
-/// an appended prompt and its compacted form have the same.
+/// Digests of a bundle's content, independent of order, codec and generation: a bundle with an
+/// appended prompt and its compacted form have the same.
 enum ContentDigest {
   /// SHA-256 over `label`, a newline, and per section in the table's order: type u16, layout u16,
   /// flags 3 × u16, size of the name u32, name, size of the attributes u32, attributes (canonical
@@ -41,18 +40,18 @@ enum ContentDigest {
 }
 
 extension ModelBundle {
-  /// Of everything in the bundle.
+  /// SHA-256 of the bundle's content.
   public var canonicalDigest: SHA256Digest { ContentDigest.canonical(sections) }
 
-  /// Of the tensors only: what a prompt is bound to.
+  /// SHA-256 of the tensors only, to which prompts are bound.
   public var weightsDigest: SHA256Digest { ContentDigest.weights(sections) }
 
-  /// Of the tokenizer section's raw bytes; nil where the bundle has none.
+  /// SHA-256 of the tokenizer section's raw bytes; nil if the bundle has none.
   public var tokenizerDigest: SHA256Digest? {
-    section(.tokenizer, named: Self.documentName(.tokenizer))?.sha256
+    documentSection(.tokenizer)?.sha256
   }
 
-  /// Of the checkpoint that the bundle was made from; nil where the provenance is missing.
+  /// SHA-256 of the checkpoint that the bundle was made from; nil if the provenance is missing.
   public var baseModelDigest: SHA256Digest? {
     get throws(Failure) { try provenance?.baseModel }
   }

@@ -1,11 +1,14 @@
 import Bytes
 
-/// What the compressed tensors (packed, sparse or both) take, by what it is spent on.
+/// The size of the compressed tensors (packed, sparse or both), by kind of part.
 public struct Footprint: Sendable, Equatable {
+  /// A kind of stored bytes.
   public enum Part: String, Sendable, CaseIterable {
     /// Codes, or the kept numbers of sparse tensors that aren't quantized.
     case codes
+    /// The scales of groups.
     case scales
+    /// The zero points of groups.
     case zeros
     /// Bitmasks.
     case mask
@@ -13,6 +16,7 @@ public struct Footprint: Sendable, Equatable {
     case index
   }
 
+  /// A form of storage to count the bytes of.
   public enum Form: Sendable {
     /// Bytes in this file.
     case stored
@@ -25,6 +29,7 @@ public struct Footprint: Sendable, Equatable {
   private var stored: [Part: Int] = [:]
   private var mapped: [Part: Int] = [:]
 
+  /// Bytes of `part` in the form `form`, all compressed tensors together.
   public func bytes(_ part: Part, _ form: Form) -> Int {
     (form == .stored ? stored : mapped)[part] ?? 0
   }
@@ -68,7 +73,7 @@ extension TensorDescriptor {
 }
 
 extension ModelBundle {
-  /// Of the compressed tensors; reads nothing but the table.
+  /// The footprint of the compressed tensors; only the table is read.
   public var footprint: Footprint {
     var footprint = Footprint()
     for descriptor in descriptors where descriptor.isCompressed {

@@ -15,7 +15,7 @@ extension ModelBundle {
     return decoded.bytes
   }
 
-  /// What runs of codes are sorted by: the zero points of their groups.
+  /// The classes that runs of codes are sorted by: the zero points of their groups.
   private func runClasses(of codes: Section) throws(Failure) -> [UInt8] {
     let descriptor = try TensorDescriptor(section: codes)
     guard let zeros = section(.tensorZeros, named: codes.name) else {

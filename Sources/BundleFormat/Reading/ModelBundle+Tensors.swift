@@ -21,7 +21,7 @@ extension ModelBundle {
   }
 
   /// The tensor and its bytes; nil where the bundle has none of this name. Throws `invalidData`
-  /// where a part is missing, superfluous or not of the size that the shape asks for.
+  /// where a part is missing, superfluous or not of the size that follows from the shape.
   public func tensor(named name: String) throws(Failure) -> StoredTensor? {
     let place = "tensor \"\(name)\""
     guard let values = section(.tensorCodes, named: name) ?? section(.tensorDense, named: name)

@@ -3,13 +3,15 @@ import Bytes
 /// A `.ctpack` file opened for reading. Header, commit records, section table and the cover of the
 /// file are always checked; sections are mapped, and read when asked for.
 public final class ModelBundle: Sendable {
+  /// The file as it was named, or the name of a bundle in memory.
   public let path: String
-  /// Of the commit record in force, starting at 1.
+  /// The number of the commit record in force: 1 for a new bundle, one more after each edit.
   public let generation: UInt64
   /// In the order of the table: by type, then by name.
   public let sections: [Section]
   /// Findings that didn't keep the bundle from opening, notes included.
   public let problems: [Problem]
+  /// The tensors by name, without their stored sizes; `tensors` has these too.
   public let descriptors: [TensorDescriptor]
   let opened: OpenedContainer
   /// The whole file.
@@ -30,7 +32,7 @@ public final class ModelBundle: Sendable {
     try self.init(content: file.bytes, file: file, path: path, verify: verify)
   }
 
-  /// A bundle that lies in memory; `name` stands for the path in sentences.
+  /// Opens a bundle in memory; `name` takes the place of the path in error texts.
   public convenience init(
     bytes: ByteSlice, name: String, verify: Verification = .none
   ) throws(Failure) {
@@ -55,7 +57,7 @@ public final class ModelBundle: Sendable {
     var descriptors: [TensorDescriptor] = []
     for (index, section) in sections.enumerated() {
       positions[Key(type: section.typeID, name: Array(section.name.utf8))] = index
-      if section.type == .tensorDense || section.type == .tensorCodes {
+      if section.type?.holdsWeights == true {
         do throws(Failure) {
           descriptors.append(try TensorDescriptor(section: section))
         } catch { throw error.located(file: path) }
@@ -70,6 +72,7 @@ public final class ModelBundle: Sendable {
     }
   }
 
+  /// Bytes of the file, an unfinished edit's included.
   public var fileBytes: Int { content.count }
   /// "1.0".
   public var formatVersion: String {
@@ -81,11 +84,12 @@ public final class ModelBundle: Sendable {
     positions[Key(type: type.rawValue, name: Array(name.utf8))].map { sections[$0] }
   }
 
+  /// The sections of the type `type`, by name.
   public func sections(of type: SectionType) -> [Section] {
     sections.filter { $0.typeID == type.rawValue }
   }
 
-  /// The stored bytes as they stand in the file.
+  /// The stored bytes, not decoded.
   func storedBytes(of section: Section) throws(Failure) -> ByteSlice {
     guard section.storedSize > 0 else { return ByteSlice([]) }
     guard let bytes = content.slice(section.offset..<section.end) else {
@@ -120,10 +124,10 @@ public final class ModelBundle: Sendable {
   }
 }
 
-/// Where the file's bytes go, for whoever wants to account for all of them.
+/// The extents that aren't sections, to account for every byte of the file.
 extension ModelBundle {
   /// The section table in force.
   public var tableExtent: Extent { opened.record.table }
-  /// What removed and replaced sections and older tables left behind; `compact` drops it.
+  /// The places of removed and replaced sections and older tables; `compact` drops them.
   public var freeExtents: [Extent] { opened.table.free }
 }

@@ -5,7 +5,7 @@ struct OpenedContainer {
   var header: Header
   var record: CommitRecord
   var table: SectionTable
-  /// What was found and tolerated on the way.
+  /// Findings that didn't keep the file from opening.
   var problems: [Problem]
 
   /// `size` is the file's; `read` hands out parts of it (fewer bytes where the file ends before).

@@ -1,7 +1,7 @@
 import Bytes
 
 extension BundleEditor {
-  /// What an edit leaves in the table, and what it adds to the file.
+  /// The sections that an edit keeps and adds.
   struct Change {
     var generation: UInt64
     var kept: [Section]
@@ -11,7 +11,7 @@ extension BundleEditor {
 
   /// The order of writes is what makes a crash harmless:
   /// 1. clear the end mark of the slot that isn't in force, drop the tail of an unfinished edit;
-  /// 2. append the sections and the table behind the committed length;
+  /// 2. append the sections and the table after the committed length;
   /// 3. synchronize; 4. write the new commit record, its end mark last; 5. synchronize.
   static func commit<File: EditableBytes & ~Copyable>(
     _ file: inout File, _ opened: OpenedContainer, _ change: Change, _ size: Int, _ path: String

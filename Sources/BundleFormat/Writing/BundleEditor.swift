@@ -1,16 +1,18 @@
 import Bytes
 
-/// Changes a bundle in place: new sections and a new table go behind the committed content, then
-/// one
-/// commit record flips. Nothing that the old state needs is ever overwritten, so a crash at any
-/// byte
-/// leaves the old bundle or the new one; the cost is what is added plus the table, never the
-/// weights.
+/// Edits of a bundle in place: new sections and a new table are appended, then one commit record is
+/// replaced.
+///
+/// Nothing that the old state needs is ever overwritten, so that a crash at any byte leaves the old
+/// bundle or the new one. An edit writes the added sections and the table, never the weights.
 public enum BundleEditor {
-  /// Which section to drop.
+  /// The type and name of a section to drop.
   public struct Key: Sendable, Hashable {
+    /// The section's type.
     public var type: SectionType
+    /// The section's name.
     public var name: String
+    /// The section of the type `type` with the name `name`.
     public init(type: SectionType, name: String) {
       self.type = type
       self.name = name
@@ -117,15 +119,13 @@ public enum BundleEditor {
       path)
   }
 
-  /// What was computed from a prompt goes with it.
+  /// Drops the kept sections that were computed from one that isn't there any more.
   private static func dropOrphans(
     _ kept: inout [Section], _ added: [EncodedSection], _ free: inout [Extent]
   ) {
-    let prompts = (kept + added.map(\.section)).filter { $0.type == .prompt || $0.type == .adapter }
+    let all = kept + added.map(\.section)
     func isOrphan(_ section: Section) -> Bool {
-      let of = JSON.object(section.attributes)["prompt"]?.string
-      return [.promptKeyValues, .promptRoutingKey].contains(section.type)
-        && !prompts.contains { $0.name == section.name && $0.sha256.hex == of }
+      section.type?.kind.owners.isEmpty == false && !all.contains { section.isComputed(from: $0) }
     }
     for section in kept where isOrphan(section) { release(section, &free) }
     kept.removeAll(where: isOrphan)
@@ -180,13 +180,5 @@ public enum BundleEditor {
     throw Failure(
       .usage, file: path, at: bound.label, "is bound to the tensors, which this edit would change",
       advice: "remove it in the same edit")
-  }
-}
-
-extension Sequence<Section> {
-  /// A name that both a prompt and an adapter have.
-  var namedTwice: String? {
-    let prompts = Set(filter { $0.type == .prompt }.map(\.name))
-    return first { $0.type == .adapter && prompts.contains($0.name) }?.name
   }
 }

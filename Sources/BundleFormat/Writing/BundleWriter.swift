@@ -1,12 +1,14 @@
 import Bytes
 
-/// Writes a new bundle in canonical form: sections in the table's order, generation 1, nothing
-/// between
-/// them but the zeros that alignment asks for. The same sections give the same bytes in whatever
-/// order they are added. The file appears complete or not at all.
+/// A writer of new bundles in canonical form: sections in the table's order, generation 1, and no
+/// gaps but zeros for alignment.
+///
+/// The same sections give the same bytes, in whatever order they are added. The file appears
+/// complete or not at all.
 public struct BundleWriter: ~Copyable {
+  /// The file to be written.
   public let path: String
-  /// Of every tensor that doesn't say otherwise.
+  /// The storage of tensors whose section has no policy of its own.
   public let storage: TensorStorage
   private var pending: [Pending] = []
 
@@ -32,6 +34,7 @@ public struct BundleWriter: ~Copyable {
     self.storage = storage
   }
 
+  /// Adds a section; a part of a tensor in this bundle's storage unless it has a policy of its own.
   public mutating func add(_ section: NewSection) {
     var section = section
     if section.policy == .automatic, SectionType.isTensorPart(section.type.rawValue) {
@@ -40,8 +43,10 @@ public struct BundleWriter: ~Copyable {
     pending.append(.new(section))
   }
 
+  /// Adds several sections, such as those of a tensor.
   public mutating func add(_ sections: [NewSection]) { for section in sections { add(section) } }
 
+  /// Adds a section with exactly these properties.
   public mutating func add(
     type: SectionType, layout: PackingLayout, name: String, attributes: JSONObject = [:],
     bytes: ByteSlice, flags: SectionFlags = SectionFlags(),
@@ -53,6 +58,7 @@ public struct BundleWriter: ~Copyable {
         policy: policy))
   }
 
+  /// Adds the sections of a tensor. `origin`: the stage that made it.
   public mutating func addTensor(
     _ tensor: StoredTensor, origin: SectionOrigin? = nil,
     policy: NewSection.CodecPolicy = .automatic
@@ -60,6 +66,7 @@ public struct BundleWriter: ~Copyable {
     add(NewSection.tensor(tensor, origin: origin, policy: policy))
   }
 
+  /// Adds the section of an adapter.
   public mutating func addAdapter(_ adapter: StoredAdapter) { add(.adapter(adapter)) }
 
   /// Takes a section over as it is stored, after checking its hash.
@@ -77,8 +84,8 @@ public struct BundleWriter: ~Copyable {
     pending.append(.recoded(section, bundle))
   }
 
-  /// The digest that `ModelBundle.weightsDigest` will have, to bind prompts to weights before they are
-  /// written. Hashes all tensors.
+  /// The digest that `ModelBundle.weightsDigest` will have, to bind prompts to weights before they
+  /// are written. Hashes all tensors.
   public func weightsDigest() throws(Failure) -> SHA256Digest {
     var sections: [Section] = []
     for entry in pending where SectionType.isTensorPart(entry.key.0) {

@@ -1,4 +1,4 @@
-/// How a bundle holds its tensors.
+/// A form of storing tensors in a bundle.
 public enum TensorStorage: String, Sendable, CaseIterable {
   /// As the kernels read them: nothing is decoded, and nothing is in memory twice.
   case mapped

@@ -1,20 +1,24 @@
 import Bytes
 
-/// What the queries of the model's first block find a prompt by, to choose among several. It belongs to
-/// the prompt and the weights that it was learned with, and names both: queries of other weights miss it.
+/// The routing key of a prompt or prefix: a vector that the queries of the model's first block are
+/// compared with, to choose among several prompts.
+///
+/// It is valid only for the prompt and the weights that it was learned with, and names both.
 public struct StoredRoutingKey: Sendable, Equatable {
   /// The prompt's name.
   public var name: String
-  /// SHA-256 of the prompt's values, as they are stored.
+  /// SHA-256 of the prompt's values as they are stored.
   public let prompt: SHA256Digest
   /// The `weightsDigest` it was learned on.
   public let weights: SHA256Digest
-  /// The share of what it predicts that it explains, 0 ... 1.
+  /// The share of the predicted gain's variance that the key explains, 0 to 1.
   public let explained: Double
-  /// [heads·headDim] of the first block's queries.
+  /// The key [heads · headDim], for the first block's queries.
   public let key: [Float]
+  /// The logit of a query that is orthogonal to the key.
   public let bias: Float
 
+  /// The routing key of `prompt`, learned on the weights with the digest `weights`.
   public init(
     of prompt: StoredAdapter, weights: SHA256Digest, explained: Double, key: [Float], bias: Float
   ) {
@@ -33,7 +37,7 @@ public struct StoredRoutingKey: Sendable, Equatable {
     ]
   }
 
-  /// Throws `invalidData` where the attributes miss something or the size doesn't agree.
+  /// - Throws: `invalidData` where an attribute is missing or the size doesn't agree.
   init(section: Section, bytes: ByteSlice) throws(Failure) {
     do throws(Failure) {
       let json = JSON.object(section.attributes)
@@ -60,28 +64,37 @@ public struct StoredRoutingKey: Sendable, Equatable {
   }
 }
 
+extension SectionKind {
+  /// The key [width] and the bias of a prompt or prefix. A program that doesn't know the type must
+  /// not change the bundle: it would leave the key beside another prompt.
+  static let promptRoutingKey = SectionKind(
+    layouts: [.f32], name: .free,
+    flags: SectionFlags(write: SectionFlags.boundToWeights | SectionFlags.typeNeededToWrite),
+    owner: .section(types: [.prompt, .adapter])
+  ) { (content) throws(Failure) in
+    let stored = try StoredRoutingKey(section: content.section, bytes: content.bytes)
+    return (stored.key + [stored.bias]).allSatisfy(\.isFinite) ? nil : "a value isn't finite"
+  }
+}
+
 extension NewSection {
-  /// A program that doesn't know the type may not change the bundle: it would leave it beside another
-  /// prompt.
+  /// The section of a routing key.
   public static func routingKey(_ stored: StoredRoutingKey) -> NewSection {
     NewSection(
-      type: .promptRoutingKey, layout: .f32, name: stored.name, attributes: stored.attributes,
-      bytes: ByteSlice([UInt8](floats: stored.key + [stored.bias])),
-      flags: SectionFlags(
-        write: SectionFlags.boundToWeights | SectionFlags.typeNeededToWrite))
+      .promptRoutingKey, name: stored.name, attributes: stored.attributes,
+      bytes: ByteSlice([UInt8](floats: stored.key + [stored.bias])))
   }
 }
 
 extension ModelBundle {
-  /// The routing key of the prompt or prefix `name`; nil where there is none for it and the weights as they
-  /// are.
+  /// The routing key of the prompt or prefix `name`; nil if there is none for it and the weights as
+  /// they are.
+  /// - Throws: `invalidData` where it can't be read.
   public func routingKey(of name: String) throws(Failure) -> StoredRoutingKey? {
     guard let section = section(.promptRoutingKey, named: name) else { return nil }
-    let stored: StoredRoutingKey
     do throws(Failure) {
-      stored = try StoredRoutingKey(section: section, bytes: try bytes(of: section))
+      let stored = try StoredRoutingKey(section: section, bytes: try bytes(of: section))
+      return staleness(of: section) == nil ? stored : nil
     } catch { throw error.located(file: path) }
-    return stored.prompt == adapterSection(named: name)?.sha256 && stored.weights == weightsDigest
-      ? stored : nil
   }
 }

@@ -1,24 +1,29 @@
 import Bytes
 
-/// The keys and values that a prompt has in every block of the model, computed once: whoever uses
-/// the prompt needn't run it through the model. Worth nothing for other weights or another prompt,
-/// so it names both.
+/// The keys and values of a prompt in every block of the model, computed once, so that the prompt
+/// needn't run through the model before each text.
+///
+/// They are valid only for the prompt and the weights that they were computed with, and name both.
 public struct StoredKeyValues: Sendable {
   /// The prompt's name.
   public var name: String
+  /// Rows of the prompt.
   public var tokens: Int
+  /// Blocks of the model.
   public var layers: Int
-  /// Numbers of one row of keys: kvHeads · headDim.
+  /// Numbers in one row of keys: kvHeads · headDim.
   public var width: Int
-  /// SHA-256 of the prompt's embeddings, as they are stored.
+  /// SHA-256 of the prompt's embeddings as they are stored.
   public var prompt: SHA256Digest
   /// The `weightsDigest` they were computed with.
   public var weights: SHA256Digest
-  /// float16, [layers, 2, tokens, width]: per block all keys (rotated where the model
-  /// rotates them), then all values.
+  /// float16 [layers, 2, tokens, width]: per block all keys (rotated if the model rotates them),
+  /// then all values.
   public var values: ByteSlice
 
-  /// - Parameter prompt: rows before the token embeddings; adapters have no use for this.
+  /// The keys and values `values` of `prompt`, computed with the weights whose digest is `weights`.
+  ///
+  /// - Parameter prompt: rows before the token embeddings; other adapters have no such section.
   public init(
     of prompt: StoredAdapter, layers: Int, width: Int, weights: SHA256Digest, values: ByteSlice
   ) {
@@ -38,7 +43,7 @@ public struct StoredKeyValues: Sendable {
     ]
   }
 
-  /// Throws `invalidData` where the attributes miss something or the sizes don't agree.
+  /// - Throws: `invalidData` where an attribute is missing or the sizes don't agree.
   init(section: Section, bytes: ByteSlice) throws(Failure) {
     do throws(Failure) {
       let json = JSON.object(section.attributes)
@@ -67,29 +72,38 @@ public struct StoredKeyValues: Sendable {
   }
 }
 
+extension SectionKind {
+  /// Keys and values of a prompt. A program that doesn't know the type must not change the bundle:
+  /// it would leave them beside another prompt.
+  static let promptKeyValues = SectionKind(
+    layouts: [.f16], name: .free,
+    flags: SectionFlags(write: SectionFlags.boundToWeights | SectionFlags.typeNeededToWrite),
+    owner: .section(types: [.prompt])
+  ) { (content) throws(Failure) in
+    _ = try StoredKeyValues(section: content.section, bytes: content.bytes)
+    return content.bytes.halves().allSatisfy(\.isFinite) ? nil : "a value isn't finite"
+  }
+}
+
 extension NewSection {
-  /// A program that doesn't know the type may not change the bundle: it would leave them beside
-  /// another prompt.
+  /// The section of a prompt's keys and values.
   public static func keyValues(_ stored: StoredKeyValues) -> NewSection {
     NewSection(
-      type: .promptKeyValues, layout: .f16, name: stored.name, attributes: stored.attributes,
-      bytes: stored.values,
-      flags: SectionFlags(
-        write: SectionFlags.boundToWeights | SectionFlags.typeNeededToWrite))
+      .promptKeyValues, name: stored.name, attributes: stored.attributes, bytes: stored.values)
   }
 }
 
 extension ModelBundle {
-  /// The stored keys and values of the prompt `name`; nil where there are none for the prompt and
-  /// the weights as they are.
+  /// The stored keys and values of the prompt `name`; nil if there are none for the prompt and the
+  /// weights as they are.
+  /// - Throws: `invalidData` where they can't be read.
   public func keyValues(of name: String) throws(Failure) -> StoredKeyValues? {
     guard let section = section(.promptKeyValues, named: name),
-      let prompt = self.section(.prompt, named: name)
+      self.section(.prompt, named: name) != nil
     else { return nil }
-    let stored: StoredKeyValues
     do throws(Failure) {
-      stored = try StoredKeyValues(section: section, bytes: try bytes(of: section))
+      let stored = try StoredKeyValues(section: section, bytes: try bytes(of: section))
+      return staleness(of: section) == nil ? stored : nil
     } catch { throw error.located(file: path) }
-    return stored.prompt == prompt.sha256 && stored.weights == weightsDigest ? stored : nil
   }
 }

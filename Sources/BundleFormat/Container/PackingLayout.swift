@@ -1,50 +1,29 @@
 import Bytes
 
-/// What a section holds. Ids are never reused.
-public enum SectionType: UInt16, Sendable, CaseIterable {
-  // 1–15: tensors. These and only these make up the weights' digest.
-  case tensorDense = 1
-  case tensorCodes = 2
-  case tensorScales = 3
-  case tensorZeros = 4
-  case tensorMask = 5
-  case tensorIndex = 6
-  // 16–31: what is added to the weights.
-  case prompt = 16
-  case adapter = 17
-  case promptKeyValues = 18
-  case promptRoutingKey = 19
-  // 32–: documents.
-  case tokenizer = 32
-  case modelConfiguration = 33
-  case recipe = 34
-  case provenance = 35
-  case evidence = 36
-  case events = 37
-  case signature = 38
-  case licence = 39
-  case ledger = 40
-
-  /// Whether an id is in the range kept for the parts of tensors, known or not.
-  static func isTensorPart(_ id: UInt16) -> Bool { (1...15).contains(id) }
-
-  /// Whether this is a text or a record beside the weights and prompts.
-  var isDocument: Bool { rawValue >= 32 }
-}
-
-/// How a section's bytes are to be read. An id is never given another meaning.
+/// The layout of a section's raw bytes: how they become numbers or text.
+///
+/// The raw value is the id in the file. Formats/packing.md is the specification; an id is never
+/// given another meaning.
 public enum PackingLayout: UInt16, Sendable, CaseIterable {
+  /// Bytes without a structure that the format defines.
   case raw = 0
+  /// IEEE binary32, little-endian, row-major.
   case f32 = 1
+  /// IEEE binary16, little-endian, row-major.
   case f16 = 2
+  /// The upper 16 bits of a binary32, little-endian, row-major.
   case bf16 = 3
   /// Canonical JSON text.
   case json = 4
   /// UTF-8 text.
   case text = 5
+  /// 2-bit codes in bit planes, 16 bytes per block of 64 codes.
   case planar2 = 16
+  /// 3-bit codes in bit planes, 24 bytes per block of 64 codes.
   case planar3 = 17
+  /// 4-bit codes in bit planes, 32 bytes per block of 64 codes.
   case planar4 = 18
+  /// 8-bit codes, 64 bytes per block of 64 codes.
   case planar8 = 19
   /// One bit per weight, rows padded to 64 columns, 1 = kept.
   case bitmask = 32
@@ -95,6 +74,7 @@ public enum PackingLayout: UInt16, Sendable, CaseIterable {
     }
   }
 
+  /// Whether this is a layout of 2-, 3-, 4- or 8-bit codes.
   public var isPlanar: Bool {
     switch self {
     case .planar2, .planar3, .planar4, .planar8: true
@@ -102,7 +82,7 @@ public enum PackingLayout: UInt16, Sendable, CaseIterable {
     }
   }
 
-  /// The name that reports show.
+  /// The layout's name in reports: "planar3".
   public var label: String {
     switch self {
     case .raw: "raw"
@@ -119,13 +99,4 @@ public enum PackingLayout: UInt16, Sendable, CaseIterable {
     case .nm: "nm"
     }
   }
-}
-
-/// How a section's stored bytes become its raw bytes.
-public enum Codec: UInt8, Sendable, CaseIterable {
-  case none = 0
-  /// One zstd frame that states its content size.
-  case zstd = 1
-  /// Blocks that are entropy coded one by one, so that they decode side by side.
-  case blocks = 2
 }

@@ -1,0 +1,67 @@
+import Bytes
+
+/// A section in the form in which it is stored, still without an offset.
+struct EncodedSection {
+  var section: Section
+  var stored: ByteSlice
+
+  /// - Throws: `internalError` where the section breaks a rule of the format.
+  init(_ new: NewSection) throws(Failure) {
+    let name = new.name.utf8
+    func wrong(_ finding: String) -> Failure {
+      Failure(.internalError, at: "section \"\(new.name)\"", finding)
+    }
+    guard !name.isEmpty, name.count <= ContainerLayout.maximumNameSize,
+      new.name.unicodeScalars.allSatisfy({ $0.value >= 32 && $0.value != 127 })
+    else { throw wrong("its name is empty, too long or holds control characters") }
+    guard new.type.kind.layouts.contains(new.layout) else {
+      throw wrong("a \(new.type) can't be \(new.layout.label)")
+    }
+    let coded = try Self.coded(new)
+    let compressed = coded ?? Self.compressed(new)
+    stored = compressed ?? new.bytes
+    section = Section(
+      typeID: new.type.rawValue, layoutID: new.layout.rawValue, flags: new.flags,
+      codec: coded != nil ? .blocks : compressed != nil ? .zstd : .none,
+      alignment: Self.alignment(new.type, stored.count, compressed != nil), offset: 0,
+      storedSize: stored.count, rawSize: new.bytes.count, xxh3: XXH3Digest(hashing: stored),
+      sha256: SHA256Digest(hashing: new.bytes), name: new.name, attributes: new.attributes)
+  }
+
+  /// A section of another bundle, taken over as it is stored.
+  init(copying section: Section, from bundle: ModelBundle) throws(Failure) {
+    self.section = section
+    stored = try bundle.storedBytes(of: section)
+    guard XXH3Digest(hashing: stored) == section.xxh3 else {
+      throw Failure(
+        .invalidData, file: bundle.path, at: section.label, "its XXH3-128 doesn't match its bytes")
+    }
+    stored.release()
+  }
+
+  /// The stored bytes in coded blocks; nil if the section isn't to be coded.
+  private static func coded(_ new: NewSection) throws(Failure) -> ByteSlice? {
+    guard new.policy == .coded, SectionType.isTensorPart(new.type.rawValue) else { return nil }
+    return try CodedBlocks.encode(new).map { ByteSlice($0) }
+  }
+
+  /// The stored bytes as a zstd frame; nil if the section stays as it is.
+  private static func compressed(_ new: NewSection) -> ByteSlice? {
+    switch new.policy {
+    case .never: return nil
+    case .automatic, .coded: guard new.type.isDocument else { return nil }
+    case .whereItPays: break
+    }
+    guard new.bytes.count >= 64, let frame = Zstandard.compress(new.bytes) else { return nil }
+    let saves = frame.count <= new.bytes.count - new.bytes.count * 3 / 100
+    let readable = new.bytes.count / ContainerLayout.maximumExpansion < frame.count
+    return saves && readable ? ByteSlice(frame) : nil
+  }
+
+  /// A page for a large mapped tensor, 64 bytes for the rest.
+  private static func alignment(_ type: SectionType, _ size: Int, _ compressed: Bool) -> Int {
+    !compressed && SectionType.isTensorPart(type.rawValue)
+      && size >= ContainerLayout.pageAlignedFrom
+      ? ContainerLayout.pageSize : ContainerLayout.tableAlignment
+  }
+}
