@@ -1,6 +1,6 @@
 import CKernels
 
-/// Elementwise operations on tensors of the same number of values.
+/// Elementwise operations on tensors with equal numbers of values.
 package enum Vector {
   private static let grain = 1 << 15
 
