@@ -1,5 +1,5 @@
-# Two commands do everything on a fresh machine with a Swift 6.2+ toolchain: `make quickstart` and `make test`.
-# `make help` lists the rest.
+# On a fresh machine with a Swift 6.2+ toolchain, `make quickstart` builds ctpack and compresses a real model, and `make test` runs all tests.
+# `make help` lists all targets.
 
 CONFIGURATION ?= release
 BIN = .build/$(CONFIGURATION)/ctpack
@@ -10,15 +10,17 @@ RECIPE ?= Recipes/quickstart.yaml
 .PHONY: help setup build quickstart test real-model benchmarks kernels arm64-kernels golden check imports vectors pages format lint clean
 
 help:
-	@echo 'make quickstart   build, fetch SmolLM2-135M-Instruct, compress it to 3 bits, learn a prompt, verify, pack, inspect'
-	@echo 'make test         all tests (CONFIGURATION=debug for an unoptimised build; release is the default)'
-	@echo 'make build        the program: $(BIN)'
-	@echo 'make real-model   fetch the model that the quick start and the real-model tests use'
-	@echo 'make benchmarks   speed, beside the peers with PEERS=FOLDER (see Tests/Benchmarks/README.md)'
-	@echo 'make kernels      the C kernels against their plain twins; make arm64-kernels: those for NEON, in an emulator'
-	@echo 'make golden       golden files made again with pinned peers and compared; WRITE=1 copies what differs into the tree'
-	@echo 'make check        lint, declared imports, test vectors and generated pages unchanged'
-	@echo 'make format lint  swift format, in place or as a check'
+	@echo 'make quickstart      build, fetch SmolLM2-135M-Instruct, compress it to 3 bits, learn a prompt, verify, pack, inspect'
+	@echo 'make test            run all tests (in a release build; CONFIGURATION=debug for an unoptimised one)'
+	@echo 'make build           build the program, $(BIN)'
+	@echo 'make real-model      fetch the model for the quick start and the real-model tests'
+	@echo 'make benchmarks      measure speed; with PEERS=FOLDER also that of other programs (see Tests/Benchmarks/README.md)'
+	@echo 'make kernels         test the C kernels against their plain twins'
+	@echo 'make arm64-kernels   test the NEON kernels against their plain twins, in an emulator'
+	@echo 'make golden          remake the golden files with pinned peers and show differences; WRITE=1 updates the tree'
+	@echo 'make check           check formatting, declared imports, and that test vectors and generated pages are unchanged'
+	@echo 'make format          format the Swift files in place'
+	@echo 'make lint            check that the Swift files are formatted'
 
 setup:
 	@.ci/setup
@@ -46,8 +48,8 @@ benchmarks: build real-model
 TWINS = -std=gnu17 -O2 -Wall -D_GNU_SOURCE -ISources/CThreads/include $(patsubst %,-I%,$(wildcard Sources/CKernels/*/)) $(wildcard Tests/Kernels/*.c) \
 	$(wildcard Sources/CKernels/*/*.c Sources/CKernels/*/*/*.c) Sources/CThreads/thread_pool.c -lm -lpthread
 
-# Both need clang (the toolchain's own will do). That for arm64 also needs a C library and linker for it, and qemu's
-# user-mode emulator: on Debian, apt-get install gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+# Both targets need clang, such as the Swift toolchain's. arm64-kernels also needs a C library and a linker for arm64, and
+# qemu's user-mode emulator; on Debian: apt-get install gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 kernels:
 	@mkdir -p .build
 	clang $(TWINS) -o .build/twins
@@ -59,17 +61,17 @@ arm64-kernels:
 	@command -v qemu-aarch64 >/dev/null || { echo 'arm64-kernels: no qemu-aarch64 (Debian: qemu-user)' >&2; exit 1; }
 	@mkdir -p .build
 	clang --target=aarch64-linux-gnu -static $(TWINS) -o .build/twins-arm64
-	@# A processor without dot products of bytes, and one with them.
+	@# A processor without int8 dot products, and one with them.
 	qemu-aarch64 -cpu cortex-a53 .build/twins-arm64
 	qemu-aarch64 -cpu neoverse-n1 .build/twins-arm64
 
-# Installs Tests/Golden/requirements.txt into .build/golden/environment the first time.
+# The first run installs Tests/Golden/requirements.txt into .build/golden/environment.
 golden: setup real-model
 	Tests/Golden/remake $(if $(WRITE),--write)
 
 check: lint imports vectors pages
 
-# Every import must be a declared dependency of its target.
+# Fails if a file imports a module that its target doesn't declare.
 imports: setup
 	swift build --build-tests --explicit-target-dependency-import-check error
 

@@ -1,9 +1,9 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-/// The modules form a stack: a target imports only what it declares, and declares only targets listed
-/// before it. `BundleFormat` is a product of its own, so that reading artifacts needs no BLAS and no
-/// model code; it ships `Bytes`, whose types its interface uses.
+/// The package's targets, from the lowest layer to the highest: a target imports only what it declares,
+/// and declares only targets listed before it. `BundleFormat` is a separate product, so that reading
+/// artifacts needs neither BLAS nor model code; it includes `Bytes`, whose types its interface uses.
 let package = Package(
   name: "ctpack",
   products: [
@@ -25,7 +25,7 @@ let package = Package(
     .target(name: "CThreads", cSettings: [.define("_GNU_SOURCE")]),
     .target(
       name: "CKernels", dependencies: ["CThreads"], exclude: ["decode/README.md"],
-      // The folders whose headers others include.
+      // Folders with headers that other folders include.
       cSettings: [.define("_GNU_SOURCE")]
         + ["machine", "weights", "products", "decode", "gptq"].map {
           .headerSearchPath($0)

@@ -1,6 +1,7 @@
-/// Little-endian integers in bulk. Values are copied; unaligned slices are fine.
+/// Bulk access to little-endian integers, at any alignment.
 extension ByteSlice {
-  /// The whole slice as little-endian integers; a remainder shorter than one is left out.
+  /// Returns the slice as an array of little-endian integers; trailing bytes too few for one are
+  /// ignored.
   public func words<T: FixedWidthInteger & BitwiseCopyable>(_ type: T.Type) -> [T] {
     let size = MemoryLayout<T>.size
     let number = count / size
@@ -17,7 +18,7 @@ extension ByteSlice {
 }
 
 extension [UInt8] {
-  /// Appends an integer's little-endian bytes.
+  /// Appends the little-endian bytes of `value`.
   public mutating func append<T: FixedWidthInteger>(littleEndian value: T) {
     var rest = value.littleEndian
     unsafe Swift.withUnsafeBytes(of: &rest) { unsafe append(contentsOf: $0) }

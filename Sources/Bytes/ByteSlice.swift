@@ -1,42 +1,42 @@
-/// A read-only run of bytes that keeps its memory alive: a mapped file, a buffer, or a part of
-/// either.
+/// A read-only view of contiguous bytes that retains its owner: a mapped file, a heap buffer, or a
+/// part of either.
 ///
-/// Copying one copies a pointer, never the bytes. All access is checked; `withUnsafeBytes` is for
-/// the kernels.
+/// Copying a slice copies a pointer, never the bytes. All access is bounds-checked except through
+/// `withUnsafeBytes`, which is for the kernels.
 @safe public struct ByteSlice: @unchecked Sendable {
   private let owner: AnyObject
   private let base: UnsafeRawPointer
   /// The number of bytes.
   public let count: Int
 
-  /// `bytes` must stay valid and unchanged for as long as `owner` lives.
+  /// Wraps `bytes`, which must stay valid and unchanged for as long as `owner` lives.
   @unsafe public init(_ bytes: UnsafeRawBufferPointer, owner: AnyObject) {
     self.owner = owner
     unsafe self.base = bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 64)!
     self.count = bytes.count
   }
 
-  /// A slice over a copy of `bytes`, aligned to 64.
+  /// Copies `bytes` to the heap, aligned to 64 bytes.
   public init(_ bytes: [UInt8]) {
     let storage = ByteStorage(copying: bytes)
     unsafe self.init(
       UnsafeRawBufferPointer(start: storage.buffer.baseAddress, count: bytes.count), owner: storage)
   }
 
-  /// The byte at `index`, 0 to count − 1; any other index is a programming error and traps.
+  /// The byte at `index`, which must be within the slice.
   public subscript(index: Int) -> UInt8 {
     precondition(index >= 0 && index < count, "byte \(index) of \(count)")
     return unsafe base.load(fromByteOffset: index, as: UInt8.self)
   }
 
-  /// The bytes `range`, or nil where they don't lie inside.
+  /// Returns the bytes in `range`; nil if it isn't within the slice.
   public func slice(_ range: Range<Int>) -> ByteSlice? {
     guard range.lowerBound >= 0, range.upperBound <= count else { return nil }
     return unsafe ByteSlice(
       UnsafeRawBufferPointer(start: base + range.lowerBound, count: range.count), owner: owner)
   }
 
-  /// A little-endian integer at `offset`; nil where it doesn't lie inside.
+  /// Returns the little-endian integer at byte `offset`; nil if it isn't within the slice.
   public func integer<T: FixedWidthInteger>(at offset: Int, as type: T.Type = T.self) -> T? {
     guard offset >= 0, offset <= count - MemoryLayout<T>.size else { return nil }
     return unsafe T(littleEndian: base.loadUnaligned(fromByteOffset: offset, as: T.self))
@@ -45,19 +45,19 @@
   /// A copy of the bytes.
   public var array: [UInt8] { unsafe withUnsafeBytes { unsafe Array($0) } }
 
-  /// Whether the first byte's address is a multiple of `alignment` bytes.
+  /// Returns whether the first byte's address is a multiple of `alignment` bytes.
   public func isAligned(to alignment: Int) -> Bool {
     unsafe UInt(bitPattern: base) % UInt(alignment) == 0
   }
 
-  /// Gives the memory of bytes that lie in a mapped file back to the system; they are read again
-  /// when they are needed. Nothing happens to others.
+  /// Drops the resident pages of a slice of a mapped file; the next access reads them again. Has no
+  /// effect on heap bytes.
   public func release() {
     guard let mapping = owner as? Mapping else { return }
     unsafe mapping.release(UnsafeRawBufferPointer(start: base, count: count))
   }
 
-  /// Calls `body` with the memory of the bytes, which is valid only during the call.
+  /// Calls `body` with the bytes, which are valid only during the call.
   @unsafe public func withUnsafeBytes<R, E: Error>(
     _ body: (UnsafeRawBufferPointer) throws(E) -> R
   ) throws(E) -> R {
@@ -66,7 +66,7 @@
   }
 }
 
-/// Bytes on the heap, aligned to 64 so that kernels may load whole vectors.
+/// A heap buffer aligned to 64 bytes, so that kernels can load whole vectors.
 @safe final class ByteStorage {
   let buffer: UnsafeMutableRawBufferPointer
 

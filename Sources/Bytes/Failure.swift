@@ -1,52 +1,51 @@
-/// A failure with all that is needed to act on it: its kind, its place, the finding, and advice on
+/// The error type of the project: a kind, the file and place concerned, a finding, and advice on
 /// what to do next.
 ///
-/// Every module throws this type, so that what a program reports, and the status it ends with,
-/// follow from one place.
+/// Every module throws it, so that error messages and exit statuses are decided in one place.
 public struct Failure: Error, Sendable, Equatable {
-  /// The kind of a failure, for programs that react to it.
+  /// The category of a failure, for programs that react to it.
   public enum Kind: Sendable, CaseIterable {
-    /// A quality gate or a comparison was not met.
+    /// A quality gate or a comparison failed.
     case notMet
-    /// A setting or an argument asks for something impossible.
+    /// A setting or an argument is invalid or contradicts another.
     case usage
-    /// A file's content is not what its format allows.
+    /// A file's content violates its format.
     case invalidData
-    /// A file that is needed isn't there or can't be opened.
+    /// A required file is missing or can't be opened.
     case inputMissing
-    /// A defect of this program.
+    /// A bug in this program.
     case internalError
     /// An output can't be created.
     case cannotCreate
-    /// The system refused to read or write, a full disk included.
+    /// A read or write failed, including on a full disk.
     case io
-    /// Another process holds the lock.
+    /// Another process holds a lock.
     case busy
-    /// Stopped by a signal; the same command goes on from there.
+    /// A signal stopped the work; running the same command resumes it.
     case interrupted
   }
 
-  /// A stable name for one failure among those of its kind. The module that throws it declares it
-  /// as a static member; a program that knows its own options adds to the advice by it.
+  /// A stable identifier of one particular failure. The module that throws the failure declares the
+  /// reason as a static member; the command line uses it to add advice about its options.
   public struct Reason: Sendable, Hashable {
-    /// The name itself: "recipe.variant-needed".
+    /// The identifier, with a prefix for its area: "recipe.variant-needed".
     public let code: String
 
     /// The reason with the name `code`.
     public init(_ code: String) { self.code = code }
   }
 
-  /// What kind of failure it is.
+  /// The category of the failure.
   public let kind: Kind
   /// The file concerned, as the caller named it.
   public let file: String?
-  /// The place inside it: a byte offset, a line, a tensor, a key.
+  /// The place within the file: a byte offset, a line, a tensor or a key.
   public let place: String?
-  /// One clause that says what was found (and what was expected).
+  /// One clause that says what was found and, where it helps, what was expected.
   public let finding: String
-  /// The next step, where there is one.
+  /// The next step for the user, if there is one.
   public let advice: String?
-  /// Which failure this is, where a caller can say more about it.
+  /// The identifier of this failure, if a caller can add advice to it.
   public let reason: Reason?
 
   /// A failure of the kind `kind` with the clause `finding`.
@@ -62,7 +61,7 @@ public struct Failure: Error, Sendable, Equatable {
     self.reason = reason
   }
 
-  /// This failure with the file and place filled in where they are still unknown.
+  /// Returns this failure with `file` and `place` filled in where it has none.
   public func located(file: String? = nil, at place: String? = nil) -> Failure {
     Failure(
       kind, file: self.file ?? file, at: self.place ?? place, finding, advice: advice,

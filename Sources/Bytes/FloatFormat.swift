@@ -1,4 +1,4 @@
-/// A floating-point format of stored numbers, little-endian.
+/// A little-endian floating-point format of stored numbers.
 public enum FloatFormat: Sendable, Hashable, CaseIterable {
   /// IEEE binary32.
   case float32
@@ -7,12 +7,13 @@ public enum FloatFormat: Sendable, Hashable, CaseIterable {
   /// The upper 16 bits of a binary32.
   case bfloat16
 
-  /// Bytes of one number.
+  /// The size of one number in bytes.
   public var byteCount: Int { self == .float32 ? 4 : 2 }
 }
 
 extension ByteSlice {
-  /// The numbers of the slice in float32, exactly; a remainder shorter than one number is left out.
+  /// Returns the numbers of the slice, converted exactly to float32; trailing bytes too few for one
+  /// number are ignored.
   public func floats(as format: FloatFormat) -> [Float] {
     switch format {
     case .float32: words(UInt32.self).map { Float(bitPattern: $0) }
@@ -21,16 +22,16 @@ extension ByteSlice {
     }
   }
 
-  /// The numbers of the slice as float32; a remainder of fewer than four bytes is left out.
+  /// Returns the slice as float32 numbers; up to three trailing bytes are ignored.
   public func floats() -> [Float] { floats(as: .float32) }
 
-  /// The numbers of the slice as float16, widened; a remainder of one byte is left out.
+  /// Returns the slice's float16 numbers, widened to float32; an odd trailing byte is ignored.
   public func halves() -> [Float] { floats(as: .float16) }
 }
 
 extension [UInt8] {
-  /// The bytes of `floats` in `format`, each rounded to nearest, ties to even; what is beyond the
-  /// format becomes infinite.
+  /// Encodes `floats` in `format`, rounding to nearest, ties to even; values beyond the format's
+  /// range become infinite.
   public init(floats: [Float], as format: FloatFormat = .float32) {
     switch format {
     case .float32: self.init(littleEndian: floats.map(\.bitPattern))

@@ -1,6 +1,6 @@
-// A persistent pool for many short parallel loops: a forward pass has hundreds of regions of a
-// fraction of a millisecond, so waking threads through the kernel each time would show. Waiting
-// threads first spin for some tens of microseconds, then sleep.
+// A persistent thread pool for many short parallel loops. A forward pass has hundreds of loops of a
+// fraction of a millisecond, so waking threads through the kernel for each would cost measurable
+// time. Waiting threads spin for some tens of microseconds first, then sleep.
 #include "thread_pool.h"
 
 #include <pthread.h>
@@ -13,10 +13,10 @@
 enum { max_workers = 255, spins_before_sleep = 4000 };
 
 static struct {
-  pthread_mutex_t region;   // held by the one thread whose loop runs
+  pthread_mutex_t region;   // held by the thread whose loop is running
   pthread_mutex_t lock;     // guards sleeping and the fields below
-  pthread_cond_t posted;    // a new loop, for sleeping workers
-  pthread_cond_t finished;  // the last worker left, for a sleeping caller
+  pthread_cond_t posted;    // signals a new loop to sleeping workers
+  pthread_cond_t finished;  // signals a sleeping caller that the last worker has left
   int workers;              // threads that exist
   int sleeping;
   bool caller_sleeps;
@@ -29,7 +29,7 @@ static struct {
 
   _Atomic(uint64_t) generation;  // odd while a loop is open to join
   atomic_int inside;             // workers between joining and leaving
-  _Atomic(intptr_t) next;        // the next item nobody has taken
+  _Atomic(intptr_t) next;        // the next item to run
 } pool = {
     .region = PTHREAD_MUTEX_INITIALIZER,
     .lock = PTHREAD_MUTEX_INITIALIZER,
@@ -52,6 +52,7 @@ static inline void pause_briefly(void) {
 #endif
 }
 
+/// Runs items of the open loop until none is left.
 static void take_items(void) {
   inside_task = true;
   const intptr_t count = pool.count;
@@ -85,8 +86,8 @@ static void *work(void *argument) {
   uint64_t seen = 0;
   for (;;) {
     seen = wait_for_loop(seen);
-    // Join first, then look whether the loop is still open: the caller closes it first and then
-    // waits for `inside` to fall to zero, so one of the two always sees the other.
+    // Join first, then check that the loop is still open. The caller closes it first and then waits
+    // for `inside` to reach zero, so one of the two always sees the other.
     atomic_fetch_add(&pool.inside, 1);
     if (atomic_load(&pool.generation) == seen && number < pool.helpers) {
       inherited = pool.inherited;
@@ -101,9 +102,9 @@ static void *work(void *argument) {
   return 0;
 }
 
-/// Starts workers until there are `wanted`; fewer where the system refuses.
+/// Starts workers until there are `wanted`, or fewer if the system refuses.
 static void start_workers(int wanted) {
-  // Signals belong to the program's own threads.
+  // Workers block all signals, so that the program's own threads receive them.
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);

@@ -2,15 +2,17 @@ import Bytes
 import FoundationEssentials
 import Numerics
 
-/// Where checkpoints are opened, whatever their format.
+/// Entry points for opening and checking a checkpoint of any supported format.
 package enum Checkpoint {
-  /// The model at `path`: a folder as transformers saves it, or a GGUF file.
+  /// Opens the model at `path`: a folder saved by transformers, or a GGUF file.
   ///
-  /// Everything but the weights' values is read and checked here: structure, names and shapes
-  /// against the configuration. Throws `inputMissing` where a file isn't there, `invalidData` where
-  /// one isn't right.
+  /// Everything but the weights' values is read and checked here: the files' structure, and names
+  /// and shapes against the configuration.
+  ///
+  /// - Throws: `inputMissing` if a file doesn't exist, `invalidData` if one is malformed or doesn't
+  ///   match the configuration.
   package static func open(_ path: String) throws(Failure) -> any TensorSource {
-    // "folder/." exists for folders alone.
+    // The path "folder/." exists only for folders.
     if exists(path + "/.") { return try HuggingFaceCheckpoint(folder: path) }
     let file = try MappedFile(path: path)
     let bytes = file.bytes
@@ -21,15 +23,15 @@ package enum Checkpoint {
     throw Failure(
       .invalidData, file: path, "is neither a GGUF file nor a folder with a config.json",
       advice: name.hasSuffix(".safetensors") || name.hasSuffix(".bin")
-        ? "give the folder that holds it beside its config.json" : nil)
+        ? "give the folder that contains it and its config.json" : nil)
   }
 
-  /// The flat index of the first NaN or infinity among the tensor's values; nil where all are
-  /// finite.
+  /// The flat index of a tensor's first NaN or infinity; nil if all values are finite.
   package static func firstNonFinite(in tensor: Tensor) -> Int? { tensor.firstNonFinite }
 
-  /// The same for a tensor of `source`, of which only a piece at a time is in memory where the file
-  /// holds plain floats.
+  /// The flat index of the first NaN or infinity in a tensor; nil if all values are finite.
+  ///
+  /// Plain floats are read piece by piece, so that a large tensor is never in memory as a whole.
   package static func firstNonFinite(
     of name: String, in source: any TensorSource
   ) throws(Failure) -> Int? {
@@ -52,6 +54,7 @@ package enum Checkpoint {
     return nil
   }
 
+  /// Values per piece: 16 MiB in float32.
   private static let pieceValues = 1 << 22
 
   static func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }

@@ -1,6 +1,6 @@
 import Bytes
 
-/// A tensor that a model of some configuration must have.
+/// The name and shape of a tensor that a configuration requires.
 package struct ModelTensor: Equatable {
   package let name: String
   /// Outermost dimension first.
@@ -8,8 +8,8 @@ package struct ModelTensor: Equatable {
 }
 
 extension ModelConfiguration {
-  /// Every tensor of the model with its shape, in the order of the computation (a block's norms
-  /// always in front of what they belong to).
+  /// All tensors of the model in the order of the computation, except that a block's norms always
+  /// precede the layers they belong to.
   package func modelTensors() -> [ModelTensor] {
     var tensors: [ModelTensor] = []
     func add(_ name: String, _ shape: [Int]) {
@@ -46,12 +46,13 @@ extension ModelConfiguration {
     return tensors
   }
 
-  /// Compares what the configuration asks for with what a checkpoint holds.
+  /// Checks that a checkpoint contains exactly the tensors that the configuration requires.
   ///
   /// - Parameters:
-  ///   - found: the shape of every tensor there is, by the names the checkpoint uses.
-  ///   - foundName: the checkpoint's name of a model tensor.
-  ///   - isIgnored: tensors that may be there without being used.
+  ///   - found: The shapes of the checkpoint's tensors, by the checkpoint's names.
+  ///   - foundName: Maps a model tensor's name to the checkpoint's name.
+  ///   - isIgnored: Whether a tensor, by the checkpoint's name, may be present without being used.
+  /// - Throws: `invalidData` naming the first tensor that is missing, misshapen or superfluous.
   func checkInventory(
     found: [String: [Int]], file: String, foundName: (String) -> String = { $0 },
     isIgnored: (String) -> Bool
@@ -62,12 +63,12 @@ extension ModelConfiguration {
       guard let shape = found[name] else {
         throw Failure(
           .invalidData, file: file, at: "tensor \(name.quoted)",
-          "is missing; the configuration asks for it with shape \(tensor.shape)")
+          "is missing; the configuration requires it with shape \(tensor.shape)")
       }
       guard shape == tensor.shape else {
         throw Failure(
           .invalidData, file: file, at: "tensor \(name.quoted)",
-          "has shape \(shape); the configuration asks for \(tensor.shape)")
+          "has shape \(shape); the configuration requires \(tensor.shape)")
       }
       expected.insert(name)
     }
@@ -75,15 +76,15 @@ extension ModelConfiguration {
     if let first = extra.min() {
       throw Failure(
         .invalidData, file: file, at: "tensor \(first.quoted)",
-        "has no place in the model that the configuration describes"
+        "isn't part of the model that the configuration describes"
           + (extra.count > 1 ? " (and \(extra.count - 1) more)" : ""))
     }
   }
 }
 
 extension String {
-  /// The text between quotation marks, for sentences: cut at 80 characters, control characters
-  /// shown as "?".
+  /// The text in quotation marks, for messages: cut at 80 characters, with control characters
+  /// replaced by "?".
   var quoted: String {
     let shown = unicodeScalars.prefix(80).map {
       $0.properties.generalCategory == .control ? "?" : $0

@@ -1,11 +1,11 @@
 import Bytes
 import Numerics
 
-/// A model of which only the architecture is known: enough to plan a build, not to run it.
+/// A model's architecture without its weights: enough to plan a build, but not to run the model.
 package struct OutlinedCheckpoint: TensorSource {
   package let configuration: ModelConfiguration
 
-  /// - Parameter path: a `config.json` as Hugging Face writes it.
+  /// - Parameter path: A Hugging Face `config.json`.
   package init(configuration path: String) throws(Failure) {
     let json = try JSON(parsing: MappedFile(path: path).bytes, file: path)
     configuration = try ModelConfiguration(huggingFace: json, file: path)

@@ -1,6 +1,5 @@
-/// The linear layers of one block; the raw value is LLaMA's checkpoint key between
-/// `model.layers.N.` and `.weight`. OPT spells some of them otherwise (`TensorKeys`) and has no
-/// gate.
+/// The linear layers of a block. The raw value is LLaMA's checkpoint key between `model.layers.N.`
+/// and `.weight`; OPT uses other keys for some of them (`TensorKeys`) and has no gate.
 package enum LinearName: String, CaseIterable, Sendable, Codable {
   case q = "self_attn.q_proj"
   case k = "self_attn.k_proj"
@@ -11,48 +10,48 @@ package enum LinearName: String, CaseIterable, Sendable, Codable {
   case down = "mlp.down_proj"
 }
 
-/// The keys of a family's tensors as Hugging Face's checkpoints spell them. The defaults are
-/// LLaMA's.
+/// The keys of a family's tensors in Hugging Face checkpoints. The defaults are LLaMA's.
 package struct TensorKeys: Sendable {
   var root = "model."
   var finalNorm = "norm"
   var attentionNorm = "input_layernorm"
   var feedForwardNorm = "post_attention_layernorm"
-  /// The linear layers that aren't called as in LLaMA.
+  /// Keys of the linear layers that differ from LLaMA's.
   var linears: [LinearName: String] = [:]
 
   private func layer(_ block: Int) -> String { "\(root)layers.\(block)." }
 
-  /// [V, e]
+  /// Token embedding, [V, e].
   package var embedding: String { root + "embed_tokens.weight" }
-  /// [positions + offset, d]; only where positions are learned.
+  /// Position table, [positions + offset, d]; only if positions are learned.
   package var positions: String { root + "embed_positions.weight" }
-  /// [d, e]; only where e isn't d.
+  /// Projection from the embedding to the residual stream, [d, e]; only if e ≠ d.
   package var inputProjection: String { root + "project_in.weight" }
-  /// [e, d]; only where e isn't d.
+  /// Projection from the residual stream to the head, [e, d]; only if e ≠ d.
   package var outputProjection: String { root + "project_out.weight" }
-  /// Without `.weight` or `.bias`.
+  /// Final norm, [d], without `.weight` or `.bias`.
   package var lastNorm: String { root + finalNorm }
-  /// [V, e]; absent where it is the embedding.
+  /// Output head, [V, e]; absent if it is tied to the embedding.
   package var head: String { "lm_head.weight" }
 
-  /// The norm that belongs to attention, without `.weight` or `.bias`.
+  /// Attention norm, [d], without `.weight` or `.bias`.
   package func attentionNorm(block: Int) -> String { layer(block) + attentionNorm }
 
-  /// The norm that belongs to the feed-forward, without `.weight` or `.bias`.
+  /// Feed-forward norm, [d], without `.weight` or `.bias`.
   package func feedForwardNorm(block: Int) -> String { layer(block) + feedForwardNorm }
 
-  /// The norm of each head's queries, without `.weight`; only where heads have norms.
+  /// Norm of each head's queries, [headDim], without `.weight`; only if heads have norms.
   package func queryNorm(block: Int) -> String { layer(block) + "self_attn.q_norm" }
 
-  /// The norm of each head's keys, without `.weight`; only where heads have norms.
+  /// Norm of each head's keys, [headDim], without `.weight`; only if heads have norms.
   package func keyNorm(block: Int) -> String { layer(block) + "self_attn.k_norm" }
 
+  /// Weight of a linear layer, [out, in].
   package func weight(of name: LinearName, block: Int) -> String {
     layer(block) + spelling(of: name) + ".weight"
   }
 
-  /// Not every family, nor every layer, has one.
+  /// Bias of a linear layer, [out]; not every layer has one (`ModelConfiguration.hasBias`).
   package func bias(of name: LinearName, block: Int) -> String {
     layer(block) + spelling(of: name) + ".bias"
   }
@@ -63,7 +62,7 @@ package struct TensorKeys: Sendable {
 extension ModelConfiguration {
   package var keys: TensorKeys { family.keys }
 
-  /// The linear layers that a block has, in the order of the computation.
+  /// The linear layers of a block, in the order of the computation.
   package var linears: [LinearName] {
     LinearName.allCases.filter { $0 != .gate || design.feedForward == .gated }
   }
@@ -88,7 +87,7 @@ extension ModelConfiguration {
     }
   }
 
-  /// Rows of the table of learned positions; nil where positions aren't learned.
+  /// Rows of the position table; nil if positions aren't learned.
   package var positionRows: Int? {
     guard case .learned(let offset) = design.positions else { return nil }
     return maximumPositions + offset

@@ -1,30 +1,31 @@
 import Bytes
 import Numerics
 
-/// The tensors of one model, wherever they lie: read one at a time, never all at once.
+/// A model's configuration, tensors and tokenizer, from a checkpoint of any format. Tensors are
+/// read one at a time, never all at once.
 ///
 /// Names and row order are Hugging Face's: `model.embed_tokens.weight`,
 /// `model.layers.0.self_attn.q_proj.weight` and so on; matrices are [out, in]. Names, shapes and
 /// the file's structure are checked when the source is opened, so that reading a listed tensor
-/// fails only where the system does.
+/// fails only on a system error.
 package protocol TensorSource: Sendable {
   var configuration: ModelConfiguration { get }
-  /// Every tensor of the model, in the order of the computation; no `lm_head.weight` where it is
-  /// tied.
+  /// The names of all tensors of the model, in the order of the computation; without
+  /// `lm_head.weight` if it is tied.
   var tensorNames: [String] { get }
-  /// Outermost dimension first; nil for a name that isn't listed.
+  /// The tensor's shape, outermost dimension first; nil for a name that isn't listed.
   func shape(of name: String) -> [Int]?
-  /// How the file stores it: "F32", "BF16", "Q4_1" …; nil for a name that isn't listed.
+  /// The tensor's type in the file: "F32", "BF16", "Q4_1" …; nil for a name that isn't listed.
   func sourceType(of name: String) -> String?
-  /// A matrix as products take it: a view of the file wherever its layout allows.
+  /// The matrix [out, in] in the form that products use: a view of the file if its layout allows.
   func weight(_ name: String) throws(Failure) -> Weight
-  /// The tensor as float32; a view of the mapped file where that already holds it in that form.
+  /// The tensor in float32: a view of the mapped file if it is stored in that form.
   func tensor(_ name: String) throws(Failure) -> Tensor
-  /// The stored bytes, row-major, of plain floats in Hugging Face's row order; nil for a tensor that
-  /// is stored in any other way.
+  /// The row-major bytes of a tensor stored as plain floats in Hugging Face's row order; nil for a
+  /// tensor that is stored in any other way.
   func storedFloats(_ name: String) -> (format: FloatFormat, bytes: ByteSlice)?
   var tokenizer: TokenizerMaterial { get }
-  /// Every file that was read, for digests.
+  /// The paths of all files that were read, for digests.
   var files: [String] { get }
 }
 
@@ -39,10 +40,11 @@ extension TensorSource {
   }
 }
 
-/// What a checkpoint says about its tokenizer.
+/// The tokenizer data of a checkpoint.
 package enum TokenizerMaterial: Sendable {
   /// The bytes of `tokenizer.json`.
   case huggingFace(tokenizerJSON: ByteSlice)
+  /// The older `vocab.json` with `merges.txt`.
   case bytePair(BytePairFiles)
   case gguf(GGUFVocabulary)
   case none

@@ -3,27 +3,30 @@ import Bytes
 import Foundation
 import Pipeline
 
-/// `ctpack`: the root of all commands.
+/// The root command, `ctpack`, and its subcommands.
 struct CTPack: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "ctpack",
     abstract:
       "Compress a language model, learn a prompt for it, and ship both in one checked file.",
     discussion: """
-      Exit status: 0 done; 1 a quality gate was not met; 64 wrong usage; 65 invalid data; 66 input \
-      missing; 70 internal error; 73 output can't be created; 74 I/O error; 75 busy; 130 stopped.
+      Exit status: 0 done; 1 a quality gate was not met, or two bundles differ; 64 wrong usage; 65 \
+      invalid data; 66 input missing; 70 internal error; 73 output can't be created; 74 I/O error; \
+      75 busy; 130 stopped, resumable.
       """,
     version: ProgramVersion.current,
     subcommands: [
-      RunCommand.self, StatusCommand.self, RecipeCommand.self, InspectCommand.self, DiffCommand.self,
+      RunCommand.self, StatusCommand.self, RecipeCommand.self, InspectCommand.self,
+      DiffCommand.self,
       EvalCommand.self,
       TokenizeCommand.self, PromptCommand.self, TransferCommand.self, RecodeCommand.self,
       CompactCommand.self, GenerateCommand.self,
     ])
 }
 
-/// The program from its arguments to its exit status.
+/// The program: parses the arguments, runs a command and ends with an exit status.
 package enum CommandLineTool {
+  /// Runs the command that the process's arguments name.
   package static func main() -> Never {
     MappedFile.installTruncationGuard(exitStatus: Failure.Kind.io.exitStatus)
     StopSignal.install(exitStatus: Failure.Kind.interrupted.exitStatus)
@@ -40,7 +43,7 @@ package enum CommandLineTool {
     } catch let code as ExitCode {
       exit(code.rawValue)
     } catch {
-      // Help, the version and mistakes in arguments are the parser's to print.
+      // The parser itself prints help, the version and mistakes in arguments.
       let code = CTPack.exitCode(for: error)
       if code == .success || code == .validationFailure { CTPack.exit(withError: error) }
       exit(report(Failure(.internalError, "unexpected: \(error)", advice: "please report this")))
@@ -48,27 +51,29 @@ package enum CommandLineTool {
     exit(0)
   }
 
-  /// One sentence on standard error; the status that goes with it.
+  /// Writes a failure to standard error as one line and returns its exit status.
   static func report(_ failure: Failure) -> Int32 {
     _ = try? StandardStream.error.write("ctpack: \(failure.namingOptions)\n")
     return failure.kind.exitStatus
   }
 }
 
-/// Results on standard output.
+/// A command's results on standard output.
 enum Output {
-  /// Writes lines; ends the program quietly where nobody reads them.
+  /// Writes text and a newline. The program ends with status 0 if the reader has closed the pipe.
   static func print(_ text: String) throws(Failure) {
     guard try StandardStream.output.write(text + "\n") else { exit(0) }
   }
 
+  /// Writes text without a newline. The program ends with status 0 if the reader has closed the pipe.
   static func write(_ text: String) throws(Failure) {
     guard try StandardStream.output.write(text) else { exit(0) }
   }
 
+  /// Writes a JSON value, indented.
   static func print(_ json: JSON) throws(Failure) { try print(json.prettyText) }
 
-  /// Lines aligned in columns; the columns in `right` are set flush right.
+  /// A table with aligned columns; columns whose index is in `right` are right-aligned.
   static func table(_ rows: [[String]], indent: String = "  ", right: Set<Int> = []) -> String {
     let columns = rows.map(\.count).max() ?? 0
     let widths = (0..<columns).map { column in

@@ -1,8 +1,8 @@
 import Bytes
 
 extension Failure.Kind {
-  /// The status that the program ends with, after BSD's `sysexits.h`; 130 is 128 and the number of
-  /// SIGINT, as shells report it.
+  /// The program's exit status. Values from 64 on follow BSD's `sysexits.h`; 130 is 128 plus SIGINT's
+  /// number, as shells report it.
   var exitStatus: Int32 {
     switch self {
     case .notMet: 1

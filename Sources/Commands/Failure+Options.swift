@@ -4,18 +4,20 @@ import Evaluation
 import Pipeline
 import Prompts
 
-/// The command line's part of a failure's sentence: libraries say what is wrong, and here the
-/// options are named that answer it.
+// Libraries say what is wrong and know no options. The command line adds the option that solves it.
+
 extension Failure {
+  /// The words about options that are added to a failure's sentence.
   private struct Options {
-    /// The option whose value was refused.
+    /// The option whose value was refused; replaces the failure's place.
     var place: String? = nil
-    /// Follows the library's advice.
+    /// Words appended to the library's advice.
     var suffix = ""
-    /// Replaces the library's advice.
+    /// Advice in place of the library's.
     var advice: String? = nil
   }
 
+  /// Option words by the failure's reason.
   private static let options: [Reason: Options] = [
     .unknownStage: Options(place: "--until"),
     .foreignWorkFolder: Options(suffix: " with --work"),
@@ -30,10 +32,10 @@ extension Failure {
     .promptNamesEqual: Options(suffix: " with --as"),
     .promptNeeded: Options(suffix: " with --prompt"),
     .promptUnvalidated: Options(
-      advice: "measure it with --text FILE, or take it as it is with --allow-unvalidated"),
+      advice: "measure it with --text FILE, or accept it unmeasured with --allow-unvalidated"),
   ]
 
-  /// This failure with the options named that answer it.
+  /// This failure with the options that solve it named in its place and advice.
   var namingOptions: Failure {
     guard let reason, let options = Self.options[reason] else { return self }
     let advice = options.advice ?? self.advice.map { $0 + options.suffix }

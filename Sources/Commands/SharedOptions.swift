@@ -9,9 +9,9 @@ import Numerics
 import Pipeline
 import Text
 
-/// Number of cores to use. Never changes a result.
+/// Option for the number of threads. Results don't depend on it.
 struct ThreadOptions: ParsableArguments {
-  @Option(help: "Cores to use (default: all). Results don't depend on it.")
+  @Option(help: "Threads to use (default: one per core). Results don't depend on it.")
   var threads: Int?
 
   func validate() throws {
@@ -20,27 +20,29 @@ struct ThreadOptions: ParsableArguments {
     }
   }
 
-  /// For commands that run a model.
+  /// Sets the number of threads and prepares BLAS, for commands that run a model.
   func apply() {
     limit()
     BLAS.prepare()
   }
 
-  /// For commands that only read and write files, which need no BLAS.
+  /// Sets the number of threads, for commands that only read and write files and need no BLAS.
   func limit() {
     if let threads { Parallel.threads = threads }
   }
 }
 
-/// Amount of memory to use. Never changes a result.
+/// Option for the amount of memory. Results don't depend on it.
 struct MemoryOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Memory to use, like 4GiB (default: half of the machine's, or a recipe's `memory`).",
-      discussion: "What doesn't fit goes to files in the work folder. Results don't depend on it.",
+      "Memory to use, such as 4GiB (default: a recipe's `memory`, or half of the machine's).",
+      discussion:
+        "Intermediate data that doesn't fit is kept in files in the work folder. Results don't depend on it.",
       valueName: "amount"))
   var memory: String?
 
+  /// The amount in bytes; nil without the option.
   var bytes: Int? { memory.flatMap(ByteAmount.parse) }
 
   func validate() throws {
@@ -50,18 +52,18 @@ struct MemoryOptions: ParsableArguments {
   }
 }
 
-/// Amount of output on standard error.
+/// Options for the amount of output on standard error.
 struct VerbosityOptions: ParsableArguments {
-  @Flag(help: "No progress, only errors.") var quiet = false
-  @Flag(name: .shortAndLong, help: "Say more: kernels, files, keys.") var verbose = false
+  @Flag(help: "Print errors only, no progress.") var quiet = false
+  @Flag(name: .shortAndLong, help: "Print details: kernels, files, stage keys.") var verbose = false
 
   func validate() throws {
     if quiet && verbose { throw ValidationError("--quiet and --verbose exclude each other") }
   }
 
-  /// Progress of a build's stages.
+  /// Progress display for a build's stages.
   var buildProgress: BuildProgress { BuildProgress(style: style(color: true), isVerbose: verbose) }
-  /// Progress of a single piece of work.
+  /// Progress display for a single piece of work.
   var progress: BuildProgress { BuildProgress(style: style(color: false)) }
 
   private func style(color: Bool) -> BuildProgress.Style {
@@ -71,6 +73,7 @@ struct VerbosityOptions: ParsableArguments {
     return .redrawn(color: color && none.isEmpty)
   }
 
+  /// A logger that writes to standard error.
   var logger: Logger {
     var logger = Logger(label: "ctpack") { _ in StandardErrorLog() }
     logger.logLevel = quiet ? .error : verbose ? .debug : .notice
@@ -78,7 +81,7 @@ struct VerbosityOptions: ParsableArguments {
   }
 }
 
-/// Log lines as sentences on standard error.
+/// A log handler that writes each message to standard error as `ctpack: MESSAGE`.
 struct StandardErrorLog: LogHandler {
   var metadata: Logger.Metadata = [:]
   var logLevel: Logger.Level = .notice

@@ -3,12 +3,13 @@ import Bytes
 import Numerics
 
 extension Perplexity {
-  /// The record that a bundle keeps of this measurement.
+  /// The evidence record of this measurement for a bundle.
   ///
   /// - Parameters:
   ///   - text: the text's name, without a path, and the digest of its content.
-  ///   - model: what was measured ("full", "compressed" …), and the digest of its weights.
-  ///   - arithmetic: of the products; said in the record where it isn't float32.
+  ///   - model: the name of the measured model ("full", "compressed" …), and the digest of its
+  ///     weights.
+  ///   - arithmetic: arithmetic of the products; recorded only if it isn't float32.
   ///   - rest: the same measurement over the later tokens of each window.
   package func evidence(
     text: (name: String, digest: SHA256Digest?), model: (name: String, digest: SHA256Digest?),
@@ -22,8 +23,9 @@ extension Perplexity {
       other: arithmetic == .float32 ? [:] : ["arithmetic": .string(arithmetic.rawValue)])
   }
 
-  /// What a pair of measurements, without and with a prompt, says about it on given weights.
-  /// - Throws: `internalError` where the two didn't score the same tokens.
+  /// The validation record of a prompt on given weights, from the perplexities of one text without
+  /// and with it.
+  /// - Throws: `internalError` if the two didn't score the same tokens.
   package static func validation(
     without: Perplexity, with: Perplexity, weights: SHA256Digest,
     text: (name: String, digest: SHA256Digest?)
@@ -32,7 +34,8 @@ extension Perplexity {
       without.scoredTokens == with.scoredTokens
     else {
       throw Failure(
-        .internalError, "the perplexities without and with the prompt are not of the same tokens")
+        .internalError,
+        "the perplexities without and with the prompt were not measured on the same tokens")
     }
     return Validation(
       weights: weights, protocol: with.protocolID, text: text.name, textDigest: text.digest,

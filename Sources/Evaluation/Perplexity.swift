@@ -1,7 +1,7 @@
 import BundleFormat
 import Foundation
 
-/// A measured perplexity with all that is needed to compare it.
+/// A measured perplexity, with all data needed to compare it with others.
 package struct Perplexity: Sendable, Equatable {
   /// The protocol's id.
   package let protocolID: String
@@ -14,13 +14,15 @@ package struct Perplexity: Sendable, Equatable {
   /// propagation through exp, as llama.cpp prints it). Neighbouring tokens are correlated, so it is
   /// a lower bound.
   package let standardError: Double
+  /// Number of scored tokens.
   package let scoredTokens: Int
-  /// Tokens of the whole text, before it was cut.
+  /// Tokens of the whole text, before it was cut into windows.
   package let tokens: Int
+  /// Number of windows scored.
   package let windows: Int
-  /// The soft prompt's name, nil for none, "auto" where each window had its own.
+  /// The prompt's name; nil for none, "auto" if it was chosen for each window.
   package let prompt: String?
-  /// How often each prompt was chosen; nil where there was no choice.
+  /// Number of windows per chosen prompt; nil if there was no choice.
   package let choice: ChoiceRecord?
 
   package init(
@@ -39,11 +41,13 @@ package struct Perplexity: Sendable, Equatable {
   }
 }
 
-/// Running sums over scored tokens, in the order of the text, so that a resumed measurement ends
-/// with the same bits.
+/// Running sums over the negative log-likelihoods of scored tokens. They are added in the order of
+/// the text, so that a resumed measurement ends with the same bits.
 package struct ScoreSums: Sendable, Equatable, Codable {
   package private(set) var count = 0
+  /// Sum of the losses, in nats.
   package private(set) var sum = 0.0
+  /// Sum of the losses' squares.
   package private(set) var squares = 0.0
 
   package init() {}
@@ -57,6 +61,7 @@ package struct ScoreSums: Sendable, Equatable, Codable {
     }
   }
 
+  /// Mean loss in nats per token; 0 without tokens.
   package var mean: Double { count == 0 ? 0 : sum / Double(count) }
 
   /// Sample variance (n − 1 in the denominator); 0 for fewer than two tokens.

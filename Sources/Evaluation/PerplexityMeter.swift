@@ -3,44 +3,45 @@ import Bytes
 import Models
 import Numerics
 
-/// A measurement of perplexity, window by window; between any two windows it can be stopped and resumed.
+/// A measurement of perplexity, window by window, which can be stopped and resumed between windows.
 package struct PerplexityMeter {
-  /// The sums of a measurement so far. Resumed with the same settings, it ends with the same bits.
+  /// The sums of a measurement so far. A measurement resumed from them with the same settings ends
+  /// with the same bits.
   package struct State: Sendable, Equatable, Codable {
-    /// Windows done.
+    /// Number of windows scored.
     package var windows = 0
     package var sums = ScoreSums()
-    /// Windows per prompt, where each window chooses among several.
+    /// Number of windows per prompt, if a prompt is chosen for each window.
     package var routed: [Int]?
 
     package init() {}
 
-    /// Perplexity of the windows done so far.
+    /// Perplexity of the windows scored so far.
     package var runningPerplexity: Double {
       Perplexity(protocolID: "", sums: sums, tokens: 0, windows: windows, prompt: nil).value
     }
   }
 
   package let rule: PerplexityProtocol
-  /// Windows to score in all.
+  /// Total number of windows to score.
   package let windows: Int
   package private(set) var state: State
   private let ids: [Int32]
   private let bos: Int32?
   private let promptName: String?
-  /// The choice among prompts, with no windows counted; nil where there is none.
+  /// The choice among prompts, with no windows counted; nil if there is no choice.
   private let routed: ChoiceRecord?
   private let scorer: Scorer
 
   /// - Parameters:
   ///   - ids: the whole text's tokens, without BOS.
-  ///   - limit: windows to score at most, from the start of the text; nil for all.
-  ///   - bos: the vocabulary's BOS where it wants one before a text.
-  ///   - prompt: a soft prompt before every window, or another adapter, and its name. The same tokens
-  ///     are scored as without.
-  ///   - state: where an earlier run of the same measurement stopped.
-  /// - Throws: `usage` where the text is shorter than one window or the prompt doesn't fit the
-  ///   model.
+  ///   - limit: maximum number of windows to score, from the start of the text; nil for all.
+  ///   - bos: the token that the vocabulary puts before a text; nil for none.
+  ///   - prompt: a soft prompt before every window, or another adapter, and its name. The same
+  ///     tokens are scored as without it.
+  ///   - state: the state in which an earlier run of the same measurement stopped.
+  /// - Throws: `usage` if the text is shorter than one window or the prompt doesn't fit the model,
+  ///   `invalidData` if `state` is of another measurement.
   package init(
     _ model: LanguageModel, ids: [Int32], rule: PerplexityProtocol = .standard,
     limit: Int? = nil, bos: Int32? = nil, prompt: (name: String, adapter: Adapter)? = nil,
@@ -51,9 +52,9 @@ package struct PerplexityMeter {
       promptName: prompt?.name, record: nil, state: state)
   }
 
-  /// A measurement in which `chooser` chooses a prompt for each window.
-  /// - Parameter record: how the choice is recorded: one share per prompt, in the chooser's order, with no
-  ///   windows yet.
+  /// Starts or resumes a measurement in which `chooser` chooses a prompt for each window.
+  /// - Parameter record: the record of the choice: one share per prompt, in the chooser's order,
+  ///   with no windows yet.
   package init(
     _ model: LanguageModel, ids: [Int32], rule: PerplexityProtocol, limit: Int?, bos: Int32?,
     chooser: any PromptChooser, record: ChoiceRecord, state: State
@@ -84,8 +85,8 @@ package struct PerplexityMeter {
     else {
       throw Failure(
         .invalidData,
-        "the stored measurement has \(state.sums.count) tokens in \(state.windows)"
-          + " windows, which is not of this protocol (\(rule.id), \(windows) windows)",
+        "the stored measurement has \(state.sums.count) scored tokens in \(state.windows)"
+          + " windows, which doesn't fit this protocol (\(rule.id), \(windows) windows)",
         advice: "measure again from the start")
     }
     self.ids = ids
@@ -96,6 +97,7 @@ package struct PerplexityMeter {
     self.scorer = scorer
   }
 
+  /// Whether all windows are scored.
   package var isDone: Bool { state.windows >= windows }
 
   /// Scores the next window.
@@ -103,7 +105,7 @@ package struct PerplexityMeter {
     precondition(!isDone, "all windows are scored")
     let window = rule.window(state.windows, of: ids, bos: bos)
     let losses = try scorer.nll([window])[0]
-    // losses[i] is target i + 1.
+    // losses[i] is the loss of target i + 1.
     state.sums.add(losses[(rule.firstTarget - 1)...])
     state.windows += 1
     guard let routed, let choice = scorer.choices[0] else { return }
@@ -112,7 +114,7 @@ package struct PerplexityMeter {
     state.routed = counts
   }
 
-  /// The measurement as far as it has come; the full one once `isDone`.
+  /// The measurement of the windows scored so far; the complete one once `isDone`.
   package var result: Perplexity {
     Perplexity(
       protocolID: rule.id, sums: state.sums, tokens: ids.count, windows: state.windows,
@@ -127,9 +129,11 @@ package struct PerplexityMeter {
     return choice
   }
 
-  /// The full measurement, all windows left having been scored.
-  /// - Parameter progress: told the windows done and to do, after each; `note` says how it goes.
-  /// - Throws: `notMet` where the losses aren't finite.
+  /// Scores all remaining windows; returns the complete measurement.
+  /// - Parameters:
+  ///   - progress: called with the windows done and to do, after each.
+  ///   - note: a short text about the state, passed on to `progress`.
+  /// - Throws: `notMet` if the mean loss isn't finite.
   package mutating func run(
     progress: ProgressHandler = .none, note: (State) -> String = { _ in "" }
   ) throws(Failure) -> Perplexity {

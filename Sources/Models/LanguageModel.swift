@@ -7,19 +7,19 @@ import Synchronization
 /// A frozen causal language model with dense or packed weights.
 ///
 /// Dense weights in float32, float16 or bfloat16 and packed weights are views of their mapped file;
-/// only types with no kernel of their own (GGUF blocks) are decoded into memory.
+/// only types without a kernel of their own (GGUF blocks) are decoded into memory.
 package final class LanguageModel: Sendable {
-  /// How long a loaded block stays in memory.
+  /// Lifetime of a loaded block in memory.
   package enum Residency: Sendable {
-    /// It stays: every block is read once.
+    /// Blocks stay in memory: each is read once.
     case kept
-    /// It goes when its user drops it: never more than the blocks in use are in memory.
+    /// A block is freed when its user drops it: only the blocks in use are in memory.
     case streamed
   }
 
   package let configuration: ModelConfiguration
-  /// The arithmetic requested for products with the weights; each kernel uses as much of it as this
-  /// processor has.
+  /// Requested arithmetic for products with the weights; each kernel uses as much of it as the
+  /// processor supports.
   package let arithmetic: Arithmetic
   package let input: InputLayer
   package let output: OutputLayer
@@ -27,8 +27,9 @@ package final class LanguageModel: Sendable {
   private let residency: Residency
   private let resident: Mutex<[Block?]>
 
-  /// - Throws: `invalidData` where a tensor is missing or has another shape than the configuration
-  ///   says.
+  /// Loads a model's input and output layers from its tensors; blocks are loaded when they are
+  /// used.
+  /// - Throws: `invalidData` if a tensor is missing or doesn't have the configuration's shape.
   package init(
     source: any TensorSource, residency: Residency = .kept, arithmetic: Arithmetic = .float32
   ) throws(Failure) {
@@ -45,10 +46,10 @@ package final class LanguageModel: Sendable {
     resident = Mutex(Array(repeating: nil, count: source.configuration.layers))
   }
 
-  /// The model of a bundle; its codes are used where they lie in the mapped file, or, where they
-  /// are stored coded, in the memory they are decoded into.
-  /// - Throws: `invalidData` where the bundle has no configuration, or a tensor is missing or
-  ///   misshapen.
+  /// Loads the model of a bundle. Its codes are used in place in the mapped file, or decoded into
+  /// memory if the section is stored coded.
+  /// - Throws: `invalidData` if the bundle has no configuration, or a tensor is missing or has the
+  ///   wrong shape.
   package convenience init(
     bundle: ModelBundle, residency: Residency = .kept, arithmetic: Arithmetic = .float32
   ) throws(Failure) {
@@ -57,7 +58,7 @@ package final class LanguageModel: Sendable {
       arithmetic: arithmetic)
   }
 
-  /// A model from parts in memory, such as one whose blocks were just compressed.
+  /// Assembles a model from layers in memory, such as blocks that were just compressed.
   package init(
     configuration: ModelConfiguration, input: InputLayer, output: OutputLayer, blocks: [Block]
   ) {
@@ -71,7 +72,7 @@ package final class LanguageModel: Sendable {
     resident = Mutex([])
   }
 
-  /// A model that shares another's weights, with `change` applied to each block.
+  /// Makes a model that shares the weights of `other`, with `change` applied to each block.
   init(sharing other: LanguageModel, _ change: @escaping @Sendable (inout Block) -> Void) {
     configuration = other.configuration
     arithmetic = other.arithmetic
@@ -88,10 +89,10 @@ package final class LanguageModel: Sendable {
 
   /// Token embeddings [V, e].
   package var embedding: Weight { input.embedding }
-  /// Output head [V, e]; the embedding itself where the two are tied.
+  /// Output head [V, e]; the embedding itself if the two are tied.
   package var head: Weight { output.head }
 
-  /// Block `index` (0 ..< layers), loaded now unless it is resident.
+  /// Block `index` (0 ..< layers), loaded now unless it is in memory.
   package func block(_ index: Int) throws(Failure) -> Block {
     precondition(index >= 0 && index < configuration.layers, "block \(index)")
     guard residency == .kept else { return try load(index) }
@@ -103,8 +104,8 @@ package final class LanguageModel: Sendable {
     }
   }
 
-  /// The residual stream before block 0 of some texts that each begin at position 0: [all tokens, d].
-  /// - Throws: `usage` where an id lies outside the vocabulary, or a text is too long.
+  /// The residual stream before block 0 [all tokens, d] of texts that each begin at position 0.
+  /// - Throws: `usage` if an id is outside the vocabulary, or a text is too long.
   package func residual(of texts: [[Int32]]) throws(Failure) -> Tensor {
     let ids = texts.flatMap(\.self)
     try check(ids)
@@ -115,8 +116,8 @@ package final class LanguageModel: Sendable {
     return x
   }
 
-  /// Embeddings of `ids` [count, e], as a soft prompt's vectors could stand in their place.
-  /// - Throws: `usage` where an id lies outside the vocabulary.
+  /// Embeddings of `ids` [count, e], which can also serve as a soft prompt's vectors.
+  /// - Throws: `usage` if an id is outside the vocabulary.
   package func embed(_ ids: [Int32]) throws(Failure) -> Tensor {
     try check(ids)
     let rows = Tensor([ids.count, configuration.embeddingSize])
@@ -124,6 +125,8 @@ package final class LanguageModel: Sendable {
     return rows
   }
 
+  /// Checks that all ids are in the vocabulary.
+  /// - Throws: `usage` with the first id that isn't.
   package func check(_ ids: [Int32]) throws(Failure) {
     let size = configuration.vocabularySize
     guard let wrong = ids.first(where: { $0 < 0 || Int($0) >= size }) else { return }
@@ -132,13 +135,15 @@ package final class LanguageModel: Sendable {
       advice: "use the tokenizer that belongs to this model")
   }
 
+  /// Checks that a soft prompt [n, e] has the model's width.
+  /// - Throws: `usage` if it doesn't.
   package func check(prompt: Tensor) throws(Failure) {
     guard prompt.columns == configuration.embeddingSize else {
       throw Failure(
         .usage,
-        "the prompt's vectors are \(prompt.columns) wide, the model's"
+        "the prompt's vectors are \(prompt.columns) wide, the model's embeddings"
           + " \(configuration.embeddingSize)",
-        advice: "a prompt fits only models of its own width")
+        advice: "use a prompt that was learned for this model")
     }
   }
 }

@@ -1,4 +1,4 @@
-/// The version that `ctpack --version` prints and that provenance names.
+/// The program's version, printed by `ctpack --version` and recorded in provenance.
 package enum ProgramVersion {
   package static let current = "0.1.0"
 }

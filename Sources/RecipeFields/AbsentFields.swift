@@ -1,4 +1,4 @@
-/// A section that isn't there: every field has its default, and nothing is wrong.
+/// The source of an absent section: it has no fields, so that every field gets its default.
 final class AbsentFields: FieldSource {
   let isGiven = false
   let names: [String] = []

@@ -1,17 +1,17 @@
 import Bytes
 
-/// One row of the reference of recipes: everything that a reader must know of a field.
+/// A row of the recipe reference, which describes one field.
 package struct FieldDescription: Sendable, Equatable {
   package var name: String
   package var type: String
-  /// The allowed values; nil where the type says it all.
+  /// The allowed values; nil if the type implies them.
   package var range: String?
-  /// The value of a recipe that leaves the field out; "required" where it can't be left out.
+  /// The default value; "required" if the field can't be omitted.
   package var fallback: String
-  /// Where the field means something: "kind: `lora`"; nil for everywhere.
+  /// The sections in which the field applies: "kind `lora`"; nil for all.
   package var condition: String?
   package var meaning: String
-  /// The fields of a section inside this one.
+  /// The fields of a nested section.
   package var fields: [FieldDescription]
 
   package init(
@@ -27,9 +27,10 @@ package struct FieldDescription: Sendable, Equatable {
     self.fields = fields
   }
 
+  /// The default of fields that can't be omitted.
   package static let required = "required"
 
-  /// This row and those of the sections inside, with names such as `validation.every`.
+  /// This row and those of nested sections, with qualified names such as `validation.every`.
   package var flattened: [FieldDescription] {
     var own = self
     own.fields = []
@@ -42,27 +43,29 @@ package struct FieldDescription: Sendable, Equatable {
   }
 }
 
-/// Ranges and lists of spellings in words.
+/// Ranges, numbers and lists of spellings in words.
 package enum FieldText {
-  /// A range as errors show it: "1...65536", or "0 and more" where there is no upper bound.
+  /// Returns a range for error messages: "1...65536", or "the range from 0 upwards" if there is no
+  /// upper bound.
   package static func range(_ range: ClosedRange<Int>) -> String {
     range.upperBound == .max
-      ? "\(range.lowerBound) and more" : "\(range.lowerBound)...\(range.upperBound)"
+      ? "the range from \(range.lowerBound) upwards" : "\(range.lowerBound)...\(range.upperBound)"
   }
 
-  /// A range as errors show it: "0.0...1.0"; a bound that is no bound is left out.
+  /// Returns a range for error messages: "0.0...1.0", or "the range from 0.0 upwards" if there is
+  /// no upper bound.
   package static func range(_ range: ClosedRange<Double>) -> String {
     range.upperBound == .greatestFiniteMagnitude
-      ? "\(range.lowerBound) and more" : "\(range.lowerBound)...\(range.upperBound)"
+      ? "the range from \(range.lowerBound) upwards" : "\(range.lowerBound)...\(range.upperBound)"
   }
 
-  /// A range as the reference shows it: "1 to 65,536".
+  /// Returns a range for the reference: "1 to 65,536", or "0 or more" if there is no upper bound.
   package static func words(_ range: ClosedRange<Int>) -> String {
     let lower = number(range.lowerBound)
     return range.upperBound == .max ? "\(lower) or more" : "\(lower) to \(number(range.upperBound))"
   }
 
-  /// A range as the reference shows it: "0 to 1"; bounds that are none are left out.
+  /// Returns a range for the reference: "0 to 1", "0 or more" or "any".
   package static func words(_ range: ClosedRange<Double>) -> String {
     let unbounded = Double.greatestFiniteMagnitude
     switch (range.lowerBound, range.upperBound) {
@@ -72,7 +75,7 @@ package enum FieldText {
     }
   }
 
-  /// A number with a comma between thousands.
+  /// Formats an integer with a comma between thousands.
   package static func number(_ value: Int) -> String {
     let digits = String(value.magnitude)
     var text = ""
@@ -83,7 +86,7 @@ package enum FieldText {
     return (value < 0 ? "-" : "") + text
   }
 
-  /// A number without a fraction of 0, and powers of ten from 1e6 on as such.
+  /// Formats a number, whole numbers without a fraction and powers of ten from 1e6 on as `1e6`.
   package static func number(_ value: Double) -> String {
     guard value == value.rounded(), value.magnitude < 1e15 else { return "\(value)" }
     let digits = String(Int(value))
@@ -91,7 +94,7 @@ package enum FieldText {
       ? "1e\(digits.count - 1)" : number(Int(value))
   }
 
-  /// "`a`, `b` or `c`".
+  /// Joins spellings for the reference: "`a`, `b` or `c`".
   package static func list(_ spellings: [String]) -> String {
     let quoted = spellings.map { "`\($0)`" }
     guard quoted.count > 1, let last = quoted.last else { return quoted.joined() }

@@ -1,47 +1,53 @@
 import Bytes
 
-/// Named values that a section is read from, such as a mapping of a YAML file.
+/// A source of named values from which a section is read, such as a mapping in a YAML file.
 ///
-/// A getter returns nil where the field is absent or of the wrong type or range; what is wrong is noted
-/// with its place, and reading goes on and finds the rest.
+/// A getter returns nil if the field is absent, of the wrong type or out of range. Problems are
+/// recorded with their places, and reading continues, so that all problems are found.
 package protocol FieldSource: AnyObject {
-  /// Whether the section is there, be it empty.
+  /// Whether the section is present, even if empty.
   var isGiven: Bool { get }
-  /// The names of all fields that are given.
+  /// The names of all given fields.
   var names: [String] { get }
+  /// Returns whether the field is given.
   func has(_ name: String) -> Bool
-  /// Makes a name known, so that it is no misspelling.
+  /// Marks a name as known, so that `finish` doesn't report it.
   func expect(_ name: String)
+  /// Records a problem with a field.
   func note(_ name: String, _ text: String)
 
+  /// Returns a whole number.
   func integer(_ name: String, in range: ClosedRange<Int>) -> Int?
+  /// Returns a finite number.
   func number(_ name: String, in range: ClosedRange<Double>) -> Double?
+  /// Returns true or false.
   func flag(_ name: String) -> Bool?
+  /// Returns a non-empty text.
   func text(_ name: String) -> String?
-  /// One of `spellings`.
+  /// Returns one of `spellings`.
   func choice(_ name: String, of spellings: [String]) -> String?
-  /// The texts of a list; one value alone counts as a list of one.
+  /// Returns the texts of a list; a single value is treated as a list of one.
   func list(_ name: String) -> [String]
-  /// A number of bytes, written as `512 MiB`.
+  /// Returns a number of bytes, written like `512 MiB`.
   func byteCount(_ name: String) -> Int?
-  /// The path of a file or folder that must be there; a missing one is noted and returned.
+  /// Returns the path of a file or folder that must exist; a missing one is recorded and returned.
   func file(_ name: String) -> String?
-  /// The path of something that need not be there yet.
+  /// Returns a path that needn't exist yet.
   func path(_ name: String) -> String?
-  /// Whether the value of `name` is a section.
+  /// Returns whether the value of `name` is a section.
   func isSection(_ name: String) -> Bool
-  /// The section inside this one; one without fields where it is absent.
+  /// Returns a nested section, without fields if it is absent.
   func section(_ name: String) -> any FieldSource
-  /// The sections of a list.
+  /// Returns the sections of a list.
   func sections(_ name: String) -> [any FieldSource]
-  /// Says that files that are missing from here on are no problem where a build is only planned.
+  /// Makes missing files no problem from here on, if a build is only planned.
   func allowMissingFiles()
-  /// Notes names that are in no table. To be called once, after everything was read.
+  /// Reports unknown names. Must be called once, after all fields were read.
   func finish()
 }
 
 extension FieldSource {
-  /// Reads all fields of a table, then sets what follows from others.
+  /// Reads all fields of a table, then sets the defaults that depend on other fields.
   package func read<Section>(_ fields: [RecipeField<Section>], into section: inout Section) {
     var isRead: [Bool?] = []
     for field in fields {
@@ -58,7 +64,7 @@ extension FieldSource {
     }
   }
 
-  /// Notes the first contradiction between fields.
+  /// Records the first contradiction between fields.
   package func check<Section>(_ rules: [FieldRule<Section>], of section: Section) {
     for rule in rules {
       guard let found = rule.contradiction(section) else { continue }
@@ -69,13 +75,13 @@ extension FieldSource {
 }
 
 extension Array {
-  /// The canonical form of a section by the table of its fields, in the table's order.
+  /// Returns the canonical form of a section, in the order of this table of its fields.
   package func json<Section>(of section: Section) -> JSONObject
   where Element == RecipeField<Section> {
     reduce(into: JSONObject()) { object, field in field.write(section, &object) }
   }
 
-  /// The first value outside of its field's range.
+  /// Returns the first value that is outside its field's range.
   package func fault<Section>(in section: Section) -> (name: String, fault: FieldFault)?
   where Element == RecipeField<Section> {
     for field in self {
@@ -84,13 +90,13 @@ extension Array {
     return nil
   }
 
-  /// The rows of the reference.
+  /// Returns the rows of the reference, with the defaults of `section`.
   package func descriptions<Section>(of section: Section) -> [FieldDescription]
   where Element == RecipeField<Section> {
     flatMap { $0.descriptions(section) }
   }
 
-  /// The same fields of a section that holds this one.
+  /// Returns the fields for an outer section that contains this one at `path`.
   package func lifted<Inner, Outer>(
     _ path: WritableKeyPath<Outer, Inner> & Sendable
   ) -> [RecipeField<Outer>] where Element == RecipeField<Inner> {

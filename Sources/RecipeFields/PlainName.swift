@@ -1,9 +1,9 @@
 /// Names that are safe as file names, in commands and in reports.
 package enum PlainName {
-  /// Words for what `allows` asks.
+  /// The allowed characters in words.
   package static let letters = "letters, digits, `-`, `_` and `.`"
 
-  /// Whether `name` is at most 100 of these, and doesn't begin with a dot.
+  /// Returns whether `name` has at most 100 characters, all of them allowed, and no leading dot.
   package static func allows(_ name: String) -> Bool {
     name.utf8.count <= 100 && !name.hasPrefix(".")
       && name.utf8.allSatisfy {

@@ -1,10 +1,10 @@
 import Bytes
 
-/// Fields that hold texts and the places of files, and fields of fields.
+/// Fields of texts, paths and nested sections.
 extension RecipeField {
-  /// A text.
+  /// Makes a field of a text.
   ///
-  /// - Parameter range: words for what texts are allowed.
+  /// - Parameter range: the allowed texts in words, for the reference.
   package static func text(
     _ name: String, _ path: WritableKeyPath<Section, String> & Sendable, range: String? = nil,
     default fallback: FieldDefault<Section, String> = .initial,
@@ -15,11 +15,11 @@ extension RecipeField {
       read: { $0.text(name) }, json: { .string($0) }, text: { $0.isEmpty ? nil : "`\($0)`" })
   }
 
-  /// A text, or nothing.
+  /// Makes a field of an optional text.
   ///
   /// - Parameters:
-  ///   - absent: words for the reference.
-  ///   - missing: why it can't be left out where `condition` holds; nil where it can.
+  ///   - absent: the default in words, for the reference.
+  ///   - missing: the reason why the field can't be omitted if `condition` holds; nil if it can.
   package static func text(
     _ name: String, _ path: WritableKeyPath<Section, String?> & Sendable, absent: String = "none",
     if condition: FieldCondition<Section>? = nil, missing: String? = nil,
@@ -35,8 +35,8 @@ extension RecipeField {
       }, json: { $0.map { .string($0) } }, text: { _ in nil })
   }
 
-  /// The path of a file or folder that must be there. It is in no canonical form: what counts is what
-  /// the file holds.
+  /// Makes a field of the path of a file or folder that must exist. The canonical form has no
+  /// member for it, because results depend on the file's content and not on its path.
   package static func file(
     _ name: String, _ path: WritableKeyPath<Section, String> & Sendable,
     default fallback: FieldDefault<Section, String> = .initial,
@@ -51,11 +51,11 @@ extension RecipeField {
     }
   }
 
-  /// A section inside this one, of a type of its own.
+  /// Makes a field of a nested section with its own type.
   ///
   /// - Parameters:
-  ///   - fallback: words for a section that is left out.
-  ///   - prepare: sets what it inherits, before it is read.
+  ///   - fallback: the default in words, for the reference.
+  ///   - prepare: sets inherited values before the section is read.
   package static func section<Inner: Sendable>(
     _ name: String, _ path: WritableKeyPath<Section, Inner> & Sendable,
     of inner: [RecipeField<Inner>], default fallback: String,
@@ -84,11 +84,12 @@ extension RecipeField {
       })
   }
 
-  /// A section inside this one, read into the same value once all other fields were read.
+  /// Makes a field of a nested section that is read into the outer section's value, after all other
+  /// fields.
   ///
   /// - Parameters:
-  ///   - inner: the section's own table.
-  ///   - missing: why it can't be left out where `condition` holds; nil where it can.
+  ///   - inner: the table of the nested section.
+  ///   - missing: the reason why the section can't be omitted if `condition` holds; nil if it can.
   package static func section(
     _ name: String, _ inner: [RecipeField], if condition: FieldCondition<Section>? = nil,
     missing: String? = nil, record: FieldRecord<Section> = .always, _ meaning: String
@@ -119,7 +120,7 @@ extension RecipeField {
       })
   }
 
-  /// A field with `step` as what follows once all fields were read.
+  /// Returns this field with an additional `step` that runs after all fields were read.
   package func settled(
     _ step: @escaping @Sendable (any FieldSource, inout Section, _ isRead: Bool) -> Void
   ) -> Self {
@@ -132,7 +133,8 @@ extension RecipeField {
       }, fault: fault, write: write)
   }
 
-  /// A field with a member of its own in the canonical form, whatever its condition; nil for none.
+  /// Returns this field with `json` as its member in the canonical form, regardless of its
+  /// condition; nil for no member.
   package func recorded(_ json: @escaping @Sendable (Section) -> JSON?) -> Self {
     let name = name
     return RecipeField(
@@ -141,7 +143,7 @@ extension RecipeField {
       write: { section, object in object[name] = json(section) })
   }
 
-  /// The same field of a section that holds this one at `path`.
+  /// Returns this field for an outer section that contains this one at `path`.
   package func lifted<Outer>(
     _ path: WritableKeyPath<Outer, Section> & Sendable
   ) -> RecipeField<Outer> {
@@ -157,7 +159,7 @@ extension RecipeField {
 }
 
 extension FieldCondition {
-  /// The same condition of a section that holds this one at `path`.
+  /// Returns this condition for an outer section that contains this one at `path`.
   package func lifted<Outer>(_ path: WritableKeyPath<Outer, Section> & Sendable) -> FieldCondition<
     Outer
   > {

@@ -1,13 +1,15 @@
 import Bytes
 
-/// Fields of the plain types, each in one line of a table.
+/// Fields of scalar types.
 extension RecipeField {
-  /// A field of any type, from the five things that differ between types.
+  /// Makes a field of any type.
   ///
   /// - Parameters:
-  ///   - fault: a value outside of the range; nil where it lies inside.
-  ///   - json: the member of the canonical form; nil for none.
-  ///   - text: the value as the reference shows a default; nil to call the field required.
+  ///   - type: the type's name in the reference.
+  ///   - read: returns the value given by a source; nil if there is none.
+  ///   - fault: returns a fault if a value is outside the range.
+  ///   - json: returns the member of the canonical form; nil for none.
+  ///   - text: returns a default as shown in the reference; nil for a required field.
   package static func value<Value>(
     _ name: String, _ path: WritableKeyPath<Section, Value> & Sendable, type: String,
     range: String?, default fallback: FieldDefault<Section, Value>,
@@ -41,7 +43,7 @@ extension RecipeField {
       })
   }
 
-  /// A whole number.
+  /// Makes a field of a whole number.
   package static func integer<Value: BinaryInteger & Sendable>(
     _ name: String, _ path: WritableKeyPath<Section, Value> & Sendable, _ range: ClosedRange<Int>,
     default fallback: FieldDefault<Section, Value> = .initial,
@@ -56,11 +58,11 @@ extension RecipeField {
       json: { .integer(Int64(clamping: $0)) }, text: { FieldText.number(Int(clamping: $0)) })
   }
 
-  /// A whole number, or nothing.
+  /// Makes a field of an optional whole number.
   ///
   /// - Parameters:
-  ///   - absent: words for the reference.
-  ///   - null: whether the canonical form has null where there is nothing, instead of no member.
+  ///   - absent: the default in words, for the reference.
+  ///   - null: whether the canonical form of an absent value is null instead of no member.
   package static func integer(
     _ name: String, _ path: WritableKeyPath<Section, Int?> & Sendable, _ range: ClosedRange<Int>,
     absent: String, null: Bool, _ meaning: String
@@ -73,7 +75,7 @@ extension RecipeField {
       json: { $0.map { JSON($0) } ?? (null ? .null : nil) }, text: { _ in absent })
   }
 
-  /// A finite number.
+  /// Makes a field of a finite number.
   package static func number(
     _ name: String, _ path: WritableKeyPath<Section, Double> & Sendable,
     _ range: ClosedRange<Double>, default fallback: FieldDefault<Section, Double> = .initial,
@@ -87,7 +89,10 @@ extension RecipeField {
       text: { FieldText.number($0) })
   }
 
-  /// A finite number, or nothing: then the canonical form has no member.
+  /// Makes a field of an optional finite number; the canonical form has no member for an absent
+  /// one.
+  ///
+  /// - Parameter absent: the default in words, for the reference.
   package static func number(
     _ name: String, _ path: WritableKeyPath<Section, Double?> & Sendable,
     _ range: ClosedRange<Double>, absent: String, _ meaning: String
@@ -100,7 +105,7 @@ extension RecipeField {
       text: { _ in absent })
   }
 
-  /// true or false.
+  /// Makes a field that is true or false.
   package static func flag(
     _ name: String, _ path: WritableKeyPath<Section, Bool> & Sendable,
     default fallback: FieldDefault<Section, Bool> = .initial,
@@ -112,11 +117,11 @@ extension RecipeField {
       record: record, meaning, read: { $0.flag(name) }, json: { .bool($0) }, text: { "`\($0)`" })
   }
 
-  /// One of the raw values of `Choice`.
+  /// Makes a field of one of the raw values of `Choice`.
   ///
   /// - Parameters:
-  ///   - shown: the values that the reference shows; nil for all.
-  ///   - recorded: the value that the canonical form has.
+  ///   - shown: the values shown in the reference; nil for all.
+  ///   - recorded: maps the value to the one in the canonical form.
   package static func choice<Choice: RawRepresentable & CaseIterable & Sendable>(
     _ name: String, _ path: WritableKeyPath<Section, Choice> & Sendable,
     shown: [Choice]? = nil, default fallback: FieldDefault<Section, Choice> = .initial,

@@ -1,26 +1,27 @@
 import Bytes
 
-/// One field of a recipe's section: its name, type, range, default and meaning, with the property of
-/// `Section` that it is read into.
+/// A field of a recipe's section: its name, type, range, default and meaning, and the property of
+/// `Section` into which it is read.
 ///
-/// A section is the table of its fields, and the table is the only place that knows them: it reads a
-/// section, checks ranges, writes the canonical form, and feeds `prompt learn --set`, the help pages and
+/// A table of fields is the only definition of a section: it reads the section, checks ranges,
+/// writes the canonical form, and generates `prompt learn --set`, the help pages and
 /// Recipes/README.md. The order of the table is the order of the canonical form's members.
 package struct RecipeField<Section>: Sendable {
-  /// The name as recipes spell it.
+  /// The name as spelt in recipes.
   package let name: String
-  /// The sections in which the field means something; nil for all.
+  /// The sections in which the field applies; nil for all.
   package let condition: FieldCondition<Section>?
-  /// Whether this is a part of the section with fields of its own beside the others, not a name that
-  /// recipes have.
+  /// Whether this entry reads several names of the section itself, so that `name` is no name in
+  /// recipes.
   let isInline: Bool
-  /// Rows of the reference, with the default that `Section` gives a recipe without this field.
+  /// Returns the rows of the reference, with the defaults of the given section.
   package let descriptions: @Sendable (Section) -> [FieldDescription]
-  /// Reads the value that the source gives. False where it gives none, or a wrong one, which is noted.
+  /// Reads the value from the source. Returns false if it is absent or invalid; invalid values are
+  /// recorded as problems.
   let read: @Sendable (any FieldSource, inout Section) -> Bool
-  /// Sets what follows from other fields, once all were read.
+  /// Sets values that depend on other fields, after all fields were read.
   let settle: @Sendable (any FieldSource, inout Section, _ isRead: Bool) -> Void
-  /// A value outside of the range; nil where it lies inside.
+  /// Returns the field's value if it is outside the range; otherwise nil.
   package let fault: @Sendable (Section) -> FieldFault?
   /// Adds the field's member to the canonical form.
   let write: @Sendable (Section, inout JSONObject) -> Void
@@ -46,9 +47,11 @@ package struct RecipeField<Section>: Sendable {
   }
 }
 
-/// A value outside of its field's range.
+/// A value outside its field's range.
 package struct FieldFault: Sendable, Equatable {
+  /// The value.
   package let found: String
+  /// The allowed range.
   package let allowed: String
 
   package init(found: String, allowed: String) {
@@ -57,20 +60,20 @@ package struct FieldFault: Sendable, Equatable {
   }
 }
 
-/// The value of a field that a recipe leaves out.
+/// The default value of a field.
 package struct FieldDefault<Section, Value>: Sendable {
-  /// Words for the reference; nil where the value speaks for itself.
+  /// The default in words, for the reference; nil to show the value.
   let words: String?
-  /// The value by other fields; nil for the property's initial value.
+  /// Computes the value from other fields; nil to keep the property's initial value.
   let value: (@Sendable (Section) -> Value)?
 
   /// The property's initial value: `var patience = 0` is the default of `patience`.
   package static var initial: Self { Self(words: nil, value: nil) }
 
-  /// The property's initial value, which the section around this one sets.
+  /// The property's initial value, as set by the enclosing section.
   package static func inherited(_ words: String) -> Self { Self(words: words, value: nil) }
 
-  /// A value that follows from other fields.
+  /// A value computed from other fields.
   package static func derived(
     _ words: String, _ value: @escaping @Sendable (Section) -> Value
   ) -> Self {
@@ -78,12 +81,13 @@ package struct FieldDefault<Section, Value>: Sendable {
   }
 }
 
-/// The sections in which a field means something, such as those of prompts of one kind.
+/// A condition on the section under which a field applies, such as one kind of prompt.
 package struct FieldCondition<Section>: Sendable {
-  /// Words for the reference: "`lora`".
+  /// The condition in words, for the reference: "kind `lora`".
   package let words: String
+  /// Returns whether the field applies to a section.
   package let holds: @Sendable (Section) -> Bool
-  /// The finding where the field is given all the same.
+  /// Returns the error message for a field given although the condition doesn't hold.
   package let finding: @Sendable (Section) -> String
 
   package init(
@@ -96,13 +100,16 @@ package struct FieldCondition<Section>: Sendable {
   }
 }
 
-/// Whether the canonical form has a member for a field.
+/// A policy for a field's member in the canonical form.
 package enum FieldRecord<Section>: Sendable {
+  /// The member is always written.
   case always
-  /// Never: the field decides nothing that is computed.
+  /// The member is never written, because results don't depend on the field.
   case never
+  /// The member is written if the condition holds.
   case when(@Sendable (Section) -> Bool)
 
+  /// Returns whether the member is written for `section`.
   package func applies(to section: Section) -> Bool {
     switch self {
     case .always: true
@@ -112,7 +119,7 @@ package enum FieldRecord<Section>: Sendable {
   }
 }
 
-/// Fields that contradict each other, though each alone is allowed.
+/// A contradiction between fields that are valid separately.
 package struct FieldContradiction: Sendable, Equatable {
   package let finding: String
   package let advice: String?
@@ -123,10 +130,12 @@ package struct FieldContradiction: Sendable, Equatable {
   }
 }
 
-/// A rule between several fields of a section.
+/// A consistency rule between several fields of a section.
 package struct FieldRule<Section>: Sendable {
-  /// The fields at which a contradiction is told: the first that a recipe gives, otherwise the last.
+  /// The fields involved. A contradiction is reported at the first one that is given, otherwise at
+  /// the last.
   package let fields: [String]
+  /// Returns the contradiction; nil if the section is consistent.
   package let contradiction: @Sendable (Section) -> FieldContradiction?
 
   package init(

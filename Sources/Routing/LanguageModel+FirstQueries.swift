@@ -5,8 +5,8 @@ import Numerics
 extension LanguageModel {
   /// First-block queries of `ids` before rotary embedding, [T, heads·headDim], float32.
   ///
-  /// - Parameter positions: the position of each token; only learned position embeddings depend on it.
-  /// - Throws: `usage` where an id lies outside the vocabulary.
+  /// - Parameter positions: the position of each token, used only by learned position embeddings.
+  /// - Throws: `usage` if an id is outside the vocabulary.
   func firstQueries(_ ids: [Int32], at positions: [Int32]) throws(Failure) -> Tensor {
     let queries = Tensor([ids.count, configuration.heads * configuration.headDim])
     let block = try block(0)
@@ -15,10 +15,10 @@ extension LanguageModel {
     return queries
   }
 
-  /// The mean first-block query of `ids` before rotary embedding, at positions from `start` on,
-  /// [heads·headDim].
+  /// Mean first-block query [heads·headDim] of `ids` before rotary embedding, at positions from
+  /// `start` on.
   ///
-  /// - Throws: `usage` where an id lies outside the vocabulary.
+  /// - Throws: `usage` if an id is outside the vocabulary.
   func meanFirstQuery(_ ids: [Int32], after start: Int) throws(Failure) -> [Double] {
     let queries = try firstQueries(ids, at: ids.indices.map { Int32(start + $0) })
     var mean = [Double](repeating: 0, count: queries.columns)
@@ -30,10 +30,10 @@ extension LanguageModel {
     return mean
   }
 
-  /// First-block queries [T, heads·headDim] and keys [T, kvHeads·headDim] of `ids` after `start` rows,
-  /// rotated where the model does that, float32.
+  /// First-block queries [T, heads·headDim] and keys [T, kvHeads·headDim] of `ids` at positions
+  /// from `start` on, after rotary embedding if the model has one, float32.
   ///
-  /// - Throws: `usage` where an id lies outside the vocabulary, or positions end before the last token.
+  /// - Throws: `usage` if an id is outside the vocabulary, or the model has too few positions.
   func firstQueriesAndKeys(
     _ ids: [Int32], after start: Int
   ) throws(Failure) -> (q: Tensor, k: Tensor) {

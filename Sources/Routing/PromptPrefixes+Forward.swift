@@ -4,20 +4,21 @@ import Models
 import Numerics
 
 extension PromptPrefixes {
-  /// Rows of one forward pass; more would only take memory.
+  /// Maximum rows of one forward pass; more would only take memory.
   private static let rowsPerPass = 1024
 
-  /// The rows of each of some prompts' copies of a text of `length` tokens.
+  /// Row ranges of a text's copies, one per prompt, of `length` tokens each.
   static func parts(_ prompts: Int, of length: Int) -> [Range<Int>] {
     (0..<prompts).map { $0 * length..<($0 + 1) * length }
   }
 
-  /// Calls `body` with input rows of the output head for `ids` after each prompt, in the order of the
-  /// prompts: [prompts·T, e] for some prompts at a time, and their number.
+  /// Computes the input rows of the output head for `ids` after each prompt, in the order of the
+  /// prompts, and calls `body` with those of several prompts at a time [prompts·T, e] and the
+  /// number of these prompts.
   ///
-  /// Neighbouring prompts of one length share a forward pass, so that the weights are decoded once for
-  /// them.
-  /// - Parameter independent: whether each id is a text of one token.
+  /// Neighbouring prompts of one length share a forward pass, so that the weights are decoded once
+  /// for them.
+  /// - Parameter independent: whether each id is scored as a one-token text of its own.
   func forEachHidden(
     _ ids: [Int32], independent: Bool = false, _ body: (Tensor, Int) -> Void
   ) throws(Failure) {
@@ -31,7 +32,8 @@ extension PromptPrefixes {
     }
   }
 
-  /// - Parameter prompts: prompts of one length.
+  /// Input rows of the output head [prompts·T, e] for `ids` after each of `prompts`.
+  /// - Parameter prompts: indices of prompts of one length.
   private func hidden(
     _ ids: [Int32], independent: Bool, after prompts: Range<Int>
   ) throws(Failure) -> Tensor {
@@ -43,10 +45,10 @@ extension PromptPrefixes {
     let own = Self.parts(prompts.count, of: ids.count)
     let pass = ForwardPass(model, plan: plan)
     pass.enter([[Int32]](repeating: ids, count: prompts.count).flatMap(\.self))
-    let afterOne = AttentionShape(
+    let shape = AttentionShape(
       heads: c.heads, kvHeads: c.kvHeads, headDim: c.headDim, prefix: tokens,
       sequences: sequences, length: length, queriesFromPrefix: false)
-    let keys = Tensor([afterOne.keyRows, c.kvHeads * c.headDim])
+    let keys = Tensor([shape.keyRows, c.kvHeads * c.headDim])
     let values = Tensor(keys.shape)
     let blocks = try rows(of: prompts)
     try pass.run { a, layer in
@@ -58,7 +60,7 @@ extension PromptPrefixes {
         keys.rows(tokens..<keys.rows).copy(from: newKeys.rows(rows))
         values.rows(tokens..<keys.rows).copy(from: newValues.rows(rows))
         Attention.forward(
-          q: a.q.rows(rows), k: keys, v: values, shape: afterOne, into: a.attended.rows(rows),
+          q: a.q.rows(rows), k: keys, v: values, shape: shape, into: a.attended.rows(rows),
           arithmetic: model.arithmetic)
       }
       return true

@@ -4,7 +4,7 @@ import Models
 import Numerics
 
 extension PromptPrefixes {
-  /// Per prompt the mean over `ids` of their logits for the prompt's routing key.
+  /// Mean logit of `ids` for each prompt's routing key, in nats.
   func logits(of ids: [Int32], for keys: [RoutingKey]) throws(Failure) -> [Double] {
     try model.configuration.checkPositions(longest + ids.count)
     let scale = 1 / Double(model.configuration.headDim).squareRoot()
@@ -19,17 +19,17 @@ extension PromptPrefixes {
     }
   }
 
-  /// First query position per prompt: the prompt's length for learned position embeddings, 0 for rotary
-  /// ones (queries are taken before rotation).
+  /// First query position per prompt: the prompt's length for learned position embeddings, 0 for
+  /// rotary ones (queries are taken before rotation).
   var queryStarts: [Int] {
     model.input.positions == nil ? lengths.map { _ in 0 } : lengths
   }
 
-  /// Per prompt the mean over heads and `ids` of the first block's attention to the prompt's rows,
+  /// Per prompt, the first block's mean attention over heads and `ids` to the prompt's rows,
   /// divided by their number (inference-time dynamic prompting, arXiv 2310.00867).
   ///
-  /// `ids` follow the longest prompt and see the rows of all prompts, each computed alone from
-  /// position 0 on.
+  /// `ids` are placed after the longest prompt and attend to the rows of all prompts, each computed
+  /// alone from position 0 on.
   func attentionShares(of ids: [Int32]) throws(Failure) -> [Double] {
     let c = model.configuration
     let rows = try rows(of: 0..<count)
@@ -46,8 +46,8 @@ extension PromptPrefixes {
     return zip(shares, lengths).map { $0 / Double($1) }
   }
 
-  /// Per prompt minus the mean loss in nats of `ids` after the prompt alone, the first of them not
-  /// counted; 0 for all prompts where there is only that one.
+  /// Negative mean loss in nats of `ids` after each prompt alone, without that of the first id; 0
+  /// for all prompts if there is only one id.
   func negativeLosses(of ids: [Int32]) throws(Failure) -> [Double] {
     guard ids.count > 1 else { return [Double](repeating: 0, count: count) }
     var scores: [Double] = []

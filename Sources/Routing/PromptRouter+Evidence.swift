@@ -4,7 +4,7 @@ import Evaluation
 import Models
 
 extension PromptRouter {
-  /// A record of this choice among prompts called `names`, with no windows yet.
+  /// A record of this router's choices among prompts called `names`, with no windows yet.
   package func record(among names: [String]) -> ChoiceRecord {
     precondition(names.count == prefixes.count, "a name per prompt")
     return ChoiceRecord(
@@ -14,9 +14,9 @@ extension PromptRouter {
 }
 
 extension PerplexityMeter {
-  /// A measurement in which `router` chooses a prompt for each window.
+  /// Starts or resumes a measurement in which `router` chooses a prompt for each window.
   ///
-  /// Where all tokens of a window decide, the choice knows its text before it is scored.
+  /// If all tokens of a window decide, the choice has seen the text that is then scored.
   /// - Parameter names: names of the prompts to choose from, in the router's order.
   package init(
     _ model: LanguageModel, ids: [Int32], rule: PerplexityProtocol = .standard,

@@ -2,23 +2,23 @@ import BundleFormat
 import Bytes
 import Models
 
-/// A choice among several prompts by one rule, made anew for every text.
+/// A chooser among several prompts by one routing rule, anew for every text.
 package struct PromptRouter: PromptChooser {
   package let prefixes: PromptPrefixes
   package let rule: RoutingRule
-  /// How many tokens of a text decide, counted from its first; nil for all. Later tokens have no part in
-  /// the choice.
+  /// Number of leading tokens of a text that decide; nil for all. Later tokens don't affect the
+  /// choice.
   package let deciding: Int?
-  /// One per prompt where keys decide, else none.
+  /// Routing keys, one per prompt, if the rule is `keys`; otherwise empty.
   let keys: [RoutingKey]
 
   package var longest: Int { prefixes.longest }
 
   /// - Parameters:
   ///   - deciding: nil for the rule's usual number.
-  ///   - keys: the prompts' routing keys; learned here where nil and the rule needs them.
-  /// - Throws: `usage` where nothing would decide: no token, or only the first, which has no loss;
-  ///   `invalidData` where a key is of another model.
+  ///   - keys: the prompts' routing keys; learned here if nil and the rule needs them.
+  /// - Throws: `usage` if fewer tokens decide than the rule needs; `invalidData` if a key is for
+  ///   another model.
   package init(
     _ prefixes: PromptPrefixes, rule: RoutingRule = .keys, deciding: Int? = nil,
     keys: [RoutingKey]? = nil
@@ -26,7 +26,7 @@ package struct PromptRouter: PromptChooser {
     let least = rule.fewestTokens
     guard deciding ?? least >= least else {
       throw Failure(
-        .usage, "a choice by the \(rule.rawValue) of \(deciding ?? 0) tokens",
+        .usage, "routing by \(rule.rawValue) can't choose by \(deciding ?? 0) tokens",
         advice: "use \(least) or more")
     }
     self.prefixes = prefixes
@@ -41,10 +41,12 @@ package struct PromptRouter: PromptChooser {
     for key in self.keys { try key.check(prefixes.model.configuration) }
   }
 
-  /// The prompt for a text that begins with `ids`. What its scores measure, the rule's own methods say.
+  /// The prompt for a text that begins with `ids`, without its keys and values.
   ///
-  /// - Throws: `usage` where an id lies outside the vocabulary, or the model has no positions for the
-  ///   longest prompt and all of them.
+  /// The scores are `PromptPrefixes.logits`, `negativeLosses` or `attentionShares`, by the rule.
+  ///
+  /// - Throws: `usage` if an id is outside the vocabulary, or the model has too few positions for
+  ///   the longest prompt and the deciding tokens.
   package func choice(for ids: [Int32]) throws(Failure) -> PromptChoice {
     let first = Array(ids.prefix(deciding ?? ids.count))
     let scores =
@@ -66,18 +68,19 @@ package struct PromptRouter: PromptChooser {
 }
 
 extension PromptRouter {
-  /// A router among prompts of one bundle, with the routing keys that the bundle has stored; missing ones
-  /// are learned.
+  /// Makes a router among prompts of one bundle, with the routing keys that the bundle stores;
+  /// missing keys are learned.
   ///
   /// - Parameters:
   ///   - model: the bundle's model.
-  ///   - exact: whether prompts' stored keys and values, which are rounded to float16, are left unused.
+  ///   - exact: whether to ignore the prompts' stored keys and values, which are rounded to
+  ///     float16.
   ///   - deciding: nil for the rule's usual number.
-  ///   - progress: told how far the learning of missing keys is, and their prompts' names.
+  ///   - progress: called with the tokens done and to do for all missing keys, and their prompts'
+  ///     names.
   package init(
     among prompts: [StoredAdapter], of bundle: ModelBundle, in model: LanguageModel, exact: Bool,
-    rule: RoutingRule, deciding: Int?,
-    progress: ProgressHandler = .none
+    rule: RoutingRule, deciding: Int?, progress: ProgressHandler = .none
   ) throws(Failure) {
     var starts: [PromptStart] = []
     for prompt in prompts {

@@ -1,11 +1,11 @@
 extension Tokenizer {
-  /// The text of `ids`. Ids outside the vocabulary are left out, bytes that form no character
+  /// The text of `ids`. Ids outside the vocabulary are skipped; bytes that aren't valid UTF-8
   /// become U+FFFD.
   package func decode(_ ids: [Int32], skipSpecialTokens: Bool = true) -> String {
     String(decoding: decodeBytes(ids, skipSpecialTokens: skipSpecialTokens), as: UTF8.self)
   }
 
-  /// The bytes of `ids`; of a byte-level vocabulary they may end inside a character.
+  /// The bytes of `ids`; with a byte-level vocabulary they may end inside a character.
   package func decodeBytes(_ ids: [Int32], skipSpecialTokens: Bool = true) -> [UInt8] {
     var tokens: [[UInt8]] = []
     for id in ids {
@@ -16,7 +16,7 @@ extension Tokenizer {
     guard let decoders = parts.decoders else { return Array(tokens.joined(separator: [0x20])) }
     for (index, decoder) in decoders.enumerated() {
       tokens = decoder.apply(tokens)
-      // Later steps look at characters; only the last one may leave a character incomplete.
+      // Later steps work on characters, so only the last step may leave one incomplete.
       if case .byteLevel = decoder, index < decoders.count - 1 {
         tokens = tokens.map(UTF8Text.repaired)
       }
@@ -25,16 +25,16 @@ extension Tokenizer {
   }
 }
 
-/// Decodes ids as they are generated: returns text as soon as it can't change any more.
+/// A decoder of ids as they are generated, which returns text as soon as it is final.
 package struct StreamingDecoder: Sendable {
   private let tokenizer: Tokenizer
   private let skipSpecialTokens: Bool
-  /// The ids since the last place where text was complete, with the ones before them that decoders
-  /// look at (a first token loses its space).
+  /// The ids since text was last complete, after those before them that affect decoding (a first
+  /// token loses its space).
   private var window: [Int32] = []
-  /// How many of `window` were handed out already.
+  /// Number of leading ids of `window` whose text was already returned.
   private var settled = 0
-  /// A character has at most four bytes; more unfinished tokens than this never become one.
+  /// Number of ids after which incomplete text is returned; a character has at most four bytes.
   private static let longestWait = 8
 
   package init(_ tokenizer: Tokenizer, skipSpecialTokens: Bool = true) {
@@ -42,13 +42,13 @@ package struct StreamingDecoder: Sendable {
     self.skipSpecialTokens = skipSpecialTokens
   }
 
-  /// The text that `id` completes; empty while a character is still incomplete.
+  /// Adds `id` and returns the text that it completes; empty while a character is incomplete.
   package mutating func append(_ id: Int32) -> String {
     window.append(id)
     return take(evenIfIncomplete: window.count - settled > Self.longestWait)
   }
 
-  /// What is left at the end, an incomplete character as U+FFFD.
+  /// Returns the remaining text, with an incomplete character as U+FFFD.
   package mutating func finish() -> String {
     defer {
       window = []

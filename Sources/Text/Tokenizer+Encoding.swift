@@ -1,18 +1,20 @@
 import Bytes
 
 extension Tokenizer {
-  /// The ids of `text`. Special tokens written in the text become their ids; `addSpecialTokens`
-  /// puts those around it that the file's post-processor adds.
+  /// The ids of `text`. Special tokens in the text become their ids; `addSpecialTokens` adds those
+  /// of the file's post-processor around it.
   package func encode(_ text: String, addSpecialTokens: Bool = false) -> [Int32] {
     encode(valid: Array(text.utf8), addSpecialTokens)
   }
 
-  /// The ids of bytes that should be UTF-8. Where they aren't, each maximal ill-formed part counts
-  /// as one U+FFFD, as Python's `errors="replace"` has it.
+  /// The ids of UTF-8 text. Each maximal ill-formed part is read as one U+FFFD, as with Python's
+  /// `errors="replace"`.
   package func encode(bytes: [UInt8], addSpecialTokens: Bool = false) -> [Int32] {
     encode(valid: UTF8Text.repaired(bytes), addSpecialTokens)
   }
 
+  /// The ids of UTF-8 text. Each maximal ill-formed part is read as one U+FFFD, as with Python's
+  /// `errors="replace"`.
   package func encode(bytes: ByteSlice, addSpecialTokens: Bool = false) -> [Int32] {
     encode(bytes: bytes.array, addSpecialTokens: addSpecialTokens)
   }
@@ -38,7 +40,7 @@ extension Tokenizer {
     return sink.ids
   }
 
-  /// Hands the text between added tokens to `body` and appends the tokens' ids in their places.
+  /// Passes the text between added tokens to `body`, and appends the tokens' ids between its parts.
   private func between(
     _ finder: AddedTokenFinder, _ text: [UInt8], _ range: Range<Int>, into sink: inout WordSink,
     _ body: ([UInt8], Range<Int>, inout WordSink) -> Void
@@ -53,7 +55,7 @@ extension Tokenizer {
   }
 }
 
-/// Gives each piece to the model and collects the ids.
+/// A sink that encodes each piece with the model and collects the ids.
 struct WordSink: PieceSink {
   var ids: [Int32] = []
   private let model: BytePairModel
@@ -64,7 +66,7 @@ struct WordSink: PieceSink {
     model = parts.model
     cutMark = parts.cutMark
     ids.reserveCapacity(expectedBytes / 4 + 16)
-    // A table for a few words would cost more than it saves.
+    // For a few words, a cache costs more than it saves.
     if expectedBytes > 1 << 12 {
       scratch.cache = WordCache(bits: expectedBytes > 1 << 17 ? 15 : 10)
     }
@@ -79,8 +81,8 @@ struct WordSink: PieceSink {
     }
   }
 
-  /// Cuts in front of every mark that follows another character. No token holds such a place inside
-  /// (`cutMark`), so no merge ever crosses it.
+  /// Encodes a piece in parts, cut before every mark that follows another character. No token spans
+  /// such a cut (`cutMark`), so no merge crosses it.
   private mutating func takeInParts(_ text: [UInt8], _ range: Range<Int>) {
     guard let mark = cutMark else { return }
     var start = range.lowerBound
@@ -106,8 +108,9 @@ struct WordSink: PieceSink {
     }
   }
 
-  /// The character that stands for the space, where nothing splits the text before the model sees
-  /// it, and no token has that character right behind another one.
+  /// The replacement character for spaces at which long texts can be cut without changing their
+  /// ids; nil if the text is split before it reaches the model, or if a token contains the
+  /// character directly after another one.
   static func cutMark(
     _ normalizers: [Normalizer], _ preTokenizers: PreTokenizers, _ model: BytePairModel,
     _ tokens: TokenTable

@@ -1,17 +1,17 @@
 import Bytes
 import Checkpoints
 
-/// Text to token ids and back, as a model was trained on them.
+/// A model's byte-pair tokenizer: converts text to token ids and back.
 ///
-/// Read from a Hugging Face `tokenizer.json` (byte-pair encoding: byte-level, or of characters with
-/// byte fallback), from the older vocab.json with merges.txt, or from the vocabulary inside a GGUF
-/// file. Ids agree with Hugging Face
-/// `tokenizers`; a component that isn't built is refused by name, never ignored. Truncation and
-/// padding, which a file may also ask for, belong to whoever builds batches and are left aside.
+/// It is read from a Hugging Face `tokenizer.json` (byte-level, or characters with byte fallback),
+/// from the older vocab.json with merges.txt, or from the vocabulary of a GGUF file. Ids agree with
+/// Hugging Face `tokenizers`; a component that isn't supported is refused by name, never ignored.
+/// Truncation and padding, which a file may also define, are ignored, since batching is left to the
+/// caller.
 package struct Tokenizer: Sendable {
   let parts: Parts
 
-  /// Everything that is fixed once the file is read; shared by all copies.
+  /// The immutable state, shared by all copies.
   final class Parts: Sendable {
     let normalizers: [Normalizer]
     let preTokenizers: PreTokenizers
@@ -20,14 +20,16 @@ package struct Tokenizer: Sendable {
     let decoders: [Decoder]?
     let texts: TokenTable
     let added: [AddedToken]
-    /// By id.
+    /// Whether each token is special, by id.
     let isSpecial: [Bool]
-    /// Finds the tokens that are looked for in the text as it is.
+    /// Finds the added tokens that are matched in the original text.
     let rawFinder: AddedTokenFinder
-    /// Finds the tokens that are looked for after normalization.
+    /// Finds the added tokens that are matched in the normalized text.
     let normalizedFinder: AddedTokenFinder
-    /// A character at which long words can be cut without changing their merges; see `WordSink`.
+    /// The UTF-8 bytes of a character before which long words can be cut without changing their
+    /// ids; see `WordSink`.
     let cutMark: [UInt8]?
+    /// The tokenizer.json.
     let document: ByteSlice
     let bosToken: Int32?
     let eosToken: Int32?
@@ -78,16 +80,17 @@ package struct Tokenizer: Sendable {
     }
   }
 
-  /// Reads a `tokenizer.json`. Throws `invalidData` that names the place and what was found there.
+  /// Reads a `tokenizer.json`.
+  /// - Throws: `invalidData` naming the path of the invalid or unsupported value.
   package init(json: ByteSlice, file: String? = nil) throws(Failure) {
     let value = try JSON(parsing: json, file: file)
     parts = try Parts(JSONPlace(value: value, path: "", file: file), document: json)
   }
 
-  /// Reads a vocab.json with its merges.txt, as `GPT2Tokenizer` saves them. Throws `invalidData`
-  /// that names the file and what was found there.
+  /// Reads a vocab.json with its merges.txt, as saved by transformers' `GPT2Tokenizer`.
   ///
-  /// - Parameter folder: where they lie, for errors.
+  /// - Parameter folder: The folder of the files, for errors.
+  /// - Throws: `invalidData` naming the file and the invalid or unsupported value.
   package init(bytePair files: BytePairFiles, folder: String? = nil) throws(Failure) {
     let document = try BytePairDocument(files: files, folder: folder).document()
     parts = try Parts(
@@ -95,7 +98,8 @@ package struct Tokenizer: Sendable {
       document: ByteSlice(document.canonicalBytes))
   }
 
-  /// Reads the vocabulary inside a GGUF file. Throws `invalidData` for what isn't supported.
+  /// Reads the vocabulary of a GGUF file.
+  /// - Throws: `invalidData` naming the key that is invalid or not supported.
   package init(gguf vocabulary: GGUFVocabulary, file: String? = nil) throws(Failure) {
     let document = try GGUFTokenizerDocument(vocabulary, file: file).document()
     parts = try Parts(
@@ -103,26 +107,26 @@ package struct Tokenizer: Sendable {
       document: ByteSlice(document.canonicalBytes))
   }
 
-  /// A tokenizer.json that reads back to the same tokenizer: the file's own bytes, or for the
-  /// other forms a canonical document, the same bytes each time.
+  /// A tokenizer.json that reads back to the same tokenizer: the original bytes or, for the other
+  /// forms, an equivalent document that is always the same.
   package var canonicalJSON: [UInt8] { parts.document.array }
 
-  /// The number of ids, added tokens included; ids run from 0 without holes.
+  /// The number of ids, added tokens included; ids run from 0 without gaps.
   package var vocabularySize: Int { parts.texts.count }
-  /// The token that begins a text, where the file tells.
+  /// The token that begins a text; nil if the file doesn't define one.
   package var bosToken: Int32? { parts.bosToken }
-  /// The token that ends a text, where the file tells.
+  /// The token that ends a text; nil if the file doesn't define one.
   package var eosToken: Int32? { parts.eosToken }
 
-  /// The text of a token as the vocabulary writes it ("Ġthe", "▁the", "<0x0A>"); nil for an unknown
-  /// id.
+  /// The text of a token in the vocabulary ("Ġthe", "▁the", "<0x0A>"); nil for an unknown id.
   package func token(_ id: Int32) -> String? {
     parts.texts[id].map { String(decoding: $0, as: UTF8.self) }
   }
 
-  /// The id of a token given as the vocabulary writes it.
+  /// The id of a token by its text in the vocabulary; nil if there is none.
   package func id(ofToken text: String) -> Int32? { parts.texts.id(Array(text.utf8)) }
 
+  /// Whether `id` is a special token.
   package func isSpecial(_ id: Int32) -> Bool {
     id >= 0 && Int(id) < parts.isSpecial.count && parts.isSpecial[Int(id)]
   }

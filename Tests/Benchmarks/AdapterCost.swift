@@ -5,28 +5,31 @@ import Models
 import Numerics
 import Pipeline
 
-/// What a bundle's prompts and adapters cost in use: its model without any, and with each, in turns.
+/// The benchmark `adapters`: the inference cost of a bundle's prompts and adapters. The model runs without
+/// and with each, in turns.
 struct AdapterCost: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "adapters",
-    abstract: "Prefill and decode with each prompt and adapter of a bundle, against none.")
+    abstract: "Prefill and decode with each prompt and adapter of a bundle, relative to none.")
 
   @Option(help: "The bundle.") var model: String
-  @Option(help: "Tokens of the prefill.") var length = 1024
-  @Option(help: "Tokens before those that are generated.") var past = 16
-  @Option(help: "Tokens that are generated.") var count = 100
-  @Option(help: "Counted runs of each, after one that is not counted.") var runs = 5
+  @Option(help: "Prefilled tokens.") var length = 1024
+  @Option(help: "Tokens before the generated ones.") var past = 16
+  @Option(help: "Generated tokens.") var count = 100
+  @Option(help: "Measured runs of each, after a warm-up run.") var runs = 5
   @Option(help: "Threads.") var threads = 2
-  @Flag(help: "As JSON, with all values.") var json = false
+  @Flag(help: "Print all values as JSON.") var json = false
 
-  /// One way of using the model.
+  /// The model with one adapter, or with none.
   private struct Case {
     let name: String
     let label: String
     let parameters: Int
     let model: LanguageModel
     let start: PromptStart
+    /// Seconds of a prefill, one per run.
     var prefill: [Double] = []
+    /// Seconds per token, one per run.
     var decode: [Double] = []
   }
 
@@ -59,6 +62,8 @@ struct AdapterCost: ParsableCommand {
     }
   }
 
+  /// The model without an adapter, then with each of the bundle's. Adapters with stored keys and values are
+  /// measured both from these and by running the prompt through the model.
   private func cases() throws -> [Case] {
     let file = try ModelFile(path: model)
     let model = try file.model(.bfloat16)
@@ -88,7 +93,7 @@ struct AdapterCost: ParsableCommand {
     return try ctpack_benchmarks.seconds { _ = try decoder.begin(ids, prompt: one.start) }
   }
 
-  /// Of one token, the mean.
+  /// Mean seconds per generated token.
   private func step(_ one: Case) throws -> Double {
     let decoder = try TextDecoder(one.model, capacity: past + count + one.start.count)
     var token = Sampler.mostLikely(try decoder.begin(tokens(past), prompt: one.start))

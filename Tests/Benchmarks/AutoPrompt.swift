@@ -6,23 +6,27 @@ import Numerics
 import Pipeline
 import Routing
 
-/// What a choice among prompts costs before the first token, beside one prompt that is given.
+/// The benchmark `auto-prompt`: the cost of choosing among prompts in a prefill, relative to one given
+/// prompt.
 struct AutoPrompt: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Prefill with a choice among prompts against the same prefill with one prompt.",
+    abstract: "Prefill with a choice among prompts, relative to a prefill with one given prompt.",
     discussion: """
       Both start from known keys and values, as a bundle stores them, in turns within one run. The \
-      ratio is the median over the runs of (time with the choice / time with one prompt); that of \
-      the processor's time holds where other programs run too.
+      ratio is the median over the runs of (time with the choice / time with one prompt). The ratio of \
+      processor times is meaningful even if other programs are running.
       """)
 
   @OptionGroup var common: CommonOptions
-  @Option(help: "float32 or bfloat16.") var arithmetic = Arithmetic.bfloat16
+  @Option(help: "Precision of matrix products: float32 or bfloat16.") var arithmetic = Arithmetic
+    .bfloat16
   @Option(help: "Tokens of the text.") var length = 1024
   @Option(help: "Prompts to choose among.") var prompts = 4
-  @Option(help: "Soft tokens of each.") var promptTokens = 32
-  @Option(help: "keys, loss or attention.") var route = RoutingRule.keys
-  @Option(help: "Tokens that decide (default: as in `ctpack eval --route-tokens`).")
+  @Option(help: "Tokens per prompt.") var promptTokens = 32
+  @Option(help: "Rule for choosing: keys, loss or attention.") var route = RoutingRule.keys
+  @Option(
+    help:
+      "Deciding tokens at the start of the text (default: that of `ctpack eval --route-tokens`).")
   var routeTokens: Int?
 
   func run() throws {
@@ -30,7 +34,7 @@ struct AutoPrompt: ParsableCommand {
     Parallel.threads = common.threads
     let model = try ModelFile(path: common.model).model(arithmetic)
     let text = tokens(length)
-    // The cost doesn't depend on the values: any vectors will do.
+    // The cost doesn't depend on the prompts' values.
     let known = try (0..<prompts).map { index in
       let ids = (0..<promptTokens).map { Int32((index * 1013 + $0 * 31) % 49000) }
       return try KeyValues(of: model.embed(ids), in: model)
@@ -58,7 +62,7 @@ struct AutoPrompt: ParsableCommand {
     }
     var (one, chosen): ([Cost], [Cost]) = ([], [])
     for run in 0...common.runs {
-      // Each goes first in every other run.
+      // The two take turns at running first.
       let first = run % 2 == 0 ? try single() : try auto()
       let second = run % 2 == 0 ? try auto() : try single()
       guard run > 0 else { continue }
@@ -84,10 +88,10 @@ struct AutoPrompt: ParsableCommand {
   }
 }
 
-/// `seconds`, which `Cost` has a member of the same name beside.
+/// The wall-clock time of `body` in seconds; another name because `Cost` has a member `seconds`.
 private func elapsed(_ body: () throws -> Void) rethrows -> Double { try seconds(body) }
 
-/// What some work took: on the clock, which other programs slow down, and of the processors.
+/// Wall-clock time and processor time in seconds; other programs lengthen only the former.
 private struct Cost {
   let seconds: Double
   let processorSeconds: Double

@@ -1,24 +1,25 @@
 import Foundation
 
-/// One figure of a benchmark: ours and, where there is a peer, the peer's, measured in turns within the same run.
+/// The values of one benchmark, ctpack's and a peer's if there is one, measured in turns within one run.
 struct BenchmarkResult {
   let name: String
-  /// What the figures are, e.g. "s" or "GB/s".
+  /// The unit of the values, such as "s" or "GB/s".
   let unit: String
-  /// All values measured here, in the order of the runs.
+  /// ctpack's values, one per run.
   let ours: [Double]
-  /// The peer's name and its values, run by run beside ours.
+  /// The peer's name and its values, one per run.
   let peer: (name: String, values: [Double])?
-  /// What is asked for, as a sentence.
+  /// The target, as text.
   let goal: String
-  /// Further facts, e.g. a perplexity.
+  /// Further facts, such as a perplexity.
   var notes: [String] = []
 
-  /// How many times as fast as the peer: the median of the ratios, run by run.
+  /// The median over the runs of (peer's value / ctpack's value); for times, the speedup.
   var ratio: Double? {
     peer.map { median(zip($0.values, ours).map { $0 / $1 }) }
   }
 
+  /// The result as one line, in the form that studies/speed.py parses.
   var line: String {
     var text = "\(name): ctpack \(figure(median(ours))) \(unit) (\(range(ours)))"
     if let peer, let ratio {
@@ -33,6 +34,7 @@ struct BenchmarkResult {
   }
 }
 
+/// The median; NaN without values.
 func median(_ values: [Double]) -> Double {
   let sorted = values.sorted()
   guard !sorted.isEmpty else { return .nan }
@@ -40,14 +42,14 @@ func median(_ values: [Double]) -> Double {
   return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
 }
 
-/// Three significant digits.
+/// A value with three significant digits.
 func figure(_ value: Double) -> String {
   guard value.isFinite, value != 0 else { return "\(value)" }
   let digits = max(0, 2 - Int(log10(abs(value)).rounded(.down)))
   return String(format: "%.\(digits)f", value)
 }
 
-/// Seconds that `body` takes on the wall clock.
+/// The wall-clock time of `body` in seconds.
 func seconds(_ body: () throws -> Void) rethrows -> Double {
   let start = ContinuousClock.now
   try body()

@@ -3,17 +3,17 @@ import Bytes
 import Foundation
 import Numerics
 
-/// The program `ctpack-benchmarks`, one command per benchmark. `Tests/Benchmarks/study.py measure
-/// speed` runs the usual ones.
+/// The program `ctpack-benchmarks`, with one command per benchmark. `Tests/Benchmarks/study.py measure
+/// speed` runs all but the long ones.
 @main
 struct Benchmarks: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "ctpack-benchmarks",
     abstract:
-      "Measures ctpack beside its peers: in turns, within one run, on the same weights and tokens.",
+      "Measure ctpack and its peers in turns within one run, on the same weights and tokens.",
     discussion: """
-      PEERS is a folder that Tests/Benchmarks/peers/setup filled: the Python environments, model.gguf and hf/.
-      A ratio is the median over the runs of (peer's time / ours); both sides use two threads.
+      PEERS is a folder made by Tests/Benchmarks/peers/setup: Python environments, model.gguf and hf/.
+      A ratio is the median over the runs of (peer's time / ctpack's time). Both sides use two threads.
       """,
     subcommands: [
       Forward.self, PromptStep.self, GPTQ.self, SparseGPT.self, Runtime.self, PackedProduct.self,
@@ -23,23 +23,24 @@ struct Benchmarks: ParsableCommand {
     ])
 }
 
-/// What every benchmark takes.
+/// Options that benchmarks share.
 struct CommonOptions: ParsableArguments {
-  @Option(help: "The folder with the peers; without it only ctpack runs.")
+  @Option(help: "The folder with the peers; without it, only ctpack is measured.")
   var peers: String?
 
   @Option(help: "The model: a bundle, a GGUF file or a Hugging Face folder.")
   var model: String
 
-  @Option(help: "Counted runs of each side, after one that is not counted.")
+  @Option(help: "Measured runs of each side, after a warm-up run.")
   var runs = 5
 
-  @Option(help: "Threads of ctpack; the peers are set to two.")
+  @Option(help: "Threads of ctpack; peers use two.")
   var threads = 2
 
-  /// The script `name` beside this file's package folder.
+  /// The path of a peer's script, relative to the repository's root.
   func script(_ name: String) -> String { "Tests/Benchmarks/peers/\(name)" }
 
+  /// A llama.cpp process; nil without peers.
   func llamaCpp() throws -> PeerWorker? {
     try peers.map {
       try PeerWorker(
@@ -48,6 +49,7 @@ struct CommonOptions: ParsableArguments {
     }
   }
 
+  /// A transformers process in a given precision; nil without peers.
   func worker(_ arithmetic: Arithmetic = .float32) throws -> PeerWorker? {
     try peers.map {
       try PeerWorker(
@@ -60,5 +62,5 @@ struct CommonOptions: ParsableArguments {
 extension Arithmetic: ExpressibleByArgument {}
 extension AttentionCache.Format: ExpressibleByArgument {}
 
-/// (i · 7919) mod 49000: the same ids as in transformers_worker.py.
+/// Token ids (i · 7919) mod 49000, as in transformers_worker.py.
 func tokens(_ count: Int) -> [Int32] { (0..<count).map { Int32($0 * 7919 % 49000) } }

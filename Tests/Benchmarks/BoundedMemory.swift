@@ -4,27 +4,27 @@ import Foundation
 import Synchronization
 import TestSupport
 
-/// A model larger than memory from checkpoint to bundle.
+/// The benchmark `bounded-memory`: compression of a model that is larger than the memory given.
 struct BoundedMemory: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract:
-      "import → compress → package of a LLaMA-7B-shaped checkpoint: peak memory, time per block.",
+      "Import, compress and package a LLaMA-7B-shaped checkpoint: peak memory, time per block.",
     discussion: """
-      The checkpoint is written first unless --checkpoint names one (see llama-shape). Memory is \
-      sampled 50 times a second; pages of mapped files, which the system can drop at any time, are \
-      counted in the total alone.
+      Writes the checkpoint first, unless --checkpoint names one (see llama-shape). Memory is sampled \
+      50 times a second. The total includes pages of mapped files, which the system can drop at any \
+      time; anonymous memory doesn't.
       """)
 
-  @Option(help: "A checkpoint that is there already.") var checkpoint: String?
-  @Option(help: "Blocks of the one to be written (LLaMA-7B has 32).") var blocks = 2
+  @Option(help: "An existing checkpoint.") var checkpoint: String?
+  @Option(help: "Blocks of the checkpoint to write (LLaMA-7B has 32).") var blocks = 2
   @Option(help: "Calibration windows.") var windows = 8
   @Option(help: "Tokens per window.") var length = 512
-  @Option(help: "What `compression` in the recipe says.") var compression =
+  @Option(help: "The recipe's `compression` section.") var compression =
     "{method: gptq, bits: 4, group_size: 64}"
-  @Option(help: "Memory given to ctpack.") var memory = "4GiB"
+  @Option(help: "Memory that ctpack may use (`--memory`).") var memory = "4GiB"
   @Option(help: "Threads of ctpack.") var threads = 2
   @Option(help: "The ctpack program.") var ctpack = ".build/release/ctpack"
-  @Option(help: "A folder for everything that is written.") var scratch = NSTemporaryDirectory()
+  @Option(help: "Folder for all files.") var scratch = NSTemporaryDirectory()
 
   func run() throws {
     let folder = scratch + "/ctpack-benchmark-memory-\(getpid())"
@@ -32,7 +32,7 @@ struct BoundedMemory: ParsableCommand {
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let model = checkpoint ?? folder + "/model"
     if checkpoint == nil { try LlamaCheckpoint(blocks: blocks).write(to: model) }
-    // A token has two bytes or more of a text whose words are in few merges.
+    // Twice as many words as tokens are needed; the tiny tokenizer makes short tokens.
     let text = TinyCheckpoint.text(words: 2 * windows * length + 100, seed: 1)
     try AtomicFile.write(text, to: folder + "/text.txt")
     let recipe = """
@@ -54,7 +54,9 @@ struct BoundedMemory: ParsableCommand {
     path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
   }
 
-  /// One run as a process of its own, watched from outside.
+  /// Runs `ctpack run` as a process and samples its memory.
+  ///
+  /// - Returns: the time in seconds, and the peaks of resident and anonymous memory in bytes.
   private func build(
     _ folder: String
   ) throws -> (seconds: Double, peak: (total: Int, anonymous: Int)) {
@@ -79,7 +81,8 @@ struct BoundedMemory: ParsableCommand {
     return (time, peak)
   }
 
-  /// Times by stage and, for the blocks, by part; what 32 blocks and 128 × 2048 tokens would take.
+  /// Prints the time of each stage, a block's time by part, and estimates for 32 blocks and for 128 × 2048
+  /// tokens.
   private func report(_ ledger: String) throws {
     let lines = try MappedFile(path: ledger).bytes.array.split(separator: UInt8(ascii: "\n"))
       .map { try JSON(parsing: Array($0), file: ledger) }

@@ -3,15 +3,15 @@ import BundleFormat
 import Bytes
 import Foundation
 
-/// What coded storage saves, and what it costs.
+/// The benchmark `coded-decode`: the bits per weight that coded storage saves, and its decoding speed.
 struct CodedDecode: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "coded-decode",
-    abstract: "Decoding the tensors of a coded bundle, in raw bytes per second and core.")
+    abstract: "Decoding the tensors of a coded bundle, in decoded bytes per second and core.")
 
   @Option(help: "The bundle.") var model: String
-  @Option(help: "Counted runs.") var runs = 5
-  @Option(help: "A folder for the coded bundle.") var scratch: String = NSTemporaryDirectory()
+  @Option(help: "Measured runs.") var runs = 5
+  @Option(help: "Folder for the coded bundle.") var scratch: String = NSTemporaryDirectory()
 
   func run() throws {
     let path = scratch + "/ctpack-benchmark-coded.ctpack"
@@ -34,9 +34,9 @@ struct CodedDecode: ParsableCommand {
       guard size > 0 else { continue }
       var rates: [Double] = []
       for run in 0...runs {
-        // A bundle of its own each time, because decoded sections in use aren't decoded again.
+        // Opened anew for each run, because a bundle keeps decoded sections that are in use.
         let fresh = try ModelBundle(path: path)
-        // Codes are sorted by zero points, which are measured by themselves.
+        // Codes are sorted by zero points, so these are decoded first, outside the measurement.
         let held =
           type == .tensorCodes
           ? try fresh.sections(of: .tensorZeros).map { try fresh.bytes(of: $0) } : []

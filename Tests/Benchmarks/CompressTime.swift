@@ -2,28 +2,29 @@ import ArgumentParser
 import Bytes
 import Foundation
 
-/// How the time of compressing grows with the calibration text and with the blocks.
+/// The benchmark `compress-time`: how compression time grows with the number of calibration tokens and of
+/// blocks.
 struct CompressTime: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "compress-time",
     abstract:
-      "Compresses with 16, 32 and 64 windows: seconds per block by part, and how they grow.",
+      "Compress with 16, 32 and 64 windows: seconds per block by part, and their growth.",
     discussion: """
-      Statistics and forward pass go through every calibration token, solving through none, so that a \
-      block's time is a line in the tokens: printed are its slope between neighbouring numbers of windows, \
-      which should stay the same, and the second half of the blocks beside the first.
+      Statistics and forward pass take time for each calibration token, solving doesn't, so a block's \
+      time is linear in the number of tokens. Prints the slope between successive numbers of windows, \
+      which should be constant, and the time of the second half of the blocks relative to the first.
       """)
 
   @Option(help: "The model: a GGUF file or a Hugging Face folder.") var model: String
-  @Option(help: "Text to calibrate on.") var calibration = "Recipes/data/c4-train.jsonl"
-  @Option(help: "Calibration windows, ascending.") var windows = [16, 32, 64]
+  @Option(help: "Calibration text.") var calibration = "Recipes/data/c4-train.jsonl"
+  @Option(help: "Numbers of calibration windows, ascending.") var windows = [16, 32, 64]
   @Option(help: "Tokens per window.") var length = 512
-  @Option(help: "What `compression` in the recipe says.") var compression =
+  @Option(help: "The recipe's `compression` section.") var compression =
     "{method: gptq, bits: 4, group_size: 64}"
   @Option(help: "Threads of ctpack.") var threads = 2
   @Option(help: "The ctpack program.") var ctpack = ".build/release/ctpack"
 
-  /// Seconds of one block.
+  /// The seconds of one block, by part.
   private struct Block {
     let parts: [String: Double]
     var total: Double { parts.values.reduce(0, +) }
@@ -60,6 +61,7 @@ struct CompressTime: ParsableCommand {
     }
   }
 
+  /// Compresses with `windows` windows and returns the blocks' times.
   private func measure(_ folder: String, windows: Int) throws -> [Block] {
     let current = FileManager.default.currentDirectoryPath
     func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : current + "/" + path }
@@ -71,7 +73,7 @@ struct CompressTime: ParsableCommand {
       """
     let path = folder + "/\(windows).yaml"
     try AtomicFile.write(recipe, to: path)
-    // A store of its own, so that its ledger has this run's blocks alone.
+    // A separate work folder for each run, so that its ledger has only this run's blocks.
     let work = folder + "/\(windows)"
     let process = try Process.run(
       URL(fileURLWithPath: ctpack),

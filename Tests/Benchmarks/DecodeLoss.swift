@@ -6,22 +6,22 @@ import Numerics
 import Pipeline
 import Text
 
-/// What the arithmetic of decoding does to a model: its perplexity token by token, beside the same windows
-/// in one piece.
+/// The benchmark `decode-loss`: perplexity with the arithmetic of decoding, token by token, relative to whole
+/// windows.
 struct DecodeLoss: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "decode-loss",
     abstract:
-      "Perplexity of a bundle decoded token by token, beside whole windows in float32 and bfloat16.",
+      "Perplexity of a bundle decoded token by token, relative to whole windows in float32 and bfloat16.",
     discussion:
-      "Decoding rounds inputs to 16 bits and multiplies codes as they are; this says what that costs."
+      "Decoding rounds inputs to 16 bits and multiplies codes without dequantizing them; this measures the loss of accuracy."
   )
 
   @Option(help: "The bundle.") var model: String
   @Option(help: "The text.") var text = "Recipes/data/wikitext-2-test.raw"
-  @Option(help: "Windows.") var windows = 4
-  @Option(help: "Tokens of a window.") var length = 512
-  @Option(help: "How keys and values are kept.") var cache = AttentionCache.Format.float32
+  @Option(help: "Windows of the text.") var windows = 4
+  @Option(help: "Tokens per window.") var length = 512
+  @Option(help: "Precision of cached keys and values.") var cache = AttentionCache.Format.float32
 
   func run() throws {
     BLAS.prepare()

@@ -2,21 +2,22 @@ import ArgumentParser
 import Bytes
 import Numerics
 
-/// The speed of one core's decode products with weights in its caches, where memory isn't the limit.
+/// The benchmark `few-rows`: decode products of one core with weights in its caches, so that memory
+/// bandwidth isn't the limit.
 struct DecodeSpeed: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "few-rows",
     abstract:
-      "One token through weights that stay in a core's caches: dense, 50 % and 2:4 sparse, in weights per second.",
+      "One token through weights that fit in a core's caches: dense, 50 % and 2:4 sparse, in weights per second.",
     discussion: """
-      Decoding reads weights from memory. Sparse ones gain where this rate, times their bits per weight, is above the \
-      bandwidth that a core gets, which large-decode shows.
+      Decoding usually reads weights from memory. Sparse weights decode faster than dense ones if this rate times their \
+      bits per weight exceeds a core's share of the memory bandwidth, which large-decode measures.
       """)
 
-  @Option(help: "Rows of weights.") var rows = 128
-  @Option(help: "Columns.") var columns = 4096
-  @Option(help: "Bits of a code.") var bits = 4
-  @Option(help: "Counted runs.") var runs = 7
+  @Option(help: "Rows of the weight matrix.") var rows = 128
+  @Option(help: "Columns of the weight matrix.") var columns = 4096
+  @Option(help: "Bits per code.") var bits = 4
+  @Option(help: "Measured runs.") var runs = 7
 
   func run() throws {
     Parallel.threads = 1

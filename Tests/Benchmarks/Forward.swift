@@ -4,15 +4,16 @@ import Models
 import Numerics
 import Pipeline
 
-/// One sequence through the whole model with its loss, float32.
+/// The benchmark `forward`: one sequence through the whole model, with its loss.
 struct Forward: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Forward pass of 1 × 1024 tokens against transformers.")
 
   @OptionGroup var common: CommonOptions
-  @Option(help: "float32 or bfloat16, of our products and of the whole peer.")
+  @Option(
+    help: "Precision, float32 or bfloat16: of ctpack's matrix products, and of the whole peer.")
   var arithmetic = Arithmetic.float32
-  @Option(help: "Tokens.") var length = 1024
+  @Option(help: "Tokens of the sequence.") var length = 1024
 
   func run() throws {
     BLAS.prepare()

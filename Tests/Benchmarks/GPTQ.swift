@@ -2,14 +2,14 @@ import ArgumentParser
 import Bytes
 import Foundation
 
-/// Compressing the whole model, and what it does to held-out text.
+/// The benchmark `gptq`: time to quantize a whole model, and its perplexity on held-out text.
 struct GPTQ: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "gptq",
     abstract:
-      "GPTQ of the whole model (64 × 512 tokens), against llm-compressor: time and perplexity.",
+      "GPTQ of the whole model (64 × 512 tokens) against llm-compressor: time and perplexity.",
     discussion: """
-      Ours is timed as a whole process from the checkpoint to the packed bundle (import and tokenizing included);
+      ctpack's time is that of the whole process, from the checkpoint to the packed bundle (import and tokenizing included);
       llm-compressor's time is that of its `oneshot` alone, after loading.
       """)
 
@@ -17,12 +17,12 @@ struct GPTQ: ParsableCommand {
   @Option(help: "The ctpack program.") var ctpack = ".build/release/ctpack"
   @Option(help: "Calibration text, .jsonl.") var calibration = "Recipes/data/c4-train.jsonl"
   @Option(help: "Held-out text, .jsonl.") var heldOut = "Recipes/data/c4-validation.jsonl"
-  @Option(help: "Bits.") var bits = 4
-  @Option(help: "Group width.") var group = 64
-  @Option(help: "Correction for drift; the peer has none.") var drift = "none"
+  @Option(help: "Bits per code.") var bits = 4
+  @Option(help: "Weights per group.") var group = 64
+  @Option(help: "The recipe's `drift`; the peer has no such correction.") var drift = "none"
   @Option(help: "Calibration windows.") var windows = 64
   @Option(help: "Tokens per calibration window.") var length = 512
-  @Option(help: "Windows of 1024 held-out tokens.") var evaluated = 24
+  @Option(help: "Windows of 1024 tokens of held-out text.") var evaluated = 24
 
   func run() throws {
     let folder = NSTemporaryDirectory() + "/ctpack-benchmark-gptq-\(getpid())"

@@ -3,17 +3,17 @@ import BundleFormat
 import Bytes
 import Foundation
 
-/// How fast an artifact is checked.
+/// The benchmark `inspect`: the speed of checking a bundle.
 struct Inspect: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract:
-      "`ctpack inspect --verify fast` on a warm bundle of about 1 GB, in bytes per second and core."
+      "`ctpack inspect --verify fast` on a cached bundle of about 1 GB, in bytes per second and core."
   )
 
   @Option(help: "The ctpack program.") var ctpack = ".build/release/ctpack"
-  @Option(help: "Bytes of the bundle.") var bytes = 1_000_000_000
-  @Option(help: "Counted runs.") var runs = 5
-  @Option(help: "A folder for the bundle.") var scratch: String = NSTemporaryDirectory()
+  @Option(help: "Size of the bundle in bytes.") var bytes = 1_000_000_000
+  @Option(help: "Measured runs.") var runs = 5
+  @Option(help: "Folder for the bundle.") var scratch: String = NSTemporaryDirectory()
 
   func run() throws {
     let path = scratch + "/ctpack-benchmark-inspect.ctpack"

@@ -2,18 +2,19 @@ import BundleFormat
 import Bytes
 import Numerics
 
-/// A bundle of about a given size with random weights, to measure what depends on size alone.
+/// A bundle of random weights of about a given size, for costs that depend on the size alone.
 enum LargeBundle {
   static let width = 1024
 
-  /// Writes `bytes` of float32 tensors, and `prompts` prompts of 100 tokens, all bound to one made-up base model.
+  /// Writes `bytes` bytes of float32 tensors and `prompts` prompts of 100 tokens, all bound to one
+  /// made-up base model.
   static func write(to path: String, bytes: Int, prompts: Int) throws {
     let base = SHA256Digest(hashing: ByteSlice(Array("the base model".utf8)))
     let tokenizer = ByteSlice(Array(#"{"version":"1.0"}"#.utf8))
     var writer = BundleWriter(path: path)
     var random = SeededGenerator(seed: 7)
     let rows = 16_384
-    // One block of random values serves all tensors: their content plays no part in the cost.
+    // All tensors share one block of random values, because the cost doesn't depend on the content.
     let block = ByteSlice([UInt8](floats: (0..<rows * width).map { _ in Float(random.uniform()) }))
     for index in 0..<max(1, bytes / block.count) {
       writer.addTensor(

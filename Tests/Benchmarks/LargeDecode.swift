@@ -5,20 +5,20 @@ import Foundation
 import Models
 import Numerics
 
-/// Tokens from a bundle that no cache of the processor holds.
+/// The benchmark `large-decode`: decoding with bundles that are larger than the processor's caches.
 struct LargeDecode: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract:
-      "Opening a 7B-shaped bundle, and decoding from it: dense 4-bit, 2:4 and 50 % sparse, beside the memory's bandwidth."
+      "Opening and decoding with 7B-shaped bundles, dense 4-bit, 50 % and 2:4 sparse, relative to the memory bandwidth."
   )
 
   @Option(help: "Blocks (LLaMA-7B has 32).") var layers = 32
   @Option(help: "Tokens per run.") var count = 6
-  @Option(help: "Counted runs.") var runs = 5
+  @Option(help: "Measured runs.") var runs = 5
   @Option(help: "Threads.") var threads = 2
-  @Option(help: "none, half or twoOfFour (several times for several; default: all).")
+  @Option(help: "Sparsity: none, half or twoOfFour; repeat for several (default: all).")
   var sparsity: [RandomCodes.Sparsity] = []
-  @Option(help: "A folder for the bundles (about 10 GB together with all 32 blocks).")
+  @Option(help: "Folder for the bundles (about 10 GB with 32 blocks).")
   var scratch: String = NSTemporaryDirectory()
 
   func run() throws {
@@ -33,7 +33,7 @@ struct LargeDecode: ParsableCommand {
       try SyntheticModel.write(to: path, layers: layers, bits: 4, sparsity: kind)
       bundles.append(try Contender(kind, path, capacity: (runs + 2) * count + 8))
     }
-    // In turns, because what the memory gives changes within seconds.
+    // In turns, because the memory bandwidth changes within seconds.
     let memory = MemoryReader()
     for run in 0...runs {
       for i in bundles.indices {
@@ -51,18 +51,20 @@ struct LargeDecode: ParsableCommand {
     }
   }
 
-  /// One of the bundles, open.
+  /// One of the bundles, opened, with its measurements.
   private struct Contender {
     let sparsity: RandomCodes.Sparsity
     let path: String
     let decoder: TextDecoder
+    /// Seconds to open the bundle.
     let opening: Double
+    /// Seconds to the first token.
     let first: Double
     var position: Int32 = 0
-    /// Seconds per token, by turn.
+    /// Seconds per token, one per turn.
     var times: [Double] = []
-    /// Bytes read per second by who does nothing else, the best of some readings before and behind the
-    /// tokens of a turn.
+    /// Memory bandwidth in bytes per second, one per turn: the best of four readings, two before and two
+    /// after the turn's tokens.
     var bandwidths: [Double] = []
 
     init(_ sparsity: RandomCodes.Sparsity, _ path: String, capacity: Int) throws {
@@ -77,6 +79,7 @@ struct LargeDecode: ParsableCommand {
       first = try seconds { _ = try opened.begin([1, 2, 3, 4]) }
     }
 
+    /// Decodes `count` tokens, and reads the memory bandwidth before and after them.
     mutating func decode(_ count: Int, _ memory: MemoryReader, counted: Bool) throws {
       var bandwidth = max(memory.bandwidth(), memory.bandwidth())
       let time = try seconds {
@@ -91,9 +94,10 @@ struct LargeDecode: ParsableCommand {
       bandwidths.append(bandwidth)
     }
 
+    /// The bytes of weights read per second, as a share of the memory bandwidth.
     var measurement: BenchmarkResult {
       let size = Double((try? MappedFile(path: path).bytes.count) ?? 0)
-      // Every byte but the embedding's is read for each token.
+      // Each token reads every byte except those of the embedding.
       let bytes = size - Double(2 * 32000 * 4096)
       return BenchmarkResult(
         name: "decode, 7B-shaped, 4-bit \(sparsity), \(figure(size / 1e9)) GB",

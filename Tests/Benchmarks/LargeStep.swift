@@ -6,19 +6,21 @@ import Models
 import Numerics
 import Pipeline
 
-/// A step of prompt learning on a model that is large for its machine.
+/// The benchmark `large-step`: one update of prompt learning on a model that is large for the machine.
 struct LargeStep: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "A prompt step of 1 × 512 + 100 on a 7B-shaped 4-bit bundle: time and memory.")
+    abstract:
+      "An update of prompt learning, 1 × 512 tokens + 100 of the prompt, on a 7B-shaped 4-bit bundle: time and memory."
+  )
 
   @Option(help: "Blocks (LLaMA-7B has 32).") var layers = 32
   @Option(help: "Tokens of the sequence.") var length = 512
   @Option(help: "Prompt tokens.") var prompt = 100
-  @Option(help: "Memory for activations that are kept; others are computed again.")
+  @Option(help: "Memory for kept activations; the others are recomputed.")
   var keep = "1GiB"
-  @Option(help: "Counted steps.") var runs = 2
+  @Option(help: "Measured steps.") var runs = 2
   @Option(help: "Threads.") var threads = 2
-  @Option(help: "A folder for the bundle (about 4 GB).")
+  @Option(help: "Folder for the bundle (about 4 GB).")
   var scratch: String = NSTemporaryDirectory()
 
   func run() throws {

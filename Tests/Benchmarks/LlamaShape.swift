@@ -4,12 +4,14 @@ import Foundation
 import Numerics
 import TestSupport
 
-/// A checkpoint of LLaMA-7B's shape with random weights: all that memory and time depend on.
+/// The command `llama-shape`: writes a checkpoint of LLaMA-7B's shape with random weights. Memory and time
+/// don't depend on the weights' values.
 struct LlamaShape: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Writes a checkpoint in LLaMA-7B's shape: random bfloat16 weights, in safetensors.")
+    abstract: "Write a checkpoint of LLaMA-7B's shape with random bfloat16 weights, in safetensors."
+  )
 
-  @Argument(help: "The folder for it; it must not be there yet.") var folder: String
+  @Argument(help: "The folder to write; it must not exist.") var folder: String
   @Option(help: "Blocks (LLaMA-7B has 32: 13.5 GB).") var blocks = 32
 
   func run() throws {
@@ -19,6 +21,7 @@ struct LlamaShape: ParsableCommand {
   }
 }
 
+/// A checkpoint of LLaMA-7B's shape with random bfloat16 weights.
 struct LlamaCheckpoint {
   let blocks: Int
   let hidden = 4096
@@ -28,7 +31,7 @@ struct LlamaCheckpoint {
 
   private typealias Item = (name: String, shape: [Int])
 
-  /// A block to a shard, then what stands around the blocks.
+  /// Tensors by shard: one shard per block, then one with embeddings, the final norm and the output layer.
   private var shards: [[Item]] {
     (0..<blocks).map { index in
       let prefix = "model.layers.\(index)."
@@ -50,8 +53,10 @@ struct LlamaCheckpoint {
     ]
   }
 
+  /// Bytes of all tensors.
   var byteCount: Int { shards.joined().reduce(0) { $0 + 2 * $1.shape.reduce(1, *) } }
 
+  /// Writes configuration, tokenizer, shards and index to a folder.
   func write(to folder: String) throws {
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     let config: JSON = [
@@ -105,8 +110,8 @@ struct LlamaCheckpoint {
   }
 }
 
-/// Normal values of deviation 0.02, as fresh LLaMA weights have, in bfloat16: quantiles in a table,
-/// drawn sixteen bits at a time.
+/// A generator of bfloat16 values with standard deviation 0.02, as in LLaMA's initialisation: 16 random bits
+/// index a table of 65,536 normal values.
 struct RandomHalves {
   private var generator: SeededGenerator
   private let table: [UInt16]
@@ -117,6 +122,7 @@ struct RandomHalves {
     table = (0..<1 << 16).map { _ in UInt16(Float(0.02 * random.normal()).bitPattern >> 16) }
   }
 
+  /// `count` normal values, little-endian.
   mutating func normals(_ count: Int) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(2 * count)
@@ -132,6 +138,7 @@ struct RandomHalves {
     return bytes
   }
 
+  /// `count` ones, little-endian.
   func ones(_ count: Int) -> [UInt8] {
     var bytes: [UInt8] = []
     for _ in 0..<count { bytes.append(littleEndian: UInt16(0x3F80)) }

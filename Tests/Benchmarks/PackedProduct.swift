@@ -2,17 +2,17 @@ import ArgumentParser
 import Bytes
 import Numerics
 
-/// A product with packed weights, as a share of what the machine can do.
+/// The benchmark `packed-product`: matrix products with packed weights, as a share of the machine's peak.
 struct PackedProduct: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract:
-      "1024 × 4096 inputs times packed 4096 × 4096 weights, forward and transposed, beside the peak."
+      "1024 × 4096 inputs times packed 4096 × 4096 weights, forward and transposed, relative to the machine's peak."
   )
 
-  @Option(help: "Bits.") var bits = 4
-  @Option(help: "Rows of inputs.") var rows = 1024
-  @Option(help: "Inputs and outputs of the layer.") var width = 4096
-  @Option(help: "Counted runs.") var runs = 5
+  @Option(help: "Bits per code.") var bits = 4
+  @Option(help: "Input rows.") var rows = 1024
+  @Option(help: "Rows and columns of the weight matrix.") var width = 4096
+  @Option(help: "Measured runs.") var runs = 5
   @Option(help: "Threads.") var threads = 2
 
   func run() throws {

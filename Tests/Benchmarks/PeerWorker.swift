@@ -1,14 +1,15 @@
 import Bytes
 import Foundation
 
-/// A peer program that runs one piece of work per line of input, so that both programs can be timed in turns.
+/// A running peer program that does one piece of work per line of input, so that both programs can be
+/// measured in turns.
 final class PeerWorker {
   private let process = Process()
   private let input = Pipe()
   private let output = Pipe()
   private var pending = Data()
 
-  /// Starts `python script arguments…` and waits until it says that it is ready.
+  /// Starts `python script arguments…` and waits for its first line, which says that it is ready.
   init(python: String, script: String, arguments: [String]) throws {
     process.executableURL = URL(fileURLWithPath: python)
     process.arguments = [script] + arguments
@@ -24,7 +25,9 @@ final class PeerWorker {
     process.waitUntilExit()
   }
 
-  /// Seconds that the peer took for `command`, by its own clock, and the loss it found.
+  /// Runs a command.
+  ///
+  /// - Returns: the time in seconds by the peer's own clock, and the loss.
   func run(_ command: String) throws -> (seconds: Double, loss: Double) {
     try input.fileHandleForWriting.write(contentsOf: Data((command + "\n").utf8))
     let reply = try answer()
@@ -34,6 +37,7 @@ final class PeerWorker {
     return (seconds, loss)
   }
 
+  /// The next line of the peer's output, parsed as JSON.
   private func answer() throws -> JSON {
     while true {
       if let end = pending.firstIndex(of: 0x0A) {
@@ -44,14 +48,16 @@ final class PeerWorker {
       let more = output.fileHandleForReading.availableData
       guard !more.isEmpty else {
         throw Failure(
-          .io, "the peer stopped without an answer", advice: "run it by hand to see why")
+          .io, "the peer ended without an answer", advice: "run it by hand to see why")
       }
       pending += more
     }
   }
 }
 
-/// One run of a program to its end: the JSON that it leaves on standard output, after whatever lines came before.
+/// Runs a program to its end.
+///
+/// - Returns: the JSON value at the end of its standard output; lines before it are skipped.
 func runToEnd(_ command: String, _ arguments: [String]) throws -> JSON {
   let process = Process()
   let output = Pipe()

@@ -5,13 +5,16 @@ import Numerics
 import Pipeline
 import Prompts
 
-/// One step of prompt learning: forward, backward to the prompt, AdamW.
+/// The benchmark `prompt-step`: one update of prompt learning, with forward pass, backward pass to the
+/// prompt, and AdamW.
 struct PromptStep: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "A prompt-learning step of 4 × 256 + 100 against transformers.")
+    abstract:
+      "An update of prompt learning, 4 × 256 tokens + 100 of the prompt, against transformers.")
 
   @OptionGroup var common: CommonOptions
-  @Option(help: "float32 or bfloat16, of our products and of the whole peer.")
+  @Option(
+    help: "Precision, float32 or bfloat16: of ctpack's matrix products, and of the whole peer.")
   var arithmetic = Arithmetic.float32
   @Option(help: "Sequences.") var batch = 4
   @Option(help: "Tokens per sequence.") var length = 256

@@ -3,13 +3,15 @@ import Bytes
 import Models
 import Numerics
 
-/// A packed matrix of random codes in groups of 64: what it costs to use doesn't depend on what they say.
+/// A packed matrix [rows, columns] of random codes in groups of 64. The cost of products doesn't depend on
+/// the codes' values.
 struct RandomCodes {
+  /// The share and pattern of zero weights.
   enum Sparsity: String, CaseIterable {
     case none
-    /// Half of the weights, under a bitmask.
+    /// About half of the weights, with a bitmask.
     case half
-    /// Two of every four.
+    /// Two of every four weights.
     case twoOfFour
   }
 
@@ -37,7 +39,7 @@ struct RandomCodes {
       guard let kept = NMPattern(kept: 2, of: 4) else {
         throw Failure(.internalError, "2 of 4")
       }
-      // Eight groups of three bits each to three bytes.
+      // Eight ranks of three bits are stored in three bytes.
       let bytes = (0..<rows * columns / 32).flatMap { _ in
         let ranks = (0..<8).reduce(0) { $0 | random.below(6) << (3 * $1) }
         return (0..<3).map { UInt8(ranks >> (8 * $0) & 255) }
@@ -50,7 +52,7 @@ struct RandomCodes {
     if sparsity != .none, survivors % 64 != 0 {
       Self.clearPadding(&codes, bits: bits, used: survivors % 64)
     }
-    // Scales of about 2⁻⁹, so that nothing overflows on its way through many layers.
+    // Scales of about 2⁻⁹, so that nothing overflows in a deep model.
     let scales = (0..<rows * groups).flatMap { _ -> [UInt8] in [UInt8(random.below(256)), 0x18] }
     var zeros = [UInt8](repeating: 0, count: (rows * groups + 63) / 64 * 8 * bits)
     let full = rows * groups / 64 * 8 * bits
@@ -61,16 +63,17 @@ struct RandomCodes {
       interleaved: mask != nil && rows % 16 == 0)
   }
 
+  /// The matrix for products.
   var matrix: PackedMatrix { get throws { try PackedMatrix(stored) } }
 
-  /// The same content under another name.
+  /// The stored tensor under another name.
   func named(_ name: String) -> StoredTensor {
     var copy = stored
     copy.descriptor.name = name
     return copy
   }
 
-  /// The last block's codes beyond `used` become 0.
+  /// Sets the codes of the last block beyond the first `used` to 0.
   private static func clearPadding(_ codes: inout [UInt8], bits: Int, used: Int) {
     let start = codes.count - 8 * bits
     let last = Planar.unpack(ByteSlice(Array(codes[start...])), count: 64, bits: bits)

@@ -3,14 +3,14 @@ import CRoofline
 import Numerics
 import Synchronization
 
-/// What this machine can do at most, measured on as many threads as the benchmarks use.
+/// This machine's peak arithmetic and memory bandwidth, measured with the benchmarks' number of threads.
 struct Roofline {
-  /// Multiply-adds per second, counted as two operations each, in bfloat16 where there is such a thing.
+  /// Peak operations per second, two per multiply-add, in bfloat16 if the processor supports it.
   let operations: Double
-  /// Bytes read from memory per second.
+  /// Peak memory bandwidth in bytes per second, reading.
   let bandwidth: Double
 
-  /// The best of a few short runs.
+  /// Measures both peaks: the best of five short runs.
   static func measure() -> Roofline {
     let threads = Parallel.threads
     var (operations, bandwidth) = (0.0, 0.0)
@@ -27,13 +27,14 @@ struct Roofline {
     return Roofline(operations: operations, bandwidth: bandwidth)
   }
 
+  /// The peaks as one line.
   var line: String {
     "this machine, \(Parallel.threads) threads: \(figure(operations / 1e9)) GFLOP/s of multiply-adds"
       + " (\(Arithmetic.bfloat16.available)), \(figure(bandwidth / 1e9)) GB/s read from memory"
   }
 }
 
-/// Half a gigabyte to read.
+/// A buffer of 512 MiB, for measuring the memory bandwidth.
 @safe final class MemoryReader {
   private let memory: UnsafeMutableBufferPointer<UInt64>
 
@@ -44,7 +45,7 @@ struct Roofline {
 
   deinit { unsafe memory.deallocate() }
 
-  /// Bytes per second, in one reading.
+  /// Reads the buffer once on all threads and returns the bandwidth in bytes per second.
   func bandwidth() -> Double {
     let threads = Parallel.threads
     let part = unsafe memory.count / threads

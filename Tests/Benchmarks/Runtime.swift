@@ -7,16 +7,17 @@ import Numerics
 import Pipeline
 import Text
 
-/// A bundle in use, against llama.cpp on its own 4-bit file of the same model.
+/// The benchmark `runtime`: inference with a packed bundle against llama.cpp on its own 4-bit file of the
+/// same model.
 struct Runtime: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Prefill, decode and perplexity of a packed bundle, against llama.cpp.")
+    abstract: "Prefill, decode and perplexity of a packed bundle against llama.cpp.")
 
   @OptionGroup var common: CommonOptions
-  @Option(help: "Tokens of the prefill.") var length = 1024
-  @Option(help: "Tokens before those that are generated.") var past = 16
-  @Option(help: "Tokens that are generated.") var count = 100
-  @Option(help: "How keys and values are kept, beside the peer's float16.")
+  @Option(help: "Prefilled tokens.") var length = 1024
+  @Option(help: "Tokens before the generated ones.") var past = 16
+  @Option(help: "Generated tokens.") var count = 100
+  @Option(help: "Precision of cached keys and values; the peer's is float16.")
   var cache = AttentionCache.Format.float16
   @Option(help: "The text for the perplexity.") var text = "Recipes/data/wikitext-2-test.raw"
   @Option(help: "Windows of 512 tokens for the perplexity.") var windows = 12
@@ -80,7 +81,7 @@ struct Runtime: ParsableCommand {
       "  perplexity \(figure(value))" + (theirs.map { ", llama.cpp's \(figure(exp($0)))" } ?? ""))
   }
 
-  /// Runs both sides in turns and prints tokens per second; returns the peer's last loss.
+  /// Runs both sides in turns, prints seconds and tokens per second, and returns the peer's last loss.
   @discardableResult private func compare(
     _ name: String, _ peer: PeerWorker?, _ command: String, goal: String, per tokens: Double,
     _ body: () throws -> Double

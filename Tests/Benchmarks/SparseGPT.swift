@@ -2,27 +2,28 @@ import ArgumentParser
 import Bytes
 import Foundation
 
-/// Pruning the whole model, and what it does to held-out text.
+/// The benchmark `sparsegpt`: time to prune a whole model, and its perplexity on held-out text.
 struct SparseGPT: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "sparsegpt",
     abstract:
-      "SparseGPT of the whole model (64 × 512 tokens), against llm-compressor: time and perplexity.",
+      "SparseGPT of the whole model (64 × 512 tokens) against llm-compressor: time and perplexity.",
     discussion: """
-      Ours is timed as a whole process from the checkpoint to the packed bundle (import and tokenizing included);
-      llm-compressor's time is that of its `oneshot` alone, after loading. Both perplexities are `ctpack eval`'s.
+      ctpack's time is that of the whole process, from the checkpoint to the packed bundle (import and tokenizing included);
+      llm-compressor's time is that of its `oneshot` alone, after loading. Both perplexities are measured by `ctpack eval`.
       """)
 
   @OptionGroup var common: CommonOptions
   @Option(help: "The ctpack program.") var ctpack = ".build/release/ctpack"
   @Option(help: "Calibration text, .jsonl.") var calibration = "Recipes/data/c4-train.jsonl"
   @Option(help: "Held-out text, .jsonl.") var heldOut = "Recipes/data/c4-validation.jsonl"
-  @Option(help: "50, 62.5, 75 (percent), 2:4 or 4:8.") var sparsity = "50"
-  @Option(help: "Correction for drift; the peer has none.") var drift = "none"
-  @Option(help: "Steps that move the kept weights; the peer has none.") var repairSteps = 0
-  @Option(help: "Windows of 1024 held-out tokens.") var evaluated = 24
+  @Option(help: "Sparsity: 50, 62.5 or 75 (percent), 2:4 or 4:8.") var sparsity = "50"
+  @Option(help: "The recipe's `drift`; the peer has no such correction.") var drift = "none"
+  @Option(help: "The recipe's `repair_steps`, which move the kept weights; the peer has none.")
+  var repairSteps = 0
+  @Option(help: "Windows of 1024 tokens of held-out text.") var evaluated = 24
 
-  /// As the peer's script has them.
+  /// Calibration windows and tokens per window, as in the peer's script.
   private static let (windows, length) = (64, 512)
 
   func validate() throws {

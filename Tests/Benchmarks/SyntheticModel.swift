@@ -3,8 +3,9 @@ import Bytes
 import Checkpoints
 import Numerics
 
-/// A bundle in the shape of LLaMA-7B with random codes, to measure what reading the weights costs.
+/// A bundle of LLaMA-7B's shape with random codes, for the cost of reading weights.
 enum SyntheticModel {
+  /// Writes the bundle with `layers` blocks; all blocks share the same matrices.
   static func write(to path: String, layers: Int, bits: Int, sparsity: RandomCodes.Sparsity) throws
   {
     let (width, inner, vocabulary, heads) = (4096, 11008, 32000, 32)

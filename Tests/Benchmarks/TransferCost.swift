@@ -4,17 +4,17 @@ import Bytes
 import Foundation
 import Prompts
 
-/// What it costs to put a prompt onto a large bundle.
+/// The benchmark `transfer`: the cost of copying a prompt to a large bundle.
 struct TransferCost: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "transfer",
     abstract:
-      "`ctpack transfer` onto a bundle of about 1 GB: time of the whole command, bytes written.")
+      "`ctpack transfer` to a bundle of about 1 GB: time of the whole command, bytes written.")
 
   @Option(help: "The ctpack program.") var ctpack = ".build/release/ctpack"
-  @Option(help: "Bytes of the target.") var bytes = 1_000_000_000
-  @Option(help: "Counted runs.") var runs = 5
-  @Option(help: "A folder for the bundles.") var scratch: String = NSTemporaryDirectory()
+  @Option(help: "Size of the target in bytes.") var bytes = 1_000_000_000
+  @Option(help: "Measured runs.") var runs = 5
+  @Option(help: "Folder for the bundles.") var scratch: String = NSTemporaryDirectory()
 
   func run() throws {
     let source = scratch + "/ctpack-benchmark-source.ctpack"
@@ -52,7 +52,7 @@ struct TransferCost: ParsableCommand {
     print(result.line)
   }
 
-  /// Bytes that this process has handed to write calls so far.
+  /// Bytes that this process has passed to write calls so far.
   private func written() throws -> Int {
     let text = try String(contentsOfFile: "/proc/self/io", encoding: .utf8)
     for line in text.split(separator: "\n") where line.hasPrefix("wchar: ") {

@@ -1,20 +1,22 @@
 import Bytes
 import Foundation
 
-/// Compressing a whole model as a process of its own, from the checkpoint to the packed bundle.
+/// A whole compression by the `ctpack` program, from the checkpoint to the packed bundle.
 struct WholeModelBuild {
   let common: CommonOptions
   let ctpack: String
-  /// Text, .jsonl.
+  /// The path of the calibration text, .jsonl.
   let calibration: String
   let windows: Int
   /// Tokens per window.
   let length: Int
-  /// The recipe's section, in flow style.
+  /// The recipe's `compression` section, in YAML's flow style.
   let compression: String
 
-  /// Seconds of the whole process, import and tokenizing included, and perplexity of `evaluated` windows
-  /// of 1024 tokens of `heldOut`.
+  /// Builds the bundle and measures it.
+  ///
+  /// - Returns: the process's time in seconds, import and tokenizing included, and the perplexity of
+  ///   `evaluated` windows of 1024 tokens of `heldOut`.
   func run(
     in folder: String, heldOut: String, evaluated: Int
   ) throws -> (seconds: Double, perplexity: Double) {

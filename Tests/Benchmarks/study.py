@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Measures the studies of Tests/Benchmarks/Results and writes their tables into the pages.
+"""Measures the studies in Tests/Benchmarks/Results and writes their tables into the pages.
 
-  study.py measure STUDY [options]   measure what is missing, into Results/STUDY.json (`measure --help` lists the studies)
-  study.py render [--write|--check]  the tables of README.md and Results/*.md from Results/*.json
-  study.py texts OPTIONS OUT         the texts of the protocol ctp-1024 as plain files
+  study.py measure STUDY [options]   measure missing records into Results/STUDY.json (`measure --help` lists the studies)
+  study.py render [--write|--check]  compare or write the tables of README.md and Results/*.md, made from Results/*.json
+  study.py texts OPTIONS OUT         write the texts of protocol ctp-1024 as plain files
 
-A measurement that was stopped goes on where it was: records that are in the JSON file are left as they are.
+A stopped measurement resumes: records that are already in the JSON file are not measured again.
 `measure STUDY --dry-run` prints the commands and writes nothing.
 """
 import argparse
@@ -31,16 +31,16 @@ def parser():
             name, help=study.__doc__.split("\n")[0], description=study.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
         one.add_argument("--ctpack", type=pathlib.Path, default=CTPACK, help="the program (default: the release build)")
         one.add_argument("--benchmarks", type=pathlib.Path, default=BENCHMARKS, help="ctpack-benchmarks (default: the release build)")
-        one.add_argument("--model", type=pathlib.Path, default=MODEL, help="SmolLM2-135M-Instruct (default: that of `make real-model`)")
-        one.add_argument("--work", type=pathlib.Path, default=WORK / name, help="folder for what is built on the way")
-        one.add_argument("--disturbed", action="store_true", help="other programs are running: mark the times as such")
-        one.add_argument("--dry-run", action="store_true", help="print the commands, run and write nothing")
+        one.add_argument("--model", type=pathlib.Path, default=MODEL, help="SmolLM2-135M-Instruct (default: the file that `make real-model` fetches)")
+        one.add_argument("--work", type=pathlib.Path, default=WORK / name, help="folder for intermediate files")
+        one.add_argument("--disturbed", action="store_true", help="mark the times as measured while other programs were running")
+        one.add_argument("--dry-run", action="store_true", help="print the commands; run and write nothing")
         study.arguments(one)
-    render = commands.add_parser("render", help="the tables of the pages")
+    render = commands.add_parser("render", help="make the pages' tables")
     mode = render.add_mutually_exclusive_group()
     mode.add_argument("--write", action="store_true", help="write the tables into the pages")
-    mode.add_argument("--check", action="store_true", help="exit with status 1 if a page differs (default: print the difference)")
-    joined = commands.add_parser("texts", help="the texts of the protocol ctp-1024")
+    mode.add_argument("--check", action="store_true", help="print the differences; exit with status 1 if there are any (the default)")
+    joined = commands.add_parser("texts", help="write the texts of protocol ctp-1024")
     texts.arguments(joined)
     joined.add_argument("out", type=pathlib.Path)
     return top
@@ -49,7 +49,7 @@ def parser():
 def main():
     options = parser().parse_args()
     for name, value in vars(options).items():
-        if isinstance(value, pathlib.Path):  # programs run in the repository's root
+        if isinstance(value, pathlib.Path):  # programs run in the repository's root folder
             setattr(options, name, value.resolve())
     if options.command == "render":
         return pages.render({name: study.TABLES for name, study in STUDIES.items()}, options.write, options.check)
@@ -59,7 +59,7 @@ def main():
     try:
         STUDIES[options.study].measure(options, Tools(options))
     except subprocess.CalledProcessError as error:
-        print(f"{' '.join(error.cmd)}\nended with status {error.returncode}; the same command goes on from here", file=sys.stderr)
+        print(f"{' '.join(error.cmd)}\nended with status {error.returncode}; run study.py again to resume", file=sys.stderr)
         return 1
     return 0
 

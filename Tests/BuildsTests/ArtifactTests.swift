@@ -16,7 +16,7 @@ import Testing
     store = try Store(folder: folder.file("work"), create: false)
   }
 
-  @Test func aCopyIsPutInPlaceOnce() throws {
+  @Test func publishingReplacesOnlyDifferentBytes() throws {
     let out = folder.file("out")
     #expect(try Artifact.publish(object, from: store, to: out) == .created)
     #expect(SHA256Digest(hashing: try folder.read("out")) == object.digest)
@@ -26,18 +26,18 @@ import Testing
     #expect(SHA256Digest(hashing: try folder.read("out")) == object.digest)
   }
 
-  /// Editing the artifact in place must never reach into the store.
-  @Test func theArtifactIsNoLinkToTheObject() throws {
+  /// Editing the artifact in place must not change the store's object.
+  @Test func theArtifactIsACopyOfTheObject() throws {
     _ = try Artifact.publish(object, from: store, to: folder.file("out"))
     let inode = try FileIdentity(path: folder.file("out")).inode
     #expect(try FileIdentity(path: store.path(of: object)).inode != inode)
   }
 
-  @Test func temporariesOfDeadProcessesAreSweptAndOthersLeft() throws {
-    // Process numbers end far below this one.
+  @Test func onlyTemporaryFilesOfDeadProcessesAreRemoved() throws {
+    // Linux process IDs stay far below this one.
     try folder.write("out.2147483000-1.partial", "dead")
     try folder.write("out.\(ProcessUsage.identifier)-7.partial", "alive")
-    try folder.write("out.notes.partial", "somebody's")
+    try folder.write("out.notes.partial", "unrelated")
     _ = try Artifact.publish(object, from: store, to: folder.file("out"))
     let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
     #expect(!names.contains("out.2147483000-1.partial"))
@@ -45,7 +45,7 @@ import Testing
     #expect(names.contains("out.notes.partial"))
   }
 
-  @Test func anImpossiblePlaceIsRefusedBeforehand() throws {
+  @Test func unwritablePathsAreRefused() throws {
     #expect(throws: Failure.self) { try Artifact.checkWritable(folder.file("no/folder/x")) }
     #expect(throws: Failure.self) { try Artifact.checkWritable(folder.path) }
     try Artifact.checkWritable(folder.file("x"))

@@ -4,7 +4,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Reasons given for each stage, in the words of the recipe.
+/// The reasons given for each stage, in the recipe's terms.
 @Suite struct ExplainTests {
   let folder: TemporaryFolder
   let fake: FakeBuild
@@ -34,7 +34,7 @@ import Testing
       outlook[1].reasons == [
         "bits changed from 4 to 3", "grid.symmetric changed from false to true",
       ])
-    #expect(outlook[2].reasons == ["depends on what second will make"])
+    #expect(outlook[2].reasons == ["depends on the output of second, which will run first"])
     #expect(fake.second.counter.value == 4)
   }
 
@@ -61,8 +61,9 @@ import Testing
         == ["the program's algorithm version changed from 1 to 2"])
   }
 
-  /// A change that leaves a stage's output as it was costs nothing further down.
-  @Test func equalOutputsCutTheWorkShort() throws {
+  /// Outputs made with earlier parameters are still in the store, so that returning to those
+  /// parameters runs no stage.
+  @Test func returningToEarlierParametersRunsNoStage() throws {
     var fake = fake
     fake.first.parameters = ["note": 1]
     _ = try fake.run()

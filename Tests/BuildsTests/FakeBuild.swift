@@ -3,8 +3,7 @@ import Bytes
 import Foundation
 import TestSupport
 
-/// A stage whose bytes follow from its inputs and parameters by hashing, in a number of resumable
-/// steps.
+/// A stage that hashes its inputs and parameters in several resumable steps.
 struct FakeStage: Stage {
   let name: String
   var algorithmVersion = 1
@@ -14,9 +13,9 @@ struct FakeStage: Stage {
   var work = 1.0
   var unit = "step"
   var steps = 4
-  /// Counts the steps really done, over all runs.
+  /// The number of steps computed, over all runs.
   var counter = Counter()
-  /// The name of an output that the stage makes without declaring it.
+  /// The name of an extra output that the stage makes without declaring it.
   var undeclared: String?
   /// Called before each step.
   var beforeStep: @Sendable (Int) throws -> Void = { _ in }
@@ -24,7 +23,7 @@ struct FakeStage: Stage {
   enum Reading: Sendable {
     case file(String, as: String)
     case part(any FilePart, as: String)
-    /// The output of a stage of this name, which is called like the stage.
+    /// The output of the stage with this name, which has the same name.
     case output(of: String)
   }
 
@@ -41,7 +40,7 @@ struct FakeStage: Stage {
   var outputs: [StageOutput] { [StageOutput(name, of: name)] }
 
   func run(_ context: StageContext, _ inputs: [FileInput]) throws -> StageResult {
-    // One file holds the state and its step, so that a crash can't part them.
+    // The state and its step are in one file, so that a crash can't separate them.
     let saved = context.partial.load("state")?.array ?? [0]
     var done = Int(saved[0])
     var state = Array(saved.dropFirst())
@@ -91,7 +90,7 @@ struct FakeBuild {
       progress: BuildProgress(style: style), stop: stop)
   }
 
-  /// The digest of the last stage's output.
+  /// Runs the build and returns the digest of the last stage's output.
   func run(
     work: String = "work", fault: @escaping @Sendable (FaultPoint) throws -> Void = { _ in }
   ) throws -> SHA256Digest? {

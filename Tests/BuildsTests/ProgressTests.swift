@@ -4,7 +4,7 @@ import Synchronization
 import Testing
 
 @Suite struct ProgressTests {
-  /// A clock that a test turns by hand, and everything written so far.
+  /// A clock set by the test, and all output so far.
   final class World: Sendable {
     private let now = Mutex(0.0)
     private let text = Mutex("")
@@ -23,7 +23,7 @@ import Testing
       style: style, clock: { world.time }, width: { width }, write: { world.write($0) })
   }
 
-  @Test func plainLinesComeNowAndThenAndNameTheTimeLeft() {
+  @Test func plainLinesAreThrottledAndNameTheTimeLeft() {
     let world = World()
     let progress = progress(.plain, world)
     progress.start([("import", "tensor", 1), ("compress", "block", 10), ("verify", "window", 10)])
@@ -43,8 +43,8 @@ import Testing
     #expect(!world.written.contains("\u{1B}"))
   }
 
-  /// A stage with hardly any work, which is bound by the disk, says nothing about the others.
-  @Test func slowSmallStagesLeaveThePaceAlone() {
+  /// A stage with hardly any work, bound by the disk, doesn't predict the rate of the others.
+  @Test func slowSmallStagesDoNotSetTheRate() {
     let world = World()
     let progress = progress(.plain, world)
     progress.start([("import", "tensor", 1), ("compress", "block", 99), ("verify", "window", 100)])
@@ -62,12 +62,12 @@ import Testing
     let lines = world.written.split(separator: "\n").map(String.init)
     #expect(lines.contains { $0.hasPrefix("import") && $0.contains("left") })
     #expect(!lines.contains { $0.hasPrefix("import") && $0.contains("in all") })
-    // 10 s for the other half, and 100 of work at 49.5 in 10 s.
+    // 10 s for the second half, and 100 units of work at 49.5 units per 10 s.
     #expect(lines.last == "compress   block 10 of 20 (50 %); 10 s left, 30 s in all", "\(lines)")
   }
 
   @Test(arguments: [true, false])
-  func detailsAreForThoseWhoAskForThem(isVerbose: Bool) {
+  func detailsAreShownOnlyInVerboseMode(isVerbose: Bool) {
     let world = World()
     let progress = BuildProgress(
       style: .plain, isVerbose: isVerbose, clock: { world.time }, write: { world.write($0) })
@@ -86,7 +86,7 @@ import Testing
       progress.report(block, of: 30, "relative error 0.0123, damping raised twice")
     }
     let drawn = world.written.split(separator: "\r").map { $0.replacing("\u{1B}[K", with: "") }
-    #expect(drawn.count == 31, "one at the beginning, one for each report that comes a while after")
+    #expect(drawn.count == 31, "one line at the start, and one for each report after the interval")
     for line in drawn { #expect(line.count < width, "\(line)") }
     progress.end("compress", seconds: 210)
     #expect(
@@ -94,7 +94,7 @@ import Testing
         "compress   done in 3:30  relative error 0.0123, damping raised twice\n"))
   }
 
-  @Test func quietSaysNothing() {
+  @Test func quietPrintsNothing() {
     let world = World()
     let progress = progress(.quiet, world)
     progress.start([("compress", "block", 1)])
@@ -105,7 +105,7 @@ import Testing
     #expect(world.written.isEmpty)
   }
 
-  /// What stands alone is shown from its first part on, and never where it has none.
+  /// Work outside a build is shown from its first report on, and not at all without one.
   @Test func workOutsideOfABuild() throws {
     let world = World()
     let plain = progress(.plain, world)
@@ -122,7 +122,7 @@ import Testing
         "keys       begins", "keys       token 5 of 10 (50 %); 5.0 s left; `a`",
         "keys       token 10 of 10 (100 %); 0.0 s left; `a`",
       ])
-    // However it ends, its line is taken from the terminal.
+    // A failure also clears the line from the terminal.
     let terminal = World()
     let redrawn = progress(.redrawn(color: false), terminal)
     #expect(throws: Failure.self) {
@@ -134,8 +134,9 @@ import Testing
     #expect(terminal.written.hasSuffix("\r\u{1B}[K"))
   }
 
-  /// A resumed stage starts in the middle; what an earlier run did must not count as speed.
-  @Test func theRateCountsOnlyWhatThisRunDid() throws {
+  /// A resumed stage starts in the middle; the work of earlier runs must not count towards the
+  /// rate.
+  @Test func theRateCountsOnlyThisRun() throws {
     var meter = RateMeter()
     meter.add(900, at: 0)
     #expect(meter.secondsLeft(of: 1000) == nil)

@@ -5,7 +5,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// Runs that end midway and runs after them: the same bytes, and no step done twice.
+/// Interrupted and resumed builds: the same bytes, and no step computed twice.
 @Suite struct ResumingTests {
   let folder: TemporaryFolder
   let fake: FakeBuild
@@ -34,8 +34,8 @@ import Testing
     #expect(failure?.finding.contains("first, second, third") == true)
   }
 
-  /// A crash at the n-th passing of each step of publishing, then the same build again: the same
-  /// bytes, and only whole objects left behind.
+  /// A crash at the n-th occurrence of each step of publishing: a second run gives the same bytes
+  /// and leaves only intact objects.
   @Test(arguments: FaultPoint.allCases, 1...9)
   func crashThenResumeGivesTheSameBytes(point: FaultPoint, occurrence: Int) throws {
     let expected = try fake.run(work: "reference")
@@ -49,7 +49,7 @@ import Testing
     switch reached {
     case .failure(let error): #expect(error is Crash)
     case .success(let digest):
-      #expect(seen.value < occurrence, "the build passed by the crash")
+      #expect(seen.value < occurrence, "the build finished without reaching the crash")
       #expect(digest == expected)
     }
     #expect(try fake.run() == expected)
@@ -82,7 +82,7 @@ import Testing
     #expect(fake.second.counter.value == before + 4)
   }
 
-  @Test func aSecondWriterIsToldWhoHoldsTheStore() throws {
+  @Test func theBusyFailureNamesTheHolderOfTheStore() throws {
     let lock = try FileLock(
       path: {
         _ = try fake.build()
@@ -112,7 +112,7 @@ import Testing
     #expect(fake.third.counter.value == 8)
   }
 
-  @Test func aDamagedPartialStateIsDoneAgain() throws {
+  @Test func workWithADamagedPartialStateIsRepeated() throws {
     let expected = try fake.run(work: "reference")
     var crashing = fake
     crashing.second.beforeStep = { if $0 == 2 { throw Crash() } }
@@ -125,7 +125,7 @@ import Testing
     #expect(try fake.run() == expected)
   }
 
-  @Test func anInputThatChangesMeanwhileIsRefused() throws {
+  @Test func anInputThatChangesDuringAStageIsRefused() throws {
     var changing = fake
     let input = folder.file("input.txt")
     changing.first.beforeStep = { if $0 == 3 { try AtomicFile.write("other text", to: input) } }
@@ -136,10 +136,10 @@ import Testing
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.file("work/stages")).isEmpty)
   }
 
-  @Test func leftoversOfACrashAreSwept() throws {
+  @Test func remainsOfACrashAreRemoved() throws {
     let digest = try fake.run()
     let orphan = String(repeating: "ab", count: 32)
-    try folder.write("work/objects/" + orphan, "nobody's")
+    try folder.write("work/objects/" + orphan, "orphan")
     try folder.write("work/stages/x.json.99-1.partial", "half")
     #expect(try fake.run() == digest)
     #expect(!FileManager.default.fileExists(atPath: folder.file("work/objects/" + orphan)))

@@ -3,7 +3,7 @@ import Bytes
 import TestSupport
 import Testing
 
-/// A build whose stages don't fit together is refused before anything runs.
+/// Checks of a build's stages before any of them runs.
 @Suite struct WiringTests {
   let folder: TemporaryFolder
   let fake: FakeBuild
@@ -23,7 +23,7 @@ import Testing
     return failure?.finding
   }
 
-  @Test func aStageReadsOnlyWhatStagesBeforeItMake() throws {
+  @Test func aStageReadsOnlyOutputsOfEarlierStages() throws {
     #expect(
       try refusal([fake.second, fake.first])
         == "stage second reads `first` of first, which no stage before it makes")
@@ -39,16 +39,16 @@ import Testing
     #expect(try refusal([fake.first, fake.first]) == "stage first occurs twice")
   }
 
-  @Test func whatAStageMakesIsWhatItDeclares() throws {
+  @Test func undeclaredOutputsAreRefused() throws {
     var fake = fake
     fake.second.undeclared = "extra"
     let failure = #expect(throws: Failure.self) { try fake.run() }
     #expect(failure?.kind == .internalError)
-    #expect(failure?.finding == "stage second made other outputs than it declares: extra")
+    #expect(failure?.finding == "the outputs of stage second differ from those it declares: extra")
     #expect(try fake.build().explain().map(\.willRun) == [false, true, true])
   }
 
-  /// A part of a file has a digest of its own: the rest may change.
+  /// A change outside a declared part of a file doesn't make the stage run.
   @Test func aPartOfAFileIsDigestedAlone() throws {
     struct FirstByte: FilePart {
       let path: String

@@ -23,9 +23,8 @@ import Testing
 
   @Test func storageDoesNotCount() throws {
     #expect(try edited { _ in }.isEmpty)
-    try BundleEditor.append(
-      to: folder.file("b"), sections: [.adapter(Samples.prompt("new", weights: first.weightsDigest))]
-    )
+    let prompt = Samples.prompt("new", weights: first.weightsDigest)
+    try BundleEditor.append(to: folder.file("b"), sections: [.adapter(prompt)])
     try BundleEditor.append(
       to: folder.file("b"), sections: [], removing: [.init(type: .prompt, name: "new")])
     let second = try ModelBundle(path: folder.file("b"))

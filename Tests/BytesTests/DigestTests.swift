@@ -2,7 +2,7 @@ import Bytes
 import Testing
 
 @Suite struct DigestTests {
-  /// FIPS 180-4 and the xxHash project's published value for empty input (seed 0).
+  /// The example of FIPS 180-4, and the xxHash project's published value for empty input (seed 0).
   @Test func knownAnswers() {
     #expect(
       SHA256Digest(hashing: Array("abc".utf8)).hex
@@ -10,7 +10,7 @@ import Testing
     #expect(XXH3Digest(hashing: [UInt8]()).hex == "99aa06d3014798d86001c324468d497f")
   }
 
-  @Test func piecesGiveTheSameAsTheWhole() throws {
+  @Test func incrementalDigestsEqualThoseOfTheWhole() throws {
     let bytes = (0..<70_001).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) }
     let slice = ByteSlice(bytes)
     var sha = SHA256Hasher()
@@ -34,7 +34,7 @@ import Testing
     #expect(SHA256Digest(bytes: [1, 2]) == nil)
   }
 
-  @Test func bulkNumbersReadUnaligned() throws {
+  @Test func numbersAreReadAtAnyAlignment() throws {
     let floats: [Float] = [1, -2.5, .infinity, Float(bitPattern: 71362)]
     let bytes = ByteSlice([0xAA] + [UInt8](floats: floats))
     #expect(try #require(bytes.slice(1..<17)).floats() == floats)

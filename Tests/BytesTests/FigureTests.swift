@@ -18,7 +18,7 @@ import Testing
     #expect(Figure.fixed(value, decimals) == text)
   }
 
-  /// The longest number there is.
+  /// The longest output of `fixed`, which must fit in its buffer.
   @Test func theLargestNumberHasAllItsDigits() {
     let text = Figure.fixed(.greatestFiniteMagnitude, 4)
     #expect(text.count == 309 + 1 + 4 && text.hasSuffix(".0000"))

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 @Suite struct FileTests {
-  @Test func mapsWhatWasWritten() throws {
+  @Test func mappedBytesEqualTheWrittenOnes() throws {
     let folder = try TemporaryFolder()
     let content = (0..<100_000).map { UInt8(truncatingIfNeeded: $0 * 7) }
     try AtomicFile.write(content, to: folder.file("a"))
@@ -28,7 +28,7 @@ import Testing
     #expect(try MappedFile(path: folder.file("empty")).bytes.count == 0)
   }
 
-  @Test func missingInputsAreSaidToBeMissing() throws {
+  @Test func unreadablePathsAreMissingInputs() throws {
     let folder = try TemporaryFolder()
     let made = unsafe mkfifo(folder.file("pipe"), 0o600)
     try #require(made == 0)
@@ -40,7 +40,7 @@ import Testing
     }
   }
 
-  @Test func aDroppedWriterLeavesTheOldFile() throws {
+  @Test func aWriterWithoutPublishLeavesTheOldFile() throws {
     let folder = try TemporaryFolder()
     try AtomicFile.write("old", to: folder.file("a"))
     do {
@@ -67,7 +67,7 @@ import Testing
     #expect(bytes.count == 8 + (2 << 20))
   }
 
-  @Test func outputsThatCantBeCreated() throws {
+  @Test func aMissingFolderMeansCannotCreate() throws {
     let folder = try TemporaryFolder()
     let failure = #expect(throws: Failure.self) {
       try AtomicFile.write("x", to: folder.file("missing/a"))
@@ -75,8 +75,8 @@ import Testing
     #expect(failure?.kind == .cannotCreate)
   }
 
-  /// The limit on file sizes stands in for a full disk: the same call fails in the same place.
-  @Test func aWriteThatFailsIsAnInputOutputErrorAndLeavesNothing() async throws {
+  /// A limit on file sizes simulates a full disk: the same call fails at the same point.
+  @Test func aFailedWriteThrowsIOAndLeavesTheOldFile() async throws {
     await #expect(processExitsWith: .exitCode(0)) {
       let folder = try TemporaryFolder()
       try AtomicFile.write("old", to: folder.file("a"))
@@ -96,7 +96,7 @@ import Testing
     }
   }
 
-  @Test func theSecondHolderIsToldWhoTheFirstIs() throws {
+  @Test func theBusyFailureNamesTheHolderOfTheLock() throws {
     let folder = try TemporaryFolder()
     do {
       let lock = try FileLock(path: folder.file("lock"), holder: "ctpack run demo")
@@ -108,7 +108,7 @@ import Testing
     _ = try FileLock(path: folder.file("lock"))
   }
 
-  @Test func aShrinkingFileEndsWithASentence() async throws {
+  @Test func aShrinkingFileEndsTheProcessWithAMessage() async throws {
     let result = await #expect(
       processExitsWith: .exitCode(74), observing: [\.standardErrorContent]
     ) {

@@ -15,7 +15,7 @@ import Testing
     #expect(try JSON(parsing: text) == value)
   }
 
-  /// Text, offset that the failure must name, a word of its finding.
+  /// Invalid texts, each with the byte offset in the failure's place and a word of its finding.
   @Test(arguments: [
     ("", 0, "ends"), ("{", 1, "ends"), ("[1,]", 3, "value"), ("[1 2]", 3, "','"),
     (#"{"a":1,"a":2}"#, 7, "twice"), ("1 2", 2, "after the end"), (#""abc"#, 0, "doesn't end"),
@@ -54,8 +54,8 @@ import Testing
     #expect(throws: Failure.self) { try JSON(parsing: String(repeating: "[", count: 1_000_000)) }
   }
 
-  /// Swift calls these two spellings of é equal; a vocabulary doesn't.
-  @Test func keepsCanonicallyEquivalentKeysApart() throws {
+  /// Swift's `String` equality treats these two encodings of é as equal; a vocabulary doesn't.
+  @Test func keepsCanonicallyEquivalentKeysDistinct() throws {
     let object = try #require(try JSON(parsing: "{\"\u{E9}\":1,\"e\u{301}\":2}").object)
     #expect(object.count == 2)
     #expect(object["\u{E9}"] == 1)

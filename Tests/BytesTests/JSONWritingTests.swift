@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 @Suite struct JSONWritingTests {
-  @Test func canonicalFormIsSortedAndTight() throws {
+  @Test func canonicalFormIsSortedAndWithoutSpaces() throws {
     let value = try JSON(
       parsing: #"{ "b": [1.0, 2, -0.5], "a\u0001\t\"\\": "é/\u007f", "": null }"#)
     #expect(
@@ -12,13 +12,13 @@ import Testing
     #expect(try JSON(parsing: value.canonicalBytes) == value)
   }
 
-  /// By UTF-8 bytes; by UTF-16 units the two last would change places.
+  /// Keys are sorted by UTF-8 bytes; by UTF-16 units, the last two would be swapped.
   @Test func sortsKeysByBytes() throws {
     let value: JSON = ["\u{1F600}": 1, "\u{FF5E}": 2, "Z": 3, "a": 4, "é": 5]
     #expect(value.canonicalText == "{\"Z\":3,\"a\":4,\"é\":5,\"\u{FF5E}\":2,\"\u{1F600}\":1}")
   }
 
-  /// The texts are those of Python's repr, which Formats/container.md names as the rule.
+  /// Doubles are written as by Python's repr, the rule given in Formats/container.md.
   @Test(arguments: [
     (0.1, "0.1"), (1.0, "1.0"), (-0.0, "-0.0"), (1e15, "1000000000000000.0"), (1e16, "1e+16"),
     (1.2345678901234568e16, "1.2345678901234568e+16"),
@@ -27,7 +27,7 @@ import Testing
     (1.7976931348623157e308, "1.7976931348623157e+308"),
     (-1.5e16, "-1.5e+16"), (1e100, "1e+100"),
   ])
-  func doublesHaveOneText(value: Double, text: String) throws {
+  func doublesHaveOneCanonicalText(value: Double, text: String) throws {
     #expect(JSON.number(value).canonicalText == text)
     #expect(try JSON(parsing: text) == .number(value))
   }

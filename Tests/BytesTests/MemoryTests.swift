@@ -8,16 +8,16 @@ import Testing
     ("4GiB", 4 << 30), ("1.5 GiB", 3 << 29), ("512 MiB", 512 << 20), ("1 KiB", 1024), ("77", 77),
     ("8B", 8), ("1e3 MiB", 1000 << 20),
   ])
-  func amountsAreRead(_ text: String, _ bytes: Int) {
+  func amountsAreParsed(_ text: String, _ bytes: Int) {
     #expect(ByteAmount.parse(text) == bytes)
   }
 
   @Test(arguments: [
     "", "GiB", "-1 GiB", "0", "0.2", "4 GB", "4gib", "nan", "inf GiB", "1 MiB more", "1e30 GiB",
   ])
-  func otherTextsAreNoAmounts(_ text: String) { #expect(ByteAmount.parse(text) == nil) }
+  func otherTextsAreNotAmounts(_ text: String) { #expect(ByteAmount.parse(text) == nil) }
 
-  @Test func scratchFilesKeepWhatLeavesMemory() throws {
+  @Test func scratchFilesKeepReleasedBytes() throws {
     let folder = try TemporaryFolder()
     let path = folder.file("rows")
     let content = (0..<100_000).map { UInt8(truncatingIfNeeded: $0 * 7) }
@@ -31,19 +31,19 @@ import Testing
       try file.synchronize()
     }
     #expect(try folder.read("rows") == content)
-    // Opened again it is as it was; a larger one begins with the same bytes.
+    // Reopening keeps the content, and enlarging appends zeros.
     #expect(try ScratchFile(path: path, byteCount: content.count).bytes.array == content)
     let larger = try ScratchFile(path: path, byteCount: content.count + 10)
     #expect(larger.bytes.array == content + [UInt8](repeating: 0, count: 10))
   }
 
-  @Test func scratchFilesThatCannotBeAreReported() throws {
+  @Test func scratchFilesThatCannotBeCreatedAreReported() throws {
     let folder = try TemporaryFolder()
     let nowhere = #expect(throws: Failure.self) {
       try ScratchFile(path: folder.file("none/rows"), byteCount: 4096)
     }
     #expect(nowhere?.kind == .cannotCreate)
-    // More than any disk has: refused before anything is written.
+    // More than any disk has, so that the allocation fails before anything is written.
     let tooLarge = #expect(throws: Failure.self) {
       try ScratchFile(path: folder.file("rows"), byteCount: 1 << 60)
     }
@@ -64,7 +64,7 @@ import Testing
     #expect(copied.array == content)
   }
 
-  @Test func theSystemSaysHowMuchIsUsed() throws {
+  @Test func memoryUseIsReported() throws {
     let memory = try #require(ProcessUsage.memory)
     #expect(memory.anonymous > 0 && memory.anonymous <= memory.resident)
     #expect(memory.resident <= ProcessUsage.peakMemory + (64 << 20))

@@ -2,8 +2,8 @@ import Bytes
 import Testing
 
 @Suite struct ProgressHandlerTests {
-  /// Pieces of one length add up to one count that never goes back, and no point is reported twice.
-  @Test func piecesAreReportedAsOneWork() throws {
+  /// Equally long pieces are reported as one increasing count, without reporting a point twice.
+  @Test func piecesAreReportedAsOneCount() throws {
     var seen: [String] = []
     let handler = ProgressHandler { done, total, note in seen.append("\(done)/\(total) \(note)") }
     for index in 0..<2 {
@@ -13,7 +13,7 @@ import Testing
     #expect(seen == ["0/10 both", "3/10 both", "5/10 both", "8/10 both", "10/10 both"])
   }
 
-  @Test func aHandlerEndsTheWork() throws {
+  @Test func aThrowingHandlerCancelsTheWork() throws {
     var calls = 0
     let handler = ProgressHandler(stop: { () throws(Failure) in
       calls += 1

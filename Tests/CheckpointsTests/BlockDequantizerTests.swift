@@ -2,7 +2,7 @@ import Bytes
 import Numerics
 import Testing
 
-/// The kernels against what the gguf package makes of the same blocks: equal to the bit.
+/// Dequantized blocks compared bit by bit with those of the gguf package.
 @Suite struct BlockDequantizerTests {
   @Test(arguments: BlockType.allCases.filter { $0 != .f32 && $0 != .bf16 })
   func matchesTheReference(_ type: BlockType) throws {
@@ -23,8 +23,8 @@ import Testing
     #expect(decoded == [1, -2.5, .infinity, Float(bitPattern: 0x0001_0000)])
   }
 
-  /// More blocks than one piece of the parallel loop holds, at a start that isn't aligned.
-  @Test(arguments: [1, 2, 7]) func piecesAndThreadsDontShow(_ threads: Int) throws {
+  /// Decodes more blocks than one piece of the parallel loop takes, from an unaligned start.
+  @Test(arguments: [1, 2, 7]) func resultIsIndependentOfThreads(_ threads: Int) throws {
     let blocks = try Golden.bytes("blocks/Q4_K.bin")
     let weights = try Golden.floats("blocks/Q4_K.f32")
     let copies = 150

@@ -3,7 +3,7 @@ import Checkpoints
 import Foundation
 import Testing
 
-/// The golden files beside these tests (see the two scripts in Golden).
+/// Access to the golden files, which the scripts in the folder Golden write.
 enum Golden {
   static func path(_ name: String) -> String {
     (Bundle.module.resourcePath ?? ".") + "/Golden/" + name
@@ -25,7 +25,7 @@ enum Golden {
   }
 }
 
-/// Compares a tensor with what Golden/facts.py recorded of it.
+/// Expects a tensor to match the facts that Golden/facts.py recorded of it.
 func expect(
   _ name: String, in source: any TensorSource, matches fact: JSON,
   location: SourceLocation = #_sourceLocation
@@ -40,7 +40,7 @@ func expect(
   #expect(
     values.first.map(Double.init) == fact["first"]?.double, "\(name)", sourceLocation: location)
   #expect(values.last.map(Double.init) == fact["last"]?.double, "\(name)", sourceLocation: location)
-  // The checksum weighs every value by its place: a row out of order shows.
+  // The checksum weighs every value by its position, which detects rows out of order.
   var sum = 0.0
   var magnitude = 0.0
   for (index, value) in values.enumerated() {
@@ -54,7 +54,7 @@ func expect(
     sourceLocation: location)
 }
 
-/// A folder that is removed with the value's last use.
+/// A temporary folder, removed when the object is deallocated.
 final class TemporaryFolder {
   let path: String
 
@@ -63,7 +63,7 @@ final class TemporaryFolder {
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
   }
 
-  /// A folder with copies of the files of a golden one.
+  /// Creates a folder with copies of a golden folder's files.
   convenience init(copying golden: String) throws {
     try self.init()
     for name in try FileManager.default.contentsOfDirectory(atPath: Golden.path(golden)) {
@@ -79,7 +79,7 @@ final class TemporaryFolder {
   deinit { try? FileManager.default.removeItem(atPath: path) }
 }
 
-/// Expects `body` to throw a failure of `kind` whose sentence holds every one of `parts`.
+/// Expects `body` to throw a failure of `kind` whose description contains all of `parts`.
 func expectFailure(
   _ kind: Failure.Kind, _ parts: String..., location: SourceLocation = #_sourceLocation,
   _ body: () throws -> Void

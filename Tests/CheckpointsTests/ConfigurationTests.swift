@@ -53,7 +53,7 @@ import Testing
     #expect(qwen3.headDim == 8 && qwen3.heads * qwen3.headDim != qwen3.hiddenSize)
     let factors = try Checkpoint.open(Golden.path("llama3-factors.gguf")).configuration
     guard case .divisors(let divisors) = factors.ropeScaling else {
-      Issue.record("rope_freqs.weight was not taken in")
+      Issue.record("rope_freqs.weight was not read")
       return
     }
     #expect(divisors.count == 4 && divisors[0] == 1 && abs(divisors[3] - 8) < 1e-5)
@@ -68,13 +68,13 @@ import Testing
     #expect(again.inverseFrequencies() == configuration.inverseFrequencies())
   }
 
-  @Test func windowOfCanonicalQwenSurvives() throws {
+  @Test func canonicalQwenKeepsItsSlidingWindow() throws {
     var configuration = try Checkpoint.open(Golden.path("qwen2")).configuration
     configuration.slidingWindow = 128
     #expect(try ModelConfiguration(canonical: configuration.canonical) == configuration)
   }
 
-  // MARK: Settings one at a time, on a configuration that is right otherwise
+  // MARK: Single settings changed in a valid configuration
 
   private static let base: JSONObject = [
     "model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": 100,
@@ -177,7 +177,7 @@ import Testing
       ("attention_bias", true, "biases on all attention projections"),
       ("attention_bias", 1, "expected a boolean"),
       ("partial_rotary_factor", 0.5, "only 1 is supported"),
-      ("quantization_config", ["quant_method": "gptq"], "quantized already"),
+      ("quantization_config", ["quant_method": "gptq"], "already quantized"),
       ("bos_token_id", 100, "outside the vocabulary of 100"),
       ("eos_token_id", [1, "two"], "expected a token id"),
       ("rope_scaling", "linear", "expected an object"),
@@ -194,7 +194,7 @@ import Testing
         "low 4.0, high 4.0"
       ),
     ] as [(String, JSON, String)])
-  func refusesImpossibleSettings(_ key: String, _ value: JSON, _ finding: String) {
+  func refusesInvalidSettings(_ key: String, _ value: JSON, _ finding: String) {
     expectFailure(.invalidData, "config.json", finding) { _ = try configuration([key: value]) }
   }
 

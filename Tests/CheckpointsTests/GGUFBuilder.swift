@@ -1,9 +1,9 @@
 import Bytes
 
-/// Writes GGUF files for tests, right or wrong, field by field.
+/// A builder of valid and invalid GGUF files, field by field.
 struct GGUFBuilder {
   var version: UInt32 = 3
-  /// The counts in the header where they should lie.
+  /// Counts written to the header in place of the true ones.
   var tensorCount: UInt64?
   var valueCount: UInt64?
   private var values: [[UInt8]] = []
@@ -28,7 +28,7 @@ struct GGUFBuilder {
     value(key, type: 6, Self.bytes(number.bitPattern))
   }
 
-  /// `sizes` are in the file's order: fastest first.
+  /// Adds a tensor; `sizes` are in the file's order, innermost dimension first.
   mutating func tensor(_ name: String, _ sizes: [UInt64], type: UInt32 = 0, offset: UInt64) {
     tensors.append(
       Self.string(name) + Self.bytes(UInt32(sizes.count)) + sizes.flatMap(Self.bytes)

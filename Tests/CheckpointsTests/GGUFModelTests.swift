@@ -2,11 +2,10 @@ import Bytes
 import Checkpoints
 import Testing
 
-/// GGUF files whose structure is right but whose model isn't, each one change away from a right
-/// one.
+/// GGUF files with a valid structure whose model is valid or differs from a valid one in one place.
 @Suite struct GGUFModelTests {
-  /// A model of width 4 with one layer; `edit` may replace metadata, `skip` and `extra` change the
-  /// tensors.
+  /// Opens a model of width 4 with one layer; `edit` can add metadata, and `skip`, `reshape` and
+  /// `extra` change the tensors.
   private func open(
     architecture: String = "llama", skip: String? = nil, reshape: String? = nil,
     extra: (name: String, sizes: [UInt64])? = nil, without key: String? = nil,
@@ -41,12 +40,12 @@ import Testing
     return try GGUFCheckpoint(file: try GGUFFile(bytes: builder.file, path: "model.gguf"))
   }
 
-  @Test func theRightOneIsTaken() throws {
+  @Test func acceptsTheValidModel() throws {
     let model = try open()
     #expect(model.configuration.headDim == 2 && model.configuration.kvHeads == 1)
     #expect(model.configuration.vocabularySize == 9 && model.configuration.tiedEmbeddings)
     guard case .none = model.tokenizer else {
-      Issue.record("a tokenizer out of nowhere")
+      Issue.record("the model has an unexpected tokenizer")
       return
     }
   }
@@ -63,17 +62,17 @@ import Testing
 
   @Test func misshapedTensorsAreNamed() {
     expectFailure(
-      .invalidData, "tensor \"blk.0.ffn_down.weight\": has shape [5, 6]", "asks for [4, 6]"
+      .invalidData, "tensor \"blk.0.ffn_down.weight\": has shape [5, 6]", "requires [4, 6]"
     ) {
       _ = try open(reshape: "blk.0.ffn_down.weight")
     }
   }
 
   @Test func extraTensorsAreNamed() {
-    expectFailure(.invalidData, "tensor \"blk.0.attn_output.bias\": has no place") {
+    expectFailure(.invalidData, "tensor \"blk.0.attn_output.bias\": isn't part") {
       _ = try open(extra: ("blk.0.attn_output.bias", [4]))
     }
-    expectFailure(.invalidData, "tensor \"blk.1.attn_q.weight\": has no place") {
+    expectFailure(.invalidData, "tensor \"blk.1.attn_q.weight\": isn't part") {
       _ = try open(extra: ("blk.1.attn_q.weight", [4, 4]))
     }
   }
@@ -103,14 +102,14 @@ import Testing
 
   @Test(
     arguments: [
-      ("llama.expert_count", 8, "mixture of 8 experts"), ("split.count", 3, "spread over 3 files"),
+      ("llama.expert_count", 8, "mixture of 8 experts"), ("split.count", 3, "split into 3 files"),
       ("llama.attention.key_length", 0, "expected 2 to"),
       ("llama.attention.value_length", 4, "must be equal"),
       ("llama.rope.dimension_count", 4, "must be equal"),
       ("tokenizer.ggml.bos_token_id", 9, "outside the vocabulary of 9"),
       ("tokenizer.ggml.eos_token_id", 4_000_000_000, "outside the vocabulary"),
     ] as [(String, UInt32, String)])
-  func impossibleValuesAreNamed(_ key: String, _ value: UInt32, _ finding: String) {
+  func invalidValuesAreNamed(_ key: String, _ value: UInt32, _ finding: String) {
     expectFailure(.invalidData, "model.gguf", key, finding) {
       _ = try open { $0.value(key, value) }
     }

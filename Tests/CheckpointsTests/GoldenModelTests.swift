@@ -3,7 +3,7 @@ import Checkpoints
 import Foundation
 import Testing
 
-/// Tiny models written by transformers and the gguf package: every tensor, by value.
+/// Tiny models written by transformers and the gguf package, with the values of every tensor.
 @Suite struct GoldenModelTests {
   static let models = [
     "llama-tied", "llama3-sharded", "qwen2", "mistral-old", "llama-plain.gguf",
@@ -31,12 +31,12 @@ import Testing
     }
   }
 
-  /// What can be passed through as it lies must mean the same as the tensor.
+  /// The stored floats of a tensor must have the same values as the tensor itself.
   @Test(arguments: models) func storedFloatsAgreeWithTheTensors(_ model: String) throws {
     let source = try Checkpoint.open(Golden.path(model))
     for name in source.tensorNames {
       guard let (format, bytes) = source.storedFloats(name) else {
-        #expect(model.hasSuffix(".gguf"), "\(name): a folder holds only plain floats in order")
+        #expect(model.hasSuffix(".gguf"), "\(name): a folder contains only plain floats in order")
         continue
       }
       let names: [FloatFormat: String] = [.float32: "F32", .float16: "F16", .bfloat16: "BF16"]
@@ -62,7 +62,7 @@ import Testing
     }
   }
 
-  @Test func permutedRowsAreNeverPassedThrough() throws {
+  @Test func permutedRowsHaveNoStoredFloats() throws {
     let llama = try Checkpoint.open(Golden.path("llama-plain.gguf"))
     #expect(llama.storedFloats("model.layers.0.self_attn.q_proj.weight") == nil)
     #expect(llama.storedFloats("model.layers.1.self_attn.k_proj.weight") == nil)
@@ -91,10 +91,10 @@ import Testing
     #expect(files.sorted() == onDisk.sorted())
   }
 
-  @Test func carriesTheVocabularyOfAGGUFFile() throws {
+  @Test func readsTheVocabularyOfAGGUFFile() throws {
     let source = try Checkpoint.open(Golden.path("llama-plain.gguf"))
     guard case .gguf(let vocabulary) = source.tokenizer else {
-      Issue.record("no vocabulary")
+      Issue.record("the file has no vocabulary")
       return
     }
     #expect(vocabulary.model == "gpt2")
@@ -108,21 +108,21 @@ import Testing
     #expect(vocabulary.addBOS == false && vocabulary.addSpacePrefix == nil)
   }
 
-  @Test func carriesTheTokenizerOfAFolder() throws {
+  @Test func readsTheTokenizerOfAFolder() throws {
     let folder = try TemporaryFolder(copying: "qwen2")
     guard case .none = try Checkpoint.open(folder.path).tokenizer else {
-      Issue.record("a tokenizer out of nowhere")
+      Issue.record("the folder has an unexpected tokenizer")
       return
     }
     try folder.write(Array("{}".utf8), "vocab.json")
     guard case .none = try Checkpoint.open(folder.path).tokenizer else {
-      Issue.record("half a tokenizer")
+      Issue.record("vocab.json alone was taken for a tokenizer")
       return
     }
     try folder.write([1, 2], "merges.txt")
     let older = try Checkpoint.open(folder.path)
     guard case .bytePair(let files) = older.tokenizer else {
-      Issue.record("no tokenizer")
+      Issue.record("the folder has no tokenizer")
       return
     }
     #expect(files.vocabulary.count == 2 && files.merges.array == [1, 2] && files.settings == nil)
@@ -131,7 +131,7 @@ import Testing
     try folder.write(text, "tokenizer.json")
     let source = try Checkpoint.open(folder.path + "/")
     guard case .huggingFace(let json) = source.tokenizer else {
-      Issue.record("no tokenizer")
+      Issue.record("the folder has no tokenizer")
       return
     }
     #expect(json.array == text)

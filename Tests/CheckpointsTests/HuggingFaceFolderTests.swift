@@ -3,11 +3,11 @@ import Checkpoints
 import Foundation
 import Testing
 
-/// Folders one change away from a right one.
+/// Model folders that differ from a valid one in one place.
 @Suite struct HuggingFaceFolderTests {
   private let index = "model.safetensors.index.json"
 
-  /// The sharded model with its weight map edited.
+  /// A copy of the sharded model with an edited weight map.
   private func sharded(_ edit: (inout JSONObject) -> Void) throws -> TemporaryFolder {
     let folder = try TemporaryFolder(copying: "llama3-sharded")
     var json = try #require(try Golden.json("llama3-sharded/" + index).object)
@@ -104,9 +104,9 @@ import Testing
         "llama-tied", "num_hidden_layers", 3,
         "\"model.layers.2.input_layernorm.weight\": is missing"
       ),
-      ("llama-tied", "num_hidden_layers", 1, "has no place in the model"),
+      ("llama-tied", "num_hidden_layers", 1, "isn't part of the model"),
       ("llama-tied", "tie_word_embeddings", false, "\"lm_head.weight\": is missing"),
-      ("qwen2", "model_type", "llama", "self_attn.k_proj.bias\": has no place"),
+      ("qwen2", "model_type", "llama", "self_attn.k_proj.bias\": isn't part"),
       ("mistral-old", "intermediate_size", 20, "gate_proj.weight\": has shape [19, 12]"),
       ("mistral-old", "num_key_value_heads", 2, "k_proj.weight\": has shape [6, 12]"),
     ] as [(String, String, JSON, String)])
@@ -119,7 +119,7 @@ import Testing
     }
   }
 
-  /// As transformers does: the stored head of a tied model is left aside.
+  /// As in transformers, the stored head of a tied model is ignored.
   @Test func theHeadOfATiedModelIsIgnored() throws {
     let folder = try reconfigured("mistral-old", ["tie_word_embeddings": true])
     let source = try Checkpoint.open(folder.path)
@@ -130,14 +130,14 @@ import Testing
   @Test func modelTensorsMustBePlainFloats() throws {
     let folder = try TemporaryFolder(copying: "mistral-old")
     let bytes = try Golden.bytes("mistral-old/model.safetensors")
-    // Same width, other meaning: F32 becomes I32 in the first entry of the header.
+    // F32 becomes I32, of the same size, in the header's first entry.
     let text = String(decoding: bytes[8..<2000], as: UTF8.self)
     let range = try #require(text.range(of: "\"F32\""))
     let place = 8 + text.utf8.distance(from: text.startIndex, to: range.lowerBound) + 1
     var changed = bytes
     changed[place] = UInt8(ascii: "I")
     try folder.write(changed, "model.safetensors")
-    expectFailure(.invalidData, "is stored as I32; F32, F16 and BF16 are read") {
+    expectFailure(.invalidData, "is stored as I32; F32, F16 and BF16 are supported") {
       _ = try Checkpoint.open(folder.path)
     }
   }

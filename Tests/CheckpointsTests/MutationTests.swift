@@ -4,14 +4,15 @@ import Numerics
 import TestSupport
 import Testing
 
-/// Thousands of small damages to right files: each must be refused with a sentence or read to the
-/// end.
+/// Valid files with random damage, thousands of variants: each must be refused with a message or
+/// read to the end.
 @Suite struct MutationTests {
   private static let hostile: [UInt64] = [
     0, 1, 31, 0xFF, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF, 1 << 32, 1 << 40, 1 << 62, 1 << 63, .max,
   ]
 
-  /// One to four damages, most of them where the structure is (the first `head` bytes).
+  /// `bytes` with one to four random changes, most of them in the structure (the first `head`
+  /// bytes).
   private func damaged(
     _ bytes: [UInt8], head: Int, _ random: inout TestRandom
   ) -> [UInt8] {
@@ -41,7 +42,7 @@ import Testing
     return bytes
   }
 
-  /// Runs `read` on damaged files; returns how many were refused.
+  /// Runs `read` on damaged variants of `file` and returns the number that were refused.
   private func refusals(
     _ file: String, head: Int, rounds: Int, _ read: (ByteSlice) throws -> Void
   ) throws -> Int {
@@ -71,7 +72,7 @@ import Testing
       for name in model.tensorNames { _ = try model.tensor(name).firstNonFinite }
       _ = model.configuration.inverseFrequencies()
     }
-    // Some damages only change values; most must be seen, and not by refusing everything.
+    // Some changes only affect values, so not all variants may be refused, but most must be.
     #expect(refused > 500 && refused < 1500, "\(refused) refused, \(TestRandom.note)")
   }
 
@@ -101,7 +102,7 @@ import Testing
     #expect(refused > 500 && refused < 1500, "\(refused) refused, \(TestRandom.note)")
   }
 
-  /// The pickle alone, in an archive that is right: nearly every damage is one to its program.
+  /// Damages the pickle alone, in a valid archive, so that nearly every change affects its program.
   @Test(.timeLimit(.minutes(5)), arguments: ["views.bin", "views.protocol4.bin"])
   func pickle(_ file: String) throws {
     var random = TestRandom(file)

@@ -4,7 +4,7 @@ import Foundation
 import Numerics
 import Testing
 
-/// OPT's settings and tensors, in each form in which its checkpoints come.
+/// OPT's settings and tensors in each form of its checkpoints.
 @Suite struct OPTTests {
   @Test func readsTheSettings() throws {
     #expect(
@@ -13,9 +13,9 @@ import Testing
           family: .opt, design: Self.design(), vocabularySize: 29, hiddenSize: 12,
           intermediateSize: 19, layers: 2, heads: 2, kvHeads: 2, headDim: 6, tiedEmbeddings: true,
           maximumPositions: 16, bosToken: 2, eosTokens: [2]))
-    let behind = try Checkpoint.open(Golden.path("opt-350m")).configuration
-    #expect(behind.design.normPlacement == .after && !behind.design.hasFinalNorm)
-    #expect(behind.hiddenSize == 10 && behind.embeddingSize == 6 && behind.headDim == 5)
+    let postNorm = try Checkpoint.open(Golden.path("opt-350m")).configuration
+    #expect(postNorm.design.normPlacement == .after && !postNorm.design.hasFinalNorm)
+    #expect(postNorm.hiddenSize == 10 && postNorm.embeddingSize == 6 && postNorm.headDim == 5)
   }
 
   @Test func listsTheTensorsOfEachVariant() throws {
@@ -24,12 +24,12 @@ import Testing
     #expect(plain.shape(of: "model.decoder.embed_positions.weight") == [18, 12])
     #expect(plain.shape(of: "model.decoder.final_layer_norm.bias") == [12])
     #expect(plain.shape(of: "lm_head.weight") == nil)
-    let behind = try Checkpoint.open(Golden.path("opt-350m"))
-    #expect(behind.shape(of: "model.decoder.embed_tokens.weight") == [29, 6])
-    #expect(behind.shape(of: "model.decoder.project_in.weight") == [10, 6])
-    #expect(behind.shape(of: "model.decoder.project_out.weight") == [6, 10])
-    #expect(!behind.tensorNames.contains { $0.hasPrefix("model.decoder.final_layer_norm") })
-    #expect(behind.shape(of: "model.decoder.layers.1.fc2.bias") == [10])
+    let postNorm = try Checkpoint.open(Golden.path("opt-350m"))
+    #expect(postNorm.shape(of: "model.decoder.embed_tokens.weight") == [29, 6])
+    #expect(postNorm.shape(of: "model.decoder.project_in.weight") == [10, 6])
+    #expect(postNorm.shape(of: "model.decoder.project_out.weight") == [6, 10])
+    #expect(!postNorm.tensorNames.contains { $0.hasPrefix("model.decoder.final_layer_norm") })
+    #expect(postNorm.shape(of: "model.decoder.layers.1.fc2.bias") == [10])
   }
 
   @Test(arguments: ["opt", "opt-350m"]) func canonicalFormReadsBack(_ model: String) throws {
@@ -73,7 +73,7 @@ import Testing
     #expect(try configuration(["word_embed_proj_dim": nil]).embeddingSize == 30)
   }
 
-  @Test func everySettingOfTheDesignCounts() throws {
+  @Test func appliesEverySettingOfTheDesign() throws {
     var design = Self.design()
     design.feedForward = .plain(.gelu)
     #expect(try configuration(["activation_function": "gelu"]).design == design)
@@ -99,9 +99,9 @@ import Testing
       ("ffn_dim", nil, "is missing"), ("ffn_dim", 0, "is 0"),
       ("word_embed_proj_dim", -1, "is -1"), ("do_layer_norm_before", 1, "expected a boolean"),
       ("architectures", ["OPTForSequenceClassification"], "isn't a causal language model"),
-      ("quantization_config", ["bits": 4], "quantized already"), ("eos_token_id", 100, "outside"),
+      ("quantization_config", ["bits": 4], "already quantized"), ("eos_token_id", 100, "outside"),
     ] as [(String, JSON?, String)])
-  func impossibleSettingsAreRefused(_ key: String, _ value: JSON?, _ finding: String) throws {
+  func invalidSettingsAreRefused(_ key: String, _ value: JSON?, _ finding: String) throws {
     expectFailure(.invalidData, "config.json", finding) {
       var settings = Self.base
       settings[key] = value
@@ -109,10 +109,11 @@ import Testing
     }
   }
 
-  /// The same weights by another way: PyTorch's file, the first checkpoints' names, views, shards.
+  /// PyTorch files, with the first checkpoints' names, views and shards, have the same weights as
+  /// their safetensors counterparts.
   @Test(arguments: [
     ("opt-bin", "opt"), ("opt-350m-bin", "opt-350m"), ("llama3-bin", "llama3-sharded"),
-  ]) func pyTorchFilesHoldTheSame(_ folder: String, _ safetensors: String) throws {
+  ]) func pyTorchFilesMatchSafetensors(_ folder: String, _ safetensors: String) throws {
     let (found, expected) = (
       try Checkpoint.open(Golden.path(folder)), try Checkpoint.open(Golden.path(safetensors))
     )

@@ -3,7 +3,8 @@ import Checkpoints
 import Foundation
 import Testing
 
-/// Files of torch.save: what is right is read as torch would, all else is refused by name and place.
+/// Files of torch.save: valid ones are read as in torch, everything else is refused by name and
+/// place.
 @Suite struct PyTorchFileTests {
   @Test(arguments: ["views.bin", "views.protocol4.bin", "views.zip64.bin"])
   func readsViewsOfEveryKind(_ name: String) throws {
@@ -17,7 +18,7 @@ import Testing
     }
   }
 
-  /// Views in row-major order are the mapped file itself, also where they share a storage.
+  /// Views in row-major order are views of the mapped file, even if they share a storage.
   @Test func plainViewsAreNotCopied() throws {
     let bytes = ByteSlice(try Golden.bytes("views.bin"))
     let file = try PyTorchFile(bytes: bytes, path: "views.bin")
@@ -33,7 +34,7 @@ import Testing
     #expect(!inside.contains(address(try #require(file.entries["transposed"]).bytes)))
   }
 
-  @Test func theFormatBeforeIsRefusedWithAWayOut() throws {
+  @Test func theLegacyFormatIsRefusedWithAdvice() throws {
     expectFailure(.invalidData, "views.legacy.bin", "before PyTorch 1.6", "torch.load") {
       _ = try PyTorchFile(path: Golden.path("views.legacy.bin"))
     }
@@ -55,8 +56,8 @@ import Testing
     }
   }
 
-  /// A builder that is right: what the tests below change one thing of.
-  @Test func aPickleByHandIsRead() throws {
+  /// A valid hand-written pickle; the tests below each change one part of it.
+  @Test func aHandWrittenPickleIsRead() throws {
     let pickle = Opcode.stateDict(
       Opcode.tensor(
         offset: Opcode.long(1), shape: Opcode.tuple([2, 2]), strides: Opcode.tuple([1, 3]),
@@ -89,7 +90,7 @@ import Testing
     refuse(Opcode.start + [UInt8(code)], "opcode 0x\(hex) ", "data.pkl, byte 2")
   }
 
-  @Test func whatIsNoStateDictIsRefused() {
+  @Test func picklesOtherThanStateDictsAreRefused() {
     let (shape, strides) = (Opcode.tuple([6]), Opcode.tuple([1]))
     let tensor = Opcode.tensor(shape: shape, strides: strides)
     refuse(Opcode.start + tensor + Array(".".utf8), "holds a tensor, not a state dict")
@@ -104,7 +105,7 @@ import Testing
     refuse(Opcode.start + Array(".".utf8), "empty stack")
   }
 
-  @Test func tensorsOutsideOfTheirStorageAreRefused() {
+  @Test func tensorsBeyondTheirStorageAreRefused() {
     let huge = Opcode.long(.max)
     func tensor(
       of storage: [UInt8] = Opcode.storage(), offset: [UInt8] = Opcode.integer(0), _ shape: [UInt8],
@@ -123,20 +124,21 @@ import Testing
     refuse(
       tensor(Opcode.tuple([Opcode.long(1 << 31), Opcode.long(1 << 31)]), Opcode.tuple([0, 0])),
       "repeats some")
-    refuse(tensor(Opcode.tuple([-1]), one), "a whole number from 0")
-    refuse(tensor(offset: Opcode.integer(-1), one, one), "a whole number from 0")
+    refuse(tensor(Opcode.tuple([-1]), one), "a non-negative integer")
+    refuse(tensor(offset: Opcode.integer(-1), one, one), "a non-negative integer")
     refuse(tensor(six, Opcode.tuple([1, 1])), "1 dimensions with 2 strides")
-    refuse(tensor(of: Opcode.storage(count: 7), six, one), "said to hold 7 values", "24 bytes")
-    refuse(tensor(of: Opcode.storage("DoubleStorage"), six, one), "said to hold 6 values of F64")
+    refuse(tensor(of: Opcode.storage(count: 7), six, one), "should hold 7 values", "24 bytes")
+    refuse(tensor(of: Opcode.storage("DoubleStorage"), six, one), "should hold 6 values of F64")
     refuse(tensor(of: Opcode.storage(key: "../1"), six, one), "\"../1\" isn't in the archive")
     refuse(
       Opcode.stateDict(Opcode.tensor(shape: six, strides: one, metadata: Opcode.text("conj"))),
       "metadata")
   }
 
-  /// Structures that would bring down whoever follows them: rings, depth, references without end.
-  @Test(.timeLimit(.minutes(1))) func strangeStructuresDoNoHarm() {
-    // A list that holds itself, and a dictionary that is its own value.
+  /// Structures that would exhaust a recursive reader: cycles, deep nesting, exponential
+  /// references.
+  @Test(.timeLimit(.minutes(1))) func cyclicAndDeepStructuresDoNoHarm() {
+    // A list that contains itself, and a dictionary that is its own value.
     refuse(Opcode.start + Array("]q\u{0}h\u{0}a.".utf8), "holds a list")
     refuse(
       Opcode.stateDict(Array("}q\u{0}".utf8) + Opcode.text("w") + Array("h\u{0}s".utf8)), "dict")
@@ -145,7 +147,7 @@ import Testing
     var nested = Opcode.start + Array(")".utf8)
     nested += [UInt8](repeating: 0x85, count: 2_000_000)
     refuse(nested + Array(".".utf8), "holds a tuple")
-    // Every tuple holds the one before twice: 2^100,000 leaves for whoever counts them.
+    // Every tuple contains the previous one twice: 2^100,000 leaves if they were counted.
     var doubled = Opcode.start + Array(")q\u{0}".utf8)
     for _ in 0..<100_000 { doubled += Array("h\u{0}h\u{0}".utf8) + [0x86] + Array("q\u{0}".utf8) }
     refuse(doubled + Array(".".utf8), "holds a tuple")
@@ -156,7 +158,7 @@ import Testing
     refuse([UInt8](repeating: 0, count: 17 << 20), "at most")
   }
 
-  @Test func archivesThatAreNotRightAreRefused() throws {
+  @Test func malformedArchivesAreRefused() throws {
     func refuse(_ finding: String, _ build: (inout ZipBuilder) -> Void) {
       var zip = ZipBuilder()
       build(&zip)
@@ -187,7 +189,7 @@ import Testing
         _ = try PyTorchFile(bytes: ByteSlice(Array(whole[..<count])), path: "model.bin")
       }
     }
-    // A comment behind the end is part of the format.
+    // A comment after the end record is part of the format.
     let commented = Array(whole.dropLast(2)) + [3, 0, 1, 2, 3]
     #expect(try PyTorchFile(bytes: ByteSlice(commented), path: "model.bin").entries.count == 22)
   }

@@ -3,7 +3,7 @@ import Checkpoints
 import TestSupport
 import Testing
 
-/// SmolLM2-135M-Instruct as its package ships it (GGUF, Q4_1 with a Q8_0 embedding).
+/// SmolLM2-135M-Instruct as shipped in its package (GGUF, Q4_1 with a Q8_0 embedding).
 @Suite(.enabled(if: RealModel.isPresent, "\(RealModel.skipReason)"))
 struct RealModelTests {
   private func source() throws -> any TensorSource {
@@ -22,7 +22,7 @@ struct RealModelTests {
 
   @Test func vocabulary() throws {
     guard case .gguf(let vocabulary) = try source().tokenizer else {
-      Issue.record("no vocabulary")
+      Issue.record("the file has no vocabulary")
       return
     }
     #expect(vocabulary.preTokenizer == "smollm" && vocabulary.model == "gpt2")

@@ -2,9 +2,9 @@ import Bytes
 import Checkpoints
 import Testing
 
-/// Files made by hand: one right, and each way of being wrong that the format's rules name.
+/// Safetensors files built by hand: valid ones, and one for each rule of the format that it breaks.
 @Suite struct SafetensorsFormatTests {
-  /// A file with this header, its length field (unless given) and `data` bytes.
+  /// A file with a length field (the true length if nil), a header and `data` bytes.
   private func file(_ header: String, length: UInt64? = nil, data: Int) -> ByteSlice {
     let text = Array(header.utf8)
     let length = length ?? UInt64(text.count)
@@ -12,7 +12,7 @@ import Testing
     return ByteSlice(prefix + text + (0..<data).map { UInt8(truncatingIfNeeded: $0) })
   }
 
-  /// A tensor at the very end of what 64 bits can number.
+  /// Offsets of a tensor that ends at 2⁶³ − 1.
   private static let farOffsets = "[9223372036854775803,9223372036854775807]"
 
   private func entry(_ name: String, _ type: String, _ shape: String, _ begin: Int, _ end: Int)
@@ -33,7 +33,7 @@ import Testing
     #expect(read.entries["scalar"]?.bytes.count == 8)
   }
 
-  @Test func anEmptyFileOfTensorsIsRight() throws {
+  @Test func acceptsAFileWithoutTensors() throws {
     #expect(try SafetensorsFile(bytes: file("{}", data: 0), path: "x").entries.isEmpty)
   }
 
@@ -55,7 +55,7 @@ import Testing
   }
 
   @Test func refusesAHeaderBeyondTheFile() {
-    expectFailure(.invalidData, "a header of 99000000 bytes in a file of 14") {
+    expectFailure(.invalidData, "the header has 99000000 bytes, but the file only 14") {
       _ = try SafetensorsFile(bytes: file("{}", length: 99_000_000, data: 4), path: "x")
     }
   }
@@ -78,11 +78,11 @@ import Testing
       (tensor("\"dtype\":\"F32\",\"shape\":[1]"), "no data_offsets"),
       (tensor("\"dtype\":\"F31\",\"shape\":[1],\"data_offsets\":[0,4]"), "unknown dtype \"F31\""),
       (tensor("\"dtype\":4,\"shape\":[1],\"data_offsets\":[0,4]"), "no dtype"),
-      (tensor("\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]"), "whole numbers"),
-      (tensor("\"dtype\":\"F32\",\"shape\":[1.0],\"data_offsets\":[0,4]"), "whole numbers"),
+      (tensor("\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]"), "non-negative"),
+      (tensor("\"dtype\":\"F32\",\"shape\":[1.0],\"data_offsets\":[0,4]"), "non-negative"),
       (tensor("\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4]"), "expected [begin, end]"),
       (tensor("\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,0]"), "expected [begin, end]"),
-      (tensor("\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[-4,0]"), "whole numbers"),
+      (tensor("\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[-4,0]"), "non-negative"),
       (tensor("\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,8]"), "takes 4 bytes"),
       (tensor("\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]"), "go beyond the 4 bytes"),
       (
@@ -101,7 +101,7 @@ import Testing
       ),
       (tensor("\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4],\"more\":1"), "unknown key"),
       (tensor("\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]"), "2 bytes after the last"),
-      (tensor("\"dtype\":\"U8\",\"shape\":[3],\"data_offsets\":[1,4]"), "a hole"),
+      (tensor("\"dtype\":\"U8\",\"shape\":[3],\"data_offsets\":[1,4]"), "a gap"),
       ("{}", "4 bytes after the last"),
     ] as [(String, String)])
   func refuses(_ header: String, _ finding: String) {
@@ -110,9 +110,9 @@ import Testing
     }
   }
 
-  @Test func refusesOverlapsAndHolesBetweenTensors() {
+  @Test func refusesOverlapsAndGapsBetweenTensors() {
     for (second, finding) in [
-      ((2, 6), "(an overlap)"), ((5, 9), "(a hole)"), ((0, 4), "(an overlap)"),
+      ((2, 6), "(an overlap)"), ((5, 9), "(a gap)"), ((0, 4), "(an overlap)"),
     ] {
       let header =
         "{" + entry("a", "U8", "[4]", 0, 4) + "," + entry("b", "U8", "[4]", second.0, second.1)
@@ -130,8 +130,8 @@ import Testing
     }
   }
 
-  /// A hostile name can't bring line breaks or terminal commands into the sentence.
-  @Test func namesAreShownTame() {
+  /// A hostile name can't bring line breaks or terminal escapes into the message.
+  @Test func hostileNamesAreEscaped() {
     let name = "a\\u001b[2J\\n" + String(repeating: "b", count: 500)
     expectFailure(.invalidData, "\"a?[2J?bbb", "…\"") {
       _ = try SafetensorsFile(bytes: file("{\"\(name)\":1}", data: 0), path: "x")

@@ -1,6 +1,6 @@
 import Bytes
 
-/// A zip archive of stored entries, as torch.save writes it, with whatever pickle a test asks for.
+/// A builder of zip archives with uncompressed entries, as torch.save writes them, for any pickle.
 struct ZipBuilder {
   private var bytes: [UInt8] = []
   private var directory: [UInt8] = []
@@ -28,7 +28,7 @@ struct ZipBuilder {
     return bytes + directory + end + [0, 0]
   }
 
-  /// The file of one pickle and one storage "0" of `values` float32.
+  /// A file with one pickle and one storage "0" of `values` float32 numbers.
   static func file(pickle: [UInt8], values: Int = 6) -> ByteSlice {
     var zip = ZipBuilder()
     zip.add("archive/data.pkl", pickle)
@@ -37,7 +37,7 @@ struct ZipBuilder {
   }
 }
 
-/// Pickles put together by opcode.
+/// Builders of pickles, opcode by opcode.
 enum Opcode {
   static let start: [UInt8] = [0x80, 2]
   static func text(_ text: String) -> [UInt8] {
@@ -81,7 +81,7 @@ enum Opcode {
       + tuple([storage, offset, shape, strides, [0x89], noHooks, metadata]) + call
   }
 
-  /// A state dict of one tensor "w".
+  /// A state dict with one entry, "w" by default.
   static func stateDict(_ value: [UInt8], key: [UInt8] = text("w")) -> [UInt8] {
     start + Array("}(".utf8) + key + value + Array("u.".utf8)
   }

@@ -1,7 +1,7 @@
 import Compression
 
-/// GPTQ as the paper writes it (arXiv 2210.17323, Algorithm 1), in float64 and one row at a time: the
-/// twin that `LayerSolver` is tested against, and its shortest description.
+/// A reference implementation of GPTQ (arXiv 2210.17323, Algorithm 1) in float64, one row at a
+/// time. `LayerSolver` is tested against it.
 package struct ReferenceSolver {
   package var bits: Int
   package var groupWidth: Int
@@ -9,11 +9,11 @@ package struct ReferenceSolver {
   package var staticGroups: Bool
   package var search: RangeSearch = .full
   package var scaleExponent = 0
-  /// Solving position → original column.
+  /// The original column at each solving position.
   package var order: [Int]
   /// [columns] weights of the errors in a weighted range search.
   package var importance: [Double] = []
-  /// FOEM's share.
+  /// The share of FOEM's first-order term (arXiv 2507.11017).
   package var firstOrder = 0.0
 
   package init(
@@ -26,6 +26,7 @@ package struct ReferenceSolver {
     self.order = order
   }
 
+  /// The grid of a group: w = (code − zero) · scale.
   package struct Grid: Equatable {
     package var scale: Double
     package var zero: Double
@@ -35,8 +36,7 @@ package struct ReferenceSolver {
       self.zero = zero
     }
 
-    /// The code of the nearest point, and how far (in steps, 0...0.5) `w` is from a different
-    /// decision.
+    /// The code of the nearest grid point, and the distance of `w` from a tie in steps, 0...0.5.
     func nearest(_ w: Double, bits: Int) -> (code: Double, margin: Double) {
       guard scale > 0 else { return (zero, 0.5) }
       let top = Double(1 << bits) - 1
@@ -47,6 +47,7 @@ package struct ReferenceSolver {
     }
   }
 
+  /// A solved row of weights.
   package struct Row {
     /// By original column.
     package var codes: [UInt8]
@@ -58,8 +59,11 @@ package struct ReferenceSolver {
     package var error: Double
   }
 
-  /// One row of weights, [columns]; `factor` is U in solving order, [columns, columns], nil for
-  /// round-to-nearest; `grids` replaces the fit, one per group.
+  /// Solves one row of weights, [columns].
+  ///
+  /// - Parameters:
+  ///   - factor: U in solving order, [columns, columns]; nil for round-to-nearest.
+  ///   - given: one grid per group; nil fits them to the weights.
   package func solve(_ weights: [Double], factor: [Double]?, grids given: [Grid]? = nil) -> Row {
     let n = weights.count
     let groups = (n + groupWidth - 1) / groupWidth
@@ -83,9 +87,9 @@ package struct ReferenceSolver {
       }
       let column = order[i]
       let grid = grids[column / groupWidth]
-      // With g = β (w − w₀) as the gradient at w, a step in which only this column is given leaves
-      // −β (w − w₀) on the columns to come, taken when their turn comes, and takes as much of this
-      // column's own distance out of the error.
+      // With the gradient g = β (w − w₀) at w, fixing this column alone adds −β (w − w₀) to the
+      // later columns, applied when each of them is solved, and removes the same share of this
+      // column's own distance from the error.
       let pulled = w[i] - firstOrder * (w[i] - weights[column])
       let (code, margin) = grid.nearest(pulled, bits: bits)
       let restored = (code - grid.zero) * grid.scale
@@ -103,8 +107,8 @@ package struct ReferenceSolver {
     return row
   }
 
-  /// The grid of one group. Steps are computed in float32 like everywhere, so that both twins round
-  /// the same number to f16.
+  /// The grid of one group. Steps are computed in float32 as in the solver under test, so that both
+  /// round the same number to f16.
   package func fit(_ weights: [Double], importance: [Double] = []) -> Grid {
     let low = Float(min(0, weights.min() ?? 0))
     let high = Float(max(0, weights.max() ?? 0))
@@ -124,7 +128,7 @@ package struct ReferenceSolver {
     return best
   }
 
-  /// What a range search minimises: errors in steps of the full range.
+  /// The objective of the range search, with errors in steps of the full range.
   package func searchError(
     _ weights: [Double], _ grid: Grid, unit: Double, importance: [Double]
   ) -> Double {
@@ -139,7 +143,7 @@ package struct ReferenceSolver {
   }
 
   private func power2point4(_ x: Double) -> Double {
-    // x² times the fifth root of x², by Newton's method: no math library is needed here.
+    // x² times the fifth root of x², by Newton's method, which needs no math library.
     guard x > 0 else { return 0 }
     let target = x * x
     var root = x < 1 ? 1 : x
@@ -165,7 +169,7 @@ package struct ReferenceSolver {
     return Grid(scale: Double(scale), zero: Double(zero))
   }
 
-  /// U, upper, with H⁻¹ = UᵀU, for H [n, n] symmetric; nil where H isn't positive definite.
+  /// U, upper, with H⁻¹ = UᵀU, for H [n, n] symmetric; nil if H isn't positive definite.
   ///
   /// With J the reversal of the order and J H J = L Lᵀ, H = (J L J)(J L J)ᵀ; J L J is upper, and U
   /// is its inverse.

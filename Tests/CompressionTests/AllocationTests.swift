@@ -8,12 +8,13 @@ import Testing
     CandidateRating(settings: TensorSettings(), bytes: bytes, error: error)
   }
 
-  /// Against every combination, on small problems.
+  /// The choice against an exhaustive search of small problems.
   ///
-  /// A choice by one price λ per byte is the best of all choices that cost no more, and off the best within
-  /// the budget by λ times the bytes left over. Those are fewer than one matrix's next step takes, whose
-  /// price is λ: so it is off by less than what one matrix gains between any two of its candidates.
-  @Test func comesCloseToTheBestOfAll() {
+  /// A choice by one price λ per byte is optimal for its own size, and its error exceeds the
+  /// optimum within the budget by at most λ times the bytes left over. Those are fewer bytes than
+  /// the next step of one matrix takes, whose price is λ, so the excess is less than the difference
+  /// between two candidates of one matrix.
+  @Test func comesCloseToTheOptimum() {
     var random = TestRandom()
     var exact = 0
     for _ in 0..<50 {
@@ -50,7 +51,7 @@ import Testing
       #expect(error <= best + step, "\(error) against \(best), \(random.note)")
       exact += error <= best * (1 + 1e-12) ? 1 : 0
     }
-    #expect(exact > 0, "it never finds the best one, \(random.note)")
+    #expect(exact > 0, "it never finds the optimum, \(random.note)")
   }
 
   @Test func aBudgetThatNothingFitsIsRefused() {
@@ -59,7 +60,7 @@ import Testing
     #expect(Allocation.choose([], budget: 0) == [])
   }
 
-  @Test func candidatesVaryWhatTheBaseHas() {
+  @Test func candidatesVaryTheBasesBitsAndShares() {
     #expect(Allocation.candidates(around: TensorSettings()).map(\.grid.bits) == [2, 3, 4, 8])
     let pruned = Allocation.candidates(
       around: TensorSettings(sparsity: .share(0.5), values: .f16))
@@ -73,7 +74,7 @@ import Testing
       Allocation.candidates(around: TensorSettings(sparsity: .pattern(kept: 2, of: 4))).count == 4)
   }
 
-  @Test func rulesFitByPattern() {
+  @Test func rulesMatchByPattern() {
     func fits(_ pattern: String, _ name: String) -> Bool {
       CompressionRule(pattern: pattern, settings: TensorSettings()).fits(name)
     }

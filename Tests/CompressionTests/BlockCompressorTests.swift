@@ -20,8 +20,7 @@ import Testing
       shape, (0..<shape.reduce(1, *)).map { _ in Float(mean + random.normal() * deviation) })
   }
 
-  /// A random model with inputs that are strongly correlated, so that error feedback has something
-  /// to do.
+  /// A random model with strongly correlated inputs, so that error feedback makes a difference.
   static func makeModel(_ c: ModelConfiguration = configuration) throws -> LanguageModel {
     var random = TestRandom()
     func norm(_ deviation: Double) -> Norm {
@@ -152,7 +151,7 @@ import Testing
     #expect(fine < 0.01 * solved)
   }
 
-  /// OPT's blocks: no gate, biases, LayerNorm in front of attention and feed-forward or behind.
+  /// OPT's block designs: no gate, biases, LayerNorm before or after attention and feed-forward.
   @Test(arguments: [ModelDesign.NormPlacement.before, .after])
   func otherDesignsAreCompressedTheSameWay(_ placement: ModelDesign.NormPlacement) throws {
     var c = Self.configuration
@@ -167,7 +166,7 @@ import Testing
     #expect(error < 0.9 * rounded, "\(error) against \(rounded)")
     #expect(try drift(compress(settings(bits: 8), c)) < 0.01 * error)
     #expect(try solved.model.nll(sequences: Self.windows).joined().allSatisfy(\.isFinite))
-    // Calibrated on the uncompressed block, later stages see other inputs.
+    // With calibration on the uncompressed block, later stages see other inputs.
     let parallel = try compress(settings(trueSequential: false), c)
     for (name, (a, b)) in zip(c.linears, zip(solved.blocks[0].tensors, parallel.blocks[0].tensors))
     {
@@ -176,7 +175,8 @@ import Testing
     }
   }
 
-  /// The first stage sees the same inputs in both orders; later ones only then see earlier error.
+  /// The first stage sees the same inputs either way; later stages see earlier errors only if
+  /// sequential.
   @Test func trueSequentialChangesLaterStagesOnly() throws {
     let sequential = try compress(settings()).blocks[0]
     let parallel = try compress(settings(trueSequential: false)).blocks[0]
@@ -186,7 +186,7 @@ import Testing
     }
   }
 
-  /// What one block lost, later ones make up for.
+  /// Corrections for drift bring the compressed model's output closer to the uncompressed model's.
   @Test(arguments: DriftCorrection.Method.allCases, [true, false])
   func correctionsKeepTheModelCloser(
     _ method: DriftCorrection.Method, _ trueSequential: Bool
@@ -196,7 +196,7 @@ import Testing
       settings(
         trueSequential: trueSequential, drift: DriftCorrection(method, strength: 1)))
     #expect(try drift(corrected) < drift(plain))
-    // Nothing has drifted in front of the first stage.
+    // Nothing has drifted before the first stage.
     for (a, b) in zip(plain.blocks[0].tensors, corrected.blocks[0].tensors).prefix(3) {
       #expect(a.stored.codes?.array == b.stored.codes?.array)
       #expect(b.ledger.driftShift == 0)
@@ -212,7 +212,7 @@ import Testing
     #expect(throws: Failure.self) { try compressor.compressBlock(0, of: model, inputs: inputs) }
   }
 
-  /// Where the rows are kept shows nowhere, with inputs of the compressed or the uncompressed block.
+  /// Results are the same with rows in memory and in files, for both kinds of calibration inputs.
   @Test(arguments: [true, false], [nil, DriftCorrection(.qep)])
   func rowsInFilesGiveTheSameBytes(_ trueSequential: Bool, _ drift: DriftCorrection?) throws {
     let expected = try compress(settings(trueSequential: trueSequential, drift: drift))
@@ -231,7 +231,7 @@ import Testing
     }
   }
 
-  @Test func threadsDoNotMatter() throws {
+  @Test func resultsDontDependOnThreads() throws {
     let threads = Parallel.threads
     defer { Parallel.threads = threads }
     var results: [Result] = []

@@ -35,7 +35,7 @@ import Testing
     }
   }
 
-  @Test func sourceIsKeptAsItIs() throws {
+  @Test func sourceFormatIsKept() throws {
     let source = Source()
     let half = try DenseStorage.asSource.store("half", from: source)
     #expect(half.descriptor.layout == .bf16)
@@ -45,7 +45,7 @@ import Testing
     #expect(try matrix.dequantized() == source.values)
   }
 
-  @Test func matricesAreRoundedAsAsked() throws {
+  @Test func matricesAreRoundedToTheFormat() throws {
     let source = Source()
     let brain = try DenseStorage.bf16.store("matrix", from: source)
     #expect(try brain.dequantized() == [1, -2.5, 3, 0, 65536, -1.001171767711639e-08])
@@ -55,7 +55,7 @@ import Testing
     let full = try DenseStorage.f32.store("half", from: source)
     #expect(full.descriptor.layout == .f32)
     #expect(try full.dequantized() == source.tensor("half").values)
-    // Gains pass through everything: they stay exact.
+    // Gains stay exact, because every activation passes through them.
     #expect(try DenseStorage.bf16.store("gain", from: source).dequantized() == source.values)
   }
 

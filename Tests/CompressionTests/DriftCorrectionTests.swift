@@ -7,16 +7,16 @@ import Testing
 
 /// Corrections for drift against their definitions in float64.
 @Suite struct DriftCorrectionTests {
-  /// The weights of a row that make up for drift, by original column.
+  /// The weights of a row corrected for drift, by original column.
   private func corrected(
     _ layer: DriftedLayer, row: Int, _ correction: DriftCorrection, order: [Int]
   ) -> [Double] {
     let n = order.count
-    let (h, d, w) = (layer.damped(), layer.moment, Twin.row(layer.weight, row))
+    let (h, d, w) = (layer.damped(), layer.moment, ReferenceInputs.row(layer.weight, row))
     var result = w
     switch correction.method {
     case .qep, .block:
-      // (w* − w)(H + λI) = w D, and E's row beside it
+      // (w* − w)(H + λI) = w D, plus E's row for `block`
       let e = correction.method == .block ? layer.streamMoment : []
       let right = (0..<n).map { j in
         (0..<n).reduce(e.isEmpty ? 0 : e[row * n + j]) { $0 + w[$1] * d[$1 * n + j] }
@@ -24,7 +24,7 @@ import Testing
       let shift = eliminated(h, right)
       for j in 0..<n { result[j] += correction.strength * shift[j] }
     case .gptaq:
-      // A column's drift, made up for by the columns after it alone.
+      // A column's drift is compensated by later columns only.
       for q in 0..<n - 1 {
         let later = Array(order[(q + 1)...])
         let block = later.flatMap { i in later.map { h[i * n + $0] } }
@@ -57,7 +57,7 @@ import Testing
     }
   }
 
-  @Test(arguments: cases) func codesAreTheTwins(_ test: Case) throws {
+  @Test(arguments: cases) func codesMatchTheReference(_ test: Case) throws {
     var random = TestRandom("\(test)")
     let layer = DriftedLayer(test.rows, test.columns, &random)
     let solved = try layer.solve(
@@ -65,15 +65,15 @@ import Testing
         grid: GridSettings(bits: 3, group: .columns(min(16, test.columns))),
         actOrder: test.actOrder, drift: test.correction))
     let quantized = try #require(solved.quantized)
-    let order = Twin.order(layer.hessian, descending: test.actOrder)
-    let factor = try #require(Twin.factor(layer.hessian, order: order, damping: 0.01))
-    let twin = ReferenceSolver(
+    let order = ReferenceInputs.order(layer.hessian, descending: test.actOrder)
+    let factor = try #require(ReferenceInputs.factor(layer.hessian, order: order, damping: 0.01))
+    let reference = ReferenceSolver(
       bits: 3, groupWidth: quantized.groupWidth, symmetric: false, staticGroups: true, order: order)
-    var parted = 0
+    var different = 0
     var (moved, whole) = (0.0, 0.0)
     for row in 0..<test.rows {
       let target = corrected(layer, row: row, test.correction, order: order)
-      let weights = Twin.row(layer.weight, row)
+      let weights = ReferenceInputs.row(layer.weight, row)
       moved += layer.outputSize(zip(target, weights).map { $0 - $1 })
       whole += layer.outputSize(weights)
       let grids = (0..<quantized.groups).map { group in
@@ -84,29 +84,29 @@ import Testing
       // The grid is that of the corrected weights.
       for (group, grid) in grids.enumerated() {
         let columns = group * quantized.groupWidth
-        let fitted = twin.fit(
+        let fitted = reference.fit(
           Array(target[columns..<min(columns + quantized.groupWidth, target.count)]))
         #expect(abs(fitted.scale - grid.scale) <= 2e-3 * grid.scale, "\(random.note), row \(row)")
       }
-      let expected = twin.solve(target, factor: factor, grids: grids)
+      let expected = reference.solve(target, factor: factor, grids: grids)
       for column in order {
         let code = quantized.codes[row * test.columns + column]
         guard code != expected.codes[column] else { continue }
         #expect(
           expected.margins[column] < 4e-3,
           "\(random.note): row \(row) column \(column): \(code), not \(expected.codes[column])")
-        parted += 1
+        different += 1
         break
       }
     }
-    #expect(parted <= 1 + test.rows / 8, "\(random.note): \(parted) rows parted at ties")
+    #expect(different <= 1 + test.rows / 8, "\(random.note): \(different) rows differ from ties on")
     let shift = try #require(solved.ledger.driftShift)
     #expect(abs(shift - moved / whole) <= 1e-4 * moved / whole, "\(random.note)")
   }
 
-  /// At full strength each column's turn leaves later columns where they make up best, in the sense of
-  /// damped least squares, for what is rounded by now and what has drifted so far.
-  @Test(arguments: [false, true]) func eachTurnOfGPTAQIsTheExactMinimum(actOrder: Bool) throws {
+  /// At strength 1 each column's step leaves the later columns at the damped least-squares optimum
+  /// for all rounding and drift so far.
+  @Test(arguments: [false, true]) func eachStepOfGPTAQIsTheExactMinimum(actOrder: Bool) throws {
     var random = TestRandom()
     let (rows, n) = (6, 24)
     let layer = DriftedLayer(rows, n, &random)
@@ -115,11 +115,11 @@ import Testing
         grid: GridSettings(bits: 4, group: .row), actOrder: actOrder,
         drift: DriftCorrection(.gptaq, strength: 1)))
     let quantized = try #require(solved.quantized)
-    let order = Twin.order(layer.hessian, descending: actOrder)
+    let order = ReferenceInputs.order(layer.hessian, descending: actOrder)
     let (h, d) = (layer.damped(), layer.moment)
-    var parted = 0
+    var different = 0
     rows: for row in 0..<rows {
-      let w = Twin.row(layer.weight, row)
+      let w = ReferenceInputs.row(layer.weight, row)
       let scale = Double(Float16(bitPattern: quantized.scales[row]))
       let zero = Double(quantized.zeros[row])
       var values = w
@@ -128,7 +128,7 @@ import Testing
         let code = min(max(steps, 0), 15).rounded(.toNearestOrEven)
         if code != Double(quantized.codes[row * n + column]) {
           #expect(0.5 - abs(steps - steps.rounded()) < 4e-3, "row \(row) column \(column)")
-          parted += 1
+          different += 1
           continue rows
         }
         values[column] = (code - zero) * scale
@@ -142,7 +142,7 @@ import Testing
         for (j, value) in zip(later, eliminated(block, right)) { values[j] = value }
       }
     }
-    #expect(parted <= 1, "\(parted) rows parted at ties")
+    #expect(different <= 1, "\(different) rows differ from ties on")
   }
 
   static let methods: [TensorSettings] = [
@@ -156,8 +156,9 @@ import Testing
     TensorSettings(method: .wanda, sparsity: .share(0.3), values: .f32),
   ]
 
-  /// Whatever compresses the layer, its output on drifted inputs is nearer to what it should be.
-  @Test(arguments: methods) func outputsComeNearerToTheUncompressedModels(_ plain: TensorSettings)
+  /// With every method, corrections bring the layer's output on drifted inputs closer to the
+  /// uncompressed one.
+  @Test(arguments: methods) func outputsComeCloserToTheUncompressedModels(_ plain: TensorSettings)
     throws
   {
     var random = TestRandom()
@@ -213,8 +214,8 @@ import Testing
     #expect(throws: Failure.self) { try LayerSolver.solve(matrices, hessian: hessian) }
   }
 
-  /// Inputs that are 0 behind compressed layers, but weren't before, are made up for by others.
-  @Test func deadColumnsAreMadeUpFor() throws {
+  /// Inputs that are 0 only after compressed layers are compensated by other columns.
+  @Test func deadColumnsAreCompensated() throws {
     var random = TestRandom()
     let full = SolverFixtures.inputs(120, 24, &random)
     let inputs = full.copy()

@@ -5,17 +5,18 @@ import TestSupport
 /// A random layer whose input has drifted from the uncompressed model's.
 struct DriftedLayer {
   let weight: Tensor
-  /// [samples, in] of the uncompressed model, and behind compressed layers.
+  /// The layer's inputs in the uncompressed model, [samples, in].
   let full: Tensor
+  /// The layer's inputs after compressed layers, [samples, in].
   let inputs: Tensor
-  /// [samples, out] what the residual stream, to which the output is added, lacks of the uncompressed
-  /// model's; it goes with the inputs, and noise.
+  /// The residual stream of the uncompressed model minus that of the compressed one, [samples,
+  /// out]: a linear function of the inputs, and noise.
   let missing: Tensor
   let hessian: Hessian
   let drift: InputDrift
 
-  /// - Parameter size: of the drift, in shares of an input's own size; a part of it follows the input, as
-  ///   a damaged layer's would, the rest is noise.
+  /// - Parameter size: the drift as a share of an input's size; part of it is a linear function of
+  ///   the inputs, as after a damaged layer, and the rest is noise.
   init(_ rows: Int, _ columns: Int, size: Double = 0.3, _ random: inout TestRandom) {
     weight = SolverFixtures.weights(rows, columns, &random)
     full = SolverFixtures.inputs(2 * columns + 5, columns, &random)
@@ -34,7 +35,7 @@ struct DriftedLayer {
     var (hessian, drift) = (
       Hessian(columns: columns), InputDrift(columns: columns, stream: rows)
     )
-    // Two chunks, as calibration gives them.
+    // Two chunks, as in calibration.
     let half = columns
     for range in [0..<half, half..<inputs.rows] {
       hessian.add(inputs.rows(range))
@@ -52,12 +53,12 @@ struct DriftedLayer {
         0]
   }
 
-  /// D [in, in] in float64, the long way.
+  /// D [in, in] in float64, by its definition.
   var moment: [Double] {
     moment(inputs.columns) { Double(full[$0, $1]) - Double(inputs[$0, $1]) }
   }
 
-  /// E [out, in].
+  /// E [out, in] in float64, by its definition.
   var streamMoment: [Double] { moment(missing.columns) { Double(missing[$0, $1]) } }
 
   private func moment(_ width: Int, of rows: (Int, Int) -> Double) -> [Double] {
@@ -90,10 +91,11 @@ struct DriftedLayer {
     return h
   }
 
-  /// Σ of squared differences between the uncompressed layer's output on its own inputs and the compressed
-  /// one's on what it gets.
+  /// The sum of squared differences between the uncompressed layer's output on its own inputs and
+  /// the compressed layer's output on drifted inputs.
   ///
-  /// - Parameter inStream: of what is then in the residual stream.
+  /// - Parameter inStream: compares the residual stream after the layer instead of the layer's
+  ///   output.
   func outputError(_ restored: Tensor, inStream: Bool = false) -> Double {
     let (wanted, found) = (Tensor([full.rows, weight.rows]), Tensor([full.rows, weight.rows]))
     MatMul.multiply(full, weight, into: wanted, transposeB: true)

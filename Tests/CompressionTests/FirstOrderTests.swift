@@ -5,10 +5,12 @@ import Numerics
 import TestSupport
 import Testing
 
-/// FOEM's first-order term against its float64 twin.
+/// FOEM's first-order term against the float64 reference.
 @Suite struct FirstOrderTests {
   @Test(arguments: [(7, 33, false), (70, 130, true), (3, 300, false)], [0.1, 0.5])
-  func codesAreTheTwins(_ size: (rows: Int, columns: Int, actOrder: Bool), share: Double) throws {
+  func codesMatchTheReference(_ size: (rows: Int, columns: Int, actOrder: Bool), share: Double)
+    throws
+  {
     var random = TestRandom("\(size) \(share)")
     let inputs = SolverFixtures.inputs(2 * size.columns + 5, size.columns, &random)
     let weight = SolverFixtures.weights(size.rows, size.columns, &random)
@@ -25,27 +27,27 @@ import Testing
     #expect(plain.ledger.json["firstOrder"] == nil)
     let quantized = try #require(solved.quantized)
     #expect(quantized.codes != plain.quantized?.codes)
-    let order = Twin.order(hessian, descending: size.actOrder)
-    let factor = try #require(Twin.factor(hessian, order: order, damping: 0.01))
-    var twin = ReferenceSolver(
+    let order = ReferenceInputs.order(hessian, descending: size.actOrder)
+    let factor = try #require(ReferenceInputs.factor(hessian, order: order, damping: 0.01))
+    var reference = ReferenceSolver(
       bits: 3, groupWidth: 32, symmetric: false, staticGroups: true, order: order)
-    twin.firstOrder = share
-    var parted = 0
+    reference.firstOrder = share
+    var different = 0
     for row in 0..<size.rows {
-      let expected = twin.solve(Twin.row(weight, row), factor: factor)
+      let expected = reference.solve(ReferenceInputs.row(weight, row), factor: factor)
       for column in order {
         let code = quantized.codes[row * size.columns + column]
         guard code != expected.codes[column] else { continue }
         #expect(expected.margins[column] < 2e-3, "\(random.note): row \(row) column \(column)")
-        parted += 1
+        different += 1
         break
       }
     }
-    #expect(parted <= 1 + size.rows / 8, "\(random.note): \(parted) rows parted at ties")
+    #expect(different <= 1 + size.rows / 8, "\(random.note): \(different) rows differ from ties on")
   }
 
-  @Test func allTakenBackIsRoundingToNearest() throws {
-    // With the whole distance taken back each column is rounded as if none had come before it.
+  @Test func fullStrengthIsRoundToNearest() throws {
+    // At strength 1 each column is rounded as if no column had come before it.
     var random = TestRandom()
     let hessian = SolverFixtures.hessian(of: SolverFixtures.inputs(200, 70, &random))
     let weight = SolverFixtures.weights(9, 70, &random)
@@ -60,10 +62,10 @@ import Testing
         WeightMatrix(
           name: "w", weight: weight, settings: TensorSettings(method: .roundToNearest, grid: grid))
       ], hessian: nil)[0]
-    let parted = zip(found.quantized?.codes ?? [], rounded.quantized?.codes ?? []).count {
+    let different = zip(found.quantized?.codes ?? [], rounded.quantized?.codes ?? []).count {
       $0 != $1
     }
-    #expect(found.quantized?.scales == rounded.quantized?.scales && parted <= 2)
+    #expect(found.quantized?.scales == rounded.quantized?.scales && different <= 2)
   }
 
   @Test(arguments: [Sparsity.share(0.5), .pattern(kept: 2, of: 4)])
@@ -83,7 +85,7 @@ import Testing
     }
   }
 
-  @Test func itNeedsFeedback() {
+  @Test func requiresErrorFeedback() {
     #expect(throws: Failure.self) {
       try TensorSettings(method: .roundToNearest, firstOrder: 0.1).validate()
     }

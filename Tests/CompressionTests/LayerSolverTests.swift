@@ -76,7 +76,7 @@ import Testing
     #expect(weight[0, 0] != 0, "the caller's weights stay as they were")
   }
 
-  @Test func singularHessianRaisesDampingAndSaysSo() throws {
+  @Test func singularHessianRaisesDampingAndReportsIt() throws {
     // Two equal inputs and no damping asked for.
     let singular = Tensor([2, 2], [1, 1, 1, 1])
     var settings = TensorSettings(grid: GridSettings(bits: 4, group: .row), damping: 0)
@@ -88,7 +88,7 @@ import Testing
     #expect(solved.events.first?.tensor == "w")
     #expect(solved.events.first?.detail["damping"]?.double == 1e-3)
 
-    // Eigenvalues 3 and −1: 1 % doesn't do, 100 % is the edge, 1000 % does.
+    // Eigenvalues 3 and −1: 1 % is too little, 100 % is the limit, 1000 % is enough.
     settings.damping = 0.01
     let indefinite = Tensor([2, 2], [1, 2, 2, 1])
     let raised = try solve(
@@ -106,7 +106,7 @@ import Testing
     let cases: [([Float], String)] = [
       ([1, 1e6, 1e6, 1], "positive definite"), ([0, 0, 0, 0], "all 2 inputs are 0"),
       ([1, .nan, .nan, 1], "[0, 1]"), ([.infinity, 0, 0, 1], "[0, 0]"),
-      ([-1, 0, 0, 1], "the mean square -1.0"),
+      ([-1, 0, 0, 1], "a negative mean square, -1.0"),
     ]
     // Without error feedback nothing is factored.
     for (values, finding) in cases.dropFirst(settings.method.feedsErrorsForward ? 0 : 1) {
@@ -153,8 +153,8 @@ import Testing
     #expect((solved.ledger.relativeOutputError ?? 1) < 1e-3)
   }
 
-  /// Weights of any magnitude keep their relative precision: the exponent takes them into f16's
-  /// range.
+  /// Weights of any magnitude keep their relative precision: the exponent brings their scales into
+  /// f16's range.
   @Test(arguments: [1e-9, 1e-6, 1e6, 1e9], [true, false])
   func extremeMagnitudes(magnitude: Double, symmetric: Bool) throws {
     var random = TestRandom()
@@ -179,7 +179,7 @@ import Testing
     for bits in extreme.quantized!.scales { #expect(Float16(bitPattern: bits).isNormal) }
   }
 
-  @Test func threadsDoNotMatter() throws {
+  @Test func resultsDontDependOnThreads() throws {
     var random = TestRandom()
     let inputs = SolverFixtures.inputs(300, 130, &random)
     let matrices = [200, 65, 1].map {
@@ -202,7 +202,7 @@ import Testing
         #expect(a.restored.values == b.restored.values)
       }
     }
-    // Solving together or alone is the same, too.
+    // Solving matrices together or alone gives the same result, too.
     let alone = try LayerSolver.solve([matrices[1]], hessian: hessian)[0]
     #expect(alone.quantized == results[0][1].quantized)
   }

@@ -5,8 +5,8 @@ import TestSupport
 import Testing
 
 @Suite struct RangeSearchTests {
-  /// The kernel's choice among the 80 ranges is as good as the exact one; equal costs may be told
-  /// apart by the last bits of its power function.
+  /// The kernel's choice among the 80 ranges is as good as the exact one; the last bits of its
+  /// power function may decide between equal costs.
   @Test(arguments: [RangeSearch.clipped, .weighted], [2, 3, 4, 8])
   func choiceIsTheBest(search: RangeSearch, bits: Int) throws {
     let columns = 65
@@ -22,16 +22,16 @@ import Testing
           bits: bits, group: .columns(32), symmetric: symmetric, rangeSearch: search))
       let solved = try LayerSolver.solve(
         [WeightMatrix(name: "w", weight: weight, settings: settings)], hessian: hessian)[0]
-      var twin = ReferenceSolver(
+      var reference = ReferenceSolver(
         bits: bits, groupWidth: 32, symmetric: symmetric, staticGroups: true,
         order: Array(0..<columns))
-      twin.search = search
+      reference.search = search
       let diagonal = hessian.diagonal.map(Double.init)
       let mean = diagonal.reduce(0, +) / Double(columns)
       let importance = search == .weighted ? diagonal.map { $0 / mean } : []
       var shrunken = 0
       for row in 0..<33 {
-        let values = Twin.row(weight, row)
+        let values = ReferenceInputs.row(weight, row)
         for group in 0..<3 {
           let span = group * 32..<min(columns, group * 32 + 32)
           let part = Array(values[span])
@@ -39,12 +39,12 @@ import Testing
           let scale = Double(Float16(bitPattern: solved.quantized!.scales[row * 3 + group]))
           let chosen = ReferenceSolver.Grid(
             scale: scale, zero: Double(solved.quantized!.zeros[row * 3 + group]))
-          let best = twin.fit(part, importance: weights)
+          let best = reference.fit(part, importance: weights)
           func cost(_ grid: ReferenceSolver.Grid) -> Double {
-            twin.searchError(part, grid, unit: 0.01, importance: weights)
+            reference.searchError(part, grid, unit: 0.01, importance: weights)
           }
           #expect(cost(chosen) <= cost(best) * (1 + 1e-4) + 1e-9)
-          var full = twin
+          var full = reference
           full.search = .full
           if chosen.scale < full.fit(part).scale { shrunken += 1 }
         }

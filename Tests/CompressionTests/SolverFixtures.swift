@@ -4,7 +4,7 @@ import TestSupport
 
 /// Random layers for the solver's tests.
 enum SolverFixtures {
-  /// Correlated inputs with a few strong directions, as real activations have: [rows, columns].
+  /// Correlated inputs [rows, columns] with a few strong directions, as real activations have.
   static func inputs(_ rows: Int, _ columns: Int, _ random: inout TestRandom) -> Tensor {
     let shared = (0..<4).map { _ in (0..<columns).map { _ in random.normal() } }
     let loud = (0..<columns).map { _ in random.uniform() < 0.1 ? 8.0 : 1.0 }
@@ -32,7 +32,7 @@ enum SolverFixtures {
     return hessian
   }
 
-  /// Σ over rows and inputs of the squared output error, computed the long way.
+  /// The squared output error, summed over rows and inputs, by its definition.
   static func outputError(_ weight: Tensor, _ restored: Tensor, _ inputs: Tensor) -> Double {
     var sum = 0.0
     for sample in 0..<inputs.rows {

@@ -6,10 +6,10 @@ import Numerics
 import TestSupport
 import Testing
 
-/// Pruning, alone and with quantizing, against SparseGPT written down in float64.
+/// Pruning, alone and with quantization, against a float64 implementation of SparseGPT.
 @Suite struct SparseSolverTests {
-  /// Masks and pruned weights of the whole matrix, block by block: the twin.
-  private struct SparseTwin {
+  /// SparseGPT in float64: masks and pruned weights of the whole matrix, block by block.
+  private struct SparseReference {
     var kept: [Bool]
     var restored: [Double]
 
@@ -75,7 +75,7 @@ import Testing
       Sparsity.share(0.5), .share(0.75), .pattern(kept: 2, of: 4), .pattern(kept: 4, of: 8),
     ],
     [(5, 7), (70, 130), (3, 300)])
-  func masksAndWeightsAreTheTwins(_ sparsity: Sparsity, _ size: (Int, Int)) throws {
+  func masksAndWeightsMatchTheReference(_ sparsity: Sparsity, _ size: (Int, Int)) throws {
     if case .pattern(_, let of) = sparsity, of > size.1 { return }
     let layer = layer(size.0, size.1)
     let solved = try solve(
@@ -83,16 +83,16 @@ import Testing
       TensorSettings(
         method: .sparseGPT, sparsity: sparsity, repairSteps: 0, values: .f32))
     let order = Array(0..<size.1)
-    let factor = try #require(Twin.factor(layer.hessian, order: order, damping: 0.01))
-    let twin = SparseTwin(layer.weight, factor: factor, order: order, sparsity: sparsity)
+    let factor = try #require(ReferenceInputs.factor(layer.hessian, order: order, damping: 0.01))
+    let reference = SparseReference(layer.weight, factor: factor, order: order, sparsity: sparsity)
     let kept = try #require(solved.kept).map { $0 != 0 }
-    // Costs within a hair of each other may be decided differently in float32.
-    let parted = zip(kept, twin.kept).count { $0 != $1 }
-    #expect(parted <= 2)
-    guard parted == 0 else { return }
+    // Costs that are almost equal may be decided differently in float32.
+    let different = zip(kept, reference.kept).count { $0 != $1 }
+    #expect(different <= 2)
+    guard different == 0 else { return }
     let restored = solved.restored.values
     for i in restored.indices {
-      #expect(abs(Double(restored[i]) - twin.restored[i]) <= 1e-4, "weight \(i)")
+      #expect(abs(Double(restored[i]) - reference.restored[i]) <= 1e-4, "weight \(i)")
       if !kept[i] { #expect(restored[i] == 0) }
     }
   }
@@ -111,7 +111,7 @@ import Testing
     }
   }
 
-  /// The least-squares answer, row by row, by elimination in float64.
+  /// Repaired weights against the least-squares solution of each row, by elimination in float64.
   @Test(arguments: [CompressionMethod.sparseGPT, .wanda, .magnitude])
   func repairFindsTheBestKeptWeights(_ method: CompressionMethod) throws {
     let layer = layer(6, 24)
@@ -153,7 +153,7 @@ import Testing
     #expect(after < before)
   }
 
-  /// Feeding errors forward beats leaving them, and repairing beats both.
+  /// Error feedback beats masks without it, and repair beats both.
   @Test func methodsAreRanked() throws {
     let layer = layer(64, 192)
     func error(_ settings: TensorSettings) throws -> Double {
@@ -174,13 +174,14 @@ import Testing
     #expect(repairedWanda < wanda)
   }
 
-  /// Stored in the smallest form, and read back to the very weights; the dropped ones exactly 0.
+  /// Matrices are stored in the smallest layout and decode to exactly the solved weights, with 0
+  /// for dropped ones.
   @Test(
     arguments: [
       Sparsity.share(0.5), .share(0.75), .pattern(kept: 2, of: 4), .pattern(kept: 4, of: 8),
     ],
     [2, 3, 4, 8, nil] as [Int?])
-  func storedAndReadBack(_ sparsity: Sparsity, bits: Int?) throws {
+  func storedMatricesDecodeToTheSolvedWeights(_ sparsity: Sparsity, bits: Int?) throws {
     let layer = layer(20, 256)
     for method in [CompressionMethod.gptq, .wanda, .magnitude] {
       let settings = TensorSettings(
@@ -197,7 +198,7 @@ import Testing
       let ratio = Double(kept.count { $0 == 0 }) / Double(kept.count)
       #expect(abs(ratio - sparsity.share) < 0.01)
       switch (sparsity, bits) {
-      // Two bits beside a mask of one bit are no smaller than two bits for all.
+      // 2-bit codes of half the weights with a 1-bit mask are no smaller than 2-bit codes of all.
       case (.share(0.5), 2): #expect(stored.descriptor.sparsity == nil)
       case (.pattern, 4), (.pattern, nil):
         guard case .nm? = stored.descriptor.sparsity else {
@@ -214,7 +215,7 @@ import Testing
     }
   }
 
-  @Test func threadsDontMatter() throws {
+  @Test func resultsDontDependOnThreads() throws {
     let layer = layer(200, 256)
     let settings = TensorSettings(sparsity: .share(0.5))
     let threads = Parallel.threads

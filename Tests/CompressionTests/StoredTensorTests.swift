@@ -5,9 +5,9 @@ import Numerics
 import TestSupport
 import Testing
 
-/// What was solved is what decodes, bit for bit, by the container's own plain decoder.
+/// Stored tensors decode to the solved weights, bit for bit, with the container's plain decoder.
 @Suite struct StoredTensorTests {
-  @Test(arguments: [2, 3, 4, 8], [true, false]) func decodesToWhatWasSolved(
+  @Test(arguments: [2, 3, 4, 8], [true, false]) func decodesToTheSolvedWeights(
     bits: Int, symmetric: Bool
   ) throws {
     var random = TestRandom("\(bits) \(symmetric)")
@@ -35,7 +35,8 @@ import Testing
     }
   }
 
-  /// Whole tiles of rows and groups of whole runs, packed and sparse: only then.
+  /// Rows are interleaved only in packed sparse matrices with whole tiles of rows and groups of
+  /// whole runs.
   @Test(arguments: [Sparsity.share(0.5), .pattern(kept: 2, of: 4), .pattern(kept: 4, of: 8)])
   func interleavesRowsWhereTheShapeAllows(sparsity: Sparsity) throws {
     var random = TestRandom()

@@ -44,7 +44,8 @@ import Testing
     #expect(finding(weightless) != nil)
   }
 
-  /// Groups on disk are runs of neighbours, which act-order alone doesn't visit in a row.
+  /// Stored groups are runs of neighbouring columns, which act-order doesn't visit one after the
+  /// other.
   @Test func actOrderNeedsStaticGroups() {
     #expect(finding(TensorSettings(staticGroups: false))?.contains("static_groups") == true)
     #expect(finding(TensorSettings(grid: GridSettings(group: .row), staticGroups: false)) == nil)

@@ -3,9 +3,10 @@ import Numerics
 import TestSupport
 import Testing
 
-/// Weights of few different sizes, as a checkpoint has that was quantized before.
+/// Magnitude pruning of weights with few different sizes, as in a checkpoint that was quantized
+/// earlier.
 @Suite struct TiedMagnitudeTests {
-  /// [12, 24] of the sizes 0 to 3, most of them in some columns.
+  /// A matrix [12, 24] of sizes 0 to 3, with every fifth column 0.
   private let weight: Tensor = {
     var random = TestRandom()
     return Tensor(
@@ -16,7 +17,8 @@ import Testing
       })
   }()
 
-  /// |w| / Σ|row| + |w| / Σ|column|, the 1st of equal ones first.
+  /// Indices in the order of pruning: by |w|, then by |w| / Σ|row| + |w| / Σ|column|, then by
+  /// index.
   private func order(_ range: Range<Int>) -> [Int] {
     func size(_ i: Int) -> Double { Double(abs(weight[i / 24, i % 24])) }
     func relative(_ i: Int) -> Double {
@@ -46,23 +48,25 @@ import Testing
     return Set(kept.indices.filter { kept[$0] == 0 })
   }
 
-  @Test(arguments: [0.25, 0.5, 0.625, 0.75]) func ofAMatrix(_ share: Double) throws {
+  @Test(arguments: [0.25, 0.5, 0.625, 0.75]) func relativeImportanceDecidesTiesInAMatrix(
+    _ share: Double
+  ) throws {
     let wanted = order(0..<12 * 24).prefix(Int(Double(12 * 24) * share))
     let found = try dropped(.share(share))
-    // Of zeros it makes no difference which are dropped.
+    // It makes no difference which zeros are dropped.
     func nonzero(_ indices: some Sequence<Int>) -> Set<Int> {
       Set(indices.filter { weight[$0 / 24, $0 % 24] != 0 })
     }
     #expect(found.count == wanted.count)
     #expect(nonzero(found) == nonzero(wanted))
-    // The first of them, as they stand, would be others.
+    // Ties decided by index would drop other weights.
     let byPlace = (0..<12 * 24).sorted {
       (abs(weight[$0 / 24, $0 % 24]), $0) < (abs(weight[$1 / 24, $1 % 24]), $1)
     }
     if share >= 0.5 { #expect(nonzero(found) != nonzero(byPlace.prefix(wanted.count))) }
   }
 
-  @Test func ofGroups() throws {
+  @Test func relativeImportanceDecidesTiesInGroups() throws {
     let found = try dropped(.pattern(kept: 4, of: 8))
     for start in stride(from: 0, to: 12 * 24, by: 8) {
       let wanted = order(start..<start + 8).prefix(4)

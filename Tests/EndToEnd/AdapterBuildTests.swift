@@ -4,7 +4,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Prefixes, low-rank parts and hard prompts through the real program, on a tiny model.
+/// Prefixes, LoRA and hard prompts, built and used by the real program on a tiny model.
 @Suite(.serialized) struct AdapterBuildTests {
   let shop: Workshop
   var folder: TemporaryFolder { shop.folder }
@@ -12,9 +12,11 @@ import Testing
 
   init() throws { shop = try Workshop() }
 
+  /// Settings that all learned kinds share.
   static let learned =
     "steps: 12, batch: 2, length: 16, "
     + "validation: {text: dev.txt, windows: 4, every: 4}"
+  /// The kinds, with the fields of each in the recipe's `prompt` section.
   static let kinds = [
     "prefix": "tokens: 4, \(learned)", "lora": "rank: 2, targets: [q, down], \(learned)",
     "hard": "hard_text: the rain in the train",
@@ -42,7 +44,8 @@ import Testing
     return try #require(result.json["ppl"]?.double)
   }
 
-  /// Built, audited by both readers, measured again to the same number, listed, used and removed.
+  /// Builds a bundle, audits it, measures the recorded perplexity again, lists the adapter, generates with it
+  /// and removes it.
   @Test(arguments: kinds.keys.sorted()) func everyKindGoesTheWholeWay(_ kind: String) throws {
     try build(kind)
     let (bundle, name) = ("\(kind).ctpack", "\(kind)-1")
@@ -85,14 +88,14 @@ import Testing
     #expect(try ModelBundle(path: folder.file(bundle), verify: .full).check(.full).isEmpty)
   }
 
-  @Test func adaptersMoveAsPromptsDo() throws {
+  @Test func adaptersTransferLikePrompts() throws {
     try build("lora")
     try build("prefix")
     let transfer = try ctpack(
       "transfer", "lora.ctpack", "prefix.ctpack", "--text", "test.txt", "--protocol", "ctp-32",
       "--windows", "4")
     #expect(transfer.status == 0, "\(transfer.errors)")
-    // The same weights, so the same number.
+    // The weights are the same, so the perplexity is the same.
     #expect(try perplexity("prefix.ctpack", "lora-1") == perplexity("lora.ctpack", "lora-1"))
     let both = try ctpack("prompt", "list", "prefix.ctpack", "--json").json
     #expect(both.array?.map { $0["kind"]?.string } == ["lora", "prefix"])
@@ -103,9 +106,10 @@ import Testing
     #expect(audit.status == 0, "\(audit.errors)")
   }
 
-  /// Out into PEFT's folder and in again: the same number under another name, and a choice finds it, which
-  /// low-rank parts are no part of.
-  @Test(arguments: ["prefix", "lora"]) func exportedTheyComeBack(_ kind: String) throws {
+  /// An adapter exported in PEFT's format and imported under another name has the same perplexity. A prefix
+  /// gets a routing key; LoRA has none.
+  @Test(arguments: ["prefix", "lora"]) func exportAndImportKeepThePerplexity(_ kind: String) throws
+  {
     try build(kind)
     let (bundle, name) = ("\(kind).ctpack", "\(kind)-1")
     let exported = try ctpack("prompt", "export", bundle, "peft-\(kind)", "--prompt", name)
@@ -123,8 +127,8 @@ import Testing
     }
   }
 
-  /// A prefix can start from a prompt; low-rank parts can't.
-  @Test func startsAreOfTheRightKind() throws {
+  /// A prefix can start from a prompt of as many tokens; LoRA can't.
+  @Test func onlyAPrefixStartsFromAPrompt() throws {
     try build("hard")
     let start = "init_from: {bundle: hard.ctpack}"
     let tokens = try ctpack("prompt", "list", "hard.ctpack", "--json").json[0]?["tokens"]?.int ?? 0

@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The commands that use a finished bundle.
+/// Commands on a finished bundle: eval, tokenize, generate, transfer, recode.
 @Suite(.serialized) struct CommandTests {
   let shop: Workshop
   var folder: TemporaryFolder { shop.folder }
@@ -165,7 +165,7 @@ import Testing
     let listed = try ctpack("prompt", "list", "four.ctpack")
     #expect(listed.output.contains("moved") && listed.output.contains("own"))
 
-    // Three soft tokens here, four there: each window chooses all the same.
+    // One prompt has three tokens, the other four; rules choose among them nevertheless.
     for rule in ["keys", "loss", "attention"] {
       let chosen = try ctpack(
         "eval", "four.ctpack", "--text", "test.txt", "--seqlen", "32", "--route", rule, "--json")
@@ -199,7 +199,7 @@ import Testing
     #expect(try folder.read("other.ctpack") == before)
   }
 
-  /// The same model in another storage: what is computed with it, and what is known of it.
+  /// A coded copy has the same digest, evidence and perplexity, and recoding it restores the same bytes.
   @Test func recodedBundlesAreTheSameModel() throws {
     let recoded = try ctpack(
       "recode", "three.ctpack", "coded.ctpack", "--storage", "coded", "--json")
@@ -249,7 +249,7 @@ import Testing
     #expect(!folder.names.contains("o.ctpack"))
   }
 
-  /// Packed coded by its recipe; another prompt moves onto it in place.
+  /// `package: {storage: coded}` gives a coded bundle, and a transfer to it in place keeps it coded.
   @Test func recipesChooseTheStorage() throws {
     try folder.write(
       "coded.yaml", Workshop.recipe(bits: 4) + "\npackage: {storage: coded}\n")

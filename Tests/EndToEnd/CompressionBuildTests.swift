@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Pruning, rules per layer, a size budget and policies through the real program, on a tiny model.
+/// Builds of a tiny model by the real program: pruning, rules per layer, a size budget, refused events.
 @Suite(.serialized) struct CompressionBuildTests {
   let shop: Workshop
   var folder: TemporaryFolder { shop.folder }
@@ -71,7 +71,7 @@ import Testing
     #expect(evaluated.json["ppl"]?.double == stored?["ppl"]?.double)
   }
 
-  @Test func aBudgetIsSpentWhereItHelps() throws {
+  @Test func aBudgetMixesBitsAcrossLayers() throws {
     try recipe("budget", "method: gptq\ngroup_size: 8\ntarget_bits_per_weight: 11")
     let run = try ctpack("run", "budget.yaml")
     #expect(run.status == 0, "\(run.errors)")
@@ -84,7 +84,9 @@ import Testing
       $0 + ($1["shape"]?.array ?? []).reduce(1) { $0 * ($1.int ?? 0) }
     }
     #expect(Double(bytes * 8) <= 11 * Double(weights))
-    #expect(Set(linear.compactMap { $0["bits"]?.int }).count > 1, "every layer got the same")
+    #expect(
+      Set(linear.compactMap { $0["bits"]?.int }).count > 1,
+      "every layer got the same number of bits")
 
     try recipe("stingy", "method: gptq\ngroup_size: 8\ntarget_bits_per_weight: 1.5")
     let refused = try ctpack("run", "stingy.yaml")
@@ -92,8 +94,8 @@ import Testing
     #expect(refused.errors.contains("no allocation fits 1.5"))
   }
 
-  /// With the same mask, moving the kept weights leaves less of the first block's error; the damping that it
-  /// took is in the ledger.
+  /// With the same mask, repair steps (moving the kept weights) reduce the first block's output error; the
+  /// ledger records their number and damping.
   @Test(arguments: ["wanda", "magnitude"]) func keptWeightsAreMoved(_ method: String) throws {
     var errors: [Double] = []
     for steps in [0, 10] {
@@ -107,14 +109,14 @@ import Testing
         ledger?["layers"]?.array?.first { $0["tensor"]?.string?.contains("layers.0.") == true })
       #expect(layer["damping"]?.double == (steps > 0 ? 0.01 : nil))
       #expect(layer["repairSteps"]?.int == (steps > 0 ? steps : nil))
-      // Magnitude by itself gathers no statistics to measure with.
+      // Plain magnitude pruning gathers no statistics, so it has no output error.
       if method == "magnitude" { #expect((layer["relativeOutputError"] != nil) == (steps > 0)) }
       errors.append(layer["relativeOutputError"]?.double ?? .infinity)
     }
     #expect(errors[1] < errors[0])
   }
 
-  /// An input that is 0 everywhere is an event, and a recipe may refuse it.
+  /// An input column that is always 0 is a numerical event; with `fail_on` it ends the build.
   @Test func refusedEventsEndTheBuild() throws {
     let weights = try folder.read("model/model.safetensors")
     try folder.write("model/model.safetensors", try Self.silenced(weights))
@@ -129,7 +131,8 @@ import Testing
     #expect((try? folder.read("picky.ctpack")) == nil)
   }
 
-  /// The checkpoint with a norm's gain of 0, so that one column of what follows never carries anything.
+  /// A safetensors file with the first gain of block 0's input norm set to 0, so that one input column of
+  /// its attention is always 0.
   private static func silenced(_ file: [UInt8]) throws -> [UInt8] {
     var file = file
     let length = (0..<8).reduce(0) { $0 | Int(file[$1]) << (8 * $1) }
@@ -149,7 +152,7 @@ import Testing
       for word in words { #expect(run.errors.contains(word), "\(run.errors)") }
       #expect(!run.errors.contains("import"), "work had started")
     }
-    try expect("group_size: 8\nrules: [{match: '*.gate', bits: 2}]", "*.gate", "fits no layer")
+    try expect("group_size: 8\nrules: [{match: '*.gate', bits: 2}]", "*.gate", "matches no layer")
     try expect("sparsity: '4:2'", "4:2")
     try expect("sparsity: '3:32'\nbits: 4\ngroup_size: 8", "32 columns")
     try expect("method: wanda\nbits: 4", "no sparsity")

@@ -3,9 +3,9 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Help pages and pages about test vectors, compared whole with files in Expected.
+/// Help pages, and inspect and diff pages of test vectors, compared as a whole with the files in Expected.
 ///
-/// `CTPACK_UPDATE_EXPECTED=1` rewrites those files; the difference then shows in version control.
+/// `CTPACK_UPDATE_EXPECTED=1` rewrites the files, so that version control shows the differences.
 @Suite struct ExpectedPagesTests {
   private static let expected = RealModel.packageRoot + "/Tests/EndToEnd/Expected"
   private static let updates =
@@ -16,7 +16,7 @@ import Testing
 
   init() throws { folder = try TemporaryFolder() }
 
-  /// Fails unless `page` is the text of the file `name`, which it becomes where files are updated.
+  /// Compares a page with the file NAME.txt, or writes it there if files are being updated.
   private func check(_ page: String, _ name: String) throws {
     let path = "\(Self.expected)/\(name).txt"
     if Self.updates {
@@ -26,20 +26,20 @@ import Testing
     let known = try? String(contentsOfFile: path, encoding: .utf8)
     #expect(
       page == known,
-      "\(name).txt differs; CTPACK_UPDATE_EXPECTED=1 swift test --filter ExpectedPages rewrites it")
+      "\(name).txt differs; CTPACK_UPDATE_EXPECTED=1 swift test --filter ExpectedPages updates it")
   }
 
-  /// The words of every command that is listed, from the program's own description.
+  /// The words of every command that help lists, from the program's own description.
   private func commands() throws -> [[String]] {
     let description = try ctpack("--experimental-dump-help").json
-    func below(_ command: JSON, _ words: [String]) -> [[String]] {
+    func listed(_ command: JSON, _ words: [String]) -> [[String]] {
       guard command["shouldDisplay"]?.bool != false else { return [] }
       return [words]
         + (command["subcommands"]?.array ?? []).flatMap { child in
-          below(child, words + [child["commandName"]?.string ?? ""])
+          listed(child, words + [child["commandName"]?.string ?? ""])
         }
     }
-    return below(description["command"] ?? .null, []).filter { $0 != ["help"] }
+    return listed(description["command"] ?? .null, []).filter { $0 != ["help"] }
   }
 
   @Test func helpPages() throws {
@@ -53,7 +53,7 @@ import Testing
     let pages = Set(commands.map { (["help"] + $0).joined(separator: "-") + ".txt" })
     let files = try FileManager.default.contentsOfDirectory(atPath: Self.expected)
     let stale = files.filter { $0.hasPrefix("help") && !pages.contains($0) }
-    #expect(stale.isEmpty, "pages of commands that don't exist")
+    #expect(stale.isEmpty, "these pages belong to no command: \(stale)")
   }
 
   @Test(arguments: [

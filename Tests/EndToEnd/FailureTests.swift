@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What goes wrong ends with the right status and a sentence that names the file.
+/// Failures of the real program: each ends with its exit status and an error that names the file.
 @Suite(.serialized) struct FailureTests {
   let shop: Workshop
   var folder: TemporaryFolder { shop.folder }
@@ -38,7 +38,7 @@ import Testing
     try expect(64, "only bundles", from: ["eval", "model", "--text", "test.txt", "--prompt", "p"])
   }
 
-  @Test func whatIsMissingIsNamedWithItsOption() throws {
+  @Test func adviceNamesTheOptionToUse() throws {
     try folder.write(
       "variants.yaml",
       "model: model\ncalibration: {text: train.txt}\nvariants: {a: {seed: 1}, b: {seed: 2}}\n")
@@ -96,7 +96,7 @@ import Testing
     try expect(66, "line 1", "gone does not exist", from: ["run", "gone.yaml"])
   }
 
-  @Test func anOutputThatCannotBeIs73() throws {
+  @Test func anUnwritableOutputIs73() throws {
     try expect(73, "no/such/x.ctpack", from: ["run", "small.yaml", "--out", "no/such/x.ctpack"])
     try expect(
       73, "is a folder; name a file with --out", from: ["run", "small.yaml", "--out", "model"])
@@ -105,9 +105,9 @@ import Testing
       from: ["run", "small.yaml", "--work", "model"])
   }
 
-  /// A full disk, played by a limit on the size of files: the run ends with 74, and what was there
-  /// stays good.
-  @Test func aFullDiskIs74AndHarmless() throws {
+  /// A full disk, simulated by a limit on file sizes, ends the run with 74; the earlier artifact stays
+  /// intact, and the next run succeeds.
+  @Test func aFullDiskIs74AndLeavesTheArtifactIntact() throws {
     #expect(try ctpack("run", "small.yaml").status == 0)
     let before = try folder.read("small.ctpack")
     try folder.write("small.yaml", Workshop.recipe(bits: 4))
@@ -121,7 +121,7 @@ import Testing
     #expect(try folder.read("small.ctpack") != before)
   }
 
-  @Test func nowhereToPrintIs74() throws {
+  @Test func fullStandardOutputIs74() throws {
     let result = try ctpack.run(["tokenize", "model", "test.txt"], shell: "exec >/dev/full")
     #expect(result.status == 74)
     #expect(result.errors.contains("standard output"))
@@ -135,13 +135,13 @@ import Testing
     withExtendedLifetime(lock) {}
   }
 
-  /// One flipped bit anywhere in a bundle's content is found, and told in JSON too; in the record that no
-  /// edit has used yet it looks like an edit that was cut short, and what holds is as it was.
+  /// One flipped bit anywhere in a bundle's content is an error, in JSON too. In the commit record that no
+  /// edit has used yet it looks like an interrupted edit, and the bundle stays valid.
   @Test func aDamagedBundleIs65() throws {
     #expect(try ctpack("run", "small.yaml").status == 0)
     let good = try folder.read("small.ctpack")
     var random = TestRandom()
-    // The first edit's record; the build's own is the one after it.
+    // The commit record for the first edit; the build's own record follows it.
     let spare = 4096..<4224
     #expect(good[spare].allSatisfy { $0 == 0 })
     for _ in 0..<12 {

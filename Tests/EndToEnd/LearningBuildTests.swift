@@ -4,7 +4,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Ways to learn a prompt, through the real program, on a tiny model.
+/// Ways to learn a prompt, by the real program on a tiny model: teacher, resuming, starts, sink.
 @Suite(.serialized) struct LearningBuildTests {
   let shop: Workshop
   var folder: TemporaryFolder { shop.folder }
@@ -41,7 +41,7 @@ import Testing
 
   @Test func theFullModelTeaches() throws {
     let cached = try learned("cached", "objective: kl\nteacher_top: 8")
-    // Stages are listed in the order in which they run.
+    // Stages are listed in the order they run.
     let status = try ctpack("status", "work", "--json").json["stages"]?.array ?? []
     #expect(
       status.map { $0["stage"]?.string } == [
@@ -49,7 +49,7 @@ import Testing
       ])
     #expect(cached.objective == "kl")
     #expect(cached.training["settings"]?["teacher_top"]?.int == 8)
-    // Another objective over the same windows finds the same answers.
+    // Another objective over the same windows reuses the teacher's predictions.
     try recipe("mix", "objective: mix\nkl_share: 0.75\nteacher_top: 8\noptimiser: adafactor")
     let explained = try ctpack("run", "mix.yaml", "--work", "work", "--explain")
     let teacher = explained.output.split(separator: "\n").first { $0.contains("teacher") }
@@ -60,8 +60,7 @@ import Testing
     #expect(whole.training["curve"]?.array?.count == 4)
   }
 
-  /// Stopped again and again while the teacher is asked and the prompt is learned, it ends with the
-  /// same bytes.
+  /// A build that is interrupted many times during the teacher and prompt stages gives the same bytes.
   @Test func aBuildWithATeacherResumes() throws {
     try recipe("taught", "objective: kl\nteacher_top: 8\naccumulate: 2\npatience: 50", steps: 80)
     #expect(try ctpack("run", "taught.yaml", "--work", "one", "--out", "1").status == 0)
@@ -79,7 +78,7 @@ import Testing
     #expect(try shop.digest("1") == shop.digest("2"))
   }
 
-  @Test func aPromptStartsFromWhatIsGiven() throws {
+  @Test func aPromptStartsFromAnotherOrFromText() throws {
     let first = try learned("first", "name: general")
     let second = try learned(
       "second", "init_from: {bundle: first.ctpack, prompt: general}\nlearning_rate: 1e-9")
@@ -92,7 +91,7 @@ import Testing
     #expect(wide.errors.contains("the starting prompt is 4 ×"), "\(wide.errors)")
   }
 
-  @Test func aSinkIsOneToken() throws {
+  @Test func aSinkOfTwoTokensIsRefused() throws {
     try recipe("sink", "sink: two words")
     let run = try ctpack("run", "sink.yaml", "--work", "work")
     #expect(run.status == 65, "\(run.errors)")

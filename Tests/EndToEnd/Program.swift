@@ -2,27 +2,33 @@ import Bytes
 import Foundation
 import TestSupport
 
-/// The real `ctpack`, run as a process of its own.
+/// The real `ctpack`, run as a separate process in a folder.
 struct Program {
-  /// Beside the test runner, where the build put both.
+  /// The program's path: the build puts it beside the test runner.
   static let path: String = {
     let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
     return URL(fileURLWithPath: own).deletingLastPathComponent().path + "/ctpack"
   }()
 
+  /// A finished run.
   struct Result {
+    /// The exit status; -1 if a signal ended the process.
     let status: Int32
     let output: String
     let errors: String
 
+    /// The output parsed as JSON; null if it isn't JSON.
     var json: JSON { (try? JSON(parsing: Array(output.utf8))) ?? .null }
   }
 
   let folder: TemporaryFolder
 
-  /// Runs to the end.
+  /// Runs the program to its end.
   func callAsFunction(_ arguments: String...) throws -> Result { try run(arguments) }
 
+  /// Runs the program to its end.
+  ///
+  /// - Parameter shell: commands for a shell that then replaces itself by the program.
   func run(_ arguments: [String], shell prefix: String? = nil) throws -> Result {
     let running = try Running(arguments, in: folder, shell: prefix)
     return running.wait()
@@ -34,7 +40,9 @@ struct Program {
     private let output: String
     private let errors: String
 
-    /// - Parameter shell: commands for the shell that then becomes the program.
+    /// Starts the program.
+    ///
+    /// - Parameter shell: commands for a shell that then replaces itself by the program.
     init(_ arguments: [String], in folder: TemporaryFolder, shell prefix: String? = nil) throws {
       let id = UUID().uuidString
       output = folder.file(".output-" + id)
@@ -58,6 +66,7 @@ struct Program {
 
     var isRunning: Bool { process.isRunning }
 
+    /// Waits until the process ends.
     func wait() -> Result {
       process.waitUntilExit()
       return Result(
@@ -68,7 +77,7 @@ struct Program {
   }
 }
 
-/// A tiny model, texts and recipes in a folder of their own.
+/// A temporary folder with a tiny model, three texts and a recipe, and the program that runs in it.
 struct Workshop {
   let folder: TemporaryFolder
   let ctpack: Program
@@ -83,6 +92,7 @@ struct Workshop {
     try folder.write("small.yaml", Self.recipe())
   }
 
+  /// A recipe with all stages: import, calibrate, compress, prompt, verify, gate, package.
   static func recipe(
     bits: Int = 3, gate: String = "{max_ratio_to_full: 100}", model: String = "model"
   ) -> String {
@@ -106,6 +116,7 @@ struct Workshop {
     """
   }
 
+  /// The SHA-256 of a file, in hex.
   func digest(_ name: String) throws -> String {
     SHA256Digest(hashing: try folder.read(name)).hex
   }

@@ -3,14 +3,14 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Several prompts in one bundle: moved, compared, chosen among, removed, and the file made tidy.
+/// Several prompts in one bundle: transferred, compared, chosen among, removed, and the bundle compacted.
 @Suite(.serialized) struct PromptCommandTests {
   let shop: Workshop
   var folder: TemporaryFolder { shop.folder }
   var ctpack: Program { shop.ctpack }
   static let eval = ["--text", "test.txt", "--seqlen", "32", "--windows", "6", "--json"]
 
-  /// `three.ctpack` with its prompt, `four.ctpack` with that and two others, all of four tokens.
+  /// Builds `three.ctpack`, `four.ctpack` and `other.ctpack`, each with one prompt of four tokens.
   init() throws {
     shop = try Workshop()
     for (name, bits, seed) in [("three", 3, 0), ("four", 4, 0), ("other", 4, 7)] {
@@ -23,8 +23,9 @@ import Testing
     }
   }
 
+  /// Transfers the prompts of `other.ctpack` and `three.ctpack` to `four.ctpack`, which then has three.
   private func gather() throws {
-    // A source with several prompts, so that they travel together.
+    // `three.ctpack` gets both first, so that one transfer moves several.
     try expectSuccess("transfer", "other.ctpack", "three.ctpack", "--allow-unvalidated")
     try expectSuccess(
       "transfer", "three.ctpack", "four.ctpack", "--all", "--text", "test.txt", "--seqlen", "32",
@@ -40,7 +41,7 @@ import Testing
     try ctpack("prompt", "list", bundle, "--json").json.array?.compactMap { $0["name"]?.string }
   }
 
-  @Test func severalMoveInOneStep() throws {
+  @Test func severalPromptsTransferInOneStep() throws {
     try expectSuccess("transfer", "other.ctpack", "three.ctpack", "--allow-unvalidated")
     let before = try folder.read("four.ctpack")
     let refusals: [(options: [String], words: String)] = [
@@ -74,7 +75,7 @@ import Testing
     #expect(try names("four.ctpack") == ["a", "b", "four"])
     try expectSuccess("inspect", "four.ctpack", "--verify", "full")
     let page = try ctpack("inspect", "four.ctpack")
-    #expect(page.output.contains("left behind"))
+    #expect(page.output.contains(" unused (`ctpack compact`"))
     #expect(page.output.contains("test.txt, `a`") && page.output.contains("test.txt, `b`"))
   }
 
@@ -93,7 +94,7 @@ import Testing
     let loss = try ctpack.run(byLoss + Self.eval)
     #expect(loss.json["choice"]?["rule"]?.string == "lowest-nll")
     #expect(loss.json["choice"]?["deciding"]?.int == 8)
-    // Without --route keys choose; those of prompts that were moved were learned while these were measured.
+    // Without --route, keys choose; transferred prompts got theirs when they were measured.
     let keys = try ctpack.run(["eval", "four.ctpack", "--route-tokens", "8"] + Self.eval)
     #expect(keys.json["choice"]?["rule"]?.string == "keys")
     #expect(keys.json["choice"]?["deciding"]?.int == 8)
@@ -138,7 +139,7 @@ import Testing
       ["prompt", "compare", "four.ctpack", "--text", "dev.txt", "--part", "8"] + Self.eval)
     #expect(again.output == compared.output, "the same seed draws the same prompts")
 
-    // What is generated says which prompt each text took.
+    // The output of `generate` names each text's prompt.
     let generated = try ctpack(
       "generate", "four.ctpack", "--prompt-text", "the rain", "--prompt-text", "an inn",
       "--max-tokens", "5", "--json")
@@ -156,7 +157,7 @@ import Testing
     #expect(alone.json["ids"] == texts[0]["ids"])
   }
 
-  @Test func whatWasComparedIsKept() throws {
+  @Test func storeKeepsAComparison() throws {
     try gather()
     try expectSuccess(
       "transfer", "other.ctpack", "four.ctpack", "--as", "raw", "--allow-unvalidated")
@@ -164,14 +165,14 @@ import Testing
       "prompt", "compare", "four.ctpack", "--text", "test.txt", "--seqlen", "32", "--windows", "6",
       "--store",
     ]
-    // One prompt has no key: learning it is shown, and it is said where it isn't kept.
+    // One prompt has no key: its learning is reported, with a notice only if the key isn't stored.
     let unkept = try ctpack.run(Array(arguments.dropLast()))
     #expect(unkept.errors.contains("learning routing keys for `raw`"), "\(unkept.errors)")
     let stored = try ctpack.run(arguments)
     #expect(stored.status == 0, "\(stored.errors)")
     #expect(stored.errors.contains("routing    begins"), "\(stored.errors)")
-    #expect(!stored.errors.contains("learning what"), "\(stored.errors)")
-    for word in ["no prompt", "`raw`", "best-single", "oracle", "Windows per prompt", "kept in"] {
+    #expect(!stored.errors.contains("learning routing keys"), "\(stored.errors)")
+    for word in ["no prompt", "`raw`", "best-single", "oracle", "Windows per prompt", "stored in"] {
       #expect(stored.output.contains(word), "\(word)")
     }
     let inspected = try ctpack("inspect", "four.ctpack", "--json", "--verify", "full")
@@ -191,7 +192,7 @@ import Testing
     let again = try ctpack("inspect", "four.ctpack", "--json").json["evidence"]?.array
     #expect(again?.count == evidence.count, "newer numbers take the place of older ones")
 
-    // Removed, and what was measured with it.
+    // Removing prompts also removes the evidence measured with them.
     let removed = try ctpack("prompt", "remove", "four.ctpack", "raw", "three", "--json")
     #expect(removed.status == 0, "\(removed.errors)")
     #expect(removed.json["prompts"]?.array?.compactMap(\.string) == ["four", "other"])
@@ -201,7 +202,7 @@ import Testing
     #expect(try ctpack("prompt", "remove", "four.ctpack", "gone").status == 64)
   }
 
-  @Test func compactedItIsTheFreshOne() throws {
+  @Test func compactingKeepsTheDigest() throws {
     try gather()
     try expectSuccess("prompt", "remove", "four.ctpack", "three", "other")
     let edited = try folder.read("four.ctpack")
@@ -217,7 +218,7 @@ import Testing
     #expect(bytes.count < edited.count)
     #expect(try bytes == folder.read("tidy.ctpack"))
     try expectSuccess("inspect", "four.ctpack", "--verify", "full")
-    #expect(try ctpack("inspect", "four.ctpack").output.contains("left behind") == false)
+    #expect(try ctpack("inspect", "four.ctpack").output.contains("unused") == false)
     #expect(try ctpack("compact", "no.ctpack").status == 66)
     #expect(try ctpack("compact", "model/config.json").status == 65)
   }

@@ -4,18 +4,18 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Prompts learned on a finished bundle, through the real program, on a tiny model.
+/// `ctpack prompt learn` on a finished bundle of a tiny model.
 @Suite(.serialized) struct PromptLearnTests {
   let shop: Workshop
   var folder: TemporaryFolder { shop.folder }
   var ctpack: Program { shop.ctpack }
-  /// What `Workshop.recipe` says of its prompt.
+  /// The fields of the `prompt` section of `Workshop.recipe`.
   static let fields = [
     "text": "train.txt", "validation.text": "dev.txt", "steps": "12", "tokens": "4", "batch": "2",
     "length": "16", "warmup": "2", "validation.windows": "4", "validation.every": "4",
   ]
 
-  /// The same as options, with some fields changed, or left out where they are empty.
+  /// `fields` as options of `prompt learn`, with changes; fields that are changed to "" are left out.
   private func options(_ changes: [String: String] = [:]) -> [String] {
     Self.fields.merging(changes) { $1 }.sorted { $0.key < $1.key }.flatMap { field, value in
       switch field {
@@ -28,7 +28,7 @@ import Testing
     }
   }
 
-  /// `built.ctpack`, whose build learned a prompt, and `bare.ctpack`, the same weights without one.
+  /// Builds `built.ctpack`, with a prompt, and `bare.ctpack`, the same weights without one.
   init() throws {
     shop = try Workshop()
     try folder.write(
@@ -54,8 +54,9 @@ import Testing
     try #require(try ModelBundle(path: folder.file(bundle)).adapter(named: name))
   }
 
-  /// The same weights, texts and settings give the build's prompt, to the bit, and all that belongs to it.
-  @Test func itIsThePromptThatABuildLearns() throws {
+  /// The same weights, texts and settings give the build's prompt, bit for bit, with the same keys and
+  /// values, routing key and records.
+  @Test func aBuildLearnsTheSamePrompt() throws {
     let weights = try ModelBundle(path: folder.file("bare.ctpack")).weightsDigest
     let learned = try learn("bare.ctpack", ["--as", "own", "--json"])
     #expect(learned.status == 0, "\(learned.errors)")
@@ -90,8 +91,8 @@ import Testing
     #expect(try ctpack("inspect", "bare.ctpack", "--verify", "full").status == 0)
   }
 
-  /// Stopped and killed again and again, while the bundle gets another prompt: the same prompt in the end.
-  @Test func itResumes() throws {
+  /// Learning that is interrupted many times, while the bundle gets another prompt, gives the same prompt.
+  @Test func learningResumes() throws {
     func command(_ bundle: String) -> [String] {
       ["prompt", "learn", bundle, "--as", "long"] + options(["steps": "300", "patience": "90"])
     }
@@ -105,7 +106,7 @@ import Testing
       running.send(attempt % 2 == 0 ? SIGKILL : SIGINT)
       if running.wait().status == 0 { break }
       stops += 1
-      // However slow the machine: the first stop may come before the stage has begun.
+      // On a slow machine the first stops may come before the stage has begun.
       if !hasMoved,
         FileManager.default.fileExists(atPath: folder.file("bare.long.work/latest.json"))
       {
@@ -117,16 +118,16 @@ import Testing
         #expect(explained.output.contains("began but did not finish"), "\(explained.output)")
       }
     }
-    #expect(stops > 0 && hasMoved, "nothing was stopped midway: the test shows little")
+    #expect(stops > 0 && hasMoved, "nothing was stopped midway, so the test shows nothing")
     let last = try ctpack.run(command("bare.ctpack"))
-    // A run killed right after the last write has put its prompt there already.
-    #expect(last.status == 0 || last.errors.contains("already there"), "\(last.errors)")
+    // A run that was killed right after its last write has already added the prompt.
+    #expect(last.status == 0 || last.errors.contains("already has a prompt"), "\(last.errors)")
     #expect(
       try prompt("long", of: "bare.ctpack").values == prompt("long", of: "one.ctpack").values)
     #expect(try ctpack("inspect", "bare.ctpack", "--verify", "full").status == 0)
   }
 
-  /// Other kinds and objectives, by fields of a recipe.
+  /// Other kinds and objectives, set by `--set FIELD=VALUE`.
   @Test func everyFieldOfARecipeCanBeSet() throws {
     let changes: [(name: String, fields: [String: String])] = [
       ("prefix", ["kind": "prefix"]), ("short", ["tokens": "2", "init_text": "the quick"]),
@@ -165,13 +166,13 @@ import Testing
     #expect(try ctpack("inspect", "bare.ctpack", "--verify", "full").status == 0)
   }
 
-  @Test func whatCannotBeLearnedIsRefusedBeforehand() throws {
+  @Test func mistakesAreRefusedBeforeLearning() throws {
     let before = try folder.read("built.ctpack")
     let refusals: [([String], Int32, String)] = [
       (["--as", "own"], 64, "give the new one another name with --as"),
       (["--as", "auto"], 64, "can't name a prompt"),
       (["--as", "x", "--set", "objective=kl"], 64, "--teacher"),
-      (["--as", "x", "--teacher", "model"], 64, "asks no teacher"),
+      (["--as", "x", "--teacher", "model"], 64, "needs no teacher"),
       (["--as", "x", "--set", "tokns=3"], 64, "did you mean `tokens`"),
       (["--as", "x", "--set", "tokens=5"], 64, "tokens: is given twice"),
       (["--as", "x", "--set", "targets=[q"], 64, "targets"),
@@ -190,7 +191,9 @@ import Testing
     try wide.write(to: folder, "deeper")
     let other = try learn(
       "built.ctpack", ["--as", "x", "--set", "objective=kl", "--teacher", "deeper"])
-    #expect(other.status == 64 && other.errors.contains("another model"), "\(other.errors)")
+    #expect(
+      other.status == 64 && other.errors.contains("doesn't match the bundle's model"),
+      "\(other.errors)")
     wide.layers -= 1
     try wide.write(to: folder, "stranger")
     let recipe = try String(decoding: folder.read("bare.yaml"), as: UTF8.self)

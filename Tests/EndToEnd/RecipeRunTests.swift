@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The main job by the real program on a tiny model.
+/// `ctpack run` on a tiny model: a whole build, reuse, threads, memory, `--until` and the gate.
 @Suite(.serialized) struct RecipeRunTests {
   let shop: Workshop
   var folder: TemporaryFolder { shop.folder }
@@ -17,7 +17,7 @@ import Testing
     #expect(
       run.output.hasPrefix(folder.file("small.ctpack")) || run.output.hasPrefix("small.ctpack"))
     for stage in ["import", "calibrate", "compress", "prompt", "verify", "gate", "package"] {
-      #expect(run.errors.contains("\(stage)"), "no word on \(stage)")
+      #expect(run.errors.contains("\(stage)"), "\(stage) is not shown")
     }
     #expect(!run.errors.contains("\u{1B}"), "control characters outside of a terminal")
 
@@ -56,9 +56,9 @@ import Testing
     #expect(page.output.contains("learned on these weights"))
   }
 
-  /// OPT's two designs go the whole way: build, audit, measure again, continue a text.
+  /// Both OPT designs are built and audited, measured to the recorded perplexity, and generate text.
   @Test(arguments: [TinyCheckpoint.Family.opt, .opt350M])
-  func otherFamiliesBecomeBundlesToo(_ family: TinyCheckpoint.Family) throws {
+  func optModelsBecomeBundles(_ family: TinyCheckpoint.Family) throws {
     var model = TinyCheckpoint()
     model.family = family
     try model.write(to: folder)
@@ -100,7 +100,7 @@ import Testing
     #expect(try shop.digest("small.ctpack") == digest, "--explain ran something")
   }
 
-  @Test func theNumberOfThreadsDoesNotChangeAByte() throws {
+  @Test func threadsDoNotChangeAByte() throws {
     #expect(
       try ctpack("run", "small.yaml", "--work", "one", "--out", "1", "--threads", "1").status == 0)
     #expect(
@@ -108,16 +108,17 @@ import Testing
     #expect(try shop.digest("1") == shop.digest("2"))
   }
 
-  /// Rows of the calibration text in files instead of memory: the same bytes, and said so.
-  @Test func theMemoryGivenDoesNotChangeAByte() throws {
+  /// With little memory the calibration's rows go to files, which `--verbose` reports; the artifact is the
+  /// same.
+  @Test func memoryDoesNotChangeAByte() throws {
     let large = try ctpack("run", "small.yaml", "--work", "one", "--out", "1", "--memory", "8 GiB")
     #expect(large.status == 0, "\(large.errors)")
-    #expect(!large.errors.contains("of rows in files"), "details nobody asked for")
+    #expect(!large.errors.contains("of rows in files"), "details without --verbose")
     let small = try ctpack(
       "run", "small.yaml", "--work", "two", "--out", "2", "--memory", "1MiB", "--verbose")
     #expect(small.status == 0, "\(small.errors)")
-    // 8 × 32 tokens: two sets of 24 and one of 24 numbers each, of the compressed model and the full
-    // one.
+    // 8 × 32 tokens of 24 numbers in float32, 24 576 bytes: three sets for each of the two models, the
+    // compressed and the full.
     #expect(small.errors.contains("147.5 kB of rows in files"), "\(small.errors)")
     #expect(small.errors.contains("more than the 1.0 MB given"), "\(small.errors)")
     #expect(try shop.digest("1") == shop.digest("2"))
@@ -131,8 +132,8 @@ import Testing
     #expect(wrong.errors.contains("--memory takes an amount like 4GiB"), "\(wrong.errors)")
   }
 
-  /// Stage by stage gives what one go gives.
-  @Test func untilStopsAndTheNextRunGoesOn() throws {
+  /// A build stage by stage gives the same bytes as one in a single run.
+  @Test func untilStopsAndTheNextRunResumes() throws {
     #expect(try ctpack("run", "small.yaml", "--work", "whole", "--out", "whole.ctpack").status == 0)
     for stage in ["import", "calibrate", "compress", "prompt", "verify", "gate"] {
       #expect(try ctpack("run", "small.yaml", "--until", stage).status == 0)
@@ -152,7 +153,7 @@ import Testing
     #expect(run.errors.contains("held-out: max_ppl is 1.5, found "), "\(run.errors)")
     #expect(run.errors.contains("too high"))
     #expect(!FileManager.default.fileExists(atPath: folder.file("small.ctpack")))
-    // Only the limit changes: nothing is measured again.
+    // Only the limit changed, so nothing is measured again.
     try folder.write("small.yaml", Workshop.recipe())
     let again = try ctpack("run", "small.yaml")
     #expect(again.status == 0)

@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The recipes of published settings, for models that aren't here: read, checked and estimated.
+/// Recipes of published settings, explained (`run --explain`) without their checkpoints and texts.
 @Suite struct SeedRecipeTests {
   static let folder = RealModel.packageRoot + "/Recipes/seeds"
 
@@ -27,7 +27,9 @@ import Testing
       #expect(abs(Double(disk[0]) - 2 * parameters) < 0.05 * 2 * parameters, "\(disk[0])")
       compressed[variant] = disk[6]
       let seconds = stages.compactMap { $0["estimate"]?["seconds"]?.double }
-      #expect(seconds.count == 7 && seconds[3] > seconds[2], "learning takes longest: \(seconds)")
+      #expect(
+        seconds.count == 7 && seconds[3] > seconds[2],
+        "learning should take longer than compression: \(seconds)")
     }
     let order = ["2bit", "3bit", "4bit", "50"].compactMap { compressed[$0] }
     #expect(order == order.sorted() && order.count == 4)

@@ -25,11 +25,11 @@ import Testing
     ("p", .prompt(try model.embed((0..<tokens).map { Int32($0 + 3) })))
   }
 
-  @Test func itIsTheMeanOverRealTokensOnly() throws {
+  @Test func perplexityIsTheMeanOverScoredTokensOfTheText() throws {
     for prompt in [nil, try prompt(5)] {
       var meter = try PerplexityMeter(model, ids: ids, rule: rule, prompt: prompt)
       let result = try meter.run()
-      // By hand: every window on its own, prompt positions and first tokens left out.
+      // Each window scored alone, without prompt positions and first tokens.
       var losses: [Double] = []
       for window in 0..<6 {
         let part = Array(ids[window * 16..<(window + 1) * 16])
@@ -65,7 +65,7 @@ import Testing
     #expect(abs(result.nll - mean) < 1e-9)
   }
 
-  @Test func stoppedAndTakenUpAgainItEndsWithTheSameBits() throws {
+  @Test func aResumedMeasurementEndsWithTheSameBits() throws {
     var whole = try PerplexityMeter(model, ids: ids, rule: rule, prompt: prompt(3))
     let expected = try whole.run()
     for stop in 0...6 {
@@ -118,7 +118,7 @@ import Testing
     let perplexity = measured([1, 2, 3], prompt: "p")
     let record = perplexity.evidence(text: ("t", nil), model: ("compressed", nil))
     #expect(record.protocol == "ctp-4")
-    #expect(record.nll == 6, "the sum, in nats")
+    #expect(record.nll == 6, "the sum of the losses, in nats")
     #expect(abs(record.ppl - exp(2)) < 1e-12)
     // s² = 1 over three tokens.
     #expect(abs(record.pplStandardError - exp(2) / 3.0.squareRoot()) < 1e-12)
@@ -126,7 +126,7 @@ import Testing
     #expect(record.scoredTokens == 3)
   }
 
-  @Test func onlyTheSameTokensMakeAValidation() throws {
+  @Test func aValidationNeedsTheSameTokens() throws {
     let weights = SHA256Digest(hashing: [UInt8]())
     let (without, with) = (measured([1, 2, 3], prompt: nil), measured([1, 1, 1], prompt: "p"))
     let pair = try Perplexity.validation(

@@ -3,7 +3,7 @@ import Evaluation
 import Testing
 
 @Suite struct PerplexityProtocolTests {
-  @Test func idsReadBack() throws {
+  @Test func idsParseToTheirProtocol() throws {
     for id in ["ctp-1024", "gptq-2048", "llamacpp-512", "ctp-7"] {
       #expect(try PerplexityProtocol(id: id).id == id)
     }
@@ -20,7 +20,7 @@ import Testing
     #expect { try PerplexityProtocol(id: id) } throws: { ($0 as? Failure)?.kind == .usage }
   }
 
-  @Test func whatIsScored() throws {
+  @Test func scoredTargetsOfEachProtocol() throws {
     #expect(PerplexityProtocol.standard.targetsPerWindow == 1023)
     #expect(PerplexityProtocol.gptq2048.targetsPerWindow == 2047)
     // llama.cpp scores logits 256 ..< 511 of a window of 512: 255 targets, 257 ... 511.
@@ -28,7 +28,7 @@ import Testing
     #expect(PerplexityProtocol.llamacpp512.targetsPerWindow == 255)
   }
 
-  @Test func windowsAreCutOneAfterTheOther() throws {
+  @Test func windowsAreConsecutive() throws {
     let ids = [Int32](10..<33)
     let plain = try PerplexityProtocol(.ctp, length: 5)
     #expect(plain.windowCount(tokens: ids.count) == 4)

@@ -1,5 +1,5 @@
-// Codes are decisions that feed the ones after them, so the twins of GPTQ must agree to the bit: with
-// tolerances one weight near a tie would let all later ones part.
+// Bitwise comparison of the GPTQ and pruning kernels with their plain twins. Each code affects all
+// later ones, so a tolerance wouldn't do: one weight near a tie would make all later ones differ.
 #include "gptq_twins.h"
 
 #include <math.h>
@@ -30,7 +30,7 @@ struct layer {
   float *factor, *importance, *weights;
 };
 
-/// Weights of any size, some of them 0 or equal, one in a hundred far out.
+/// n random weights of any magnitude: some are 0 or equal, and one in a hundred is an outlier.
 static float *random_weights(int64_t n) {
   float *w = random_floats(n);
   const float size = ldexpf(1, (int)random_below(24) - 16);
@@ -43,7 +43,7 @@ static float *random_weights(int64_t n) {
   return w;
 }
 
-/// `together` columns at a time in random order.
+/// Permutes groups of `together` columns at random.
 static void shuffle(int32_t *order, int32_t n, int32_t together) {
   for (int32_t a = n / together - 1; a > 0; a--) {
     const int32_t b = (int32_t)random_below((uint32_t)a + 1);
@@ -97,8 +97,8 @@ static void free_layer(struct layer *l) {
   free(l->order), free(l->position), free(l->factor), free(l->importance), free(l->weights);
 }
 
-/// The scratch space holds grids, codes, restored weights and errors; after each step all of it is
-/// compared.
+/// Solves a random layer with the kernels and with the twins, and compares the whole scratch space
+/// (grids, codes, restored weights and errors) after each step.
 static void gptq(int32_t columns, int level, int number) {
   struct layer l = random_layer(columns);
   const struct ctk_gptq_layer *g = &l.gptq;
@@ -143,7 +143,7 @@ static void gptq(int32_t columns, int level, int number) {
 
 // ---- pruning ----
 
-/// Some steps of conjugate gradients with the product p·H of a diagonal H and a little noise.
+/// Compares four steps of conjugate gradients, with p·H made from a diagonal H and a little noise.
 static void masked_least_squares(intptr_t n, int level) {
   enum { weights, residual, direction };
   float *x[2][3], *inverse = random_floats(n), *product = random_floats(n);
@@ -167,8 +167,8 @@ static void masked_least_squares(intptr_t n, int level) {
     ctk_masked_least_squares_step_ref(
         kept, inverse, product, n, x[1][weights], x[1][residual], x[1][direction], &energy[1]);
     for (int k = 0; k < 3; k++) same(what, x[0][k], x[1][k], (size_t)n * sizeof(float));
-    // A sum of n positive numbers in float64, whose products a compiler may fuse or not: each of the
-    // n + 16 operations rounds by 2⁻⁵³ of the sum at most.
+    // A sum of n positive numbers in float64, with products that the compiler may fuse: each of the
+    // n + 16 operations rounds by at most 2⁻⁵³ of the sum.
     if (!(fabs(energy[0] - energy[1]) <= (double)(n + 16) * 0x1p-53 * energy[1])) {
       mismatches++;
       printf("MISMATCH %s: energy %a, not %a\n", what, energy[0], energy[1]);
@@ -180,7 +180,7 @@ static void masked_least_squares(intptr_t n, int level) {
   free(inverse), free(product), free(kept);
 }
 
-/// Costs that are all different, and few different ones.
+/// Compares the selection of the lowest costs, for distinct costs and for costs with many ties.
 static void drop_lowest(int64_t n) {
   uint8_t *fast = malloc((size_t)n), *plain = malloc((size_t)n);
   for (int few = 0; few < 2; few++) {

@@ -7,31 +7,33 @@
 #include "CKernels.h"
 #include "random_values.h"
 
-/// Numbers of middling size as float16 and as bfloat16.
+/// n random 16-bit values of moderate magnitude, both as float16 and as bfloat16.
 static uint8_t *random_halves(intptr_t n) {
   uint8_t *bytes = random_bytes(2 * n);
   for (intptr_t i = 0; i < n; i++) bytes[2 * i + 1] = (bytes[2 * i + 1] & 0x83) | 0x38;
   return bytes;
 }
 
-/// {0, 0}: dense; {1, 1}: a mask; else n:m sparsity.
+/// The sparsity of a matrix: {0, 0} is dense, {1, 1} has a mask, and others are n:m sparse.
 struct pattern {
   int kept, of;
 };
 
+/// A packed matrix and the arrays that it points to.
 struct matrix {
   struct ctk_packed packed;
   uint8_t *codes, *scales, *zeros, *mask, *ranks;
   int64_t *starts;
 };
 
+/// The binomial coefficient C(n, k).
 static int64_t combinations(int n, int k) {
   int64_t c = 1;
   for (int i = 0; i < k; i++) c = c * (n - i) / (i + 1);
   return c;
 }
 
-/// Ranks of random combinations, listed without gaps; a short last group has fewer of them.
+/// A bit stream of the ranks of random combinations. A short last group has fewer combinations.
 static uint8_t *random_ranks(intptr_t rows, intptr_t columns, struct pattern p, int *bits) {
   const intptr_t groups = (columns + p.of - 1) / p.of;
   for (*bits = 0; (1 << *bits) < combinations(p.of, p.kept); ++*bits) {}
@@ -46,7 +48,7 @@ static uint8_t *random_ranks(intptr_t rows, intptr_t columns, struct pattern p, 
   return ranks;
 }
 
-/// Whether such a matrix can have its rows interleaved.
+/// Whether a matrix of this shape and sparsity can have interleaved rows.
 static int can_interleave(intptr_t rows, intptr_t columns, intptr_t group, struct pattern p) {
   return rows % 16 == 0 && columns % 64 == 0 && group % 64 == 0 && (p.of == 1 || p.of == 4);
 }
@@ -78,7 +80,7 @@ static struct matrix random_matrix(
   m.codes = random_bytes((codes + 63) / 64 * 8 * bits);
   m.scales = random_bytes(rows * groups * 2);
   for (intptr_t i = 0; i < rows * groups; i++)
-    m.scales[2 * i + 1] = (m.scales[2 * i + 1] & 0x87) | 0x20;  // of about 2⁻⁷ … 2⁻⁶
+    m.scales[2 * i + 1] = (m.scales[2 * i + 1] & 0x87) | 0x20;  // magnitudes of about 2⁻⁷ … 2⁻⁶
   if (zeros) m.zeros = random_bytes((rows * groups + 63) / 64 * 8 * bits);
   m.packed.codes = m.codes;
   m.packed.scales = m.scales;
@@ -89,14 +91,14 @@ static struct matrix random_matrix(
   return m;
 }
 
-/// A random matrix whose bytes mean interleaved rows.
+/// A random matrix with interleaved rows.
 static struct matrix random_tiles(
     intptr_t rows, intptr_t columns, int bits, intptr_t group, struct pattern p, int zeros) {
   struct matrix m = random_matrix(rows / 16, 16 * columns, bits, group, p, zeros);
   m.packed.rows = rows;
   m.packed.columns = columns;
   m.packed.interleaved = 1;
-  // A short last group: there are more of them than in a row sixteen times as long.
+  // With a short last group, sixteen rows have more groups than one row sixteen times as long.
   const intptr_t all = rows * ((columns + group - 1) / group);
   struct matrix scales = random_matrix(1, all * 4, bits, 4, (struct pattern){0, 0}, zeros);
   free(m.scales), free(m.zeros);

@@ -1,4 +1,4 @@
-// The constant tables of the kernels against their definitions.
+// Comparison of the kernels' constant tables with their definitions.
 #pragma once
 #include <stdint.h>
 #include <stdio.h>
@@ -7,7 +7,7 @@
 #include "ranks.h"
 #include "spread_codes.h"
 
-/// Σ C(pᵢ, i) over the ascending positions pᵢ of the bits of a mask.
+/// The rank of a mask: Σ C(pᵢ, i) over the ascending positions pᵢ of its bits, i from 1.
 static int64_t rank_of_mask(uint32_t mask) {
   int64_t rank = 0;
   for (int position = 0, i = 1; position < 32; position++)
@@ -15,7 +15,8 @@ static int64_t rank_of_mask(uint32_t mask) {
   return rank;
 }
 
-/// Byte i of the result is the source of column i: the survivors before it, or 0x80.
+/// The shuffle indices of a mask: byte i is the number of survivors before column i, or 0x80 if the
+/// column is masked out.
 static uint64_t sources_of(int mask, int columns) {
   uint64_t bytes = 0;
   for (int i = 0, next = 0; i < columns; i++)
@@ -28,7 +29,7 @@ static int check(int holds, const char *table, long index) {
   return !holds;
 }
 
-/// Prints what differs; returns how much does.
+/// Compares all tables; prints the differences and returns their number.
 static int table_failures(void) {
   int failures = 0;
   for (int width = 1; width <= 32; width++)
@@ -52,7 +53,7 @@ static int table_failures(void) {
     failures += check(ctk_four_of_eight[r] == ctk_combination(r, 4, 8), "four of eight", r);
   for (int mask = 0; mask < 256; mask++)
     failures += check(ctk_spread_table[mask] == sources_of(mask, 8), "spread codes", mask);
-  // Two ranks spell eight columns.
+  // Two ranks of 2:4 sparsity cover eight columns.
   for (int first = 0; first < 6; first++)
     for (int second = 0; second < 6; second++) {
       uint8_t ranks[6] = {(uint8_t)(first | second << 3)};

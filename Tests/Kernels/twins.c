@@ -1,5 +1,6 @@
-// The kernels against their plain twins, without Swift: for processors that the tests don't run on
-// (see `make arm64-kernels`). Prints what was compared; a mismatch ends it with status 1.
+// Comparison of the kernels with their plain twins without Swift, for processors on which the Swift
+// tests don't run (see `make arm64-kernels`). Prints what was compared; exits with status 1 on a
+// mismatch.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +13,8 @@
 
 static int failures = 0;
 
-/// The largest difference must be within `tolerance` of the largest value.
+/// Checks that the largest difference is at most `tolerance` times the largest magnitude (at least
+/// 1).
 static void compare(
     const char *what, const float *fast, const float *plain, intptr_t n, double tolerance) {
   double largest = 1, apart = 0;
@@ -26,12 +28,13 @@ static void compare(
   printf("MISMATCH %s: %g apart, %g the largest value\n", what, apart, largest);
 }
 
-/// Inputs of the decode products, rounded by the fast kernel and compared with the twin's.
+/// Inputs of the decode products, rounded to 16-bit integers.
 struct rounded {
   int8_t *values;
   float *scales, *sums;
 };
 
+/// Rounds inputs with the fast kernel, and compares the result with the twin's.
 static struct rounded round_rows(
     const struct ctk_packed *w, const float *x, intptr_t rows, const char *what) {
   const intptr_t runs = ctk_runs(w->columns);
@@ -65,7 +68,7 @@ static void decode_products(const struct ctk_packed *w, const float *x, const ch
   for (intptr_t rows = 1; rows <= ctk_decode_pass_rows; rows++) {
     struct rounded r = round_rows(w, x, rows, what);
     const struct ctk_decode_inputs inputs = {rows, w->columns, r.values, r.scales, r.sums};
-    // In parts, as threads take them.
+    // Multiplied in two parts, like the pieces of a parallel loop.
     const intptr_t cut = w->rows > 16 ? 16 : w->rows / 3;
     ctk_decode_multiply(w, 0, cut, &inputs, fast, w->rows, scratch);
     ctk_decode_multiply(w, cut, w->rows, &inputs, fast, w->rows, scratch);
@@ -76,8 +79,8 @@ static void decode_products(const struct ctk_packed *w, const float *x, const ch
   free(scratch), free(fast), free(plain);
 }
 
-/// The product in float32 with the weights decoded inside, against the twin, and against one with
-/// all of them decoded before: the same bits.
+/// Compares the float32 product that decodes stored weights with its twin, and bitwise with the
+/// product of weights that were decoded before.
 static void products(const struct ctk_weight *w, const float *x, const char *what) {
   enum { rows = 13 };
   float *dense = malloc((size_t)(w->rows * w->columns) * sizeof(float));
@@ -92,7 +95,7 @@ static void products(const struct ctk_weight *w, const float *x, const char *wha
     ctk_multiply(&g);
     g.c = y[1];
     ctk_multiply_ref(&g);
-    // A part is as the whole.
+    // A part is computed again in place; the comparisons below must still hold.
     if (n > 40) {
       struct ctk_gemm part = g;
       part.c = y[0] + 37, part.n = n - 37, part.weight_first = 37;

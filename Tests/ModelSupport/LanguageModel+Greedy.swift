@@ -3,7 +3,9 @@ import Models
 import Numerics
 
 extension LanguageModel {
-  /// The most likely tokens after one text, everything in float32.
+  /// The most likely continuation of one text, with keys and values in float32 unless `cache` says
+  /// otherwise.
+  /// - Parameter onToken: called with each new token; returning false ends the text.
   package func greedy(
     _ ids: [Int32], prompt: PromptStart = .none, maxTokens: Int, stopTokens: Set<Int32> = [],
     cache: AttentionCache.Format = .float32,

@@ -5,14 +5,17 @@ import Models
 import Numerics
 import TestSupport
 
-/// Random models in memory, small and with odd sizes, with dense or packed weights. The same seed gives the
-/// same model; a test that checks a bound, not an outcome, passes a seed of its `TestRandom`.
+/// Random models in memory, small and of odd sizes, with dense or packed weights. The same seed
+/// gives the same model; a test that checks a bound, not an outcome, passes a seed from its
+/// `TestRandom`.
 package struct RandomModel {
+  /// LLaMA's design, with one key-value head for three heads.
   package static let configuration = ModelConfiguration(
     vocabularySize: 53, hiddenSize: 24, intermediateSize: 37, layers: 3, heads: 3, kvHeads: 1,
     headDim: 6, tiedEmbeddings: true, maximumPositions: 128)
 
-  /// - Parameter bits: of packed weights, groups of 16; nil for dense ones.
+  /// A model with normally distributed weights.
+  /// - Parameter bits: bits of packed weights, in groups of 16; nil for dense weights.
   package static func make(
     seed: UInt64, bits: Int? = nil, configuration c: ModelConfiguration = configuration
   ) throws -> LanguageModel {
@@ -48,23 +51,23 @@ package struct RandomModel {
       blocks: blocks)
   }
 
-  /// OPT with norms before attention and feed-forward.
+  /// OPT's design, with norms before attention and feed-forward.
   package static let opt = ModelConfiguration(
     family: .opt, design: opt(.before, .relu), vocabularySize: 53, hiddenSize: 24,
     intermediateSize: 37, layers: 3, heads: 3, kvHeads: 3, headDim: 8, tiedEmbeddings: true,
     maximumPositions: 512)
-  /// OPT 350M's design: norms after attention and feed-forward, token embeddings of another width; heads
-  /// of odd width.
+  /// OPT 350M's design: norms after attention and feed-forward, token embeddings of another width;
+  /// here with heads of odd width.
   package static let opt350M = ModelConfiguration(
     family: .opt, design: opt(.after, .gelu), vocabularySize: 53, hiddenSize: 21,
     embeddingSize: 24, intermediateSize: 37, layers: 3, heads: 3, kvHeads: 3, headDim: 7,
     tiedEmbeddings: true, maximumPositions: 512)
-  /// Norms on each head's queries and keys.
+  /// Qwen3's design: norms on each head's queries and keys.
   package static let qwen3 = ModelConfiguration(
     family: .qwen3, design: .llama(hasHeadNorms: true), vocabularySize: 53, hiddenSize: 24,
     intermediateSize: 37, layers: 3, heads: 4, kvHeads: 2, headDim: 10, tiedEmbeddings: true,
     maximumPositions: 128)
-  /// Every design of block: LLaMA's, Qwen3's, OPT's two.
+  /// All block designs: LLaMA's, Qwen3's and OPT's two.
   package static let designs = [configuration, qwen3, opt, opt350M]
 
   private static func opt(
@@ -91,6 +94,7 @@ package struct RandomModel {
       key: .rms(gain: gain(c.headDim, &random), epsilon: c.normEpsilon))
   }
 
+  /// `count` sequences of `length` random token ids.
   package static func sequences(_ count: Int, length: Int, seed: UInt64) -> [[Int32]] {
     var random = TestRandom(fixture: seed)
     return (0..<count).map { _ in
@@ -98,6 +102,7 @@ package struct RandomModel {
     }
   }
 
+  /// A random soft prompt [tokens, e].
   package static func prompt(_ tokens: Int, seed: UInt64) -> Tensor {
     var random = TestRandom(fixture: seed)
     return Tensor(
@@ -105,6 +110,7 @@ package struct RandomModel {
       normals(tokens * configuration.embeddingSize, 0.7, &random))
   }
 
+  /// Normally distributed numbers with mean 0.
   package static func normals(_ count: Int, _ deviation: Double, _ random: inout TestRandom)
     -> [Float]
   {
@@ -115,7 +121,8 @@ package struct RandomModel {
     Tensor([count], normals(count, 0.2, &random).map { 1 + $0 })
   }
 
-  /// Rounded to nearest on an asymmetric grid, groups of 16 columns, the last one shorter.
+  /// `values` [rows, columns] rounded to nearest on asymmetric grids, one per group of 16 columns
+  /// (the last group of a row may be shorter).
   package static func packed(
     _ values: [Float], rows: Int, columns: Int, bits: Int
   ) throws(Failure) -> PackedMatrix {
@@ -140,7 +147,8 @@ package struct RandomModel {
 }
 
 extension LanguageModel {
-  /// What the head multiplies for rows that left the last block, by the layer's plain parts.
+  /// Input rows of the output head [m, e] for rows after the last block [m, d], by norm and
+  /// projection alone.
   package func hidden(after x: Tensor) -> Tensor {
     let rows = x.copy()
     output.norm?.forward(rows, into: rows)

@@ -7,7 +7,8 @@ import Numerics
 import TestSupport
 import Testing
 
-/// Against PEFT's prefix tuning and LoRA in float32, on tiny random models (Golden/make_adapter_golden.py).
+/// Losses and gradients of prefixes and LoRA adapters on tiny random models, against PEFT in
+/// float32 (Golden/make_adapter_golden.py).
 @Suite struct AdapterParityTests {
   static let models = ["llama-odd", "mistral", "qwen2", "opt", "opt-350m", "qwen3"]
 
@@ -48,7 +49,9 @@ import Testing
   }
 }
 
+/// Gradients with respect to adapters on random models, against finite differences.
 @Suite(.serialized) struct AdapterGradientTests {
+  /// A prompt, a prefix, LoRA on all layers, and LoRA on two layers.
   static func shapes(_ c: ModelConfiguration) -> [AdapterShape] {
     [
       .prompt(tokens: 4, in: c), .prefix(tokens: 4, in: c),
@@ -89,7 +92,7 @@ import Testing
       let values = start.parameters.values
       let gradient = try PromptObjective(model).gradient(sequences: ids, adapter: start).gradient
       for _ in 0..<2 {
-        // Of length 1: however many parameters there are, the loss is looked at close by.
+        // A direction of length 1, so that the step doesn't grow with the number of parameters.
         let drawn = RandomModel.normals(values.count, 1, &random)
         let length = drawn.reduce(0.0) { $0 + Double($1 * $1) }.squareRoot()
         let direction = drawn.map { $0 / Float(length) }
@@ -102,8 +105,8 @@ import Testing
         let measured = (8 * near - far) / (12 * Double(step))
         let expected = zip(gradient.values, direction).reduce(0.0) { $0 + Double($1.0 * $1.1) }
         let size = gradient.values.reduce(0.0) { $0 + Double($1 * $1) }.squareRoot()
-        // The slope along a direction is about as large as the gradient is long, by the root of the
-        // number of parameters; float32 losses leave 1e-3 or so of noise.
+        // The slope along a random direction is about the gradient's length over the root of the
+        // number of parameters; losses in float32 add noise of about 1e-3.
         let typical = size / Double(values.count).squareRoot()
         #expect(abs(measured - expected) <= 3e-2 * typical + 2e-3, "\(shape), \(random.note)")
       }
@@ -111,7 +114,7 @@ import Testing
   }
 
   @Test(arguments: RandomModel.designs)
-  func neitherMemoryNorThreadsChangeTheBits(_ c: ModelConfiguration) throws {
+  func gradientsDoNotDependOnMemoryOrThreads(_ c: ModelConfiguration) throws {
     let before = Parallel.threads
     defer { Parallel.threads = before }
     let model = try RandomModel.make(seed: 5, bits: 3, configuration: c)
@@ -134,9 +137,9 @@ import Testing
 }
 
 @Suite struct AdapterTests {
-  /// Keys and values taken from a prompt do what the prompt does.
+  /// A prefix made of a prompt's keys and values gives the prompt's losses, to the bit.
   @Test(arguments: RandomModel.designs)
-  func aPrefixOfAPromptScoresLikeThePrompt(_ c: ModelConfiguration) throws {
+  func aPrefixMadeFromAPromptScoresLikeThePrompt(_ c: ModelConfiguration) throws {
     let model = try RandomModel.make(seed: 31, bits: 4, configuration: c)
     let ids = RandomModel.sequences(2, length: 13, seed: 32)
     let prompt = RandomModel.prompt(6, seed: 33)
@@ -146,7 +149,7 @@ import Testing
     #expect(try mean(model.nll(sequences: ids)) != mean(expected))
   }
 
-  @Test func lowRankPartsStartWithoutEffectAndThenHaveOne() throws {
+  @Test func lowRankUpdatesStartWithoutEffect() throws {
     let model = try RandomModel.make(seed: 34)
     let c = model.configuration
     let ids = RandomModel.sequences(2, length: 13, seed: 35)
@@ -162,8 +165,9 @@ import Testing
     #expect(try Scorer(model, adapter: moved).nll(ids) != model.nll(sequences: ids))
   }
 
-  /// Low-rank parts are the dense layer W + scale·B·A, forwards for many rows and for few.
-  @Test(arguments: [1, 3, 8, 9, 70]) func lowRankPartsAreADenseSum(_ rows: Int) throws {
+  /// A layer with a low-rank update equals the dense layer W + scale·B·A, in both directions and
+  /// for few and many rows.
+  @Test(arguments: [1, 3, 8, 9, 70]) func lowRankUpdatesEqualTheDenseSum(_ rows: Int) throws {
     var random = TestRandom("\(rows)")
     func tensor(_ shape: [Int]) -> Tensor {
       Tensor(shape, RandomModel.normals(shape[0] * shape[1], 0.5, &random))
@@ -187,7 +191,8 @@ import Testing
     #expect(relativeDeviation(back.values, expectedBack.values) <= 1e-5)
   }
 
-  /// A text goes on as the scorer would have it: through caches, token by token.
+  /// Each token generated through the caches has the highest logit that the scorer gives at its
+  /// position.
   @Test(arguments: RandomModel.designs)
   func generationAgreesWithScoring(_ c: ModelConfiguration) throws {
     let model = try RandomModel.make(seed: 37, bits: 4, configuration: c)
@@ -208,7 +213,7 @@ import Testing
     }
   }
 
-  @Test func whatDoesNotFitIsRefused() throws {
+  @Test func adaptersOfOtherShapesAreRefused() throws {
     let model = try RandomModel.make(seed: 40)
     let c = model.configuration
     func refusal(_ shape: AdapterShape, _ count: Int? = nil) -> String? {
@@ -226,7 +231,7 @@ import Testing
     let beyond = LowRankShape(rank: 1, alpha: 1, targets: [target(3)])
     #expect(refusal(.lowRank(beyond))?.contains("layers.3") == true)
     let twice = LowRankShape(rank: 1, alpha: 1, targets: [target(0), target(0)])
-    #expect(refusal(.lowRank(twice))?.contains("two low-rank parts") == true)
+    #expect(refusal(.lowRank(twice))?.contains("two updates") == true)
     #expect(refusal(.lowRank(LowRankShape(rank: 0, alpha: 1, names: [.q], in: c))) != nil)
     var other = c
     other.layers = 2

@@ -6,14 +6,16 @@ import Numerics
 import TestSupport
 import Testing
 
+/// Gradients with respect to a soft prompt on random models.
 @Suite(.serialized) struct BackwardTests {
-  /// Central differences of the loss (four points, so that the third derivative cancels) along
-  /// random directions, against the gradient's projection on them.
+  /// Central differences of the loss along random directions (four points, so that the third
+  /// derivative cancels), against the gradient's projection on them.
   @Test(arguments: [nil, 8, 4, 3, 2] as [Int?]) func finiteDifferences(_ bits: Int?) throws {
     try checkDifferences(bits, RandomModel.configuration)
   }
 
-  /// With GELU: differences across the kink of a ReLU are no derivatives.
+  /// Central differences on OPT's designs, with GELU: across the kink of a ReLU they aren't
+  /// derivatives.
   @Test(arguments: [ModelDesign.NormPlacement.before, .after])
   func finiteDifferencesOfOPT(_ placement: ModelDesign.NormPlacement) throws {
     var c = placement == .before ? RandomModel.opt : RandomModel.opt350M
@@ -50,7 +52,7 @@ import Testing
     let ids = RandomModel.sequences(3, length: 13, seed: 6)
     let prompt = RandomModel.prompt(5, seed: 7)
     let all = try model.promptGradient(sequences: ids, prompt: prompt, budget: .unlimited)
-    // 44 rows of some 200 numbers each: room for one block or two, not three.
+    // 44 rows of about 200 numbers each: the budgets hold one block or two, not three.
     for budget in [.minimal, MemoryBudget(bytes: 50_000), MemoryBudget(bytes: 90_000)] {
       let some = try model.promptGradient(sequences: ids, prompt: prompt, budget: budget)
       #expect(some.loss == all.loss)
@@ -76,7 +78,7 @@ import Testing
     #expect(one.2 == two.2)
   }
 
-  @Test func stepsOfOtherShapesDoNotDisturbEachOther() throws {
+  @Test func stepsOfDifferentShapesAreIndependent() throws {
     let model = try RandomModel.make(seed: 11)
     let (short, long) = (
       RandomModel.sequences(1, length: 5, seed: 1), RandomModel.sequences(2, length: 9, seed: 2)

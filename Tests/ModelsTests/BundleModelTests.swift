@@ -7,8 +7,8 @@ import Numerics
 import TestSupport
 import Testing
 
-/// Models read from bundles: dense, half, packed and masked tensors against their plain meaning
-/// (`StoredTensor.dequantized`).
+/// Models read from bundles with dense, half-precision, packed and masked tensors, against models
+/// of the decoded tensors (`StoredTensor.dequantized`).
 @Suite struct BundleModelTests {
   let folder: TemporaryFolder
   let source: any TensorSource
@@ -18,8 +18,9 @@ import Testing
     source = try Checkpoint.open(GoldenFile.folder + "llama-odd")
   }
 
-  /// Every second linear layer packed (bits 2, 3, 4, 8 in turn), one kind with a mask; the rest
-  /// as float32, the embedding as the checkpoint has it (float16).
+  /// The checkpoint's tensors as a bundle stores them: linear layers packed with 2, 3, 4 or 8 bits
+  /// in turn, the up projections masked, the embedding in float16 as the checkpoint has it, the
+  /// rest in float32.
   func stored() throws -> [StoredTensor] {
     var (result, packed) = ([StoredTensor](), 0)
     for name in source.tensorNames {
@@ -46,7 +47,7 @@ import Testing
     return result
   }
 
-  /// Float32 survivors under a bitmask that keeps two weights of three.
+  /// A float32 tensor under a bitmask that keeps two weights of three.
   func masked(_ name: String, _ tensor: Tensor) throws -> StoredTensor {
     let (rows, columns) = (tensor.rows, tensor.columns)
     let keep = (0..<rows * columns).map { $0 % 3 != 0 }
@@ -57,6 +58,7 @@ import Testing
       values: ByteSlice([UInt8](floats: survivors)), mask: .bitmask(bits))
   }
 
+  /// The model of a bundle with these tensors.
   func bundle(_ tensors: [StoredTensor]) throws -> LanguageModel {
     let path = folder.file("model.ctpack")
     var writer = BundleWriter(path: path)
@@ -66,7 +68,7 @@ import Testing
     return try LanguageModel(bundle: ModelBundle(path: path), residency: .streamed)
   }
 
-  @Test func itScoresLikeThePlainMeaningOfItsTensors() throws {
+  @Test func aBundlesModelScoresLikeItsDecodedTensors() throws {
     let tensors = try stored()
     let ids = try Golden("llama-odd").ids
     let found = try bundle(tensors).nll(sequences: ids)
@@ -149,7 +151,7 @@ import Testing
     }
   }
 
-  @Test func aMissingOrMisshapenTensorIsNamed() throws {
+  @Test func errorsNameAMissingOrMisshapenTensor() throws {
     let tensors = try stored()
     let name = "model.layers.1.self_attn.o_proj.weight"
     func failure(_ tensors: [StoredTensor]) throws -> Failure? {

@@ -5,10 +5,11 @@ import Models
 import Numerics
 import Testing
 
+/// Generation through key-value caches, against full forward passes.
 @Suite struct GenerationTests {
-  /// The cache must give what a full pass over the whole text gives at every step.
+  /// Each generated token has the highest logit of a full pass over the text so far.
   @Test(arguments: RandomModel.designs)
-  func theCacheFollowsTheFullPass(_ c: ModelConfiguration) throws {
+  func cachedStepsAgreeWithTheFullPass(_ c: ModelConfiguration) throws {
     let model = try RandomModel.make(seed: 31, bits: 8, configuration: c)
     let start: [Int32] = [3, 50, 7]
     let tokens = try model.greedy(start, maxTokens: 9)
@@ -32,7 +33,7 @@ import Testing
     #expect(try model.greedy([], prompt: .vectors(model.embed(text)), maxTokens: 6) == expected)
   }
 
-  @Test func itStopsWhereToldTo() throws {
+  @Test func generationStopsAtStopTokensAndOnRequest() throws {
     let model = try RandomModel.make(seed: 34)
     let tokens = try model.greedy([1, 2], maxTokens: 8)
     let stop = tokens[3]
@@ -47,10 +48,12 @@ import Testing
     #expect(try model.greedy([1, 2], maxTokens: 0).isEmpty)
   }
 
-  /// Several texts of different lengths side by side give what each gives alone, and a prompt's
-  /// stored keys and values what its vectors give.
+  /// Texts of different lengths, decoded together, continue as each does alone; a prompt's stored
+  /// keys and values give nearly the logits of its vectors.
   @Test(arguments: AttentionCache.Format.allCases, RandomModel.designs)
-  func textsSideBySide(_ format: AttentionCache.Format, _ c: ModelConfiguration) throws {
+  func textsDecodedTogetherContinueAsAlone(_ format: AttentionCache.Format, _ c: ModelConfiguration)
+    throws
+  {
     let model = try RandomModel.make(seed: 36, bits: 4, configuration: c)
     let texts: [[Int32]] = [[3, 50, 7], [9], RandomModel.sequences(1, length: 300, seed: 37)[0]]
     let prompt = try model.embed([5, 6, 7, 8])
@@ -75,7 +78,7 @@ import Testing
     }
   }
 
-  /// Rounded caches stay close to the exact one.
+  /// Logits from float16 and int8 caches stay close to those from a float32 cache.
   @Test(arguments: [(AttentionCache.Format.float16, Float(0.002)), (.int8, 0.05)])
   func roundedCachesAreClose(_ format: AttentionCache.Format, _ tolerance: Float) throws {
     let model = try RandomModel.make(seed: 38)
@@ -104,7 +107,7 @@ import Testing
   }
 
   @Test(arguments: Arithmetic.allCases)
-  func threadsDoNotChangeABit(_ arithmetic: Arithmetic) throws {
+  func threadsDoNotChangeTheBits(_ arithmetic: Arithmetic) throws {
     let before = Parallel.threads
     defer { Parallel.threads = before }
     var first: [Float] = []
@@ -130,7 +133,7 @@ import Testing
     }
   }
 
-  @Test func theModelsPositionsAreALimit() throws {
+  @Test func generationEndsAtTheModelsPositions() throws {
     var short = RandomModel.configuration
     short.maximumPositions = 12
     let model = try RandomModel.make(seed: 43, configuration: short)
@@ -139,7 +142,7 @@ import Testing
     #expect(try model.greedy([Int32](repeating: 1, count: 20), maxTokens: 5).count == 5)
   }
 
-  /// Learned positions end where their table does, and there is nothing behind.
+  /// A model with learned positions never continues a text past the end of their table.
   @Test func learnedPositionsAreAHardLimit() throws {
     var short = RandomModel.opt
     short.maximumPositions = 12

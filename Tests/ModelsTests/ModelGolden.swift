@@ -4,11 +4,13 @@ import Foundation
 import Models
 import Numerics
 
-/// A pair of files in Golden/: numbers, and the arrays that another program computed.
+/// A pair of golden files in Golden/: a JSON file of numbers, and a file of float32 arrays that
+/// another program computed.
 struct GoldenFile {
   let numbers: JSON
   private let floats: ByteSlice
 
+  /// Folder of the golden files, with a slash at the end.
   static let folder = (Foundation.Bundle.module.resourcePath ?? ".") + "/Golden/"
 
   init(_ name: String) throws {
@@ -35,17 +37,20 @@ struct GoldenFile {
   }
 }
 
-/// One case of Golden/: token ids, and the arrays that transformers computed (see
-/// Golden/make_model_golden.py).
+/// Golden data of one model: token ids, and the arrays that transformers computed for them
+/// (Golden/make_model_golden.py).
 struct Golden {
   let name: String
   let ids: [[Int32]]
   /// Mean loss per scored token with the prompt, in nats.
   let loss: Double
-  /// Which rows of the first sequence's logits were kept, and every how many columns.
+  /// Rows of the first sequence's logits that the file has.
   let rows: [Int]
+  /// Distance between the logits' columns that the file has.
   let columnStride: Int
+  /// Distance between the gradient's columns that the file has.
   let gradientStride: Int
+  /// Token ids whose embeddings are the prompt.
   let promptRows: [Int32]
   private let file: GoldenFile
 
@@ -90,6 +95,7 @@ func relativeDeviation(_ a: [Float], _ b: [Float]) -> Float {
   return (zip(a, b).map { abs($0 - $1) }.max() ?? 0) / (b.map(abs).max() ?? 1)
 }
 
+/// Mean over all losses of all sequences.
 func mean(_ losses: [[Float]]) -> Double {
   let all = losses.joined().map(Double.init)
   return all.reduce(0, +) / Double(all.count)

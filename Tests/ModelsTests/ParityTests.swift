@@ -5,10 +5,10 @@ import Numerics
 import TestSupport
 import Testing
 
-/// Against transformers in float32, on tiny random models: odd sizes, one key-value head for five
-/// heads, heads wider than hidden/heads, rope scalings, Qwen2's biases, float32, float16 and
-/// bfloat16 files; OPT with norms in front and behind, projections and odd heads, with GELU and
-/// without biases, norm weights or final norm.
+/// Logits, losses and prompt gradients on tiny random models, against transformers in float32: odd
+/// sizes, one key-value head for five heads, heads wider than hidden/heads, rope scalings, Qwen2's
+/// biases, float32, float16 and bfloat16 files; OPT with norms before and after their layers,
+/// projections and odd heads, with GELU and without biases, norm weights or final norm.
 @Suite struct ParityTests {
   @Test(arguments: Golden.tinyModels) func logits(_ name: String) throws {
     try checkLogits(Golden(name), Golden(name).model())
@@ -58,7 +58,8 @@ func checkGradient(_ golden: Golden, _ model: LanguageModel, prompt: Tensor) thr
   #expect(error <= 1e-3)
 }
 
-/// The same on SmolLM2-135M-Instruct, from the GGUF file that users import.
+/// Logits, losses and the prompt gradient on SmolLM2-135M-Instruct, from the GGUF file that users
+/// import, against transformers in float32.
 @Suite(.enabled(if: RealModel.isPresent, "\(RealModel.skipReason)"))
 struct RealModelParityTests {
   @Test func logitsLossesAndGradient() throws {

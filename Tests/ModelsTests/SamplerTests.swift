@@ -15,12 +15,12 @@ import Testing
     return settings
   }
 
-  @Test func coldTakesTheFirstOfTheLikeliest() throws {
+  @Test func temperatureZeroTakesTheFirstOfTheMostLikely() throws {
     var sampler = try Sampler(settings(0))
     #expect(sampler.next(logits) == 1)
   }
 
-  @Test func sharesAreTheSoftmaxOfTheEligible() throws {
+  @Test func sharesAreTheSoftmaxOverEligibleTokens() throws {
     let all = try Sampler(settings(1)).shares(logits)
     #expect(all.map(\.token) == [1, 3, 2, 0, 5])
     let total = logits.reduce(0.0) { $0 + exp(Double($1)) }
@@ -38,9 +38,10 @@ import Testing
     #expect(try Sampler(settings(1, p: 1e-9)).shares(logits).map(\.token) == [1])
   }
 
-  /// n draws leave a token's share by more than t with a probability of at most 2·exp(−2nt²)
-  /// (Hoeffding): below 10⁻⁹ for t = √(ln(2·10⁹) / 2n) = 0.024.
-  @Test func drawsFollowTheSharesAndTheSeed() throws {
+  /// Frequencies of 20,000 draws agree with the shares. After n draws, a frequency is off by more
+  /// than t with a probability of at most 2·exp(−2nt²) (Hoeffding): 10⁻⁹ for t = √(ln(2·10⁹) / 2n)
+  /// = 0.024.
+  @Test func drawsFollowTheSharesAndRepeatWithTheSeed() throws {
     var random = TestRandom()
     var sampler = try Sampler(settings(1, seed: random.next()))
     var counts = [Int](repeating: 0, count: logits.count)
@@ -57,7 +58,7 @@ import Testing
   }
 
   @Test(arguments: [(-1.0, 0, 1.0), (.nan, 0, 1), (1, -1, 1), (1, 0, 0), (1, 0, 1.1)])
-  func meaninglessSettingsAreRefused(_ temperature: Double, _ k: Int, _ p: Double) {
+  func settingsOutOfRangeAreRefused(_ temperature: Double, _ k: Int, _ p: Double) {
     #expect(throws: Failure.self) { try Sampler(settings(temperature, k: k, p: p)) }
   }
 }

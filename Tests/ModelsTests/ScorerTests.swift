@@ -7,7 +7,7 @@ import Testing
 
 @Suite struct ScorerTests {
   @Test(arguments: RandomModel.designs)
-  func theCachedPromptScoresLikeTheComputedOne(_ c: ModelConfiguration) throws {
+  func cachedAndComputedPromptsScoreAlike(_ c: ModelConfiguration) throws {
     let model = try RandomModel.make(seed: 21, configuration: c)
     let ids = RandomModel.sequences(3, length: 17, seed: 22)
     let prompt = RandomModel.prompt(7, seed: 23)
@@ -15,10 +15,10 @@ import Testing
     let computed = try model.promptGradient(sequences: ids, prompt: prompt).loss
     #expect(abs(cached - computed) <= 1e-5 * computed)
     let without = mean(try model.nll(sequences: ids))
-    #expect(abs(cached - without) > 1e-3, "the prompt should change something")
+    #expect(abs(cached - without) > 1e-3, "the prompt should change the loss")
   }
 
-  /// A soft prompt made of real tokens is those tokens: each later token is scored as in the longer
+  /// After a soft prompt made of a text's token embeddings, the rest is scored as within the whole
   /// text.
   @Test(arguments: RandomModel.designs)
   func aPromptOfEmbeddingsScoresLikeItsText(_ c: ModelConfiguration) throws {
@@ -44,7 +44,7 @@ import Testing
     }
   }
 
-  @Test func whatDoesNotFitIsRefused() throws {
+  @Test func invalidIDsAndPositionsAreRefused() throws {
     let model = try RandomModel.make(seed: 28)
     func failure(_ body: () throws -> Void) -> Failure? {
       do { try body() } catch { return error as? Failure }

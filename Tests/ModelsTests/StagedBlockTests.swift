@@ -9,8 +9,9 @@ import Testing
   let length = 7
   let ids = RandomModel.sequences(5, length: 7, seed: 41)
 
-  /// Runs all blocks stage by stage over chunks of `sequences` sequences, and scores with the
-  /// model's own tail.
+  /// Runs all blocks stage by stage over chunks of `sequences` sequences; returns the residual
+  /// stream after the last block, all values in order.
+  /// - Parameter replacing: weights to commit, by block and layer.
   func run(
     _ model: LanguageModel, sequences: [Int], budget: MemoryBudget = .standard,
     replacing: [Int: [LinearName: Weight]] = [:]
@@ -38,8 +39,7 @@ import Testing
     return chunks.flatMap(\.values)
   }
 
-  /// The residual stream behind the last block, from the scorer's view: logits through an identity
-  /// head are the normalised rows, so compare losses of the two paths instead.
+  /// Losses of the scored tokens, from the residual stream after the last block.
   func losses(_ model: LanguageModel, residual: [Float]) -> [Float] {
     let width = model.configuration.hiddenSize
     let x = Tensor([residual.count / width, width], residual)
@@ -50,7 +50,7 @@ import Testing
   }
 
   @Test(arguments: RandomModel.designs)
-  func anUnchangedBlockIsTheModelsOwn(_ c: ModelConfiguration) throws {
+  func unchangedBlocksScoreLikeTheModel(_ c: ModelConfiguration) throws {
     let model = try RandomModel.make(seed: 42, configuration: c)
     let expected = try model.nll(sequences: ids).flatMap(\.self)
     let residual = try run(model, sequences: [2, 2, 1])
@@ -65,7 +65,7 @@ import Testing
     #expect(try run(model, sequences: [2, 2, 1], budget: MemoryBudget(bytes: 3000)) == all)
   }
 
-  /// Rows in files give the same bits as rows in memory, however many of the chunks are there.
+  /// Rows in files give the same bits as rows in memory, however many chunks are in files.
   @Test(arguments: RandomModel.designs)
   func filesGiveTheSameBits(_ c: ModelConfiguration) throws {
     let model = try RandomModel.make(seed: 45, bits: 4, configuration: c)
@@ -102,9 +102,9 @@ import Testing
     #expect(folder.names.contains("rows-0-2.f32") && folder.names.contains("attended-0.f32"))
   }
 
-  /// Committing other weights stage by stage is running a model that has them.
+  /// Committing another model's weights stage by stage gives that model's losses.
   @Test(arguments: RandomModel.designs)
-  func committedWeightsAreUsedFromThereOn(_ c: ModelConfiguration) throws {
+  func committedWeightsScoreLikeTheModelThatHasThem(_ c: ModelConfiguration) throws {
     let model = try RandomModel.make(seed: 44, configuration: c)
     let other = try RandomModel.make(seed: 44, bits: 2, configuration: c)
     var replacing: [Int: [LinearName: Weight]] = [:]

@@ -8,14 +8,14 @@ extension NumericsTests {
   @Suite struct AttentionSharesTests {
     struct Case: CustomTestStringConvertible, Sendable {
       var heads, kvHeads, headDim: Int
-      /// How many keys each prefix has.
+      /// The number of keys of each prefix.
       var lengths: [Int]
       var length: Int
       var testDescription: String {
         "\(heads)/\(kvHeads) heads of \(headDim), \(lengths) before \(length)"
       }
       var prefixKeys: Int { lengths.reduce(0, +) }
-      /// Which prefix each key belongs to.
+      /// The index of each key's prefix.
       var owners: [Int] {
         lengths.enumerated().flatMap { [Int](repeating: $0.offset, count: $0.element) }
       }
@@ -25,7 +25,7 @@ extension NumericsTests {
       Case(heads: 1, kvHeads: 1, headDim: 1, lengths: [1], length: 1),
       Case(heads: 3, kvHeads: 1, headDim: 5, lengths: [3, 3], length: 7),
       Case(heads: 6, kvHeads: 2, headDim: 16, lengths: [33, 33, 33, 33], length: 17),
-      // Prompts across, inside and beyond the tiles of 256 keys.
+      // Prefixes that cross, fit into and exceed the tiles of 256 keys.
       Case(heads: 2, kvHeads: 2, headDim: 7, lengths: [100, 100, 100, 100, 100], length: 131),
       Case(heads: 2, kvHeads: 1, headDim: 4, lengths: [300, 300, 300], length: 600),
       Case(
@@ -39,7 +39,7 @@ extension NumericsTests {
         kvHeads: c.kvHeads, headDim: c.headDim)
     }
 
-    /// The definition: all prefixes and the causal past in one softmax.
+    /// The shares by definition: one softmax over all prefixes and the causal past.
     private func expected(_ c: Case, _ q: Tensor, _ keys: Tensor, _ prefixKeys: Tensor) -> [Bounded]
     {
       let shape = AttentionShape(
@@ -63,16 +63,18 @@ extension NumericsTests {
             abs(a - b.value) <= b.error,
             "\(a), expected \(b.value) within \(b.error), \(level), \(random.note)")
         }
-        // With one key of its own and one of the prefix, the first token gives each something.
+        // The first token sees its own key and all prefixes, so every share is above 0 and the sum
+        // below 1.
         #expect(found.allSatisfy { $0 > 0 } && found.reduce(0, +) < 1, "\(random.note)")
       }
     }
 
-    /// A prefix whose keys point where the queries do takes the attention, whatever its place.
+    /// A prefix whose keys are aligned with the queries gets most of the attention at every
+    /// position.
     ///
-    /// Its scores are 8·2/√8 = 5.7, those of other prefixes 0, and those of the text's own keys sums of
-    /// eight normal values of deviation 0.1 over √8: below 0.86 always. So three keys at the least have
-    /// 3·e^5.7 = 857 against 13·1 + 40·e^0.86 = 108 at the most.
+    /// Its scores are 8·2/√8 = 5.7, those of other prefixes 0, and those of the text's own keys are
+    /// sums of eight normal values of standard deviation 0.1, over √8, which never exceed 0.86. So
+    /// its keys, three at least, weigh 3·e^5.7 = 857 against at most 13·1 + 40·e^0.86 = 108.
     @Test func theAttendedPrefixWins() {
       let c = Case(heads: 4, kvHeads: 2, headDim: 8, lengths: [5, 8, 3], length: 40)
       for favourite in 0..<3 {
@@ -109,7 +111,7 @@ extension NumericsTests {
                 unsafe ctk_attention_shares_ref(&view, &plain)
               }
             }
-            // 10⁻¹³ is float64's share of sums of up to 128 numbers below 1.
+            // 10⁻¹³ covers the float64 rounding of sums of up to 128 numbers below 1.
             for (part, expected) in Self.shares(highest, sum, parts: parts, rows: rows).enumerated()
             {
               for found in [fast[part], plain[part]] {
@@ -118,7 +120,7 @@ extension NumericsTests {
                   "part \(part) of \(parts), \(rows) rows, \(level), \(random.note)")
               }
             }
-            // In float64 the shares of a row add up to 1.
+            // The shares of a row add up to 1 in float64.
             let all = plain.reduce(0, +) - 0.5 * Double(parts)
             #expect(abs(all - Double(rows)) < 1e-9, "\(random.note)")
           }
@@ -126,7 +128,7 @@ extension NumericsTests {
       }
     }
 
-    /// Per part Σ over rows of sum·e^(highest − top) / total, rows added up sixteen at a time.
+    /// Σ over rows of sum·e^(highest − top) / total for each part, sixteen rows at a time.
     private static func shares(
       _ highest: [Float], _ sum: [Float], parts: Int, rows: Int
     ) -> [Bounded] {
@@ -151,7 +153,7 @@ extension NumericsTests {
       let prefixKeys = random.tensor([c.prefixKeys, c.kvHeads * c.headDim])
       expectSameForAllThreadCounts("\(random.note)") {
         shares(c, q, keys, prefixKeys).flatMap { value -> [Float] in
-          // All 64 bits, in two halves that are compared bit by bit.
+          // Both 32-bit halves of each value, because floats are compared bitwise.
           let bits = value.bitPattern
           return [
             Float(bitPattern: UInt32(truncatingIfNeeded: bits)),

@@ -38,7 +38,7 @@ extension NumericsTests {
       Self.check(shape, .float32)
     }
 
-    /// Outputs and gradients at every level are within their bounds.
+    /// Checks outputs and gradients at every level against their bounds.
     static func check(_ shape: AttentionShape, _ arithmetic: Arithmetic) {
       let i = Inputs(shape)
       let bounded = BoundedAttention(
@@ -53,7 +53,7 @@ extension NumericsTests {
           arithmetic: arithmetic)
         expectClose(out.values, expected, "output, \(note)")
         let (dq, dk, dv) = (Tensor(i.q.shape), Tensor(i.k.shape), Tensor(i.v.shape))
-        // What was in the outputs before must not matter.
+        // The previous content of the outputs must not matter.
         for tensor in [dq, dk, dv] { tensor.fill(.nan) }
         Attention.backward(
           dOut: i.dOut, q: i.q, k: i.k, v: i.v, out: out, logSumExp: logSumExp, shape: shape,
@@ -64,8 +64,8 @@ extension NumericsTests {
       }
     }
 
-    /// The bounded form is the plain one on the same inputs.
-    @Test(arguments: shapes) func theBoundedFormIsThePlainOne(shape: AttentionShape) {
+    /// The bounded reference has the values of the plain one.
+    @Test(arguments: shapes) func boundedReferenceMatchesThePlainOne(shape: AttentionShape) {
       let i = Inputs(shape)
       let bounded = BoundedAttention(shape, .float32, q: i.q.values, k: i.k.values, v: i.v.values)
       let plain = PlainAttention(shape: shape)
@@ -73,7 +73,8 @@ extension NumericsTests {
       let out = bounded.forward()
       let found = bounded.backward(i.dOut.values, out: out)
       let expected = plain.backward(doubles(i.dOut), q, k, v)
-      // Sums of float64 in another order: of some 10⁶ values at most, each of size 1 or so.
+      // The two sum float64 values in different orders: at most some 10⁶ values of magnitude 1 or
+      // so.
       for (a, b) in [
         (out, plain.forward(q, k, v)), (found.dq, expected.dq), (found.dk, expected.dk),
         (found.dv, expected.dv),
@@ -82,9 +83,9 @@ extension NumericsTests {
       }
     }
 
-    /// The plain gradient itself, against differences of the plain forward pass. Its third derivatives
-    /// times 10⁻¹⁰, and 2⁻⁵³/10⁻⁵ of rounding, are far below the bound.
-    @Test func plainGradientIsTheDerivative() {
+    /// The plain gradient equals the finite differences of the plain forward pass. Third
+    /// derivatives times 10⁻¹⁰, and rounding of 2⁻⁵³/10⁻⁵, are far below the bound.
+    @Test func plainGradientMatchesFiniteDifferences() {
       let shape = AttentionShape(
         heads: 2, kvHeads: 1, headDim: 3, prefix: 2, sequences: 2, length: 3)
       let i = Inputs(shape)
@@ -107,7 +108,7 @@ extension NumericsTests {
       }
     }
 
-    /// A cached prefix gives the rows that a whole pass gives.
+    /// Attention over a cached prefix gives the rows of a whole pass.
     @Test func cachedPrefixGivesTheSameRows() {
       let whole = AttentionShape(
         heads: 2, kvHeads: 1, headDim: 8, prefix: 40, sequences: 2, length: 21)

@@ -4,12 +4,12 @@ import TestSupport
 import Testing
 
 extension NumericsTests {
-  /// Attention whose products are bfloat16, and those products by themselves.
+  /// Attention with bfloat16 products, and the products alone.
   @Suite(.enabled(if: Arithmetic.bfloat16.isAvailable, "needs AVX-512 with BF16, VNNI and VBMI2"))
   struct BFloat16Attention {
-    /// Both directions of both operands, with rows that lie apart.
+    /// Both operands, plain and transposed, with padded rows.
     @Test(arguments: [(1, 1, 1), (12, 32, 64), (13, 17, 33), (100, 64, 700), (30, 250, 1601)])
-    func productsAreTheTwins(m: Int, n: Int, k: Int) {
+    func productsMatchTheTwins(m: Int, n: Int, k: Int) {
       var random = TestRandom("\(m)×\(n)×\(k)")
       for (transposeA, transposeB) in [(false, false), (false, true), (true, false), (true, true)] {
         for beta in [Float(0), 1] {
@@ -51,7 +51,7 @@ extension NumericsTests {
           let product = boundedProduct(
             inner(a, m, k, lda, transposeA), inner(b, k, n, ldb, transposeB), m: m, n: n, k: k,
             onto: beta == 0 ? nil : before)
-          // Beyond the columns nothing is touched.
+          // Padding between rows isn't written.
           let expected = (0..<m * ldc).map {
             $0 % ldc < n ? product[$0 / ldc * n + $0 % ldc] : Bounded(start[$0])
           }

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 extension NumericsTests {
-  /// Products in bfloat16 against double arithmetic on operands rounded in the same way.
+  /// Products in bfloat16 against float64 arithmetic on operands rounded to bfloat16.
   @Suite(.enabled(if: Arithmetic.bfloat16.isAvailable, "needs AVX-512 with BF16, VNNI and VBMI2"))
   struct BFloat16 {
     @Test(arguments: [9, 12, 13, 37, 130])
@@ -37,7 +37,7 @@ extension NumericsTests {
       }
     }
 
-    /// Decode products: codes as stored with inputs of 16 bits, groups of every kind.
+    /// Decode products of codes with 16-bit inputs, for groups of every kind.
     @Test(arguments: [1, 2, 3, 4, 5, 8])
     func decodeProducts(m: Int) throws {
       for (outputs, inputs) in [(7, 5), (33, 65), (130, 127), (66, 1601), (70, 256), (48, 192)] {
@@ -67,7 +67,7 @@ extension NumericsTests {
       }
     }
 
-    /// What isn't a finite number stays visible, however inputs are rounded.
+    /// Non-finite inputs give non-finite outputs, whichever way inputs are rounded.
     @Test(arguments: [1, 4, 20])
     func nonFiniteInputsStayVisible(m: Int) throws {
       var random = TestRandom("\(m)")
@@ -77,7 +77,7 @@ extension NumericsTests {
           values[(m - 1) * 200 + 77] = bad
           let y = Tensor([m, 30])
           weight.apply(Tensor([m, 200], values), into: y, arithmetic: .bfloat16)
-          // A weight of exactly 0 (masked out) may hide it.
+          // A masked-out weight, which is exactly 0, may hide the value in one output.
           let last = y.rows(m - 1..<m).values
           #expect(last.contains { !$0.isFinite }, "\(name), \(bad), \(random.note)")
           let first = y.rows(0..<1).values.contains { !$0.isFinite }
@@ -86,8 +86,8 @@ extension NumericsTests {
       }
     }
 
-    /// Decoded rows and packed inputs are the plain twins' to the bit, ties and specials included.
-    @Test func packingIsTheTwins() {
+    /// Packed inputs are bitwise those of the plain twin, including ties and special values.
+    @Test func packingMatchesTheTwins() {
       var random = TestRandom()
       for (rows, k) in [(1, 1), (12, 32), (13, 33), (40, 95)] {
         var a = random.floats(rows * k)
@@ -103,7 +103,7 @@ extension NumericsTests {
       }
     }
 
-    /// Heads of every kind; more rows than go together, and several tiles of each part.
+    /// Heads of every kind, more rows than one softmax takes, and several tiles per part.
     @Test(arguments: [(40, 70, 600), (320, 12, 300), (12, 9, 4000)])
     func crossEntropy(m: Int, d: Int, vocabulary: Int) throws {
       var random = TestRandom("\(m) \(d) \(vocabulary)")

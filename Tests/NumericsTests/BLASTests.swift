@@ -9,13 +9,13 @@ extension NumericsTests {
       #expect(BLAS.kernelClass.hasPrefix("openblas-0."))
       #expect(BLAS.kernelClass.contains("+\(KernelLevel.highest)"))
       #expect(BLAS.describe.hasPrefix(BLAS.kernelClass))
-      // What was set for the library's sake doesn't reach child processes.
+      // The variable set for the library isn't inherited by child processes.
       if !BLAS.describe.contains("set by the user") {
         #expect(ProcessInfo.processInfo.environment["OPENBLAS_CORETYPE"] == nil)
       }
     }
 
-    /// A processor with AVX-512 must not be left with AVX2 kernels.
+    /// A processor with AVX-512 must not get AVX2 kernels.
     @Test(.enabled(if: !BLAS.describe.contains("set by the user")))
     func kernelsFitTheProcessor() {
       switch KernelLevel.highest {

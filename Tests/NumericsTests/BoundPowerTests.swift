@@ -3,10 +3,10 @@ import TestSupport
 import Testing
 
 extension NumericsTests {
-  /// Bounds are wide enough for rounding, and narrow enough for small mistakes: what is computed from
-  /// slightly wrong inputs is out of its bounds.
+  /// Bounds admit rounding but detect small mistakes: results computed from slightly wrong inputs
+  /// are out of their bounds.
   @Suite struct BoundPower {
-    /// `values` by `factor`, all of them or one.
+    /// Returns `values` with one of them, or all, multiplied by `factor`.
     private func off(_ values: [Float], at place: Int? = nil, by factor: Float = 1.01) -> [Float] {
       values.indices.map { place == nil || $0 == place ? values[$0] * factor : values[$0] }
     }
@@ -15,7 +15,7 @@ extension NumericsTests {
       zip(computed, expected).allSatisfy { abs(Double($0) - $1.value) <= $1.error }
     }
 
-    /// The place of the largest value: one that takes part.
+    /// The index of the value with the largest magnitude, which affects the results.
     private func largest(_ values: [Float]) -> Int {
       values.indices.max { abs(values[$0]) < abs(values[$1]) } ?? 0
     }
@@ -35,7 +35,7 @@ extension NumericsTests {
       #expect(!isClose(y.values, expected), "\(random.note)")
     }
 
-    /// A code of 256, off by one.
+    /// One of 256 codes that is off by one.
     @Test func oneWrongCodeOfFewRows() throws {
       var random = TestRandom()
       var plain = PlainPacking(
@@ -64,7 +64,7 @@ extension NumericsTests {
         shape, arithmetic, q: i.q.values, k: i.k.values, v: i.v.values)
       let expected = bounded.forward()
       let gradients = bounded.backward(i.dOut.values, out: expected)
-      // 1 % in float32; bfloat16 itself rounds by 0.4 %.
+      // An error of 1 % in float32; bfloat16 itself rounds by 0.4 %.
       let factor: Float = arithmetic == .float32 ? 1.01 : 1.05
       let q = Tensor(i.q.shape, off(i.q.values, by: factor))
       let (out, logSumExp) = (Tensor(q.shape), Tensor([shape.queryRows, shape.heads]))

@@ -1,11 +1,11 @@
 import Numerics
 import TestSupport
 
-/// Attention by its definition, with a bound for each value of what the tiled kernels may make of it
-/// in float32, or with products in bfloat16.
+/// Attention by its definition, with a bound on the error of each value of the tiled kernels in
+/// float32 or with bfloat16 products.
 ///
-/// Inputs of bfloat16 products are rounded here as the kernels round them, so that they add nothing
-/// to a bound; probabilities and their slopes are rounded on the way, which is 2⁻⁸ of each.
+/// Inputs of bfloat16 products are rounded here like in the kernels, so they add nothing to a
+/// bound. Probabilities and their gradients are rounded between products, by 2⁻⁸ of each.
 struct BoundedAttention {
   let shape: AttentionShape
   let arithmetic: Arithmetic
@@ -21,7 +21,7 @@ struct BoundedAttention {
       v: Self.inputs(v, arithmetic))
   }
 
-  /// With inputs that may be off themselves.
+  /// Creates the attention of inputs with errors of their own.
   init(
     _ shape: AttentionShape, _ arithmetic: Arithmetic, q: [Bounded], k: [Bounded], v: [Bounded]
   ) {
@@ -29,7 +29,7 @@ struct BoundedAttention {
     self.arithmetic = arithmetic
     (self.q, self.k, self.v) = (q, k, v)
     plain = PlainAttention(shape: shape)
-    // A root and a division in float32.
+    // A square root and a division in float32.
     scale = Bounded(1 / Double(shape.headDim).squareRoot()).rounded(2)
   }
 
@@ -37,7 +37,7 @@ struct BoundedAttention {
     exact(arithmetic == .bfloat16 ? values.map(Rounding.toBFloat16) : values)
   }
 
-  /// A result of float32 on its way into the next product.
+  /// Returns a float32 result as an operand of the next product.
   private func factor(_ x: Bounded) -> Bounded {
     arithmetic == .bfloat16 ? x.rounded(to: Rounding.bfloat16) : x
   }
@@ -57,8 +57,8 @@ struct BoundedAttention {
     vector(all, row, head / (shape.heads / shape.kvHeads), of: shape.kvHeads)
   }
 
-  /// The keys that one query sees, and the softmax over its scores q·k·scale. Blocks are of 256 keys,
-  /// the prefix's and the sequence's own.
+  /// The keys that one query sees, and the softmax over its scores q·k·scale. Kernels take the
+  /// prefix's and the sequence's own keys in blocks of 256.
   func row(_ head: Int, _ row: Int) -> (keys: [Int], softmax: BoundedSoftmax) {
     let keys = (0..<shape.keyRows).filter { plain.sees(row, $0) }
     let scores = keys.map { Bounded.dot(query(q, row, head), key(k, $0, head)) * scale }
@@ -71,7 +71,7 @@ struct BoundedAttention {
     }
   }
 
-  /// softmax(q·kᵀ/√headDim)·v [queryRows, heads·headDim].
+  /// Returns softmax(q·kᵀ/√headDim)·v, [queryRows, heads·headDim].
   func forward() -> [Bounded] {
     var out = [Bounded](repeating: Bounded(0.0), count: q.count)
     forEachRow { head, row, place in
@@ -81,7 +81,7 @@ struct BoundedAttention {
         let first = key(v, j, head).startIndex
         for d in 0..<shape.headDim { sums[d].add(weight, v[first + d]) }
       }
-      // Blocks are corrected, added up and multiplied by 1 / total, one after the other or each alone.
+      // Blocks are corrected, added and multiplied by 1 / total, in sequence or separately.
       let blocks = keys.count / 256 + 2
       for d in 0..<shape.headDim {
         out[place + d] = (sums[d].total(more: 4 * blocks) / softmax.total).rounded()
@@ -90,7 +90,8 @@ struct BoundedAttention {
     return out
   }
 
-  /// The gradients to q, k and v, from that to the output and from what `forward` gave.
+  /// Returns the gradients with respect to q, k and v, given that of the output and the result of
+  /// `forward`.
   func backward(
     _ dOut: [Float], out: [Bounded]
   ) -> (dq: [Bounded], dk: [Bounded], dv: [Bounded]) {
@@ -116,17 +117,18 @@ struct BoundedAttention {
       }
       for d in 0..<shape.headDim { dq[place + d] = sums[d].total(more: 4) }
     }
-    // Up to eight shares of the queries are added up on their own.
+    // Up to eight parts of the queries are summed separately.
     return (dq, dk.map { $0.total(more: 8) }, dv.map { $0.total(more: 8) })
   }
 
-  /// Which share of the attention falls on each of several runs of keys, which cover the prefix: the
-  /// mean over heads and queries. Rows are added up sixteen at a time in float32, tiles in float64.
+  /// Returns the share of the attention on each of several runs of keys, which cover the prefix,
+  /// averaged over heads and queries. Rows are summed sixteen at a time in float32, tiles in
+  /// float64.
   func prefixShares(_ owners: [Int], parts: Int) -> [Bounded] {
     var sums = [BoundedSum](repeating: BoundedSum(), count: parts)
     forEachRow { head, row, _ in
       let (keys, softmax) = self.row(head, row)
-      // Parts have softmaxes of their own, which are brought together: one more exponential and product.
+      // The parts' separate softmaxes are combined, by one more exponential and product.
       for (weight, j) in zip(softmax.weights, keys) where j < owners.count {
         sums[owners[j]].add((weight / softmax.total).rounded(4))
       }

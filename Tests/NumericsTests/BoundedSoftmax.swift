@@ -1,14 +1,14 @@
 import Numerics
 import TestSupport
 
-/// The softmax of scores that pass by in blocks, as float32 may have it: weights against the highest
-/// score so far, which later blocks and other parts correct.
+/// An online softmax of scores in blocks, with a bound on its float32 error. Weights are relative
+/// to the highest score so far, and are corrected for later blocks and other parts.
 ///
-/// The highest score that a block subtracts is a float32 number like any other: whichever it is, it
-/// cancels between a weight and the total. What counts is the rounding of three differences: of a
-/// score and its block's highest, of all highest scores up to the part's, and of the part's and that
-/// of all. Each is at most twice the largest score A, so that exponents are off by 6u·A in all. Each
-/// block adds an exponential (2.2u) and a product (u) to a weight's way and to that of the total.
+/// The highest score that a block subtracts cancels between a weight and the total, so its own
+/// error doesn't matter. Three differences are rounded: between a score and its block's highest,
+/// between successive highest scores within a part, and between the part's highest and that of all
+/// parts. Each is at most twice the largest score A, so exponents are off by at most 6u·A. Each
+/// block multiplies the weights and the total by one more exponential (2.2u), with a product (u).
 struct BoundedSoftmax {
   let scores: [Bounded]
   /// e^(score − highest).
@@ -16,8 +16,9 @@ struct BoundedSoftmax {
   let total: Bounded
   /// log Σ e^score.
   let logSum: Bounded
-  /// What the way through the blocks may change a weight by, relative to it and in its exponent.
+  /// The relative error of a weight from the corrections of all blocks.
   private let steps: Double
+  /// The absolute error of a weight's exponent.
   private let exponentError: Double
 
   init(_ scores: [Bounded], blocks: Int) {
@@ -30,7 +31,7 @@ struct BoundedSoftmax {
       return Bounded(weight.value, error: weight.error + steps * weight.largest)
     }
     total = .sum(weights)
-    // highest + log(total), where the total is relative to the highest.
+    // log Σ e^score is highest + log(total), because the total is relative to the highest score.
     let logarithm = total.logarithm
     logSum = Bounded(
       top + logarithm.value, error: logarithm.error + 2 * Rounding.float32 * most
@@ -38,10 +39,10 @@ struct BoundedSoftmax {
     (self.steps, self.exponentError) = (steps, exponentError)
   }
 
-  /// e^(score − logSum) of a score on its own.
+  /// e^(score − logSum), computed directly.
   func probability(_ j: Int) -> Bounded { (scores[j] - logSum).exponential }
 
-  /// The same by way of the blocks: a weight, times e^(highest − logSum) once they are all known.
+  /// e^(score − logSum), computed as a corrected weight times e^(highest − logSum).
   func blockwiseProbability(_ j: Int) -> Bounded {
     let p = Bounded(
       scores[j].value - logSum.value, error: scores[j].error + logSum.error + exponentError
@@ -50,16 +51,16 @@ struct BoundedSoftmax {
   }
 }
 
-/// Logits of hidden rows through an output head, and what losses make of them, as float32 or products
-/// in bfloat16 may have it.
+/// An output head and the losses computed from its logits, with bounds on their errors in float32
+/// or with bfloat16 products.
 ///
-/// Inputs of bfloat16 products are rounded here as the kernels round them, so that they add nothing
-/// to a bound.
+/// Inputs of bfloat16 products are rounded here like in the kernels, so they add nothing to a
+/// bound.
 struct BoundedHead {
   let rows: Int
   let vocabulary: Int
   let width: Int
-  /// [vocabulary, width], as products see them.
+  /// The head's weights [vocabulary, width], rounded for the products.
   let weights: [Float]
   let softmaxes: [BoundedSoftmax]
   private let arithmetic: Arithmetic
@@ -72,7 +73,7 @@ struct BoundedHead {
       Self.inputs(hidden.values, arithmetic), weights, m: rows, n: vocabulary, k: width,
       transposeB: true)
     let v = vocabulary
-    // Eight parts, each in tiles of 192 tokens or more.
+    // The vocabulary is cut into eight parts, each into tiles of 192 tokens or more.
     softmaxes = (0..<rows).map {
       BoundedSoftmax(Array(logits[$0 * v..<($0 + 1) * v]), blocks: v / 8 / 192 + 2)
     }
@@ -82,17 +83,18 @@ struct BoundedHead {
     arithmetic == .bfloat16 ? values.map(Rounding.toBFloat16) : values
   }
 
-  /// Slopes to the logits [rows, vocabulary] on their way back through the head: [rows, width] each.
+  /// Returns slopes·W, [rows, width]: the gradients of the hidden rows from those of the logits
+  /// [rows, vocabulary].
   func back(_ slopes: [Bounded]) -> [Bounded] {
     let factors =
       arithmetic == .bfloat16 ? slopes.map { $0.rounded(to: Rounding.bfloat16) } : slopes
-    // Sums of parts and tiles, corrected from tile to tile.
+    // The sums of parts and tiles are corrected from tile to tile.
     return boundedProduct(factors, weights, m: rows, n: width, k: vocabulary).map {
       $0.rounded(8 + 2 * (vocabulary / 8 / 192 + 2))
     }
   }
 
-  /// Σ p·w over the vocabulary [rows, width].
+  /// Returns Σ p·w over the vocabulary, [rows, width].
   func means() -> [Bounded] {
     back(softmaxes.flatMap { row in (0..<vocabulary).map { row.blockwiseProbability($0) } })
   }

@@ -4,10 +4,11 @@ import Testing
 
 extension NumericsTests {
   @Suite struct CholeskyTests {
-    /// UᵀU·(h·v) is v, for random v.
+    /// UᵀU·(h·v) equals v for random v.
     ///
-    /// U is found in float64 and rounded once: UᵀU is off by γ₂·|U|ᵀ|U|. Float64's own error is k·2⁻⁵³
-    /// times the condition of h, which for such random matrices is below 10⁴: 10⁻⁹ is ample.
+    /// U is computed in float64 and rounded once, so UᵀU is off by at most γ₂·|U|ᵀ|U|. The float64
+    /// error is k·2⁻⁵³ times the condition number of h, which is below 10⁴ for such random
+    /// matrices: 10⁻⁹ is ample.
     @Test(arguments: [1, 2, 3, 17, 65, 191, 192, 193, 400]) func factorsTheInverse(k: Int) throws {
       var random = TestRandom("\(k)")
       let x = random.tensor([2 * k + 3, k])
@@ -28,7 +29,7 @@ extension NumericsTests {
       }
     }
 
-    /// a·v for a [k, k].
+    /// Returns a·v, or aᵀ·v, for a [k, k].
     private func times(_ a: [Double], _ v: [Double], transposed: Bool = false) -> [Double] {
       let k = v.count
       var result = [Double](repeating: 0, count: k)
@@ -38,15 +39,15 @@ extension NumericsTests {
       return result
     }
 
-    /// By hand: h = diag(4, 1/9) gives U = diag(1/2, 3), where 1/9 and 3 are rounded.
+    /// h = diag(4, 1/9) gives U = diag(1/2, 3), up to the rounding of 1/9 and 3.
     @Test func knownFactor() {
       let u = Cholesky.inverseUpperFactor(Tensor([2, 2], [4, 0, 0, 1 / 9]))
       #expect(u?.values.prefix(3) == [0.5, 0, 0])
       expectClose(u?.values.suffix(1) ?? [], [Bounded(3.0).rounded(2)], "1 / √(1/9)")
     }
 
-    /// An order and a diagonal of their own give what a changed copy of h gives, to the bit.
-    @Test(arguments: [1, 5, 130]) func ordersWithoutACopy(k: Int) throws {
+    /// An order and a replaced diagonal give bitwise the factor of a permuted copy of h.
+    @Test(arguments: [1, 5, 130]) func permutesWithoutACopy(k: Int) throws {
       var random = TestRandom("\(k)")
       let x = random.tensor([2 * k, k])
       let h = Tensor([k, k])
@@ -74,14 +75,14 @@ extension NumericsTests {
       }
     }
 
-    /// A pivot that fails late, in a block of its own.
+    /// A negative pivot in the last block is found.
     @Test func refusesALateBadPivot() {
       let h = Tensor([300, 300])
       for i in 0..<300 { h[i, i] = i == 2 ? -1 : 1 }
       #expect(Cholesky.inverseUpperFactor(h) == nil)
     }
 
-    @Test func refusesWhatHasNoFactor() {
+    @Test func refusesMatricesWithoutAFactor() {
       #expect(Cholesky.inverseUpperFactor(Tensor([2, 2], [1, 2, 2, 1])) == nil)
       #expect(Cholesky.inverseUpperFactor(Tensor([2, 2], [1, 0, 0, 0])) == nil)
       #expect(Cholesky.inverseUpperFactor(Tensor([2, 2], [1, .nan, .nan, 1])) == nil)

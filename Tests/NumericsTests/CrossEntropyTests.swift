@@ -5,9 +5,9 @@ import Testing
 
 extension NumericsTests {
   @Suite struct CrossEntropyTests {
-    /// Losses and gradients by the definition, from all logits at once.
+    /// Returns losses and gradients by definition, from all logits.
     ///
-    /// The target's own logit is float32 whatever the arithmetic.
+    /// The target's logit is float32 in both arithmetics.
     static func expected(
       _ x: Tensor, _ w: Weight, _ targets: [Int32], scale: Float, _ arithmetic: Arithmetic
     ) -> (losses: [Bounded], gradient: [Bounded]) {
@@ -32,7 +32,7 @@ extension NumericsTests {
     ) {
       let expected = expected(x, w, targets, scale: scale, arithmetic)
       let dx = Tensor(x.shape)
-      // What was there before must not matter.
+      // The previous content of the output must not matter.
       dx.fill(.nan)
       let losses = CrossEntropy.gradient(
         hidden: x, head: w, targets: targets, scale: scale, into: dx, arithmetic: arithmetic)
@@ -59,7 +59,7 @@ extension NumericsTests {
       }
     }
 
-    /// More rows than are treated at a time.
+    /// More rows than one softmax takes.
     @Test func manyRows() {
       var random = TestRandom()
       let x = random.tensor([2100, 4])
@@ -68,7 +68,7 @@ extension NumericsTests {
       Self.check(x, .dense(w), targets, scale: 1, .float32, "\(random.note)")
     }
 
-    @Test func packedHeadMeansItsDenseForm() throws {
+    @Test func packedHeadMatchesItsDenseForm() throws {
       var random = TestRandom()
       let plain = PlainPacking(
         rows: 1000, columns: 33, bits: 3, groupSize: 16, withZeros: true, masked: true, &random)
@@ -83,7 +83,7 @@ extension NumericsTests {
       #expect(a == b && dx.values == expected.values, "\(random.note)")
     }
 
-    @Test func nothingScored() {
+    @Test func noTargets() {
       let dx = Tensor([2, 3])
       dx.fill(7)
       let losses = CrossEntropy.gradient(

@@ -4,15 +4,15 @@ import TestSupport
 import Testing
 
 extension NumericsTests {
-  /// Decode products (up to eight rows, in integers), at every level of this processor.
+  /// Decode products (up to eight rows, in integers) at every level of this processor.
   @Suite struct DecodeProductTests {
     static let shapes = [
       (7, 5), (33, 65), (9, 130), (18, 256), (21, 192), (35, 64), (6, 449), (3, 1601), (32, 192),
     ]
 
-    /// The fast kernel and the plain twin, on the same rounded inputs.
+    /// Fast kernels agree with the plain twin on equal rounded inputs.
     @Test(arguments: [1, 2, 3, 4])
-    func areTheTwins(m: Int) throws {
+    func matchTheTwins(m: Int) throws {
       try forEachMatrix { matrix, name, random in
         let (rows, columns) = (matrix.rows, matrix.columns)
         let group = min(matrix.groupSize, columns)
@@ -38,7 +38,7 @@ extension NumericsTests {
                     scales: scales.baseAddress, group_sums: sums.baseAddress)
                   unsafe ctk_decode_multiply(view, 0, rows, &inputs, &fast, rows, &scratch)
                   unsafe ctk_decode_multiply_ref(view, 0, rows, &inputs, &plain, rows)
-                  // However rows are cut into pieces, at odd places too.
+                  // Pieces may start and end at any row.
                   var start = 0
                   for length in [1, 2, 5, rows] where start < rows {
                     let end = min(rows, start + length)
@@ -51,7 +51,7 @@ extension NumericsTests {
           }
           let note: Comment = "\(name), m \(m), \(level), \(random.note)"
           #expect(pieces == fast, note)
-          // The twin adds up in float64 and rounds once.
+          // The twin sums in float64 and rounds once.
           let expected = zip(plain, errors).map {
             Bounded(Double($0), error: $1 + Rounding.float32 * Double(abs($0)))
           }
@@ -60,7 +60,7 @@ extension NumericsTests {
       }
     }
 
-    /// Products in either arithmetic, at every level, are within their bounds of float64's.
+    /// Products in both arithmetics at every level are within their bounds of float64 results.
     @Test(arguments: [1, 3, 8])
     func matchTheDefinition(m: Int) throws {
       for (outputs, inputs) in Self.shapes {
@@ -80,7 +80,7 @@ extension NumericsTests {
       }
     }
 
-    /// What isn't a finite number stays visible.
+    /// Non-finite inputs give non-finite outputs.
     @Test func nonFiniteInputsStayVisible() throws {
       var random = TestRandom()
       var values = random.floats(2 * 200)
@@ -97,12 +97,13 @@ extension NumericsTests {
       }
     }
 
-    /// x·Wᵀ [m, outputs] as few rows may compute it at the level in use.
+    /// Returns x·Wᵀ [m, outputs] with bounds on the errors of the decode products at the level in
+    /// use.
     ///
-    /// Codes are multiplied with inputs of 16 bits: q = x·(32639 / top), rounded to an integer, where top
-    /// is the largest of a run of 64, and then q·(top / 32639). The two divisions and the product are
-    /// off by u each, together 3u·32639 = 0.006 steps of top / 32639, beside half a step of rounding.
-    /// Everything else is summed up in float32.
+    /// Codes are multiplied by 16-bit inputs: q = x·(32639 / top), rounded to an integer, where top
+    /// is the largest magnitude in a run of 64; then q·(top / 32639). The two divisions and the
+    /// product are off by u each, together 3u·32639 = 0.006 steps of top / 32639, in addition to
+    /// half a step of rounding. The other weights are summed in float32.
     static func expected(_ x: Tensor, _ weight: Weight, _ arithmetic: Arithmetic) -> [Bounded] {
       let (m, n, k) = (x.rows, weight.rows, x.columns)
       let w = weight.dense().values
@@ -117,7 +118,7 @@ extension NumericsTests {
       }
     }
 
-    /// The largest size in the run of 64 of each value of x.
+    /// The largest magnitude in the run of 64 that contains each value of x.
     private static func tops(_ x: Tensor) -> [Float] {
       var tops: [Float] = []
       for row in 0..<x.rows {
@@ -130,13 +131,14 @@ extension NumericsTests {
       return tops
     }
 
-    /// What float32 may be off where codes are multiplied with rounded inputs, per result [m, rows].
+    /// Bounds on the float32 errors of products of codes with rounded inputs, [m, rows].
     ///
-    /// Σ scale·code·x, in integers within a run, less Σ scale·zero·Σx over groups: two sums whose terms
-    /// are as large as (code + zero)·scale·x even where they cancel (masked weights have the zero for a
-    /// code). A term of the first is rounded as an integer, by two scales, in a sum over runs (in two
-    /// halves of one at most) and over 16 lanes. A term of the second is rounded in its group's sum, of 32
-    /// values one by one or of runs in lanes, by its scale, and in a sum over groups in 16 lanes.
+    /// A result is Σ scale·code·x, in integers within a run, minus Σ scale·zero·Σx over groups. The
+    /// terms of these sums are as large as (code + zero)·scale·x even if they cancel (masked
+    /// weights have the zero point for a code). A term of the first sum is rounded on conversion
+    /// from an integer, by two scales, and in sums over runs (or over halves of a run) and over 16
+    /// lanes. A term of the second sum is rounded in its group's sum, of 32 single values or of
+    /// runs in lanes, by its scale, and in a sum over groups in 16 lanes.
     private static func sumErrors(_ x: Tensor, _ matrix: PackedMatrix) -> [Double] {
       let (rows, columns) = (matrix.rows, matrix.columns)
       let group = min(matrix.groupSize, columns)
@@ -152,7 +154,7 @@ extension NumericsTests {
         let bits = UInt16(bytes[2 * index]) | UInt16(bytes[2 * index + 1]) << 8
         return abs(Float(Float16(bitPattern: bits))) * factor
       }
-      // Rounded inputs are larger than x by less than 1 / 30,000 of the largest in the run.
+      // Rounding enlarges an input by less than 1 / 30,000 of the largest magnitude in its run.
       let inputs = zip(x.values, tops(x)).map { abs($0) + $1 / 30_000 }
       return plainProduct(inputs, sizes, m: x.rows, n: rows, k: columns, transposeB: true)
         .map { gamma * $0 }

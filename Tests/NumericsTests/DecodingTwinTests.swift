@@ -4,18 +4,18 @@ import TestSupport
 import Testing
 
 extension NumericsTests {
-  /// The kernels of one-token products and of attention over a cache against their plain twins.
+  /// The kernels of decode products and of attention over a cache against their plain twins.
   @Suite struct DecodingTwins {
     @Test(arguments: [1, 17, 64, 200, 1000], [1, 2, 4])
-    func inputsAreRoundedAlike(columns: Int, rows: Int) {
+    func roundedInputsMatchTheTwins(columns: Int, rows: Int) {
       atEveryLevel { level in
         for group in [4, 32, 64, 128] {
-          inputsAreRoundedAlike(columns, rows, group: group, level)
+          roundedInputsMatchTheTwins(columns, rows, group: group, level)
         }
       }
     }
 
-    private func inputsAreRoundedAlike(
+    private func roundedInputsMatchTheTwins(
       _ columns: Int, _ rows: Int, group: Int, _ level: KernelLevel
     ) {
       var random = TestRandom("\(columns) \(rows) \(group) \(level)")
@@ -46,7 +46,7 @@ extension NumericsTests {
           let value = Float(256 * Int(fast[place]) + Int(fast[place + 64]))
           let scale = scales[j * runs + c / 64]
           expected[j * groups + c / group].add(Bounded(value), Bounded(scale))
-          // Half a step, and 3u·32639 = 0.006 steps for two divisions and a product.
+          // Half a step of rounding, and 3u·32639 = 0.006 steps for two divisions and a product.
           let error = abs(Double(value) * Double(scale) - Double(x[j * columns + c]))
           #expect(error <= 0.507 * Double(scale), note)
         }
@@ -56,7 +56,7 @@ extension NumericsTests {
     }
 
     @Test(arguments: [AttentionCache.Format.float32, .float16, .int8])
-    func attentionOverACacheIsAttention(_ format: AttentionCache.Format) {
+    func cachedAttentionMatchesAttention(_ format: AttentionCache.Format) {
       for (kvHeads, group, dim, count) in [
         (1, 1, 8, 1), (2, 3, 64, 37), (3, 1, 20, 300), (1, 5, 128, 530),
       ] {
@@ -84,9 +84,9 @@ extension NumericsTests {
       }
     }
 
-    /// What a cache keeps of values, in heads of `dim`: as they are, the nearest float16, or codes of 8 bits
-    /// that are multiples of the largest of the head by 1/127. A code's product with its scale is rounded
-    /// once, wherever it is taken.
+    /// The values that a cache stores, in heads of `dim` values: unchanged, the nearest float16, or
+    /// 8-bit multiples of 1/127 of the head's largest magnitude. The product of a code and its
+    /// scale is rounded once.
     private static func cached(
       _ values: [Float], _ dim: Int, _ format: ctk_cache_format
     ) -> [Bounded] {
@@ -102,7 +102,7 @@ extension NumericsTests {
       }
     }
 
-    @Test func scoresAndSumsAreTheTwins() {
+    @Test func scoresAndSumsMatchTheTwins() {
       for format in [ctk_cache_f32, ctk_cache_f16, ctk_cache_i8] {
         for (heads, dim, count) in [(1, 8, 1), (3, 64, 33), (5, 20, 16), (9, 130, 50)] {
           var random = TestRandom("\(format.rawValue) \(heads) \(dim) \(count)")

@@ -6,8 +6,8 @@ import Testing
 
 extension NumericsTests {
   @Suite struct Divergences {
-    /// KL per row and its gradient by the definition, from all logits at once: Σ p·(r − s) with
-    /// p = eʳ, and slopes eˢ − p to the student's logits.
+    /// Returns KL per row and its gradient by definition, from all logits: Σ p·(r − s) with p = eʳ,
+    /// and gradients eˢ − p with respect to the student's logits.
     static func expected(
       _ x: Tensor, _ head: Weight, _ teacher: Tensor, _ teacherHead: Weight, scale: Float,
       _ arithmetic: Arithmetic
@@ -23,14 +23,14 @@ extension NumericsTests {
           sum.add(p, r - s)
           slopes.append(s.exponential - p)
         }
-        // Sums of eight parts.
+        // The vocabulary is summed in eight parts.
         values.append(sum.total(more: 8))
       }
       return (values, student.back(slopes).map { Bounded(scale) * $0 })
     }
 
     @Test(arguments: Arithmetic.allCases)
-    func isTheDefinition(_ arithmetic: Arithmetic) throws {
+    func matchesTheDefinition(_ arithmetic: Arithmetic) throws {
       guard arithmetic.isAvailable else { return }
       for (m, v, d, e) in [(1, 9, 5, 5), (20, 600, 33, 40), (310, 1100, 24, 16)] {
         var random = TestRandom("\(arithmetic) \(m)×\(v)")
@@ -53,7 +53,7 @@ extension NumericsTests {
       }
     }
 
-    /// The same rows through the same head are the same logits to the bit: r − s and eˢ − p are 0.
+    /// Equal rows and heads give bitwise equal logits, so r − s and eˢ − p are 0.
     @Test func nothingDivergesFromItself() {
       var random = TestRandom()
       let x = random.tensor([40, 30])
@@ -81,7 +81,7 @@ extension NumericsTests {
       }
     }
 
-    @Test func theKernelIsItsTwin() {
+    @Test func theKernelMatchesItsTwin() {
       atEveryLevel { level in
         for n in oddSizes {
           var random = TestRandom("\(level) \(n)")

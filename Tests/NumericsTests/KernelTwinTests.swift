@@ -6,8 +6,8 @@ import Testing
 
 extension NumericsTests {
   /// Fast kernels and their plain twins against the formula, at odd sizes and at every level. The
-  /// formula is written with `Bounded` numbers, which derive the bound of each value; a twin that
-  /// computes in float64 is within it too.
+  /// formula is written with `Bounded` numbers, which derive the bound of each value. Twins that
+  /// compute in float64 must be within it too.
   @Suite struct KernelTwins {
     @Test func elementwise() {
       forEachSize { n, random, note in
@@ -34,7 +34,7 @@ extension NumericsTests {
         var (sum, plainSum) = (0.0, 0.0)
         unsafe ctk_sum_of_squares(a, n, &sum)
         unsafe ctk_sum_of_squares_ref(a, n, &plainSum)
-        // Two sums of n positive terms in float64, each off by γₙ₊₁ at most.
+        // Two sums of n positive terms in float64, each with a relative error of at most γₙ₊₁.
         #expect(abs(sum - plainSum) <= 2 * Rounding.gamma(n + 1, Rounding.float64) * plainSum, note)
       }
     }
@@ -92,9 +92,9 @@ extension NumericsTests {
     /// The normal density at 0, 1 / √(2π), as a float32 constant.
     private static let densityAtZero = Bounded(1 / (2 * Double.pi).squareRoot()).rounded()
 
-    /// Φ(x) and e^(−x²/2) as float32 may have them. With Abramowitz and Stegun's 7.1.26 the share
-    /// Φ(−|x|) = ½·p(t)·e^(−x²/2) is off by 0.75·10⁻⁷, half of what erf is, and by what evaluating it
-    /// rounds: so the formula is evaluated here too, for its error alone.
+    /// Returns Φ(x) and e^(−x²/2) with bounds on their float32 errors. By formula 7.1.26 of
+    /// Abramowitz and Stegun, Φ(−|x|) = ½·p(t)·e^(−x²/2) is off by 0.75·10⁻⁷, half of the error of
+    /// erf, plus the rounding of its evaluation, for which the formula is evaluated here too.
     private static func normalDistribution(_ x: Float) -> (share: Bounded, bell: Bounded) {
       let bell = (Bounded(x) * Bounded(x) * Bounded(-0.5)).exponential
       let factor = Bounded(0.3275911 / 2.0.squareRoot()).rounded(3)
@@ -106,12 +106,12 @@ extension NumericsTests {
       let tail = Bounded(0.5) * p * t * bell
       let share = x < 0 ? tail : Bounded(1) - tail
       let truth = 0.5 * erfc(-Double(x) / 2.0.squareRoot())
-      // 10⁻⁸ for constants that float32 holds with seven digits.
+      // 10⁻⁸ covers the rounding of the constants to float32.
       return (Bounded(truth, error: share.error + 0.75e-7 + 1e-8), bell)
     }
 
-    /// On a fixed grid, so a property of the kernel, not of random numbers: 1.5·10⁻⁷ is the
-    /// polynomial's own error, the rest its rounding.
+    /// The error on a fixed grid is a property of the kernel, not of random numbers. 1.5·10⁻⁷ is
+    /// the polynomial's own error, the rest its rounding.
     @Test func geluIsWithinItsStatedError() {
       atEveryLevel { level in
         let x = (-60_000...60_000).map { Float($0) / 5000 }
@@ -139,15 +139,16 @@ extension NumericsTests {
           let turned = Self.turned(exact(x), cosines, sines, isInverse: inverse == 1)
           expectClose(fast, turned, note)
           expectClose(plain, turned, note)
-          // Back again: x·(cos² + sin²), which float32's cosines and sines don't make 1.
+          // Rotating back gives x·(cos² + sin²), which isn't exactly 1 for float32 cosines and
+          // sines.
           unsafe ctk_rotary(&fast, cosines, sines, 3, half, 1 - inverse)
           expectClose(fast, Self.turned(turned, cosines, sines, isInverse: inverse == 0), note)
           let back = Self.turned(
             Self.turned(exact(x), cosines, sines, isInverse: false), cosines, sines,
             isInverse: true)
           for (x, y) in zip(x, back) {
-            // A cosine and a sine that are each off by a unit in the last place (2u of themselves)
-            // change cos² + sin² by γ₄ at most; 10⁻¹⁴ is float64's share.
+            // A cosine and a sine that are each off by one unit in the last place (a relative error
+            // of 2u) change cos² + sin² by at most γ₄; 10⁻¹⁴ covers float64 rounding.
             #expect(
               abs(Double(x) - y.value) <= Rounding.gamma(4) * Double(abs(x)) + 1e-14, note)
           }
@@ -155,7 +156,7 @@ extension NumericsTests {
       }
     }
 
-    /// Heads of 2·`half` values, pairs (i, i + half) turned by an angle or back.
+    /// Returns heads of 2·`half` values with pairs (i, i + half) rotated by an angle, or back.
     private static func turned(
       _ x: [Bounded], _ cosines: [Float], _ sines: [Float], isInverse: Bool
     ) -> [Bounded] {
@@ -168,7 +169,7 @@ extension NumericsTests {
       }
     }
 
-    /// 1 / (1 + e⁻ˣ).
+    /// Returns 1 / (1 + e⁻ˣ).
     private static func sigmoid(_ x: Bounded) -> Bounded {
       Bounded(1) / (Bounded(1) + (-x).exponential)
     }
@@ -228,7 +229,7 @@ extension NumericsTests {
       atEveryLevel { level in
         let patterns = (0...UInt16.max).flatMap { [UInt8($0 & 255), UInt8($0 >> 8)] }
         let count = 1 << 16
-        // 65,535 values too, so that the last ones don't fill a vector.
+        // 65,535 values too, so that the last vector is partial.
         for n in [count, count - 1] {
           var (f16, plainF16) = ([Float](repeating: 0, count: n), [Float](repeating: 0, count: n))
           unsafe ctk_widen_f16(patterns, &f16, n)

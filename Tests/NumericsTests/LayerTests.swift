@@ -4,10 +4,10 @@ import TestSupport
 import Testing
 
 extension NumericsTests {
-  /// The tensor forms of the row kernels: rows, places and options; the kernels' values are tested
-  /// on their own.
+  /// The layers on tensors: their rows, offsets and options. The kernels' values are tested
+  /// separately.
   @Suite struct Layers {
-    /// 1 / √(mean of squares + ε).
+    /// Returns 1 / √(mean of squares + ε).
     private func inverse(_ values: [Bounded]) -> Bounded {
       let mean = Bounded.dot(values, values) / Bounded(Double(values.count))
       return Bounded(1) / (mean + Bounded(Float(1e-5))).squareRoot
@@ -75,11 +75,13 @@ extension NumericsTests {
       exact(tensor.rows(row..<row + 1).values)
     }
 
-    /// The formulas of the backward passes above, in float64, against differences of the forward ones.
+    /// The backward formulas in float64 equal the finite differences of the forward ones.
     ///
-    /// The functions are smooth and of the size of their inputs: a step of 10⁻⁵ leaves some 10⁻¹⁰ of
-    /// third derivatives and 2⁻⁵³·33/10⁻⁵ ≈ 10⁻¹⁰ of rounding, ten thousand times below the bound.
-    @Test(arguments: [false, true]) func normalisationSlopesAreTheDerivatives(centred: Bool) {
+    /// The functions are smooth and of the magnitude of their inputs. A step of 10⁻⁵ leaves an
+    /// error of some 10⁻¹⁰ from third derivatives and 2⁻⁵³·33/10⁻⁵ ≈ 10⁻¹⁰ from rounding, ten
+    /// thousand times below the bound.
+    @Test(arguments: [false, true]) func normalisationGradientsMatchFiniteDifferences(centred: Bool)
+    {
       var random = TestRandom("\(centred)")
       let n = 33
       func doubles() -> [Double] { random.floats(n).map(Double.init) }
@@ -105,7 +107,7 @@ extension NumericsTests {
       #expect(abs(slope - difference) <= 1e-6 * (1 + abs(slope)), "\(random.note)")
     }
 
-    /// "Rotate half", by hand: at position 1 and frequency π/2, (1, 0) turns into (0, 1).
+    /// The "rotate half" order: at position 1 and frequency π/2, (1, 0) becomes (0, 1).
     @Test func rotationConvention() {
       let table = RotaryTable(
         headDim: 4, positions: 3, inverseFrequencies: [.pi / 2, 0.5], attentionFactor: 2)
@@ -113,7 +115,7 @@ extension NumericsTests {
       let before = x.values
       table.apply(to: x, heads: 2, positions: [1, 0])
       let (c, s) = (2 * Float(cos(0.5)), 2 * Float(sin(0.5)))
-      // Values of at most 8, cosines and sines off by a few units in the last place of 2.
+      // Values are at most 8, and cosines and sines are off by a few units in the last place of 2.
       func expectNear(_ a: some Collection<Float>, _ b: [Float], _ note: Comment) {
         expectClose(a, b.map { Bounded(Double($0), error: 16 * 8 * 2 * Rounding.float32) }, note)
       }

@@ -9,7 +9,7 @@ extension NumericsTests {
   @Suite struct NormalisationTwins {
     private static let epsilon: Float = 1e-5
 
-    /// 1 / √(squares / n + ε), of a sum of squares.
+    /// Returns 1 / √(squares / n + ε) for a sum of squares.
     private static func inverse(_ squares: Bounded, _ n: Int) -> Bounded {
       Bounded(1) / (squares / Bounded(Double(n)) + Bounded(epsilon)).squareRoot
     }
@@ -45,7 +45,7 @@ extension NumericsTests {
 
     @Test func layerNormalisation() {
       forEachSize { n, random, note in
-        // A mean far from 0: sums of squares alone would lose the variance.
+        // With a mean far from 0, the variance would be lost in a plain sum of squares.
         let x = random.floats(n).map { 30 + $0 }
         let (gain, bias, dy) = (random.floats(n), random.floats(n), random.floats(n))
         var (y, plainY) = (x, x)
@@ -77,7 +77,7 @@ extension NumericsTests {
           expectClose(dx, expected, note)
           expectClose(plainDx, expected, note)
         }
-        // In place, which is how tensors in training use it.
+        // In place, as in training.
         var inPlace = x
         unsafe inPlace.withUnsafeMutableBufferPointer { buffer in
           guard let p = buffer.baseAddress else { return }

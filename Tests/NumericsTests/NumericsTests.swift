@@ -3,34 +3,34 @@ import Numerics
 import TestSupport
 import Testing
 
-/// All suites of this target, one test at a time: some change the number of threads or the kernels'
-/// level, which are process-wide.
+/// The parent of all suites in this target. It runs one test at a time, because some change the
+/// number of threads or the kernels' level, which are process-wide.
 @Suite(.serialized) struct NumericsTests {}
 
 /// Sizes around every vector width and block.
 let oddSizes = [1, 2, 3, 5, 7, 15, 16, 17, 31, 33, 64, 65, 127]
 
 extension TestRandom {
-  /// Normal values of deviation `scale`.
+  /// Draws a tensor of normally distributed values with standard deviation `scale`.
   mutating func tensor(_ shape: [Int], scale: Double = 1) -> Tensor {
     Tensor(shape, floats(shape.reduce(1, *), scale: scale))
   }
 
-  /// 0 ..< count in random order.
+  /// Returns 0 ..< count in random order.
   mutating func order(_ count: Int) -> [Int] { shuffled(Array(0..<count)) }
 }
 
-/// The inputs of a computation, exact.
+/// Returns values as exact inputs of a computation.
 func exact(_ values: some Collection<Float>) -> [Bounded] { values.map { Bounded($0) } }
 
-/// Every computed value is within its bound.
+/// Expects every computed value to be within its bound.
 func expectClose(
   _ computed: some Collection<Float>, _ expected: some Collection<Bounded>, _ note: Comment,
   _ location: SourceLocation = #_sourceLocation
 ) {
   #expect(computed.count == expected.count, note, sourceLocation: location)
   for (i, (x, y)) in zip(computed, expected).enumerated() {
-    // Written so that a NaN on either side fails.
+    // Negated, so that a NaN on either side fails.
     if !(abs(Double(x) - y.value) <= y.error) {
       Issue.record(
         "value \(i): \(x), expected \(y.value) within \(y.error); \(note)",
@@ -40,7 +40,7 @@ func expectClose(
   }
 }
 
-/// The same values to the bit, whatever the number of threads.
+/// Expects bitwise equal results for every number of threads.
 func expectSameForAllThreadCounts(
   _ note: Comment, _ location: SourceLocation = #_sourceLocation, _ compute: () -> [Float]
 ) {
@@ -56,7 +56,7 @@ func expectSameForAllThreadCounts(
   }
 }
 
-/// Runs `body` once with every level of kernels that this processor has.
+/// Runs `body` at every kernel level that this processor supports.
 func atEveryLevel(_ body: (KernelLevel) throws -> Void) rethrows {
   defer { KernelLevel.limit(to: .highest) }
   for level in KernelLevel.allCases where level <= .highest {
@@ -65,7 +65,7 @@ func atEveryLevel(_ body: (KernelLevel) throws -> Void) rethrows {
   }
 }
 
-/// Runs `body` with random values at every odd size and every level.
+/// Runs `body` with random values for every size in `oddSizes` at every kernel level.
 func forEachSize(
   file: String = #fileID, function: String = #function,
   _ body: (Int, inout TestRandom, Comment) -> Void

@@ -6,8 +6,8 @@ import Testing
 
 extension NumericsTests {
   @Suite struct PackedMatrices {
-    /// Bits × widths × groups (with a short last one, wider than the row, not dividing 64) × zeros
-    /// × mask, to the bit.
+    /// Decoded weights are bitwise those of the plain packing, for all bits, widths, groups (with a
+    /// short last one, wider than the row, not dividing 64), with and without zeros and masks.
     @Test(arguments: [2, 3, 4, 8], [1, 17, 63, 64, 65, 200])
     func decodesAsDescribed(bits: Int, columns: Int) throws {
       try atEveryLevel { level in
@@ -79,7 +79,7 @@ extension NumericsTests {
       }
     }
 
-    /// Whole matrices, and rows and columns of a tile from anywhere in it.
+    /// Interleaved matrices decode as a whole and row by row.
     @Test(arguments: [nil, (2, 4), (3, 4)] as [(Int, Int)?], [64, 192, 1088])
     func interleavedRowsAsDescribed(_ pattern: (Int, Int)?, columns: Int) throws {
       try atEveryLevel { level in

@@ -1,11 +1,11 @@
 import Foundation
 import Numerics
 
-/// Attention with the mask spelled out, in float64: the definition, and its gradient.
+/// Attention and its gradient by definition, in float64 with an explicit mask.
 struct PlainAttention {
   let shape: AttentionShape
 
-  /// Whether query row `i` (among the queries) sees key row `j`.
+  /// Whether query row `i` sees key row `j`.
   func sees(_ i: Int, _ j: Int) -> Bool {
     let row = shape.queriesFromPrefix ? i : i + shape.prefix
     if row < shape.prefix { return j <= row }

@@ -2,7 +2,7 @@ import Bytes
 import Numerics
 import TestSupport
 
-/// The planar layout, written once more from its description alone: slow, obvious, code by code.
+/// A second implementation of the planar layout, written from its specification one code at a time.
 struct PlainPacking {
   private(set) var rows: Int
   private(set) var columns: Int
@@ -13,14 +13,14 @@ struct PlainPacking {
   var scales: [Float]
   var zeros: [Int]?
   var kept: [Bool]?
-  /// n and m where `kept` is n:m sparsity.
+  /// n and m if `kept` is an n:m pattern.
   var pattern: (kept: Int, of: Int)?
-  /// Whether sixteen rows are stored side by side, four columns of each in turn.
+  /// Whether sixteen rows are interleaved, four columns of each in turn.
   var interleaved = false
 
   var groups: Int { (columns + groupSize - 1) / groupSize }
 
-  /// A random matrix. Scales are multiples of 1/1024, exact in float16.
+  /// Creates a random matrix. Scales are multiples of 1/1024, which are exact in float16.
   init(
     rows: Int, columns: Int, bits: Int, groupSize: Int, withZeros: Bool, masked: Bool,
     exponent: Int = 0, pattern: (kept: Int, of: Int)? = nil, _ random: inout TestRandom
@@ -64,8 +64,8 @@ struct PlainPacking {
     (0..<rows * columns).map { value($0 / columns, $0 % columns) }
   }
 
-  /// In the order in which an interleaved matrix is stored: as rows sixteen times as long, and its groups as
-  /// they are there.
+  /// The matrix in the storage order of an interleaved one: rows are sixteen times as long, and
+  /// groups are in the order [tile, group, row].
   private var tiled: PlainPacking {
     var tiled = self
     (tiled.rows, tiled.columns, tiled.interleaved) = (rows / 16, columns * 16, false)
@@ -123,7 +123,8 @@ struct PlainPacking {
       mask: pattern == nil ? kept.map { maskBytes($0) } : nil, index: survivorIndex())
   }
 
-  /// Σ C(pᵢ, i) over each group's kept places, counted by listing the combinations in that order.
+  /// The ranks Σ C(pᵢ, i) over each group's kept columns, found by enumerating the combinations in
+  /// that order.
   private func survivorIndex() -> SurvivorIndex? {
     guard let pattern, let kept else { return nil }
     func combinations(_ n: Int, _ k: Int) -> Int {
@@ -157,7 +158,7 @@ struct PlainPacking {
     return ByteSlice(bytes)
   }
 
-  /// Blocks of 64 codes, the last one padded with zeros.
+  /// Packs codes into blocks of 64, the last one padded with zeros.
   static func stream(_ codes: [Int], _ bits: Int) -> [UInt8] {
     var bytes: [UInt8] = []
     for start in stride(from: 0, to: codes.count, by: 64) {
@@ -185,7 +186,7 @@ struct PlainPacking {
     return bytes
   }
 
-  /// A float that float16 holds exactly (zero or normal there), as two bytes.
+  /// The float16 bytes of a value that float16 represents exactly, as zero or a normal number.
   static func float16(_ value: Float) -> [UInt8] {
     let sign: UInt16 = value.sign == .minus ? 0x8000 : 0
     if value == 0 { return [0, UInt8(sign >> 8)] }

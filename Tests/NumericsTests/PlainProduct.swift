@@ -1,7 +1,7 @@
 import Numerics
 import TestSupport
 
-/// Σ over x of a(i, x)·b(x, j), the places of a factor's values in its array.
+/// The indices of the operands of Σ over x of op(a)[i, x]·op(b)[x, j] in their arrays.
 private struct ProductPlaces {
   let m: Int
   let n: Int
@@ -13,7 +13,7 @@ private struct ProductPlaces {
   func right(_ x: Int, _ j: Int) -> Int { transposeB ? j * k + x : x * n + j }
 }
 
-/// op(a)·op(b) [m, n] in float64.
+/// Returns op(a)·op(b) [m, n] in float64.
 func plainProduct(
   _ a: [Float], _ b: [Float], m: Int, n: Int, k: Int, transposeA: Bool = false,
   transposeB: Bool = false
@@ -28,12 +28,12 @@ func plainProduct(
   return c
 }
 
-/// before + op(a)·op(b) [m, n] with sums in float32.
+/// Returns before + op(a)·op(b) [m, n] with bounds on the errors of float32 sums.
 ///
-/// A term is rounded once as a product, and once for each of the at most k additions that it goes
-/// through, in whatever order and however cut into pieces: γ₍ₖ₊₁₎·Σ|a·b| for each value. One more
-/// leaves room for a factor of the whole (alpha). What was there before takes part in one addition
-/// per piece, and no kernel cuts k into pieces shorter than 128.
+/// A term is rounded once as a product and once in each of at most k additions, in any order and in
+/// any pieces, so the error of a value is at most γ₍ₖ₊₁₎·Σ|a·b|. One more rounding is for a factor
+/// of the result (alpha). `before` takes part in one addition per piece, and no kernel cuts k into
+/// pieces shorter than 128.
 func boundedProduct(
   _ a: [Bounded], _ b: [Float], m: Int, n: Int, k: Int, transposeA: Bool = false,
   transposeB: Bool = false, onto before: [Bounded]? = nil
@@ -62,7 +62,7 @@ func boundedProduct(
   return result
 }
 
-/// before + op(a)·op(b) [m, n] of exact inputs with sums in float32.
+/// Returns before + op(a)·op(b) [m, n] for exact inputs, with bounds on the errors of float32 sums.
 func boundedProduct(
   _ a: [Float], _ b: [Float], m: Int, n: Int, k: Int, transposeA: Bool = false,
   transposeB: Bool = false, onto before: [Bounded]? = nil

@@ -17,7 +17,7 @@ extension NumericsTests {
           let before = c.values
           MatMul.multiply(
             a, b, into: c, transposeA: transposeA, transposeB: transposeB, alpha: 0.5, beta: -2)
-          // Factors that are powers of two are exact, wherever they are applied.
+          // Factors that are powers of two are exact in any order of operations.
           let expected = boundedProduct(
             a.values.map { 0.5 * $0 }, b.values, m: m, n: n, k: k, transposeA: transposeA,
             transposeB: transposeB, onto: before.map { Bounded(-2 * $0) })
@@ -48,7 +48,7 @@ extension NumericsTests {
         var random = TestRandom("\(n)×\(k)")
         let (a, h) = (random.tensor([n, k]), random.tensor([k, k]))
         for i in 0..<k { for j in 0..<i { h[i, j] = h[j, i] } }
-        // Products a·h in float32; float64 adds them up, whose error is 2⁻²⁹ of theirs.
+        // Products a·h are float32. They are summed in float64, whose error is 2⁻²⁹ of theirs.
         let product = boundedProduct(a.values, h.values, m: n, n: k, k: k)
         let terms = zip(product, a.values).map {
           Bounded($0.value * Double($1), error: $0.error * Double(abs($1)))
@@ -76,7 +76,8 @@ extension NumericsTests {
       }
     }
 
-    /// Dense, half and packed weights, a few rows (dot products) and many (tiles), both directions.
+    /// Dense, half-precision and packed weights, few rows (decode products) and many (tiles),
+    /// forward and transposed.
     @Test(arguments: [1, 3, 8, 9, 33, 65])
     func weightsOfEveryKind(m: Int) throws {
       for (outputs, inputs) in [(1, 1), (7, 5), (33, 65), (130, 127)] {
@@ -120,9 +121,9 @@ extension NumericsTests {
       }
     }
 
-    /// Weights that are decoded inside the product give what those decoded before it give, to the bit.
+    /// Weights decoded inside the product give bitwise the results of weights decoded before it.
     @Test(arguments: [9, 40])
-    func decodingInsideChangesNothing(m: Int) throws {
+    func decodingInTheProductChangesNothing(m: Int) throws {
       for (outputs, inputs) in [(70, 130), (97, 1601), (9, 5000), (80, 832)] {
         var random = TestRandom("\(m) \(outputs)×\(inputs)")
         let (x, dy) = (random.tensor([m, inputs]), random.tensor([m, outputs]))

@@ -5,9 +5,9 @@ import TestSupport
 import Testing
 
 extension NumericsTests {
-  /// Products of floats against their plain twin, at every level.
+  /// Products of float32 matrices against their plain twin at every level.
   @Suite struct ProductTwins {
-    /// All orientations, with rows longer than the matrices, around every edge of blocks and panels.
+    /// All orientations, with padded rows, at sizes around the edges of blocks and panels.
     @Test func products() {
       let sizes = [
         (1, 1, 1), (2, 3, 5), (5, 17, 7), (12, 32, 16), (13, 33, 17), (11, 31, 15), (25, 65, 3),
@@ -24,7 +24,7 @@ extension NumericsTests {
             let b = random.floats((n + 1) * (k + 1))
             let start = random.floats(m * (n + 2))
             let alpha: Float = 0.5
-            /// A factor's [rows, columns] from storage whose lines are one longer.
+            /// Returns an operand [rows, columns] from storage with one value of padding per line.
             func inner(
               _ values: [Float], _ rows: Int, _ columns: Int, _ transposed: Bool
             ) -> [Float] {
@@ -55,7 +55,7 @@ extension NumericsTests {
                   unsafe run(&plain) { unsafe ctk_multiply_ref($0) }
                 }
               }
-              // What lies between rows stays as it is.
+              // Padding between rows isn't written.
               let width = n + 2
               let before = (0..<m * n).map {
                 Bounded(beta) * Bounded(start[$0 / n * width + $0 % n])
@@ -75,7 +75,7 @@ extension NumericsTests {
       }
     }
 
-    /// A part of a product is the same to the bit as the same place in the whole.
+    /// A part of a product is bitwise equal to its place in the whole.
     @Test func cuttingProductsChangesNothing() {
       atEveryLevel { level in
         var random = TestRandom("\(level)")

@@ -4,7 +4,7 @@ import Testing
 
 extension NumericsTests {
   @Suite struct SeededGenerators {
-    /// First outputs from the state 1, 2, 3, 4, worked out from the authors' definition.
+    /// The first outputs from the state 1, 2, 3, 4, worked out from the authors' definition.
     @Test func knownSequence() throws {
       var generator = try #require(SeededGenerator(words: [1, 2, 3, 4]))
       let expected: [UInt64] = [
@@ -22,7 +22,7 @@ extension NumericsTests {
         ])
     }
 
-    @Test func stateIsAllThereIs() throws {
+    @Test func savedStateContinuesTheSequence() throws {
       var generator = SeededGenerator(seed: 5)
       for _ in 0..<10 { _ = generator.normal() }
       let saved = try JSONEncoder().encode(generator)
@@ -53,7 +53,7 @@ extension NumericsTests {
       let items = Array(0..<50)
       let shuffled = generator.shuffled(items)
       #expect(shuffled != items && shuffled.sorted() == items)
-      // Every item reaches every place.
+      // Every item reaches every position.
       var first: Set<Int> = []
       for _ in 0..<1000 { first.insert(generator.shuffled([0, 1, 2, 3])[3]) }
       #expect(first == [0, 1, 2, 3])

@@ -6,8 +6,8 @@ import Testing
 
 extension NumericsTests {
   @Suite struct SoftTargetsTests {
-    /// share·KL + (1 − share)·nll per row, and its gradient, by the definition from all logits at once;
-    /// 0 where the label is −1.
+    /// Returns share·KL + (1 − share)·nll per row and its gradient by definition, from all logits;
+    /// 0 for label −1.
     private func expected(
       _ x: Tensor, _ w: Weight, _ targets: SoftTargets, _ labels: [Int32], share: Float,
       scale: Float, _ arithmetic: Arithmetic
@@ -24,7 +24,7 @@ extension NumericsTests {
         let named = zip(ids, targets.probabilities[i * k..<(i + 1) * k])
         let tail = Bounded(targets.tails[i])
         let inside = Bounded.sum(ids.map { logarithm($0).exponential })
-        // The student's tail counts as 10⁻⁴ at the least.
+        // The student's tail is clamped to at least 10⁻⁴.
         let ownTail = Bounded.max(one - inside, Bounded(1e-4))
         var terms = named.filter { $1 > 0 }.map { id, p in
           Bounded(p) * (Bounded(p).logarithm - logarithm(id))
@@ -51,7 +51,7 @@ extension NumericsTests {
     }
 
     @Test(arguments: Arithmetic.allCases)
-    func isTheDefinition(_ arithmetic: Arithmetic) throws {
+    func matchesTheDefinition(_ arithmetic: Arithmetic) throws {
       guard arithmetic.isAvailable else { return }
       for (m, v, d, k) in [(3, 9, 5, 4), (20, 600, 33, 8), (310, 300, 16, 5)] {
         var random = TestRandom("\(arithmetic) \(m)×\(v)")
@@ -74,12 +74,13 @@ extension NumericsTests {
       }
     }
 
-    /// With all of the vocabulary named it is the whole divergence.
+    /// With the whole vocabulary as target tokens, the loss is the full divergence.
     ///
-    /// Both are within their own bounds of what they are defined to be. The definitions differ by what
-    /// the teacher's rounded probabilities p̃ do: p·log(p/q) changes by less than |p̃ − p|·(|log(p/q)| + 2),
-    /// the gradient by |p̃ − p|·|w|, and the tail, which is nothing but rounding, adds t·|log(t/10⁻⁴)|.
-    @Test func allTokensAreTheWholeDivergence() {
+    /// Both are within their bounds of their definitions, which differ only by the rounding of the
+    /// teacher's probabilities to p̃: p·log(p/q) changes by less than |p̃ − p|·(|log(p/q)| + 2),
+    /// the gradient by |p̃ − p|·|w|, and the tail, which consists of rounding errors, adds
+    /// t·|log(t/10⁻⁴)|.
+    @Test func allTokensGiveTheWholeDivergence() {
       var random = TestRandom()
       let (m, d, v) = (7, 12, 40)
       let (x, t) = (random.tensor([m, d]), random.tensor([m, d]))
@@ -114,7 +115,8 @@ extension NumericsTests {
           let moved = (0..<v).reduce(0.0) {
             $0 + errors[$1] * Double(abs(student.weights[$1 * d + c]))
           }
-          // The student's tail counts as 10⁻⁴: Σ q·t/10⁻⁴ of all tokens and of the named ones cancel.
+          // The student's tail is clamped to 10⁻⁴: Σ q·t/10⁻⁴ over all tokens and over the targets
+          // cancel.
           let between = ofSoft.gradient[place].error + ofWhole.gradient[place].error + moved
           #expect(
             abs(Double(dSoft[place] - dWhole[place])) <= between, "value \(place), \(random.note)")
@@ -133,20 +135,20 @@ extension NumericsTests {
         let probabilities = found.probabilities[row * k..<(row + 1) * k]
         #expect(Set(ids).count == k, "\(random.note)")
         expectClose(probabilities, ids.map { all[Int($0)] }, "\(random.note)")
-        // The i-th largest of some numbers moves by no more than any of them does.
+        // The i-th largest of several numbers changes by at most the largest change of any of them.
         let worst = all.reduce(0) { max($0, $1.error) }
         let sorted = all.map(\.value).sorted(by: >)[..<k]
         expectClose(probabilities, sorted.map { Bounded($0, error: worst) }, "\(random.note)")
       }
     }
 
-    /// Where a model is nearly sure of its token, nothing of its distribution is left outside of the
-    /// tokens named: slopes must stay what they are in float32, whatever bfloat16 rounds.
+    /// If a model is nearly sure of its token, its distribution has almost no tail. Gradients in
+    /// bfloat16 must then stay close to those in float32.
     ///
-    /// Logits of deviation 24 are rounded by 2⁻⁸·√2/√12 of each of 64 terms of size 3: by some 0.06, and
-    /// so are the slopes, in shares of themselves. A slope that divides by a tail of rounding errors is
-    /// off by orders of magnitude. This is an outcome on fixed data, not a bound: the worst rounding
-    /// could do would be more.
+    /// Logits of standard deviation 24 are sums of 64 terms of magnitude 3, each rounded by
+    /// 2⁻⁸·√2/√12, so they are off by some 0.06, which is also the relative error of the gradients.
+    /// A gradient divided by a tail of rounding errors would be off by orders of magnitude. The
+    /// limit is an observation on fixed data, not a bound: the worst case of rounding is larger.
     @Test func nearlySureRowsKeepTheirSlopes() {
       guard Arithmetic.bfloat16.isAvailable else { return }
       var random = TestRandom(fixture: 1)
@@ -187,11 +189,11 @@ extension NumericsTests {
       }
     }
 
-    @Test func theKernelIsItsTwin() {
+    @Test func theKernelMatchesItsTwin() {
       atEveryLevel { level in
         for n in oddSizes {
           var random = TestRandom("\(level) \(n)")
-          // Few values, so that some are equal.
+          // Few distinct values, so that some are equal.
           let logits = (0..<3 * n).map { _ in Float(random.below(40)) }
           var fast = ([Float](repeating: -.infinity, count: 15), [Int32](repeating: -1, count: 15))
           var plain = fast

@@ -5,18 +5,18 @@ import TestSupport
 import Testing
 
 extension NumericsTests {
-  /// Attention's softmax against its plain twin, at odd sizes and at every level.
+  /// The attention softmax against its plain twin at odd sizes and at every level.
   @Suite struct SoftmaxTwins {
-    /// The scores' factor, 1 / √headDim elsewhere.
+    /// The factor of the scores, which is 1 / √headDim in attention.
     private static let scale = Bounded(Float(0.7))
 
-    /// A row's running softmax by its definition.
+    /// The online softmax of one row by its definition.
     private struct Running {
       var highest: Bounded?
       var sum = Bounded(0.0)
       var correction = Bounded(0.0)
 
-      /// Takes in visible scores; returns what they become, exp(scale·s − highest).
+      /// Adds visible scores; returns their weights exp(scale·s − highest).
       mutating func add(_ scores: some Collection<Float>) -> [Bounded] {
         guard let top = scores.max() else {
           correction = Bounded(1.0)
@@ -33,7 +33,7 @@ extension NumericsTests {
       }
     }
 
-    /// Blocks with no, some and all columns visible, as the causal edge passes through.
+    /// Blocks with no, some and all columns visible under the causal mask.
     @Test func softmaxOverBlocks() {
       forEachSize { n, random, note in
         let (rows, stride) = (19, n + 2)
@@ -55,7 +55,7 @@ extension NumericsTests {
           for row in 0..<rows {
             let (first, visible) = (row * stride, max(0, min(n, edge + row)))
             let terms = running[row].add(scores[first..<first + visible])
-            // What isn't visible becomes 0; what lies between rows is left alone.
+            // Masked scores become 0, and padding between rows isn't written.
             let expected =
               terms + [Bounded](repeating: Bounded(0.0), count: n - visible)
               + exact(scores[first + n..<first + stride])

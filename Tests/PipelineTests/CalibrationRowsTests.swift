@@ -5,12 +5,12 @@ import Pipeline
 import TestSupport
 import Testing
 
-/// The rows that enter a block, in memory or in files, through crashes and with other budgets
-/// afterwards: always the same compressed model.
+/// The inputs of blocks, kept in memory or in files: crashes, and other memory budgets after them,
+/// give the same compressed model.
 @Suite struct CalibrationRowsTests {
   let folder: TemporaryFolder
 
-  /// All rows in files, or none.
+  /// Memory budgets in bytes that keep all rows in files, or none.
   private static let budgets = [1, 8 << 30]
 
   init() throws {
@@ -33,7 +33,7 @@ import Testing
       """)
   }
 
-  /// The digest of the compressed model.
+  /// Runs a build through `compress` and returns the digest of the compressed model.
   private func compress(
     _ work: String, memory: Int, recipe name: String = "small.yaml",
     fault: @escaping @Sendable (FaultPoint) throws -> Void = { _ in }
@@ -47,7 +47,7 @@ import Testing
     return try build.run(until: "compress").last?.outputs["compressed"]?.digest
   }
 
-  /// Files of rows in the partial state of the one unfinished stage.
+  /// Returns the files of rows in the partial state of unfinished stages.
   private func rowFiles(_ work: String) throws -> [String] {
     let partial = folder.file(work + "/partial")
     return TemporaryFolder.names(in: partial).flatMap { key in
@@ -58,7 +58,7 @@ import Testing
   }
 
   @Test(arguments: [0, 1], [0, 1])
-  func crashesAndOtherBudgetsChangeNoByte(first: Int, second: Int) throws {
+  func crashesAndOtherBudgetsGiveTheSameBytes(first: Int, second: Int) throws {
     let expected = try compress("reference", memory: 8 << 30)
     var crashes = 0
     for occurrence in 1...20 {
@@ -74,14 +74,14 @@ import Testing
       } catch is Crash { crashes += 1 }
       if first == 0 { #expect(try !rowFiles(work).isEmpty) }
       #expect(try compress(work, memory: Self.budgets[second]) == expected)
-      #expect(try rowFiles(work).isEmpty, "files are left behind")
+      #expect(try rowFiles(work).isEmpty, "files are left over")
     }
-    // A state for each block; where rows are in files, one for what enters each but the first.
+    // One state per block; with rows in files, also one for the inputs of each block but the first.
     #expect(crashes == (first == 0 ? 5 : 3))
   }
 
-  /// The same with the uncompressed model's rows beside them: a crash may leave one stream a block behind
-  /// the other.
+  /// With drift correction, the uncompressed model's rows are kept too, and a crash may leave one
+  /// stream a block behind the other.
   @Test(arguments: [0, 1], [0, 1])
   func bothStreamsCatchUp(first: Int, second: Int) throws {
     let expected = try compress("reference", memory: 8 << 30, recipe: "drift.yaml")
@@ -103,18 +103,18 @@ import Testing
         #expect(try rowFiles(work).contains { $0.contains("/full-rows-") })
       }
       #expect(try compress(work, memory: Self.budgets[second], recipe: "drift.yaml") == expected)
-      #expect(try rowFiles(work).isEmpty, "files are left behind")
+      #expect(try rowFiles(work).isEmpty, "files are left over")
     }
-    // A state for each block; where rows are in files, two for what enters each but the first.
+    // One state per block; with rows in files, also two for the inputs of each block but the first.
     #expect(crashes == (first == 0 ? 7 : 3))
   }
 
-  /// Rows that aren't what was saved count as absent: the work is done again.
-  @Test(arguments: [0, 1]) func damagedRowsAreMadeAgain(second: Int) throws {
+  /// Damaged rows are treated as absent, and recomputed.
+  @Test(arguments: [0, 1]) func damagedRowsAreRecomputed(second: Int) throws {
     let expected = try compress("reference", memory: 8 << 30)
     let seen = Counter()
     #expect(throws: Crash.self) {
-      // Once what enters the third block is saved.
+      // Crashes after the inputs of the third block were saved.
       try compress("work", memory: 1) { point in
         if point == .partialWritten { seen.add() }
         if point == .partialWritten, seen.value == 4 { throw Crash() }

@@ -6,13 +6,13 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// Compression settings that the model or the text can't have are told before work on them begins.
+/// Compression settings that don't fit the model or the text are reported before work begins.
 @Suite struct CompressionInputTests {
   let folder: TemporaryFolder
 
   init() throws {
     folder = try TemporaryFolder()
-    // 24 columns, 40 in front of the feed-forward's second matrix.
+    // Rows of 24 columns, and of 40 in the feed-forward's second matrix.
     try TinyCheckpoint().write(to: folder)
     try folder.write("train.txt", TinyCheckpoint.text(words: 300, seed: 1))
     try folder.write("short.txt", "the cat in the rain")
@@ -39,13 +39,16 @@ import Testing
       "down_proj.weight: a group of 41 columns is wider than a row of 40"
     ),
     ("group_size: 8, sparsity: \"2:32\"", "2:32 needs 32 columns, a row has 24"),
-    ("group_size: 8, rules: [{match: \"*.dwn_proj\"}]", "the rule for `*.dwn_proj` fits no layer"),
+    (
+      "group_size: 8, rules: [{match: \"*.dwn_proj\"}]",
+      "the rule for `*.dwn_proj` matches no layer"
+    ),
     (
       "group_size: 8, rules: [{match: \"model.layers.3.*\", bits: 3}]",
-      "the rule for `model.layers.3.*` fits no layer"
+      "the rule for `model.layers.3.*` matches no layer"
     ),
   ])
-  func whatNoLayerCanHaveIsRefusedByThePlan(compression: String, expected: String) throws {
+  func settingsThatFitNoLayerAreRefusedByThePlan(compression: String, expected: String) throws {
     let recipe = try recipe(compression)
     let failure = #expect(throws: Failure.self) { try BuildPlan(recipe) }
     #expect(failure?.kind == .invalidData)
@@ -53,7 +56,7 @@ import Testing
     #expect(failure?.finding.contains(expected) == true, "\(failure?.finding ?? "")")
   }
 
-  /// Widths that just fit are no mistake.
+  /// Groups and patterns as wide as a row are allowed.
   @Test func theWidestGroupsPass() throws {
     _ = try BuildPlan(try recipe("group_size: 24, sparsity: \"2:24\""))
   }
@@ -75,8 +78,8 @@ import Testing
     #expect(finding.contains("longer text"), "\(finding)")
   }
 
-  /// Long files aren't tokenized for the plan; no window goes through the model then either.
-  @Test func aLongFileWithLittleTextEndsBeforeCompression() throws {
+  /// A long file with too little text isn't tokenized for the plan, but fails before compression.
+  @Test func aLongFileWithLittleTextFailsBeforeCompression() throws {
     let padding = String(repeating: "x", count: 1 << 14)
     try folder.write("padded.jsonl", "{\"text\": \"the cat in the rain\", \"url\": \"\(padding)\"}")
     let recipe = try recipe("group_size: 8", text: "padded.jsonl")
@@ -92,8 +95,9 @@ import Testing
     #expect(ledger.contains("\"import\"") && !ledger.contains("\"compress\""))
   }
 
-  /// Rows beyond the memory given are in files while an allocation is made, and decide nothing.
-  @Test func allocationsKeepToTheMemoryGiven() throws {
+  /// During allocation, rows beyond the memory budget are kept in files, which doesn't change the
+  /// choices.
+  @Test func allocationKeepsToTheMemoryBudget() throws {
     var choices: [SHA256Digest?] = []
     for memory in [8 << 30, 1] {
       var recipe = try recipe("group_size: 8, target_bits_per_weight: 8, drift: qep", windows: 4)

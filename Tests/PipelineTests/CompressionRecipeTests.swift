@@ -3,7 +3,7 @@ import Pipeline
 import TestSupport
 import Testing
 
-/// What a recipe's `compression` means.
+/// The settings that a recipe's section `compression` gives.
 @Suite struct CompressionRecipeTests {
   private let least = """
     model: model
@@ -44,7 +44,7 @@ import Testing
     )
     #expect(none.compression.settings.canonical != block.compression.settings.canonical)
     #expect(try read(least).compression.settings == block.compression.settings)
-    // Baselines correct for nothing unless they are told to.
+    // Baselines have no drift correction unless the recipe sets it.
     let mixed = try read(
       least
         + """
@@ -63,8 +63,8 @@ import Testing
     #expect(rounded.compression.settings.rules[0].settings.drift == DriftCorrection(.block))
   }
 
-  /// The range search goes by method and bits, also of a rule's, unless the recipe says otherwise.
-  @Test func rangeSearchesGoByMethodAndBits() throws {
+  /// The default range search depends on method and bits, including those of a rule.
+  @Test func defaultRangeSearchesDependOnMethodAndBits() throws {
     func searches(_ compression: String) throws -> [RangeSearch] {
       let settings = try read(least + "compression: \(compression)").compression.settings
       return ([settings.linear] + settings.rules.map(\.settings)).map(\.grid.rangeSearch)
@@ -82,8 +82,8 @@ import Testing
     #expect(try searches("{method: rtn, bits: 2, range: min-max}") == [.full])
   }
 
-  /// Wanda's statistics are taken as its authors do, unless the recipe says otherwise.
-  @Test func wandaGoesByBlockInFloat32() throws {
+  /// Wanda's default calibration is its authors': whole blocks at once, in float32.
+  @Test func wandaCalibratesWholeBlocksInFloat32() throws {
     let wanda = try read(least + "compression: {method: wanda, bits: none, sparsity: 0.5}")
     #expect(!wanda.compression.settings.trueSequential)
     #expect(wanda.compression.arithmetic == .float32)
@@ -98,8 +98,8 @@ import Testing
     #expect(other.compression.arithmetic == .bfloat16)
   }
 
-  /// Kept weights are moved whatever chose them, unless the recipe says otherwise.
-  @Test func keptWeightsAreMovedByDefault() throws {
+  /// Repair steps are the default with every pruning method.
+  @Test func keptWeightsAreRepairedByDefault() throws {
     func steps(_ fields: String) throws -> Int {
       try read(least + "compression: {bits: none, sparsity: 0.5, \(fields)}")
         .compression.settings.linear.repairSteps

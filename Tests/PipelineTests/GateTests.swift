@@ -14,7 +14,7 @@ import Testing
     }
     var records = [record("full", nil, full), record("compressed", nil, compressed)]
     if let prompted { records += [record("compressed", "p", prompted)] }
-    // Another text's numbers must not be mixed in.
+    // A measurement of another text, which must be ignored.
     var foreign = record("full", nil, 1)
     foreign.text = "foreign"
     return [foreign] + records
@@ -24,7 +24,7 @@ import Testing
     limits.checks(FourNumbers(records, text: "text")).compactMap(\.miss)
   }
 
-  @Test func theShippedNumberIsJudged() {
+  @Test func maxPerplexityAppliesToTheShippedArtifact() {
     let limits = GateRecipe.Limits(maxPerplexity: 20)
     #expect(misses(limits, records(10, 30, 20)).isEmpty)
     #expect(
@@ -46,9 +46,9 @@ import Testing
     #expect(
       misses(GateRecipe.Limits(minGapClosed: 0.5), records(10, 30, 25))
         == ["min_gap_closed is 0.5, found 0.25, 0.25 too low"])
-    // A prompt that makes things worse counts below zero.
+    // A prompt that increases the perplexity closes a negative share.
     #expect(misses(GateRecipe.Limits(minGapClosed: 0), records(10, 30, 31)).count == 1)
-    // Where compression cost nothing there is no gap to close.
+    // Without a loss from compression there is no gap to close.
     #expect(misses(GateRecipe.Limits(minGapClosed: 0.5), records(10, 10, 9)).isEmpty)
   }
 

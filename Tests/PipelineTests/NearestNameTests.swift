@@ -5,11 +5,11 @@ import Testing
   @Test(arguments: [
     ("bitz", "bits"), ("learning_rte", "learning_rate"), ("Bits", "bits"), ("tokesn", "tokens"),
   ])
-  func slipsFindTheirName(slip: String, name: String) {
+  func misspeltNamesFindTheirName(slip: String, name: String) {
     #expect(NearestName.of(slip, among: ["bits", "learning_rate", "tokens", "damping"]) == name)
   }
 
-  @Test func strangersFindNone() {
+  @Test func unrelatedNamesFindNone() {
     #expect(NearestName.of("zzzzzz", among: ["bits", "damping"]) == nil)
     #expect(NearestName.distance("", "abc") == 3)
     #expect(NearestName.distance("ab", "ba") == 1)

@@ -4,7 +4,7 @@ import Pipeline
 import TestSupport
 import Testing
 
-/// Recipes as files: their variants, plans without the files that they name, and hostile ones.
+/// Recipe files: variants, planning without input files, and hostile content.
 @Suite struct RecipeFileTests {
   let folder: TemporaryFolder
 
@@ -14,8 +14,8 @@ import Testing
     try folder.write("model/config.json", "{}")
   }
 
-  /// A variant changes, adds and takes away single fields.
-  @Test func variantsAreLaidOverTheRecipe() throws {
+  /// A variant changes, adds and removes single fields.
+  @Test func variantsAreMergedIntoTheRecipe() throws {
     let yaml = """
       name: family
       model: model
@@ -52,7 +52,7 @@ import Testing
     }
   }
 
-  /// With the model's shape known, a build can be planned before its files are there.
+  /// If the recipe gives the model's shape, a build can be planned without its input files.
   @Test func aRecipeCanBePlannedWithoutFiles() throws {
     try folder.write("shape.json", "{}")
     let yaml = """
@@ -73,7 +73,7 @@ import Testing
     #expect(failure?.kind == .inputMissing)
   }
 
-  /// Each file is refused quickly, whatever it tries.
+  /// Every hostile file is rejected in less than two seconds.
   @Test(arguments: hostile.keys.sorted())
   func hostileFilesAreRefused(name: String) throws {
     let content = try #require(Self.hostile[name])
@@ -99,7 +99,7 @@ import Testing
       "a list": text("- 1\n- 2\n"), "not utf-8": [0x61, 0x3A, 0x20, 0xFF, 0xFE, 0x0A],
       "utf-16": [0xFF, 0xFE, 0x61, 0x00, 0x3A, 0x00], "a NUL": text("a: \u{0}b"),
       "alias bomb": text(bomb),
-      "alias bomb behind carriage returns": text(
+      "alias bomb after carriage returns": text(
         "# x\r" + bomb.replacing("\n", with: "\r")),
       "deep brackets": text("a: " + String(repeating: "[", count: 100_000)),
       "deep closed brackets": text(
@@ -108,7 +108,7 @@ import Testing
         (0..<300).map { String(repeating: " ", count: $0) + "a:\n" }.joined()),
       "huge": [UInt8](repeating: UInt8(ascii: "a"), count: 1 << 20),
       "two documents": text("a: 1\n---\nb: 2\n"), "unclosed quote": text("a: \"b\n"),
-      "unknown alias": text("a: *nobody\n"), "self alias": text("&a a: *a\n"),
+      "unknown alias": text("a: *missing\n"), "self alias": text("&a a: *a\n"),
       "tab indentation": text("a:\n\t- b\n"),
       "many questions": text(String(repeating: "? ", count: 5000)),
       "many braces": text(String(repeating: "{a: ", count: 5000)),

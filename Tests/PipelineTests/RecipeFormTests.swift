@@ -5,16 +5,18 @@ import Prompts
 import TestSupport
 import Testing
 
-/// The canonical forms of recipes, to the byte: stage keys and artifacts depend on them.
+/// The canonical forms of recipes, compared byte by byte, because stage keys and artifacts depend
+/// on them.
 ///
-/// `CTPACK_UPDATE_EXPECTED=1` rewrites the files in Golden; a difference there means that finished work
-/// is done again and that artifacts change.
+/// `CTPACK_UPDATE_EXPECTED=1` rewrites the files in Golden. A difference there means that finished
+/// stages run again and that artifacts change.
 @Suite struct RecipeFormTests {
   private static let golden = RealModel.packageRoot + "/Tests/PipelineTests/Golden"
   private static let updates =
     ProcessInfo.processInfo.environment["CTPACK_UPDATE_EXPECTED"] == "1"
 
-  /// Every file that the recipes in Recipes name, empty: reading a recipe asks only whether they exist.
+  /// All files named by the recipes in Recipes. They are created empty, because reading a recipe
+  /// only checks that they exist.
   private static let files = [
     ".build/real-model/model.gguf", "Recipes/data/c4-train.jsonl", "Recipes/data/c4-dev.jsonl",
     "Recipes/data/c4-validation.jsonl", "Recipes/data/wikitext-2-test.raw", "c4/c4-train.jsonl",
@@ -41,8 +43,8 @@ import Testing
     for file in Self.files { try folder.write(file, "") }
   }
 
-  /// Each recipe that ships, and each of its variants, by the SHA-256 of what is kept of it.
-  @Test func recipesThatShipKeepTheirForm() throws {
+  /// The SHA-256 of the form of each shipped recipe and variant.
+  @Test func shippedRecipesKeepTheirForm() throws {
     var found: [(String, String)] = []
     for name in [
       "adapters", "quickstart-short", "quickstart", "smollm2-3bit-c4", "seeds/llama-7b",
@@ -66,7 +68,7 @@ import Testing
     try compare(text, with: "shipped-recipes.txt")
   }
 
-  /// Recipes that between them use every field, and what is kept of each.
+  /// The forms of recipes that together use every field.
   @Test func everyFieldKeepsItsForm() throws {
     var found = JSONObject()
     for (name, yaml) in Self.recipes {
@@ -78,7 +80,7 @@ import Testing
     try compare(JSON.object(found).prettyText + "\n", with: "recipe-forms.json")
   }
 
-  /// What `prompt learn --set` makes of fields.
+  /// The forms of prompt recipes read from `prompt learn --set` options.
   @Test func optionsKeepTheirForm() throws {
     var found = JSONObject()
     for fields in Self.options {
@@ -92,7 +94,7 @@ import Testing
     try compare(JSON.object(found).prettyText + "\n", with: "option-forms.json")
   }
 
-  /// Everything wrong with recipes that are wrong in many ways at once.
+  /// The problems reported for recipes with many mistakes.
   @Test func problemsKeepTheirWords() throws {
     var found = ""
     for (name, yaml) in Self.mistakes {
@@ -118,6 +120,7 @@ import Testing
     try compare(found.replacing(folder.path, with: "@"), with: "recipe-problems.txt")
   }
 
+  /// Compares `text` with a golden file, or rewrites the file if updates are enabled.
   private func compare(_ text: String, with name: String) throws {
     let path = Self.golden + "/" + name
     if Self.updates {
@@ -138,8 +141,9 @@ import Testing
       "\(name) differs from line \(line + 1) on:\n\(around(old))\n\nfound:\n\(around(new))")
   }
 
-  /// The canonical recipe and what decides numbers without standing in it. A processor without bfloat16
-  /// products has float32 recorded in its place, so what was asked for stands beside.
+  /// Returns the canonical recipe, and settings that affect results but aren't in it. On a
+  /// processor without bfloat16 products the canonical recipe has float32, so the requested
+  /// arithmetic is listed separately.
   private func form(_ recipe: Recipe) -> JSON {
     [
       "recipe": Self.portable(recipe.canonical(files: [:])),
@@ -181,6 +185,8 @@ import Testing
     path.split(separator: "/").last.map(String.init) ?? path
   }
 
+  /// Returns `json` with bfloat16 replaced by float32, so that the form is the same on every
+  /// processor.
   private static func portable(_ json: JSON) -> JSON {
     switch json {
     case .string("bfloat16"): "float32"

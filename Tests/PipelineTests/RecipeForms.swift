@@ -1,4 +1,4 @@
-/// Recipes and options that between them use every field, and every kind of mistake.
+/// Recipes and options that together use every field and contain every kind of mistake.
 extension RecipeFormTests {
   static let recipes: [(name: String, yaml: String)] = [
     ("least", ""),

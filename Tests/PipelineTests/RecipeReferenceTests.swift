@@ -6,7 +6,7 @@ import RecipeFields
 import TestSupport
 import Testing
 
-/// The tables of fields: their page, and defaults that nothing contradicts.
+/// The tables of fields: Recipes/README.md, and defaults and ranges equal to those of the settings.
 @Suite struct RecipeReferenceTests {
   @Test func thePageHoldsTheTables() throws {
     let path = RealModel.packageRoot + "/Recipes/README.md"
@@ -33,7 +33,7 @@ import Testing
     #expect(failure?.advice?.contains("did you mean `prompt`?") == true)
   }
 
-  /// A section without fields has the same settings as the type without a recipe.
+  /// An empty section gives the initial values of the settings' type.
   @Test func defaultsOfRecipesAreThoseOfTheSettings() throws {
     let folder = try TemporaryFolder()
     for file in ["train.txt", "dev.txt", "model/config.json"] { try folder.write(file, "") }
@@ -46,7 +46,7 @@ import Testing
     #expect(recipe.prompt?.settings == PromptSettings())
   }
 
-  /// What the table says can't be is refused by the recipe and by the learner, in the same words.
+  /// A value out of range is rejected by the recipe and by the learner, with the same message.
   @Test func rangesOfRecipesAreThoseOfTheSettings() throws {
     let folder = try TemporaryFolder()
     for file in ["train.txt", "dev.txt", "model/config.json"] { try folder.write(file, "") }

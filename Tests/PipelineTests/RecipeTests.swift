@@ -18,7 +18,7 @@ import Testing
     try Recipe(yaml: yaml, path: folder.file("small.yaml"), environment: environment)
   }
 
-  /// The problems, one line each, without the file's name.
+  /// Returns the problems of a recipe, one line each, without the file's name.
   private func problems(_ yaml: String) -> (kind: Failure.Kind, lines: [String])? {
     let failure = #expect(throws: Failure.self) { try read(yaml) }
     guard let failure else { return nil }
@@ -33,7 +33,7 @@ import Testing
 
     """
 
-  @Test func theLeastRecipeHasDefaultsForEverythingElse() throws {
+  @Test func theMinimalRecipeGetsDefaults() throws {
     let recipe = try read(least)
     #expect(recipe.name == "small")
     #expect(recipe.model == folder.file("model"))
@@ -50,7 +50,7 @@ import Testing
     #expect(recipe.packaging.storage == .mapped)
   }
 
-  @Test func theStorageIsOneOfTwo() throws {
+  @Test func storageIsMappedOrCoded() throws {
     #expect(try read(least + "package: {storage: coded}\n").packaging.storage == .coded)
     let wrong = problems(least + "package: {storage: codd}\n")
     #expect(wrong?.lines.count == 1)
@@ -172,7 +172,7 @@ import Testing
         "line 9: compression.damping: -0.5 lies outside 0.0...1.0",
         "line 10: compression.range: expected one of min-max, clip, clip-weighted, found `clib` "
           + "(did you mean `clip`?)",
-        "line 11: gate.max_ppl: there is no evaluation that could meet it",
+        "line 11: gate.max_ppl: there is no evaluation to apply it to: add one to `evaluation`",
       ])
   }
 
@@ -187,7 +187,7 @@ import Testing
     (
       "compression: {static_groups: false}",
       "line 3: compression.static_groups: act_order with groups needs static_groups, "
-        + "because groups on disk are runs of neighbours"
+        + "because stored groups are runs of neighbouring columns"
     ),
     (
       "compression: {method: rtn, range: clip-weighted}",
@@ -207,13 +207,13 @@ import Testing
     ),
     (
       "compression: {method: rtn, drift: gptaq}",
-      "line 3: compression.drift: gptaq lets later columns make up for drift, but rtn solves none "
-        + "after another; use `drift: qep`, or gptq or sparsegpt"
+      "line 3: compression.drift: gptaq compensates for drift in later columns, "
+        + "but rtn solves all columns at once; use `drift: qep`, or gptq or sparsegpt"
     ),
     (
       "compression: {method: rtn, first_order: 0.1}",
-      "line 3: compression.first_order: a first-order term belongs to errors that are fed forward, "
-        + "but rtn feeds none; use gptq or sparsegpt, or leave `first_order` out"
+      "line 3: compression.first_order: a first-order term applies only to errors that are fed forward, "
+        + "but rtn feeds none forward; use gptq or sparsegpt, or leave `first_order` out"
     ),
     ("name: ../up", "line 3: name: use letters, digits, `-`, `_` and `.` only"),
     (
@@ -221,7 +221,7 @@ import Testing
     ),
     (
       "prompt: {tokens: 4}",
-      "line 3: prompt.validation: is missing: the best prompt is chosen on text of its own"
+      "line 3: prompt.validation: is missing: it names the text by which the best prompt is chosen"
     ),
     (
       "prompt: {name: auto, validation: {text: data/dev.txt}}",
@@ -237,7 +237,7 @@ import Testing
     ),
     (
       "prompt: {init: first, init_text: a b, validation: {text: data/dev.txt}}",
-      "line 3: prompt.init_text: and `init` both say what the prompt starts from"
+      "line 3: prompt.init_text: conflicts with `init`: give only one of them"
     ),
     (
       "prompt: {rank: 4, validation: {text: data/dev.txt}}",
@@ -253,32 +253,35 @@ import Testing
     ),
     (
       "prompt: {kind: hard}",
-      "line 3: prompt.hard_text: is missing: a hard prompt is a given text"
+      "line 3: prompt.hard_text: is missing: it is the text of a hard prompt"
     ),
     (
       "prompt: {kind: lora, targets: [q, w], validation: {text: data/dev.txt}}",
       "line 3: prompt.targets: expected `all` or some of q, k, v, o, gate, up, down, found `w`"
     ),
-    ("gate: {max_ppl: 3}", "line 3: gate.max_ppl: there is no evaluation that could meet it"),
+    (
+      "gate: {max_ppl: 3}",
+      "line 3: gate.max_ppl: there is no evaluation to apply it to: add one to `evaluation`"
+    ),
     (
       "evaluation: [{text: data/dev.txt}, {text: data/dev.txt}]",
-      "line 3: evaluation: two evaluations are called `dev`: give one another `name`"
+      "line 3: evaluation: two evaluations are called `dev`: give one of them a different `name`"
     ),
     (
       "evaluation: {text: data/dev.txt}\ngate: {min_gap_closed: 0.5}",
-      "line 4: gate.min_gap_closed: needs a prompt: it is the prompt that closes the gap"
+      "line 4: gate.min_gap_closed: needs a prompt, which is what closes the gap"
     ),
     ("seed: 1\nseed: 2", "line 3: the key `seed` is given twice"),
-    ("output: [a, b]", "line 3: output: expected a text, found a list"),
+    ("output: [a, b]", "line 3: output: expected text, found a list"),
     ("? [a]\n: 1", "line 3: a key of the recipe is not a name"),
   ])
-  func impossibleValuesAreNamed(yaml: String, expected: String) throws {
+  func invalidValuesAreReportedWithTheirLines(yaml: String, expected: String) throws {
     let found = try #require(problems(least + yaml))
     #expect(found.kind == .invalidData)
     #expect(found.lines == [expected])
   }
 
-  @Test func missingFilesAloneAreMissingInputs() throws {
+  @Test func onlyMissingFilesGiveInputMissing() throws {
     let found = try #require(
       problems("model: gone\ncalibration:\n  text: data/nowhere.txt\n"))
     #expect(found.kind == .inputMissing)
@@ -291,7 +294,7 @@ import Testing
     #expect(mixed.kind == .invalidData)
   }
 
-  @Test func environmentVariablesStandInPaths() throws {
+  @Test func environmentVariablesAreExpandedInPaths() throws {
     let yaml = "model: ${MODELS}/model\ncalibration: {text: data/train.txt}"
     #expect(try read(yaml, ["MODELS": folder.path]).model == folder.file("model"))
     let found = try #require(problems(yaml))

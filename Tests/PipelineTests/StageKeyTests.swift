@@ -6,8 +6,8 @@ import Pipeline
 import TestSupport
 import Testing
 
-/// The keys under which results are kept in work folders. They are pinned: another spelling of a
-/// parameter or of an input's name would make every finished build start anew.
+/// The keys of stages, by which work folders keep their results. They are pinned, because a changed
+/// spelling of a parameter or of an input's name would make all finished stages run again.
 @Suite struct StageKeyTests {
   let folder: TemporaryFolder
 
@@ -17,7 +17,7 @@ import Testing
     for (seed, name) in ["train.txt", "dev.txt", "test.txt"].enumerated() {
       try folder.write(name, TinyCheckpoint.text(words: 600, seed: UInt64(seed)))
     }
-    // A bundle to start from is digested, not opened, before its stage runs.
+    // A bundle to start from is only digested before its stage runs, so it needn't be valid.
     try folder.write("other.ctpack", "a bundle")
   }
 
@@ -32,8 +32,8 @@ import Testing
     return try BuildPlan(Recipe(path: folder.file("small.yaml"))).stages
   }
 
-  /// The first digits of each stage's key, every input's digest being that of what it is wired to:
-  /// only the plan decides them, not the numbers that this machine computes.
+  /// Returns the first digits of each stage's key, with each input's digest replaced by that of its
+  /// source's name, so that the keys depend only on the plan and not on numbers computed here.
   private func keys(_ stages: [any Stage]) -> [String] {
     stages.map { stage in
       var digests: [String: SHA256Digest] = [:]
@@ -43,7 +43,7 @@ import Testing
       var document = StageKey(
         stage: stage, inputs: digests, kernels: stage.usesKernels ? "plain" : nil
       ).document
-      // The one parameter that changes with every release.
+      // The program version, which changes with every release.
       if document["parameters"]?["program"] != nil {
         var (object, parameters) = (
           document.object ?? [:], document["parameters"]?.object ?? [:]
@@ -57,6 +57,7 @@ import Testing
     }
   }
 
+  /// Returns a name for the source of an input.
   private func wire(_ source: StageInput.Source) -> String {
     func name(_ path: String) -> String { PathNames.last(path) }
     return switch source {
@@ -67,7 +68,7 @@ import Testing
     }
   }
 
-  @Test func ofABuildWithEveryStage() throws {
+  @Test func keysOfABuildWithEveryStage() throws {
     let stages = try plan(
       """
       compression:
@@ -96,7 +97,7 @@ import Testing
       ])
   }
 
-  @Test func ofABuildWithATeacherAskedAtEachStep() throws {
+  @Test func keysOfABuildWithATeacherEvaluatedAtEachStep() throws {
     let stages = try plan(
       """
       compression: {method: rtn, bits: 4, group_size: 8, arithmetic: float32}
@@ -120,7 +121,7 @@ import Testing
       ])
   }
 
-  @Test func ofABuildWithAHardPrompt() throws {
+  @Test func keysOfABuildWithAHardPrompt() throws {
     let stages = try plan(
       """
       compression: {method: rtn, bits: 4, group_size: 8, arithmetic: float32}
@@ -133,7 +134,7 @@ import Testing
       ])
   }
 
-  @Test func ofLearningOnABundle() throws {
+  @Test func keysOfLearningOnABundle() throws {
     let stages = try plan("compression: {method: rtn, bits: 4, group_size: 8}")
     let store = try Store(folder: folder.file("work"), create: true)
     let build = try Build(

@@ -4,7 +4,7 @@ import Testing
 @Suite struct AdafactorTests {
   /// Three updates of transformers.optimization.Adafactor (5.23, torch 2.15; lr 0.3, no relative
   /// step, no scaling by the parameters, weight decay 0.01) on a 2 × 3 and a 2 × 2 matrix.
-  @Test func itFollowsTransformers() {
+  @Test func matchesTransformers() {
     let gradients: [[Float]] = [
       [0.1, -0.2, 0.3, 1e-4, 0.05, 0.4, 0.5, -1, 2, 0.1],
       [-0.3, -2e-4, -0.6, 0.1, 0.2, 3e-4, -0.1, 0.2, 0.3, -0.4],

@@ -4,7 +4,7 @@ import Testing
 @Suite struct AdamWTests {
   /// Three updates of torch.optim.AdamW (2.15; lr 0.01, weight decay 0.1), gradients clipped to the
   /// norm 0.5.
-  @Test func itFollowsTorch() {
+  @Test func matchesTorch() {
     let gradients: [[Float]] = [
       [0.1, -0.2, 0.3, 1e-4], [0.05, 0.4, -0.3, -2e-4], [-0.6, 0.1, 0.2, 3e-4],
     ]

@@ -7,7 +7,7 @@ import Prompts
 import TestSupport
 import Testing
 
-/// Prefixes and low-rank parts learned on a tiny model.
+/// Learning of prefixes and low-rank updates on a tiny model.
 @Suite struct LearnableAdapterTests {
   let model: LanguageModel
   let texts: PromptLearner.Texts
@@ -15,7 +15,7 @@ import Testing
   init() throws {
     model = try LanguageModel(
       source: Checkpoint.open(RealModel.packageRoot + "/Tests/ModelsTests/Golden/llama-odd"))
-    // Runs of neighbouring tokens: something that can be learned.
+    // Each token is 1 to 3 above the one before it, which a prompt can learn.
     var random = TestRandom(fixture: 3)
     func text(_ count: Int) -> [Int32] {
       var last = 0
@@ -47,7 +47,7 @@ import Testing
     settings.optimiser = optimiser
     var learner = try learner(settings)
     let start = learner.state.bestPerplexity
-    // Low-rank parts start without any effect.
+    // Low-rank updates start without any effect.
     if kind == .lora { #expect(start == learner.state.validationWithoutPrompt) }
     try learner.run()
     #expect(learner.state.bestPerplexity < 0.98 * start)
@@ -60,7 +60,7 @@ import Testing
     #expect(try learner.best.shape == kinds[kind])
   }
 
-  /// A prefix starts as good as the soft prompt of the same tokens.
+  /// A prefix starts with the same perplexity as the soft prompt of the same tokens.
   @Test func aPrefixStartsAsAPrompt() throws {
     let (soft, prefix) = (try learner(settings(.soft)), try learner(settings(.prefix)))
     #expect(soft.state.bestPerplexity == prefix.state.bestPerplexity)
@@ -69,7 +69,7 @@ import Testing
   }
 
   @Test(arguments: [AdapterKind.prefix, .lora])
-  func aSavedLearnerGoesOnToTheSameBits(_ kind: AdapterKind) throws {
+  func aResumedLearnerEndsWithTheSameBits(_ kind: AdapterKind) throws {
     var whole = try learner(settings(kind))
     try whole.run()
     var first = try learner(settings(kind))
@@ -80,7 +80,7 @@ import Testing
     #expect(second.state == whole.state)
   }
 
-  @Test func learningGoesOnFromWhatFits() throws {
+  @Test func learningStartsFromAnAdapterThatFits() throws {
     for kind in AdapterKind.learned {
       let first = try learner(settings(kind)).best
       let again = try PromptLearner(
@@ -102,7 +102,7 @@ import Testing
     }
   }
 
-  @Test func whatCannotBeIsRefused() throws {
+  @Test func impossibleAdaptersAreRefused() throws {
     var sunk = settings(.prefix)
     sunk.sink = 3
     #expect(throws: Failure.self) { try sunk.check() }

@@ -8,7 +8,7 @@ import Prompts
 import TestSupport
 import Testing
 
-/// Adapters that PEFT saved and adapters for PEFT, on a tiny model.
+/// Import and export of PEFT adapters for a tiny model.
 @Suite struct PEFTTests {
   static let model = RealModel.packageRoot + "/Tests/ModelsTests/Golden/mistral"
   static let golden = RealModel.packageRoot + "/Tests/PromptsTests/Golden"
@@ -42,14 +42,14 @@ import Testing
     for (a, b) in zip(a.joined(), b.joined()) { #expect(abs(a - b) < 2e-4, note) }
   }
 
-  @Test(arguments: kinds) func whatPEFTSavedScoresAsItDoesThere(_ kind: String) throws {
+  @Test(arguments: kinds) func importedAdaptersScoreAsInPEFT(_ kind: String) throws {
     let prompt = try imported("\(Self.golden)/\(kind)")
     #expect(prompt.unvalidated && prompt.binding.baseModel == nil)
     expectClose(try losses(prompt), numbers(expected[kind]), "\(kind)")
   }
 
-  /// Out and in again, every number is the same; and the tensors are PEFT's own.
-  @Test(arguments: kinds) func whatIsWrittenIsWhatPEFTWrites(_ kind: String) throws {
+  /// Exported adapters have PEFT's own tensors, and import with the same values.
+  @Test(arguments: kinds) func exportsMatchPEFTsFiles(_ kind: String) throws {
     let folder = try TemporaryFolder()
     let prompt = try imported("\(Self.golden)/\(kind)")
     let written = prompt.peft(at: folder.file(kind), base: "mistral", for: model.configuration)
@@ -68,13 +68,13 @@ import Testing
     }
   }
 
-  /// PEFT itself, where $CTPACK_PEFT_PYTHON names a Python that has it.
+  /// PEFT loads exports and scores the same, if $CTPACK_PEFT_PYTHON names a Python that has it.
   @Test(
     .enabled(
       if: ProcessInfo.processInfo.environment["CTPACK_PEFT_PYTHON"] != nil,
       "set CTPACK_PEFT_PYTHON to a Python with peft to let it load what is exported"),
     arguments: kinds)
-  func whatIsWrittenIsLoadedByPEFT(_ kind: String) throws {
+  func exportsAreLoadedByPEFT(_ kind: String) throws {
     let python = try #require(ProcessInfo.processInfo.environment["CTPACK_PEFT_PYTHON"])
     let folder = try TemporaryFolder()
     var prompt = try imported("\(Self.golden)/\(kind)")
@@ -97,7 +97,7 @@ import Testing
     expectClose(try losses(prompt), numbers(try JSON(parsing: ByteSlice(Array(output)))), "\(kind)")
   }
 
-  @Test func whatCantBeTakenOverIsNamed() throws {
+  @Test func unsupportedAdaptersAreNamed() throws {
     let lora = try PEFTFolder(reading: Self.golden + "/lora")
     func refusal(_ change: (inout JSONObject) -> Void) -> String {
       var folder = lora
@@ -122,7 +122,7 @@ import Testing
     }
     let other = try LanguageModel(
       source: Checkpoint.open(RealModel.packageRoot + "/Tests/ModelsTests/Golden/opt"))
-    // Rows for embeddings of the same width would fit.
+    // A soft prompt of the same width would fit, so only the others are tried.
     for kind in ["prefix", "lora"] {
       #expect(throws: Failure.self, "\(kind)") {
         try StoredAdapter(
@@ -131,7 +131,7 @@ import Testing
     }
   }
 
-  /// The tensor file is read back by the reader for PyTorch's checkpoints.
+  /// PyTorch loads the tensor file, if $CTPACK_PEFT_PYTHON names a Python that has it.
   @Test func tensorsAreFilesThatTorchReads() throws {
     let folder = try TemporaryFolder()
     let values = (0..<15).map { Float($0) * 0.25 - 1 }

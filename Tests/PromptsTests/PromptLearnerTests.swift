@@ -13,8 +13,8 @@ import Testing
   let validation: [Int32]
   var settings = PromptSettings()
 
-  /// A text with a pattern that a prompt can tell the model about: few tokens, in a fixed cycle
-  /// with noise.
+  /// A text with a pattern that a prompt can convey to the model: a fixed cycle of few tokens, with
+  /// noise.
   static func text(_ count: Int, seed: UInt64) -> [Int32] {
     var random = TestRandom(fixture: seed)
     return (0..<count).map { Int32(random.below(10) == 0 ? random.below(131) : 11 + 7 * ($0 % 5)) }
@@ -39,7 +39,8 @@ import Testing
   }
 
   @Test(arguments: PromptSettings.Initialisation.allCases)
-  func itLowersTheValidationPerplexity(_ initialisation: PromptSettings.Initialisation) throws {
+  func learningLowersTheValidationPerplexity(_ initialisation: PromptSettings.Initialisation) throws
+  {
     var settings = settings
     settings.initialisation = initialisation
     settings.startIDs = [11, 18, 25]
@@ -58,8 +59,8 @@ import Testing
     #expect(best == learner.state.best)
   }
 
-  /// From a learned prompt, with a learning rate that ruins it, the one before the first step stays
-  /// the best.
+  /// If learning starts from a learned prompt and the learning rate ruins it, the start stays the
+  /// best.
   @Test func theBestIsKeptNotTheLast() throws {
     var first = try learner(settings)
     try first.run()
@@ -77,7 +78,7 @@ import Testing
   }
 
   @Test(arguments: Optimiser.Kind.allCases)
-  func savedAndTakenUpAgainItEndsWithTheSameBits(_ optimiser: Optimiser.Kind) throws {
+  func resumedRunsEndWithTheSameBits(_ optimiser: Optimiser.Kind) throws {
     var settings = settings
     (settings.optimiser, settings.accumulation) = (optimiser, 2)
     (settings.steps, settings.validationEvery) = (7, 3)
@@ -96,8 +97,8 @@ import Testing
     }
   }
 
-  /// A stop in the middle of a measurement ends the step; from the state before it the run ends as
-  /// if there had been none.
+  /// A stop during a measurement ends the step; a run resumed from the state before it ends with
+  /// the same bits.
   @Test func aStopDuringAMeasurementCostsOneStep() throws {
     var settings = settings
     (settings.steps, settings.validationEvery) = (4, 2)

@@ -6,7 +6,7 @@ import Prompts
 import TestSupport
 import Testing
 
-/// What a learner can be asked for beside its plain form.
+/// Options of the learner: accumulation, a sink, patience, starts and a pool of windows.
 @Suite struct PromptOptionsTests {
   let model: LanguageModel
   let texts: PromptLearner.Texts
@@ -29,8 +29,8 @@ import Testing
     return learner
   }
 
-  /// Two batches of 2 are one batch of 4, but for the order in which float32 sums are taken.
-  @Test func accumulatedBatchesAreOneBatch() throws {
+  /// Two batches of 2 equal one batch of 4, except for the order of float32 sums.
+  @Test func accumulatedBatchesEqualOneBatch() throws {
     var parts = settings
     (parts.batch, parts.accumulation) = (2, 2)
     let (whole, summed) = (try learned(settings), try learned(parts))
@@ -42,7 +42,7 @@ import Testing
     #expect(whole.state.position == summed.state.position)
   }
 
-  @Test func aSinkStaysAsItIs() throws {
+  @Test func aSinkStaysFrozen() throws {
     var settings = settings
     settings.sink = 17
     settings.weightDecay = 0.1
@@ -56,9 +56,9 @@ import Testing
     #expect(throws: Failure.self) { try settings.check() }
   }
 
-  /// With a learning rate that ruins a learned prompt, measurements stop improving, and learning ends
-  /// `patience` of them after the best, or with the last step where patience is 0.
-  @Test func learningEndsWhenNothingGetsBetter() throws {
+  /// With a learning rate that ruins a learned prompt, measurements stop improving, and learning
+  /// ends `patience` measurements after the best one, or with the last step if patience is 0.
+  @Test func learningEndsWhenMeasurementsStopImproving() throws {
     var settings = settings
     settings.steps = 40
     let start = try learned(settings).best.parameters
@@ -76,7 +76,7 @@ import Testing
     }
   }
 
-  @Test func startsAreWhatTheySay() throws {
+  @Test func startsAreTheEmbeddingsOfTheirTokens() throws {
     var settings = settings
     settings.initialisation = .first
     #expect(
@@ -90,7 +90,7 @@ import Testing
         == model.embed([7, 3, 7, 3, 7, 3]).values)
   }
 
-  @Test func aPoolIsDrawnFromAgain() throws {
+  @Test func everyEpochDrawsFromThePool() throws {
     var windows = try TrainingWindows(ids: texts.training, length: 20, seed: 3, pool: 5)
     let pool = Set(windows.poolStarts)
     #expect(pool.count == 5)

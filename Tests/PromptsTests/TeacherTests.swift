@@ -6,7 +6,7 @@ import Prompts
 import TestSupport
 import Testing
 
-/// Learning from a teacher: here a model of the same shape with other weights.
+/// Learning from a teacher, here a model of the same shape with another first block.
 @Suite struct TeacherTests {
   let model: LanguageModel
   let full: LanguageModel
@@ -26,7 +26,7 @@ import Testing
     settings.objective = .divergence
   }
 
-  /// The same model without its last block.
+  /// The model with its last block in place of the first.
   static func damaged(_ model: LanguageModel) throws -> LanguageModel {
     var blocks: [Block] = []
     for index in 0..<model.configuration.layers { blocks.append(try model.block(index)) }
@@ -65,9 +65,9 @@ import Testing
     #expect(losses.allSatisfy { $0 > 0 })
   }
 
-  /// With the whole vocabulary kept, only the rounding of probabilities to float16 is between the
-  /// two; with fewer tokens, the divergence is never more than the whole.
-  @Test func whatWasSaidIsWhatIsSaid() throws {
+  /// With the whole vocabulary in the cache, losses differ only by the rounding of probabilities to
+  /// float16; with fewer tokens, the divergence is less.
+  @Test func cachedDistributionsMatchTheTeachers() throws {
     var settings = settings
     (settings.steps, settings.validationEvery, settings.teacherTop) = (3, 3, 8)
     settings.warmupSteps = 0
@@ -83,7 +83,7 @@ import Testing
     }
   }
 
-  @Test func aMixIsInBetween() throws {
+  @Test func aMixIsTheWeightedMean() throws {
     var settings = settings
     (settings.steps, settings.validationEvery, settings.warmupSteps) = (1, 1, 0)
     var values: [Double] = []
@@ -94,7 +94,7 @@ import Testing
     #expect(abs(values[1] - (0.75 * values[0] + 0.25 * values[2])) < 1e-4)
   }
 
-  /// A pool smaller than the steps need is drawn from again and again.
+  /// A run with a cached teacher, resumed after any step, ends with the same bits.
   @Test func aRunResumedFromTheCacheEndsWithTheSameBits() throws {
     var settings = settings
     (settings.steps, settings.validationEvery, settings.teacherTop) = (7, 3, 8)
@@ -114,7 +114,7 @@ import Testing
     }
   }
 
-  @Test func damagedAnswersAreRefused() throws {
+  @Test func damagedCachesAreRefused() throws {
     var settings = settings
     settings.teacherTop = 4
     let windows = try TrainingWindows(
@@ -139,7 +139,7 @@ import Testing
     }
   }
 
-  @Test func withoutATeacherThereIsNoDivergence() throws {
+  @Test func aDivergenceNeedsATeacher() throws {
     #expect { _ = try PromptLearner(prompt: settings, for: model, texts: texts) } throws: {
       ($0 as? Failure)?.kind == .usage
     }

@@ -11,7 +11,7 @@ import Testing
     for _ in 0..<60 {
       let before = windows.position.epoch
       let window = windows.next()
-      #expect(window == Array(window[0]..<window[0] + 10), "a run of the text")
+      #expect(window == Array(window[0]..<window[0] + 10), "consecutive tokens of the text")
       if windows.position.epoch != before {
         orders.append(epoch)
         epoch = []
@@ -27,7 +27,7 @@ import Testing
     #expect(Set(orders).count == orders.count, "every epoch has an order of its own")
   }
 
-  @Test func aPositionIsAllThatIsNeededToGoOn() throws {
+  @Test func aPositionResumesTheOrder() throws {
     var whole = try TrainingWindows(ids: ids, length: 7, seed: 2)
     for _ in 0..<40 {
       var resumed = try TrainingWindows(ids: ids, length: 7, seed: 2, position: whole.position)

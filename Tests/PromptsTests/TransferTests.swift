@@ -5,7 +5,8 @@ import Prompts
 import TestSupport
 import Testing
 
-/// Transfers between two small bundles: of the same base model with other weights, and of others.
+/// Transfers between small bundles of the same base model with other weights, and of other base
+/// models.
 @Suite struct TransferTests {
   let folder: TemporaryFolder
   let validation = { (weights: SHA256Digest) in
@@ -16,7 +17,7 @@ import Testing
 
   init() throws { folder = try TemporaryFolder() }
 
-  /// A bundle with one tensor of `weight`s, and prompts bound to the given base and tokenizer.
+  /// A bundle with one tensor of `weight`s, and prompts bound to its base model and tokenizer.
   func bundle(
     _ name: String, weight: Float, base: String = "base", tokenizer: String = "{}",
     width: Int = 3, prompts: [String] = []
@@ -87,8 +88,8 @@ import Testing
     #expect(after.generation == target.generation + 1)
   }
 
-  /// What texts find the prompt by comes along, under its new name, to the same weights alone; on others it
-  /// is what was learned there.
+  /// A routing key moves with its prompt, under its new name, to the same weights only; other
+  /// weights get the key that was learned on them.
   @Test func aRoutingKeyArrivesWithItsPrompt() throws {
     let source = try bundle("a", weight: 1, prompts: ["p"])
     let target = try bundle("b", weight: 2)
@@ -117,7 +118,7 @@ import Testing
     }
   }
 
-  @Test func unmeasuredItNeedsTheUsersWord() throws {
+  @Test func anUnvalidatedPromptHasToBeAllowed() throws {
     let source = try bundle("a", weight: 1, prompts: ["p"])
     let target = try bundle("b", weight: 2)
     let transfer = try Transfer(from: source, to: target)
@@ -140,7 +141,7 @@ import Testing
     #expect(isRefused(.notMet, naming: "3 wide") { _ = try Transfer(from: source, to: wider) })
   }
 
-  /// Adapters move as prompts do, onto models that have their layers.
+  /// Prefixes and low-rank updates are transferred like prompts, to models that have their layers.
   @Test func adaptersFollowTheSameRules() throws {
     func model(_ name: String, layers: Int, seed: Float) throws -> ModelBundle {
       let path = folder.file(name)
@@ -190,7 +191,7 @@ import Testing
       })
   }
 
-  @Test func namesMustLeaveNoChoice() throws {
+  @Test func ambiguousNamesAreRefused() throws {
     let source = try bundle("a", weight: 1, prompts: ["p", "q"])
     let target = try bundle("b", weight: 2)
     #expect(isRefused(.usage, naming: "p, q") { _ = try Transfer(from: source, to: target) })
@@ -202,7 +203,7 @@ import Testing
       isRefused(.usage, because: .promptNameTaken) {
         _ = try Transfer("q", from: source, to: now, as: "p")
       })
-    // The same prompt again is no clash.
+    // Transferring the same prompt again is not a conflict.
     try Transfer("p", from: source, to: now).write(allowUnvalidated: true)
     #expect(try ModelBundle(path: target.path).adapters.count == 1)
   }
@@ -222,7 +223,7 @@ import Testing
     }
   }
 
-  @Test func severalArriveTogetherOrNotAtAll() throws {
+  @Test func severalPromptsArriveTogetherOrNotAtAll() throws {
     let source = try bundle("a", weight: 1, prompts: ["p", "q", "r"])
     let target = try bundle("b", weight: 2)
     var transfers = try ["p", "q", "r"].map { try Transfer($0, from: source, to: target) }
@@ -271,7 +272,7 @@ import Testing
           shares: choice.enumerated().map { .init(prompt: $1, windows: $0 == 0 ? 2 : 0) }))
   }
 
-  @Test func whatIsMeasuredIsKeptWithThePrompts() throws {
+  @Test func measurementsAreStoredWithThePrompts() throws {
     let source = try bundle("a", weight: 1, prompts: ["p", "q"])
     let target = try bundle("b", weight: 2)
     try Transfer.write(
@@ -302,7 +303,8 @@ import Testing
     try AdapterLibrary.remove(["q", "q"], from: target.path)
     let left = try ModelBundle(path: target.path, verify: .full)
     #expect(try left.adapters.map(\.name) == ["p"])
-    #expect(try left.evidence == [records[0], newer], "what was measured with it goes with it")
+    #expect(
+      try left.evidence == [records[0], newer], "the prompt's measurements are removed with it")
     #expect(
       isRefused(.usage, naming: "it has p") {
         try AdapterLibrary.remove(["p", "q"], from: target.path)

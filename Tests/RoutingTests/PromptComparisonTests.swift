@@ -9,6 +9,7 @@ import Routing
 import TestSupport
 import Testing
 
+/// Comparisons of prompts on a tiny model, against single measurements.
 @Suite struct PromptComparisonTests {
   let model: LanguageModel
   let texts: [[Int32]]
@@ -39,9 +40,9 @@ import Testing
     return comparison
   }
 
-  /// Every row that is one prompt, or none, is what the plain meter says, to the bit; and so is the
-  /// choice by attention.
-  @Test func itAgreesWithTheMeter() throws {
+  /// Each row has the meter's perplexity, to the bit: those without a prompt or with one for all
+  /// windows, and those of the routing rules.
+  @Test func rowsAgreeWithTheMeter() throws {
     let comparison = try comparison(part: 6)
     for (index, ids) in texts.enumerated() {
       var plain = try PerplexityMeter(model, ids: ids, rule: rule)
@@ -51,11 +52,11 @@ import Testing
         #expect(try meter.run() == comparison.perplexity(.prompt(number), text: index))
       }
       let prefixes = try PromptPrefixes(prompts.map { .vectors($0.adapter.parameters) }, in: model)
-      let ways: [(ComparisonRule, RoutingRule, Int?)] = [
+      let routed: [(ComparisonRule, RoutingRule, Int?)] = [
         (.attention, .attention, nil), (.attentionPart, .attention, 6), (.lowestNLL, .loss, 6),
         (.keys, .keys, 6),
       ]
-      for (compared, routing, deciding) in ways {
+      for (compared, routing, deciding) in routed {
         var meter = try PerplexityMeter(
           model, ids: ids, rule: rule, choosing: prompts.map(\.name),
           by: PromptRouter(prefixes, rule: routing, deciding: deciding))
@@ -64,8 +65,8 @@ import Testing
     }
   }
 
-  /// The rules' choices, from losses taken by hand.
-  @Test func theRulesChooseWhatTheySay() throws {
+  /// The choices of the rules that go by losses, against losses of single windows.
+  @Test func rulesChooseByTheirDefinition() throws {
     let comparison = try comparison(part: 6)
     var losses: [[[[Float]]]] = []
     for ids in texts {
@@ -109,8 +110,8 @@ import Testing
     #expect(comparison.perplexity(.chosen(.oracle)).value < (singles.min() ?? 0))
   }
 
-  /// The rest is the later targets of each window: together with the earlier ones, all of them.
-  @Test func theRestIsBehindThePart() throws {
+  /// The rest covers the targets of each window from number `part` on.
+  @Test func theRestCoversTheLaterTargets() throws {
     let comparison = try comparison(part: 6)
     for row in comparison.rows {
       let (whole, rest) = (comparison.sums(row), comparison.sums(row, from: 6))
@@ -121,12 +122,12 @@ import Testing
     var last = try PromptComparison(
       model, prompts: prompts, rule: PerplexityProtocol(.llamacpp, length: 16), part: 4)
     try last.measure(texts[0], name: "t", digest: nil, limit: 2)
-    // Of targets 9 ..< 16 none is among the first four.
+    // None of targets 9 ..< 16 is among the first four tokens.
     #expect(last.sums(.without).count == 14 && last.rest(.without).scoredTokens == 14)
     #expect(last.rest(.without).from == 9)
   }
 
-  @Test func theEvidenceHoldsEveryRow() throws {
+  @Test func evidenceHasEveryRow() throws {
     let comparison = try comparison()
     #expect(comparison.part == 8, "half of a window")
     let weights = SHA256Digest(hashing: [1])
@@ -137,14 +138,14 @@ import Testing
       #expect(record.modelDigest == weights && record.rest?.from == 8)
     }
     #expect(records.count { $0.choice != nil } == 14)
-    #expect(EvidenceRecord.merged(records, with: records) == records, "no two are the same")
+    #expect(EvidenceRecord.merged(records, with: records) == records, "no two records are equal")
     let validations = try comparison.validations(on: weights)
     #expect(validations.map(\.prompt) == ["p0", "p0", "p1", "p1", "p2", "p2"])
     #expect(validations[1].of.text == "t1")
     #expect(validations[1].of.pplWith == comparison.perplexity(.prompt(0), text: 1).value)
   }
 
-  @Test func whatCannotBeComparedIsRefused() throws {
+  @Test func invalidComparisonsAreRefused() throws {
     func kind(_ body: () throws -> Void) -> Failure.Kind? {
       do { try body() } catch { return (error as? Failure)?.kind }
       return nil
@@ -169,7 +170,7 @@ import Testing
     #expect(comparison.texts.isEmpty)
   }
 
-  @Test func aStoppedChoiceGoesOnWithTheSameBits() throws {
+  @Test func aResumedRoutedMeasurementEndsWithTheSameBits() throws {
     let router = try PromptRouter(
       PromptPrefixes(prompts.map { .vectors($0.adapter.parameters) }, in: model))
     func meter(_ state: PerplexityMeter.State = .init()) throws -> PerplexityMeter {

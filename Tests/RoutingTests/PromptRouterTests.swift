@@ -7,7 +7,7 @@ import Numerics
 import Routing
 import Testing
 
-/// The choice of a prompt for each text, by every rule.
+/// The choice of a prompt for each text, by each routing rule.
 @Suite struct PromptRouterTests {
   /// Token embeddings as prompts, [n, e] each.
   private func prompts(_ count: Int, tokens: Int, seed: UInt64) -> [Tensor] {
@@ -22,8 +22,9 @@ import Testing
       deciding: deciding)
   }
 
-  /// The definition again, in double, from the first block's own queries and keys.
-  private func plainScores(
+  /// Scores of routing by attention, by their definition, in float64 from the first block's queries
+  /// and keys.
+  private func attentionScores(
     _ model: LanguageModel, _ prompts: [Tensor], _ ids: [Int32], deciding: Int
   ) throws -> [Double] {
     let c = model.configuration
@@ -70,7 +71,7 @@ import Testing
         heads(block.k, c.kvHeads, block.headNorms?.key)
       )
     }
-    // After the longest of them.
+    // The text's queries follow the longest prompt.
     let own = try project(model.embed(ids), from: prompts.map(\.rows).max() ?? 0)
     let prefixes = prompts.map { project($0, from: 0).k }
     var scores = [Double](repeating: 0, count: prompts.count)
@@ -90,7 +91,7 @@ import Testing
   }
 
   @Test(arguments: RandomModel.designs, [nil, 1, 9])
-  func theScoresAreTheDefinition(_ c: ModelConfiguration, _ deciding: Int?) throws {
+  func attentionScoresFollowTheirDefinition(_ c: ModelConfiguration, _ deciding: Int?) throws {
     let model = try RandomModel.make(seed: 51, configuration: c)
     let prompts = prompts(4, tokens: 5, seed: 60)
     let ids = RandomModel.sequences(1, length: 23, seed: 52)[0]
@@ -98,16 +99,15 @@ import Testing
     let scorer = Scorer(model, chooser: router)
     _ = try scorer.nll([ids])
     let choice = try #require(scorer.choices.first ?? nil)
-    let expected = try plainScores(model, prompts, ids, deciding: deciding ?? ids.count)
+    let expected = try attentionScores(model, prompts, ids, deciding: deciding ?? ids.count)
     for (a, b) in zip(choice.scores, expected) { #expect(abs(a - b) <= 1e-5 * b, "\(a), \(b)") }
     #expect(choice.index == expected.indices.max { expected[$0] < expected[$1] })
-    #expect(try router.choice(for: ids) == choice, "the first block alone knows it")
+    #expect(try router.choice(for: ids) == choice, "the router alone must choose the same")
   }
 
-  /// From the choice on the winner stands alone, in the first block too: to the bit what it gives
-  /// as the only prompt.
+  /// The losses after the chosen prompt are those with it as the only prompt, to the bit.
   @Test(arguments: RandomModel.designs)
-  func theWinnerStandsAlone(_ c: ModelConfiguration) throws {
+  func aChosenPromptScoresAsIfAlone(_ c: ModelConfiguration) throws {
     let model = try RandomModel.make(seed: 53, bits: 4, configuration: c)
     let prompts = prompts(3, tokens: 4, seed: 70)
     let scorer = Scorer(model, chooser: try router(model, prompts))
@@ -122,11 +122,11 @@ import Testing
       let alone = try model.nll(sequences: [text], prompt: prompts[winner])[0]
       #expect(losses[index] == alone, "text \(index), prompt \(winner)")
     }
-    #expect(kept.count > 1, "all texts chose one prompt: the test shows little")
+    #expect(kept.count > 1, "all texts chose the same prompt: the test shows little")
   }
 
-  /// Only the first tokens count where only they decide.
-  @Test func laterTokensHaveNoSayInACausalChoice() throws {
+  /// Later tokens don't affect the choice if only the first ones decide.
+  @Test func tokensAfterTheDecidingOnesDoNotMatter() throws {
     let model = try RandomModel.make(seed: 54)
     let prompts = prompts(5, tokens: 3, seed: 90)
     let router = try router(model, prompts, deciding: 4)
@@ -138,9 +138,9 @@ import Testing
     #expect(try whole.choice(for: start + [1, 2, 3]) != whole.choice(for: start + [40, 50, 9]))
   }
 
-  /// Generation chooses by its text and goes on as with the winner alone.
+  /// Generation with a chooser continues each text as with its chosen prompt alone.
   @Test(arguments: RandomModel.designs)
-  func aTextGoesOnWithItsPrompt(_ c: ModelConfiguration) throws {
+  func generationContinuesWithTheChosenPrompt(_ c: ModelConfiguration) throws {
     let model = try RandomModel.make(seed: 56, configuration: c)
     let prompts = prompts(3, tokens: 4, seed: 100)
     let texts = (0..<6).map { RandomModel.sequences(1, length: 5, seed: 110 + UInt64($0))[0] }
@@ -158,8 +158,8 @@ import Testing
     #expect(none.choices == [nil, nil, nil, nil, nil, nil])
   }
 
-  /// Stored keys and values choose nearly as the vectors that they come from.
-  @Test func storedKeysChooseAlike() throws {
+  /// Scores from stored keys and values, rounded to float16, are close to those from the vectors.
+  @Test func storedKeysScoreLikeVectors() throws {
     let model = try RandomModel.make(seed: 57)
     let prompts = prompts(3, tokens: 4, seed: 120)
     let known = try prompts.map { prompt in
@@ -174,8 +174,8 @@ import Testing
     for (x, y) in zip(a.scores, b.scores) { #expect(abs(x - y) <= 2e-3 * y) }
   }
 
-  /// Learned prefixes are chosen among as prompts are: these hold what the prompts' rows compute.
-  @Test func prefixesAreChosenToo() throws {
+  /// Prefixes made of prompts' keys and values are chosen and scored like the prompts.
+  @Test func prefixesAreChosenLikePrompts() throws {
     let model = try RandomModel.make(seed: 57)
     let prompts = prompts(3, tokens: 4, seed: 120)
     let prefixes = try prompts.map { PromptStart.keyValues(try KeyValues(of: $0, in: model)) }
@@ -188,9 +188,10 @@ import Testing
     #expect(learned.choices == vectors.choices)
   }
 
-  /// By loss: the prompt behind which the first tokens are likeliest, and it stands alone to the bit.
+  /// Routing by loss chooses the prompt after which the first tokens are most likely; the losses
+  /// are those after that prompt alone, to the bit.
   @Test(arguments: RandomModel.designs)
-  func theLossChoosesTheLikeliest(_ c: ModelConfiguration) throws {
+  func routingByLossChoosesTheLowestLoss(_ c: ModelConfiguration) throws {
     let model = try RandomModel.make(seed: 61, bits: 4, configuration: c)
     let prompts = prompts(3, tokens: 4, seed: 130)
     let prefixes = try PromptPrefixes(prompts.map { .vectors($0) }, in: model)
@@ -208,21 +209,22 @@ import Testing
       #expect(losses[index] == alone[choice.index], "text \(index)")
       #expect(try router.choice(for: text) == choice)
       #expect(
-        try router.choice(for: Array(text[0..<5]) + [1, 2]) == choice, "later tokens have no say")
+        try router.choice(for: Array(text[0..<5]) + [1, 2]) == choice,
+        "later tokens must not matter")
       kept.insert(choice.index)
     }
-    #expect(kept.count > 1, "all texts chose one prompt: the test shows little")
-    // A single token has no loss: all are equal, and the first is taken.
+    #expect(kept.count > 1, "all texts chose the same prompt: the test shows little")
+    // A single token has no loss: all scores are equal, and the first prompt is chosen.
     let single = try model.generate(
       [[7]], chooser: PromptRouter(prefixes, rule: .loss),
       settings: GenerationSettings())
     #expect(single.choices == [PromptChoice(scores: [0, 0, 0])])
   }
 
-  /// Prompts of several lengths are chosen among by every rule; the winner is used alone, directly before
-  /// the text.
+  /// Every rule chooses among prompts of several lengths; the text directly follows the chosen
+  /// prompt, as if that were the only one.
   @Test(arguments: RandomModel.designs, RoutingRule.allCases)
-  func lengthsMayDiffer(_ c: ModelConfiguration, _ rule: RoutingRule) throws {
+  func promptsOfSeveralLengths(_ c: ModelConfiguration, _ rule: RoutingRule) throws {
     let model = try RandomModel.make(seed: 65, bits: 4, configuration: c)
     let prompts = [4, 4, 7, 2].enumerated().map {
       RandomModel.prompt($0.element, seed: 190 + UInt64($0.offset))
@@ -242,14 +244,16 @@ import Testing
         switch rule {
         case .keys: nil
         case .loss: alone.map { -$0[0..<4].reduce(0.0) { $0 + Double($1) } / 4 }
-        case .attention: try plainScores(model, prompts, text, deciding: 5)
+        case .attention: try attentionScores(model, prompts, text, deciding: 5)
         }
       for (score, expected) in zip(choice.scores, expected ?? []) {
         #expect(abs(score - expected) <= 1e-5)
       }
       kept.insert(choice.index)
     }
-    #expect(Set(kept.map { prompts[$0].rows }).count > 1, "prompts of one length were chosen")
+    #expect(
+      Set(kept.map { prompts[$0].rows }).count > 1,
+      "all chosen prompts have the same length: the test shows little")
     var settings = GenerationSettings()
     (settings.maxTokens, settings.cache) = (6, .float32)
     let together = try model.generate(texts, chooser: router, settings: settings)
@@ -262,8 +266,8 @@ import Testing
     }
   }
 
-  /// Where all prompts side by side would be too many rows, they go in turns.
-  @Test func longTextsAreScoredInTurns() throws {
+  /// Prompts whose rows together exceed one forward pass are scored in several passes.
+  @Test func longTextsAreScoredInSeveralPasses() throws {
     let model = try RandomModel.make(seed: 62)
     let prompts = prompts(3, tokens: 4, seed: 150)
     let prefixes = try PromptPrefixes(prompts.map { .vectors($0) }, in: model)
@@ -277,12 +281,12 @@ import Testing
     }
   }
 
-  @Test func equalScoresKeepTheFirst() {
+  @Test func theFirstOfEqualScoresIsChosen() {
     #expect(PromptChoice(scores: [0.1, 0.3, 0.3]).index == 1)
     #expect(PromptChoice(scores: [0.2]).index == 0)
   }
 
-  @Test func whatIsNoChoiceIsRefused() throws {
+  @Test func invalidChoicesAreRefused() throws {
     let model = try RandomModel.make(seed: 59)
     func finding(_ body: () throws -> Void) -> String {
       do { try body() } catch { return (error as? Failure)?.description ?? "\(error)" }

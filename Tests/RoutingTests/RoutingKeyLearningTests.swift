@@ -7,7 +7,7 @@ import Numerics
 import Routing
 import Testing
 
-/// Routing keys: what their logits say, and how texts choose by them.
+/// Learned routing keys: the accuracy of their logits, and the choices that texts make by them.
 @Suite struct RoutingKeyLearningTests {
   private func prompts(_ count: Int, tokens: Int, seed: UInt64) -> [Tensor] {
     (0..<count).map { RandomModel.prompt(tokens, seed: seed + UInt64($0)) }
@@ -17,7 +17,7 @@ import Testing
     try RoutingKey.learn(PromptPrefixes(prompts.map { .vectors($0) }, in: model))
   }
 
-  /// log p [V] of the token after `ids`, over the whole vocabulary.
+  /// Log-probabilities of the token after `ids` [V].
   private func logProbabilities(
     _ model: LanguageModel, _ ids: [Int32], after prompt: Tensor?
   ) throws -> [Double] {
@@ -30,8 +30,8 @@ import Testing
     return logits.map { $0 - total }
   }
 
-  /// log of the mean of p over tokens spread over the vocabulary [V].
-  private func expected(_ model: LanguageModel, after prompt: Tensor?) throws -> [Double] {
+  /// Logarithms of the mean probabilities after 16 tokens spread over the vocabulary [V].
+  private func unigramLogarithms(_ model: LanguageModel, after prompt: Tensor?) throws -> [Double] {
     let vocabulary = model.configuration.vocabularySize
     let each = try (0..<16).map { probe in
       try logProbabilities(
@@ -40,7 +40,8 @@ import Testing
     return (0..<vocabulary).map { id in log(each.reduce(0.0) { $0 + exp($1[id]) } / 16) }
   }
 
-  /// First-block queries of each token of the vocabulary alone, before rotary embedding.
+  /// First-block queries of each token of the vocabulary before rotary embedding,
+  /// [V][heads·headDim].
   private func queries(_ model: LanguageModel, after tokens: Int) throws -> [[Double]] {
     let (c, block) = (model.configuration, try model.block(0))
     let ids = (0..<c.vocabularySize).map { Int32($0) }
@@ -51,7 +52,7 @@ import Testing
       x = wide
     }
     if let learned = model.input.positions {
-      // Deciding tokens follow the prompt, up to 256 of them or where positions end.
+      // Up to 256 deciding tokens follow the prompt, as far as the model has positions.
       let last = min(tokens + 256, c.maximumPositions)
       let rows = Tensor(x.shape)
       learned.table.gather(
@@ -65,22 +66,22 @@ import Testing
     return (0..<q.rows).map { row in (0..<q.columns).map { Double(q[row, $0]) } }
   }
 
-  /// Logits explain what they are said to, and nothing within the keys' reach explains more.
+  /// The logits explain the stated share of the variance, and no nearby key explains more.
   @Test(arguments: RandomModel.designs)
-  func aLogitSaysHowMuchLikelierATokenIs(_ c: ModelConfiguration) throws {
+  func logitsEstimateLogLikelihoodGains(_ c: ModelConfiguration) throws {
     let model = try RandomModel.make(seed: 63, bits: 4, configuration: c)
     let prompts = prompts(2, tokens: 4, seed: 160)
     let q = try queries(model, after: 4)
-    let without = try expected(model, after: nil)
+    let without = try unigramLogarithms(model, after: nil)
     let scale = 1 / Double(c.headDim).squareRoot()
     for (prompt, key) in zip(prompts, try learn(model, prompts)) {
-      let with = try expected(model, after: prompt)
+      let with = try unigramLogarithms(model, after: prompt)
       let gains = zip(with, without).map { $0 - $1 }
       let weights = zip(with, without).map {
         (exp($0) + exp($1)) / 4 + 0.5 / Double(c.vocabularySize)
       }
       #expect(abs(weights.reduce(0, +) - 1) < 1e-4)
-      /// The weighted mean of the squares that a key leaves.
+      /// Weighted mean of the squared errors of a key's logits.
       func missed(_ key: [Double], _ bias: Double) -> Double {
         var sum = 0.0
         for id in gains.indices {
@@ -94,7 +95,7 @@ import Testing
       let variance = zip(gains, weights).reduce(0) { $0 + $1.1 * ($1.0 - mean) * ($1.0 - mean) }
       let left = missed(own, Double(key.bias))
       #expect(abs(1 - left / variance - key.explained) < 1e-3, "\(key.explained)")
-      // Damping alone keeps it off the lowest point: along any direction there is little to gain.
+      // The key is at the minimum up to damping: no direction gains more than a little.
       for i in own.indices {
         for step in [-0.05, 0.05] {
           var moved = own
@@ -105,8 +106,8 @@ import Testing
     }
   }
 
-  /// A text's choice is the highest mean logit of its first tokens; later ones have no say; the result is to
-  /// the bit that of the winner alone.
+  /// A text's prompt is that of the highest mean logit over its first tokens; later tokens don't
+  /// matter; the losses are those after that prompt alone, to the bit.
   @Test(arguments: RandomModel.designs)
   func textsChooseByTheirFirstTokens(_ c: ModelConfiguration) throws {
     let model = try RandomModel.make(seed: 63, bits: 4, configuration: c)
@@ -136,15 +137,15 @@ import Testing
       let alone = try model.nll(sequences: [text], prompt: prompts[choice.index])[0]
       #expect(losses[index] == alone, "text \(index)")
       let later = Array(text[0..<9]) + [1, 2]
-      #expect(try router.choice(for: later) == choice, "later tokens have no say")
+      #expect(try router.choice(for: later) == choice, "later tokens must not matter")
       kept.insert(choice.index)
     }
-    #expect(kept.count > 1, "all texts chose one prompt: the test shows little")
+    #expect(kept.count > 1, "all texts chose the same prompt: the test shows little")
   }
 
-  /// A key doesn't depend on the prompts it was learned beside, nor on the number of threads.
+  /// A key doesn't depend on the other prompts for which keys are learned in the same call.
   @Test(arguments: RandomModel.designs)
-  func keysAreLearnedOneByOne(_ c: ModelConfiguration) throws {
+  func keysAreIndependentOfOtherPrompts(_ c: ModelConfiguration) throws {
     let model = try RandomModel.make(seed: 64, configuration: c)
     let prompts = prompts(3, tokens: 4, seed: 180) + [RandomModel.prompt(7, seed: 183)]
     let together = try learn(model, prompts)
@@ -154,7 +155,7 @@ import Testing
     }
   }
 
-  @Test func learningSaysHowFarItIsAndCanBeStopped() throws {
+  @Test func learningReportsProgressAndCanBeStopped() throws {
     let model = try RandomModel.make(seed: 64)
     let prefixes = try PromptPrefixes([.vectors(RandomModel.prompt(4, seed: 184))], in: model)
     let vocabulary = model.configuration.vocabularySize

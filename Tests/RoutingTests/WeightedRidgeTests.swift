@@ -3,8 +3,10 @@ import Routing
 import TestSupport
 import Testing
 
+/// Weighted ridge regression against its normal equations in float64.
 @Suite struct WeightedRidgeTests {
-  /// Rows with features of very different sizes and means, some alike.
+  /// Rows [count, features] with features of very different scales and means, the last nearly a
+  /// copy of the first.
   private func rows(_ count: Int, _ features: Int, _ random: inout TestRandom) -> Tensor {
     let x = Tensor([count, features], random.floats(count * features))
     for row in 0..<count {
@@ -16,6 +18,7 @@ import Testing
     return x
   }
 
+  /// The regression of all rows, added in `parts` parts and scaled by the first half of the rows.
   private func fit(
     _ x: Tensor, _ weights: [Float], _ y: [Float], parts: Int
   ) -> WeightedRidge {
@@ -27,19 +30,20 @@ import Testing
     return fit
   }
 
-  /// Weights that add up to 1, none of them far below the others.
+  /// Random weights that sum to 1, none of them far below the others.
   private func weights(_ count: Int, _ random: inout TestRandom) -> [Float] {
     let raw = random.floats(count).map { $0 * $0 + 0.01 }
     let total = raw.reduce(0, +)
     return raw.map { $0 / total }
   }
 
-  /// The normal equations in float64, over rows z = [(x − mean)·inverse, 1]·√w of the same means and
-  /// deviations, and sums of the sizes of their terms.
+  /// The normal equations in float64 over rows z = [(x − mean)·inverse, 1]·√w, with the fit's means
+  /// and deviations, and the sums of their terms' absolute values.
   ///
-  /// The fit sums them up in float32: a term z·z is rounded eleven times (z by a difference, two
+  /// The fit sums the terms in float32: a term z·z is rounded eleven times (z by a difference, two
   /// products and a root; y by a root and a product) and once per addition, so that a sum is off by
-  /// γ₍ᵣₒᵥₛ₊₁₂₎ of its terms' sizes, and y by its own rounding where the test makes it up.
+  /// at most γ₍ᵣₒᵥₛ₊₁₂₎ times its terms' absolute values, and by the rounding of y if the test
+  /// computes it.
   private struct NormalEquations {
     let size: Int
     var gram: [Double]
@@ -82,7 +86,7 @@ import Testing
       }
     }
 
-    /// |ΔG|·|k| + |Δb|: how far rounding may take each equation off at the solution k.
+    /// Bounds |ΔG|·|k| + |Δb| on each equation's rounding error at the solution k.
     func errors(at k: [Double]) -> [Double] {
       (0..<size).map { i in
         gamma
@@ -90,7 +94,7 @@ import Testing
       }
     }
 
-    /// The inverse of the damped matrix, by elimination.
+    /// Inverse of the damped matrix, by Gauss–Jordan elimination.
     func inverse(damping: Double) -> [Double] {
       let n = size
       var (a, inverse) = (gram, [Double](repeating: 0, count: n * n))
@@ -116,12 +120,12 @@ import Testing
     }
   }
 
-  /// Where y is a combination of features and a constant, this is found whatever the weights.
+  /// If y is a linear combination of the features and a constant, the fit finds it whatever the
+  /// weights.
   ///
-  /// Equations that are off by e have a solution that is off by |A⁻¹|·e, and twice that where e itself
-  /// depends on the solution (|A⁻¹|·|ΔG| is far below ½ here). The damping takes the equations off
-  /// by damping·k.
-  @Test(arguments: [1, 7]) func findsWhatIsThere(parts: Int) throws {
+  /// An error e of the equations moves the solution by at most |A⁻¹|·e, or twice that if e depends
+  /// on the solution (|A⁻¹|·|ΔG| is far below ½ here). The damping adds an error of damping·k.
+  @Test(arguments: [1, 7]) func findsAnExactLinearCombination(parts: Int) throws {
     var random = TestRandom("\(parts)")
     let (x, features, damping) = (rows(300, 9, &random), 9, 1e-7)
     let truth = (0..<features).map { 0.5 - 0.2 * Double($0) }
@@ -150,8 +154,8 @@ import Testing
     #expect(1 - solution.explained <= missed.bound, "\(random.note)")
   }
 
-  /// The share of the variance that a solution leaves, by its definition in float64, and how far off the
-  /// fit's own figure may be: Σwy² − 2k·b + k·G·k out of float32 sums.
+  /// Share of the variance that a solution leaves, by its definition in float64, and a bound on the
+  /// error of the fit's own figure, Σwy² − 2k·b + k·G·k from float32 sums.
   private func missed(
     _ solution: WeightedRidge.Solution, _ x: Tensor, _ weights: [Float], _ y: [Float]
   ) throws -> (share: Double, bound: Double) {
@@ -167,7 +171,8 @@ import Testing
       }
       left += Double(weights[row]) * missed * missed
     }
-    // In the fit's own units the constant is what is left of the mean of y.
+    // For standardised features the constant is at most the intercept plus the coefficients times
+    // the features' means, in absolute values.
     var constant = abs(solution.intercept)
     var k: [Double] = []
     for feature in 0..<features {
@@ -185,8 +190,9 @@ import Testing
     return (left / variance, 2 * equations.gamma * sizes / variance)
   }
 
-  /// At the solution the gradient of what is minimised is zero, and it explains what it says.
-  @Test func isTheLowestPoint() throws {
+  /// At the solution the objective's gradient is zero within rounding, and the explained share is
+  /// correct.
+  @Test func solutionIsTheMinimum() throws {
     var random = TestRandom()
     let (count, features, damping) = (200, 6, 0.01)
     let x = rows(count, features, &random)
@@ -203,7 +209,7 @@ import Testing
       let sum = (0..<count / 2).reduce(0.0) { $0 + Double(x[$1, feature]) }
       return Double(Float(sum / Double(count / 2)))
     }
-    // The solution in the fit's own units: of features brought to size, with the mean of y.
+    // The solution for standardised features.
     let own = (0..<features).map { solution.coefficients[$0] / equations.inverses[$0] }
     let constant = (0..<features).reduce(solution.intercept) {
       $0 + solution.coefficients[$1] * mean[$1]
@@ -216,7 +222,7 @@ import Testing
         let z = (Double(x[$1, feature]) - mean[feature]) * equations.inverses[feature]
         return $0 + Double(weights[$1]) * left[$1] * z
       }
-      // Twice, for the error of what the solve itself leaves.
+      // Doubled for the residual error of the solve itself.
       #expect(
         abs(gradient - damping * own[feature]) <= 2 * errors[feature],
         "feature \(feature), \(random.note)")
@@ -225,12 +231,12 @@ import Testing
     #expect(abs(solution.explained - (1 - missed.share)) <= missed.bound, "\(random.note)")
   }
 
-  /// A feature that never changes is nothing to go by, and no trouble.
+  /// A constant feature gets a coefficient near 0 and doesn't disturb the others.
   ///
-  /// The damping of 10⁻⁴ takes 10⁻⁴/(g + 10⁻⁴) off the coefficient 2, where g is the feature's variance in
-  /// units of its sample's: far above 0.05 for 50 normal values. Rounding adds γ₆₂ = 4·10⁻⁶ of numbers
-  /// of that size.
-  @Test func constantFeaturesAreNoTrouble() throws {
+  /// A damping of 10⁻⁴ shrinks the coefficient 2 by the fraction 10⁻⁴/(g + 10⁻⁴), with g the ratio
+  /// of the feature's variance to that in the sample: far above 0.05 for 50 normal values. Rounding
+  /// adds γ₆₂ = 4·10⁻⁶ of numbers of that size.
+  @Test func constantFeaturesDoNotDisturbTheFit() throws {
     var random = TestRandom()
     let x = Tensor([50, 3], random.floats(150))
     for row in 0..<50 { x[row, 1] = 1.7 }
@@ -242,7 +248,7 @@ import Testing
         && abs(solution.intercept) < 1e-2, "\(random.note)")
   }
 
-  @Test func whatIsNotFiniteHasNoSolution() {
+  @Test func nonFiniteValuesHaveNoSolution() {
     let x = Tensor([2, 2], [1, 2, 3, .infinity])
     let fit = WeightedRidge(WeightedRidge.Scale(of: Tensor([2, 2], [1, 2, 3, 4])))
     fit.add(x, weights: [0.5, 0.5], y: [1, 2])

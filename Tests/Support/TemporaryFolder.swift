@@ -1,6 +1,6 @@
 import Foundation
 
-/// A folder of its own for one test; gone with the value.
+/// A temporary folder for one test, removed when the value is released.
 package final class TemporaryFolder: Sendable {
   package let path: String
 
@@ -11,14 +11,16 @@ package final class TemporaryFolder: Sendable {
 
   deinit { try? FileManager.default.removeItem(atPath: path) }
 
+  /// The path of `name` in the folder.
   package func file(_ name: String) -> String { path + "/" + name }
 
-  /// Writes a file, making the folders above it.
+  /// Writes a text file and creates its parent folders; returns its path.
   @discardableResult
   package func write(_ name: String, _ text: String) throws -> String {
     try write(name, Array(text.utf8))
   }
 
+  /// Writes a file and creates its parent folders; returns its path.
   @discardableResult
   package func write(_ name: String, _ bytes: [UInt8]) throws -> String {
     let url = URL(fileURLWithPath: file(name))
@@ -32,10 +34,10 @@ package final class TemporaryFolder: Sendable {
     Array(try Data(contentsOf: URL(fileURLWithPath: file(name))))
   }
 
-  /// The names of everything inside, sorted.
+  /// The sorted names of the folder's entries.
   package var names: [String] { Self.names(in: path) }
 
-  /// The names of everything in the folder `path`, sorted; empty where there is none.
+  /// The sorted names of the entries of the folder `path`; empty if there is no such folder.
   package static func names(in path: String) -> [String] {
     ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).sorted()
   }

@@ -1,12 +1,13 @@
 import Bytes
 import Foundation
 
-/// A random model with a byte-level tokenizer, small enough for a whole build in a test.
+/// A random model with a byte-level tokenizer, small enough to build a bundle from in a test.
 package struct TinyCheckpoint: Sendable {
   package enum Family: Sendable {
     case llama
     case opt
-    /// OPT 350M's design: norms after attention and feed-forward, embeddings narrower than the model.
+    /// OPT 350M's design: norms after attention and feed-forward, embeddings narrower than the
+    /// model.
     case opt350M
   }
 
@@ -18,7 +19,7 @@ package struct TinyCheckpoint: Sendable {
   package var heads = 3
   package var kvHeads = 1
   package var headDim = 8
-  /// Puts a NaN into this tensor.
+  /// The name of a tensor in which one value is NaN; nil for none.
   package var damaged: String?
 
   package init() {}
@@ -50,7 +51,7 @@ package struct TinyCheckpoint: Sendable {
     ]
   }
 
-  /// A tensor of normal values.
+  /// A tensor of normally distributed values with mean `offset` and standard deviation `scale`.
   struct Drawn {
     let name: String
     let shape: [Int]
@@ -83,7 +84,7 @@ package struct TinyCheckpoint: Sendable {
 
   private func safetensors() -> [UInt8] {
     var random = TestRandom(fixture: seed)
-    /// Roughly normal: the sum of twelve uniforms.
+    /// Draws an approximately normal number: the sum of twelve uniform ones, less 6.
     func normal() -> Float {
       (0..<12).reduce(Float(-6)) { sum, _ in sum + Float(random.next() >> 40) / Float(1 << 24) }
     }
@@ -110,7 +111,8 @@ package struct TinyCheckpoint: Sendable {
     return bytes + text + body
   }
 
-  /// A byte-level tokenizer of a few merges; `tokenizer.json` of any model with a larger vocabulary.
+  /// The `tokenizer.json` of a byte-level tokenizer with a few merges, for any model whose
+  /// vocabulary is at least as large.
   package static let tokenizer: JSON = {
     var vocabulary = JSONObject()
     vocabulary["<|endoftext|>"] = 0
@@ -138,15 +140,15 @@ package struct TinyCheckpoint: Sendable {
     ]
   }()
 
-  /// The printable stand-in of a byte in byte-level vocabularies: itself where it prints, else
-  /// U+0100 and on.
+  /// The character for a byte in byte-level vocabularies: itself if printable, otherwise the next
+  /// unused character from U+0100 on.
   private static func character(_ byte: Int) -> String {
     let prints = { (b: Int) in (33...126).contains(b) || (161...172).contains(b) || b >= 174 }
     let code = prints(byte) ? byte : 256 + (0..<byte).count { !prints($0) }
     return Unicode.Scalar(UInt32(code)).map { String(Character($0)) } ?? ""
   }
 
-  /// English-like text of `words` words, different for each seed.
+  /// Returns a text of `words` random English words, different for each seed.
   package static func text(words: Int, seed: UInt64) -> String {
     var random = TestRandom(fixture: seed)
     let list = [

@@ -5,7 +5,7 @@ import Text
 
 @Suite("vocab.json with merges.txt")
 struct BytePairFilesTests {
-  /// The golden byte-level tokenizer in the older form.
+  /// The golden byte-level tokenizer as vocab.json and merges.txt.
   private func files(
     settings: JSONObject = [:], special: JSONObject? = nil, merges: ([String]) -> [String] = { $0 }
   ) throws -> BytePairFiles {
@@ -39,26 +39,26 @@ struct BytePairFilesTests {
     #expect(tokenizer.encode("a", addSpecialTokens: true) == tokenizer.encode("a"))
   }
 
-  @Test("add_bos_token puts one in front, as OPT's settings ask") func begins() throws {
+  @Test("add_bos_token adds a token before the text, as in OPT's settings") func begins() throws {
     var settings = Self.special
     settings["add_bos_token"] = true
     settings["tokenizer_class"] = "GPT2Tokenizer"
     let tokenizer = try Tokenizer(bytePair: files(settings: settings))
     #expect(tokenizer.encode("a", addSpecialTokens: true) == [1] + tokenizer.encode("a"))
-    // What a bundle keeps reads back to the same.
+    // The form stored in a bundle reads back to the same tokenizer.
     let again = try Tokenizer(json: ByteSlice(tokenizer.canonicalJSON))
     #expect(again.encode(" the hare", addSpecialTokens: true).first == 1)
     #expect(again.bosToken == 1 && again.eosToken == 0)
     #expect(again.canonicalJSON == tokenizer.canonicalJSON)
   }
 
-  @Test("add_prefix_space counts") func prefixes() throws {
+  @Test("add_prefix_space adds a space before the text") func prefixes() throws {
     let tokenizer = try Tokenizer(bytePair: files(settings: ["add_prefix_space": true]))
     let plain = try Tokenizer(bytePair: files())
     #expect(tokenizer.encode("the") == plain.encode(" the"))
   }
 
-  @Test("what can't be is refused with file and line") func refuses() throws {
+  @Test("invalid files are refused with file and line") func refuses() throws {
     func expect(_ parts: String..., files: BytePairFiles) {
       do {
         _ = try Tokenizer(bytePair: files, folder: "opt")

@@ -19,7 +19,7 @@ struct CorpusTests {
     }
   }
 
-  @Test("rows as the datasets library serves them")
+  @Test("rows are joined as in the datasets library")
   func rows() throws {
     let wiki = try corpus(" \n = Title = \n \n Text one . \n", .wikiTextRows)
     #expect(wiki.text == "\n\n = Title = \n\n\n\n\n Text one . \n")
@@ -27,7 +27,7 @@ struct CorpusTests {
     #expect(try corpus(" no it was \n mr. x \n", .pennTreebankRows).text == "no it was mr. x")
   }
 
-  @Test("documents of a .jsonl file")
+  @Test("documents of a .jsonl file are joined")
   func documents() throws {
     let lines =
       "{\"text\":\"one\\n\"}\n\n{\"text\":\"t\\u0077o\",\"meta\":[1]}\r\n{\"text\":\"three\"}"
@@ -41,7 +41,7 @@ struct CorpusTests {
     let form = CorpusForm.documents(limit: nil, joiner: " ")
     #expect(finding(Array("{\"text\":\"a\"}\n{\"text\":".utf8), form).hasPrefix("f: line 2: "))
     #expect(
-      finding(Array("\n{\"txt\":\"a\"}".utf8), form) == "f: line 2: there is no field \"text\"")
+      finding(Array("\n{\"txt\":\"a\"}".utf8), form) == "f: line 2: the field \"text\" is missing")
     #expect(finding(Array("{\"text\":7}".utf8), form).contains("a number, not a string"))
     #expect(finding(Array("[1]".utf8), form).contains("expected an object, found an array"))
     #expect(finding([0x61, 0x62, 0xE2, 0x82, 0x20], .plain).hasPrefix("f: byte 2: "))
@@ -50,7 +50,7 @@ struct CorpusTests {
     #expect(finding(Array(" \n\n".utf8), form).contains("no text"))
   }
 
-  @Test("a path decides the form; a missing file has its own kind")
+  @Test("the path's extension decides the form; a missing file is inputMissing")
   func files() throws {
     let folder = try TemporaryFolder()
     let path = folder.file("corpus.jsonl")
@@ -66,7 +66,7 @@ struct CorpusTests {
     }
   }
 
-  @Test("windows")
+  @Test("consecutive and random windows")
   func windows() {
     let ids = (0..<100).map { Int32($0) }
     #expect(Windows.consecutive(ids, length: 30).map(\.first) == [0, 30, 60])
@@ -77,7 +77,7 @@ struct CorpusTests {
     #expect(drawn == Windows.random(ids, length: 10, count: 500, seed: 1))
     #expect(drawn != Windows.random(ids, length: 10, count: 500, seed: 2))
     #expect(drawn.allSatisfy { $0.count == 10 && $0[9] == $0[0] + 9 })
-    // All 91 places, the first and the last among them, are drawn.
+    // Nearly all of the 91 positions are drawn, the last one included.
     #expect(Set(drawn.map { $0[0] }).count > 80 && drawn.contains { $0[9] == 99 })
     #expect(Windows.random(ids, length: 100, count: 2, seed: 3) == [ids, ids])
     #expect(Windows.random(ids, length: 101, count: 2, seed: 3).isEmpty)

@@ -7,7 +7,7 @@ import Text
 
 @Suite("Vocabularies inside GGUF files")
 struct GGUFTests {
-  /// The vocabulary of a golden tokenizer as a GGUF file would hold it.
+  /// The vocabulary of a golden tokenizer in the form of a GGUF file.
   private func vocabulary(_ name: String, pre: String) throws -> GGUFVocabulary {
     let root = try Golden.json("\(name).tokenizer.json")
     let model = try root.required("model")
@@ -38,7 +38,7 @@ struct GGUFTests {
     #expect((framed.first == 0) == (pre == "llama-bpe"))
   }
 
-  @Test("qwen2 splits numbers digit by digit, default in threes")
+  @Test("qwen2 splits numbers digit by digit; default decodes to the text")
   func otherSplits() throws {
     let qwen = try Tokenizer(gguf: vocabulary("byte-level", pre: "qwen2"))
     #expect(qwen.encode("12345").count == 5)
@@ -47,7 +47,7 @@ struct GGUFTests {
     #expect(standard.decode(standard.encode(text)) == text)
   }
 
-  @Test("scores give the merges of the converted tokenizer")
+  @Test("a vocabulary with scores gives the ids of the converted tokenizer")
   func scored() throws {
     let golden = try Golden.json("scored.json")
     let vocabulary = GGUFVocabulary(
@@ -89,7 +89,7 @@ struct GGUFTests {
     }
   }
 
-  @Test("what can't be right is refused by name")
+  @Test("invalid vocabularies are refused by name")
   func refused() throws {
     func finding(_ change: (inout GGUFVocabulary) -> Void) throws -> String {
       var vocabulary = try vocabulary("byte-level", pre: "gpt-2")
@@ -125,7 +125,7 @@ struct GGUFTests {
   func realVocabulary() throws {
     let source = try Checkpoint.open(try #require(RealModel.gguf))
     guard case .gguf(let vocabulary) = source.tokenizer else {
-      Issue.record("no vocabulary in the file")
+      Issue.record("the file has no vocabulary")
       return
     }
     let tokenizer = try Tokenizer(gguf: vocabulary)

@@ -3,9 +3,9 @@ import Foundation
 import Testing
 import Text
 
-@Suite("Against Hugging Face tokenizers")
+@Suite("Agreement with Hugging Face tokenizers")
 struct GoldenTests {
-  @Test("ids and decoded text of the hard cases", arguments: Golden.names)
+  @Test("ids and decoded text agree in the hard cases", arguments: Golden.names)
   func hardCases(name: String) throws {
     let tokenizer = try Golden.tokenizer(name)
     let expected = try Golden.json("\(name).expected.json")
@@ -22,7 +22,7 @@ struct GoldenTests {
     }
   }
 
-  @Test("the post-processor's tokens", arguments: Golden.names)
+  @Test("the post-processor's tokens agree", arguments: Golden.names)
   func frame(name: String) throws {
     let expected = Golden.ids(try Golden.json("\(name).expected.json")["framed_hello"])
     let tokenizer = try Golden.tokenizer(name)
@@ -30,7 +30,7 @@ struct GoldenTests {
     #expect(tokenizer.canonicalJSON == (try Golden.bytes("\(name).tokenizer.json").array))
   }
 
-  @Test("long texts give the ids of their parts: the word cache changes nothing")
+  @Test("the word cache doesn't change ids: long texts give the ids of their parts")
   func cache() throws {
     let tokenizer = try Golden.tokenizer("digits")
     var text = ""
@@ -39,7 +39,7 @@ struct GoldenTests {
     }
     let once = tokenizer.encode(text)
     #expect(text.utf8.count < 1 << 14)
-    // A line break after a full stop is a place that no piece crosses when a letter follows.
+    // No piece spans a line break between a full stop and a letter.
     let line = "x" + text
     let many = tokenizer.encode(String(repeating: line, count: 200))
     let single = tokenizer.encode(line)
@@ -47,10 +47,10 @@ struct GoldenTests {
     #expect(once.count > 1000)
   }
 
-  @Test("streamed decoding says the same as decoding at once", arguments: Golden.names)
+  @Test("streamed decoding gives the text of decoding at once", arguments: Golden.names)
   func streaming(name: String) throws {
     let tokenizer = try Golden.tokenizer(name)
-    // Without a decoder, and where decoding strips per call, text isn't the sum of its parts.
+    // Without a decoder, or if decoding strips per call, the parts don't add up to the text.
     guard name != "fused-unknown", name != "chain" else { return }
     for bytes in try Golden.hardCases() {
       let ids = tokenizer.encode(bytes: bytes)
@@ -66,7 +66,7 @@ struct GoldenTests {
     }
   }
 
-  @Test("a character in pieces comes out whole, a broken one as U+FFFD")
+  @Test("a character of several tokens is returned whole, an incomplete one as U+FFFD")
   func streamedCharacter() throws {
     let tokenizer = try Golden.tokenizer("byte-level")
     let ids = try [0xF0, 0x9F, 0x98, 0x80].map { byte in

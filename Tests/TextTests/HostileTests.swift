@@ -22,7 +22,7 @@ struct HostileTests {
     #expect(ContinuousClock.now - started < .seconds(20))
   }
 
-  /// A small valid file to break.
+  /// A small valid file, which the tests change.
   private static let base: JSON = [
     "version": "1.0", "added_tokens": [["id": 3, "content": "<s>", "special": true]],
     "normalizer": nil, "pre_tokenizer": nil, "post_processor": nil, "decoder": nil,
@@ -52,14 +52,14 @@ struct HostileTests {
     return .object(object)
   }
 
-  @Test("the unbroken file is read")
+  @Test("the unchanged file is read")
   func accepted() throws {
     let tokenizer = try Tokenizer(json: ByteSlice(Self.base.canonicalBytes))
     #expect(tokenizer.encode("ab<s>ba") == [2, 3, 1, 0])
   }
 
   @Test(
-    "what isn't supported is named with its path",
+    "unsupported components are refused with their path",
     arguments: [
       (["model", "type"], "Unigram", "model.type", "Unigram"),
       (["model", "dropout"], 0.1, "model.dropout", "dropout"),
@@ -88,7 +88,7 @@ struct HostileTests {
   }
 
   @Test(
-    "what contradicts itself is refused",
+    "contradictory files are refused",
     arguments: [
       (["model", "vocab"], ["a": 0, "b": 1, "ab": 7], "the id 7"),
       (["model", "vocab"], ["a": 0, "b": 1, "ab": 1], "belongs to another"),
@@ -100,7 +100,7 @@ struct HostileTests {
       (["model", "merges"], "a b", "expected an array"),
       (["added_tokens"], [["id": 9, "content": "<s>"]], "the id 9"),
       (["added_tokens"], [["id": 1, "content": "<s>"]], "the id"),
-      (["added_tokens"], [["id": 1, "content": "a"]], "gives the token another"),
+      (["added_tokens"], [["id": 1, "content": "a"]], "differs from the token's id"),
       (["added_tokens"], [["id": 4_294_967_296, "content": "<s>"]], "can't be"),
       (["added_tokens"], [["content": "<s>"]], "\"id\" is missing"),
       (["added_tokens"], 3, "expected an array"),
@@ -138,7 +138,7 @@ struct HostileTests {
     #expect(finding.contains(word), "\(finding)")
   }
 
-  @Test("sequences nested too deep")
+  @Test("sequences that are too deep or too long are refused")
   func nesting() {
     var step: JSON = ["type": "NFC"]
     for _ in 0..<40 { step = ["type": "Sequence", "normalizers": [step]] }
@@ -149,7 +149,7 @@ struct HostileTests {
     #expect(finding(with(["normalizer"], long)).contains("in a row"))
   }
 
-  @Test("what would make text grow without bound, in either direction")
+  @Test("unbounded growth of the text is refused, in encoding and decoding")
   func growth() {
     let prefix: JSON = ["type": "Prepend", "prepend": .string(String(repeating: "x", count: 65))]
     #expect(finding(with(["normalizer"], prefix)).contains("a prefix of 65 bytes"))
@@ -158,10 +158,10 @@ struct HostileTests {
       "type": "Sequence", "decoders": .array(Array(repeating: double, count: 9)),
     ]
     #expect(
-      finding(with(["decoder"], sequence)).contains("decoder: the steps could make a text grow"))
+      finding(with(["decoder"], sequence)).contains("decoder: the steps can make a text grow"))
   }
 
-  @Test("a decoder that looks at characters after one that leaves them incomplete")
+  @Test("a decoder of characters may follow one that leaves them incomplete")
   func incompleteCharacters() throws {
     let root: JSON = [
       "model": ["vocab": ["ð": 0, "Ł": 1], "merges": []],
@@ -176,7 +176,7 @@ struct HostileTests {
     #expect(tokenizer.decode([0]) == "a" && tokenizer.decode([1, 0, 1]) == "aa")
   }
 
-  @Test("cut anywhere, a file is refused", arguments: ["byte-level", "llama2"])
+  @Test("a truncated file is refused", arguments: ["byte-level", "llama2"])
   func truncated(name: String) throws {
     let bytes = try Golden.bytes("\(name).tokenizer.json").array
     for length in stride(from: 0, to: bytes.count - 2, by: 97) {
@@ -185,7 +185,7 @@ struct HostileTests {
   }
 
   @Test(
-    "changed anywhere, a file is refused or still works", .timeLimit(.minutes(5)),
+    "a damaged file is refused or gives valid ids", .timeLimit(.minutes(5)),
     arguments: Golden.names)
   func mutated(name: String) throws {
     let original = try Golden.bytes("\(name).tokenizer.json").array
@@ -217,7 +217,7 @@ struct HostileTests {
         refused += 1
       }
     }
-    // A guard against damage that does none: most files break, and by far more than this.
+    // Guards against ineffective damage: far more files than this are refused.
     #expect(refused > 15, "\(refused) refused, \(random.note)")
   }
 }

@@ -16,7 +16,7 @@ struct PatternTests {
     let general = TextPattern.general(try Pattern(splitter.pattern))
     let fast = try TextPattern(regularExpression: splitter.pattern)
     guard case .known = fast else {
-      Issue.record("the pattern isn't recognised")
+      Issue.record("the pattern isn't recognized")
       return
     }
     for bytes in try Golden.hardCases() {
@@ -43,7 +43,7 @@ struct PatternTests {
     }
   }
 
-  @Test("greedy, lazy, counted, classes, case, lookahead")
+  @Test("repeats, classes, case and lookahead match as in Oniguruma")
   func meaning() throws {
     func found(_ pattern: String, _ text: String) throws -> [String] {
       let bytes = Array(text.utf8)
@@ -65,7 +65,7 @@ struct PatternTests {
   }
 
   @Test(
-    "refused with the reason",
+    "unsupported syntax is refused with the reason",
     arguments: [
       ("(a", "without ')'"), ("a)", "without '('"), ("[a", "without ']'"), ("[]", "empty class"),
       ("*a", "nothing to repeat"), ("(a*)*", "may be empty"), ("(?:a|b?)+", "may be empty"),
@@ -94,7 +94,7 @@ struct PatternTests {
   }
 
   @Test(
-    "no pattern makes the matcher hang", .timeLimit(.minutes(5)),
+    "matching takes linear time for ambiguous patterns", .timeLimit(.minutes(5)),
     arguments: [
       "(?:a|aa)+b", "(?:a+)+b", "a+b|a", "a*a*a*a*a*b|a", "(?:a|b|ab)*c|a", #"\s*x|(?:\w+\s?)+y|."#,
     ])

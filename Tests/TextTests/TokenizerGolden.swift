@@ -2,7 +2,7 @@ import Bytes
 import Foundation
 import Text
 
-/// The golden files beside this source, made by `Golden/make_tokenizer_golden.py` with Hugging Face
+/// Access to the golden files, which `Golden/make_tokenizer_golden.py` writes with Hugging Face
 /// `tokenizers`.
 enum Golden {
   static let names = [
@@ -21,7 +21,7 @@ enum Golden {
     try Tokenizer(json: bytes("\(name).tokenizer.json"), file: name)
   }
 
-  /// The page of hard cases; not all of them are UTF-8.
+  /// The bytes of the hard cases, not all of which are valid UTF-8.
   static func hardCases() throws -> [[UInt8]] {
     try (json("hard-cases.json").array ?? []).map { Hexadecimal.decode($0.string ?? "") ?? [] }
   }

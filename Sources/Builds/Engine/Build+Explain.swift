@@ -1,7 +1,7 @@
 import Bytes
 
 extension Build {
-  /// Says for each stage whether it would run and why, without running or writing anything.
+  /// Returns, for each stage up to `last`, whether it would run and why; runs and writes nothing.
   package func explain(until last: String? = nil) throws -> [StageOutlook] {
     var files = ExternalFiles()
     var done: [StageMarker] = []
@@ -28,7 +28,7 @@ extension Build {
         outlooks.append(
           StageOutlook(
             stage: stage.name, willRun: false,
-            reasons: ["done; nothing that it depends on changed"],
+            reasons: ["up to date: no input or parameter changed"],
             key: key.digest.hex, outputs: marker.outputs))
       } else {
         let reasons = try reasons(for: stage, key, latest[stage.name])
@@ -40,6 +40,7 @@ extension Build {
     return outlooks
   }
 
+  /// Returns the reasons why a stage whose inputs are known has to run.
   private func reasons(
     for stage: any Stage, _ key: StageKey, _ latest: JSON?
   ) throws -> [String] {
@@ -53,18 +54,21 @@ extension Build {
     let changes = StageKey.differences(from: latest, to: key.document)
     if changes.isEmpty {
       let saved = PartialStatus(store, key: key.digest)
-      return ["began but did not finish" + (saved.map { ": goes on from \($0.text)" } ?? "")]
+      return ["began but did not finish" + (saved.map { "; will resume from \($0.text)" } ?? "")]
     }
     return changes
   }
 
-  /// The outlook of a stage whose inputs are still to be made: that, and its own changes.
+  /// Returns the outlook of a stage whose inputs other stages must make first: those stages, and
+  /// the changes that are already known.
   private func outlook(
     of stage: any Stage, after origins: [String], _ latest: JSON?, _ files: inout ExternalFiles
   ) throws -> StageOutlook {
     var unique: [String] = []
     for origin in origins where !unique.contains(origin) { unique.append(origin) }
-    var reasons = ["depends on what \(unique.joined(separator: " and ")) will make"]
+    var reasons = [
+      "depends on the output of \(unique.joined(separator: " and ")), which will run first"
+    ]
     if let latest {
       var document = latest.object ?? JSONObject()
       document["parameters"] = stage.parameters

@@ -1,30 +1,33 @@
 import Bytes
 
-/// An input with its place and the digest it had.
+/// A declared input with its location and its digest at the stage's start.
 struct ResolvedInput: Sendable {
   enum Place: Sendable {
-    /// Outside of the store, where others may write.
+    /// A file outside the store, which other programs may write.
     case external
-    /// A part of a file outside of the store.
+    /// A part of a file outside the store.
     case part(any FilePart)
+    /// An object of the store.
     case store
-    /// No file: the record of a finished stage.
+    /// The record of a finished stage, which is no file.
     case record(StageMarker)
   }
 
   let path: String
   let object: StoreObject
   let place: Place
-  /// nil where there is no file.
+  /// The file's identity at the stage's start; nil for parts and records.
   let identity: FileIdentity?
 
+  /// The finished stage's record; nil if the input is a file.
   var record: StageMarker? { if case .record(let marker) = place { marker } else { nil } }
 }
 
-/// Digests of files outside of the store, each read once per run unless it changed.
+/// A cache of digests of files outside the store; each file is read once per run unless it changes.
 struct ExternalFiles {
   private var known: [String: ResolvedInput] = [:]
 
+  /// Returns the file at `path` with its digest.
   mutating func resolve(_ path: String) throws(Failure) -> ResolvedInput {
     let identity = try FileIdentity(path: path)
     if let found = known[path], found.identity == identity { return found }
@@ -34,17 +37,19 @@ struct ExternalFiles {
     return input
   }
 
-  /// A part of a file, as the part digests itself now.
+  /// Returns the current digest of a part of a file.
   func digest(of part: any FilePart) throws(Failure) -> StoreObject {
     StoreObject(digest: try part.digest(), byteCount: 0)
   }
 
-  /// The digest by reading the file again, whatever its times say.
+  /// Digests the file again, without relying on its timestamps.
   func reread(_ path: String) throws(Failure) -> StoreObject { try FileDigest.of(path) }
 }
 
 extension Build {
-  /// Finds and digests everything that `stage` reads.
+  /// Locates and digests everything that `stage` reads, by input name.
+  ///
+  /// - Throws: `inputMissing` if a file is missing.
   func resolve(
     _ stage: any Stage, _ done: [StageMarker], _ files: inout ExternalFiles
   ) throws -> [String: ResolvedInput] {
@@ -60,7 +65,8 @@ extension Build {
         guard let object = done.object(of: output) else {
           throw Failure(
             .internalError,
-            "stage \(stage.name) needs `\(output.name)` of \(output.stage), which has none")
+            "stage \(stage.name) needs the output `\(output.name)` of \(output.stage), which didn't make it"
+          )
         }
         let path = store.path(of: object)
         found[input.name] = ResolvedInput(
@@ -77,8 +83,10 @@ extension Build {
     return found
   }
 
-  /// Refuses a result whose inputs changed while it was made. Files of others are read again; files
-  /// of the store were verified before and only have to be untouched since.
+  /// Checks that no input changed while the stage ran. External files are digested again; store
+  /// objects were verified at the start, so that an unchanged identity is enough.
+  ///
+  /// - Throws: `invalidData` naming the input that changed.
   func checkUnchanged(
     _ stage: any Stage, _ inputs: [String: ResolvedInput], _ files: inout ExternalFiles
   ) throws(Failure) {

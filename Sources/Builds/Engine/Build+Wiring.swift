@@ -1,8 +1,8 @@
 import Bytes
 
 extension Build {
-  /// Checks that every stage reads only what stages before it make, each input under a name of its
-  /// own.
+  /// Checks that every stage reads only outputs of earlier stages, and that names of stages and of
+  /// a stage's inputs are unique.
   ///
   /// - Throws: `internalError` naming the stage and the input.
   static func checkWiring(_ stages: [any Stage]) throws(Failure) {
@@ -38,13 +38,16 @@ extension Build {
     }
   }
 
-  /// Checks that a stage made what it declares, no more and no less.
+  /// Checks that a stage made exactly the outputs that it declares.
+  ///
+  /// - Throws: `internalError` naming the outputs that differ.
   static func checkOutputs(_ result: StageResult, of stage: any Stage) throws(Failure) {
     let (found, declared) = (Set(result.outputs.keys), Set(stage.outputs))
     guard found == declared else {
       let names = found.symmetricDifference(declared).map(\.name).sorted().joined(separator: ", ")
       throw Failure(
-        .internalError, "stage \(stage.name) made other outputs than it declares: \(names)")
+        .internalError, "the outputs of stage \(stage.name) differ from those it declares: \(names)"
+      )
     }
   }
 }

@@ -1,8 +1,8 @@
 import Bytes
 import Foundation
 
-/// Stages brought up to date in a store: results that are done and whole are reused, the other
-/// stages run in order.
+/// A sequence of stages and the store that keeps their outputs. Running it reuses the stages whose
+/// outputs are up to date and intact, and runs the others in order.
 package final class Build {
   package let stages: [any Stage]
   package let store: Store
@@ -11,11 +11,14 @@ package final class Build {
   let threads: Int
   let stop: @Sendable () -> Bool
 
+  /// Makes a build of `stages` in `store`.
+  ///
   /// - Parameters:
-  ///   - kernels: the class of arithmetic on this machine, part of the keys of the stages that
-  ///     compute.
-  ///   - stop: asked at every safe point whether to stop.
-  /// - Throws: `internalError` where a stage reads what no stage before it makes.
+  ///   - kernels: this machine's class of floating-point kernels, a part of the keys of stages that
+  ///     use them.
+  ///   - threads: the number of threads, for the ledger.
+  ///   - stop: called at every safe point; true stops the build.
+  /// - Throws: `internalError` if a stage reads something that no earlier stage makes.
   package init(
     stages: [any Stage], store: Store, kernels: String, threads: Int = 1,
     progress: BuildProgress, stop: @escaping @Sendable () -> Bool = { StopSignal.isRequested }
@@ -29,11 +32,11 @@ package final class Build {
     self.stop = stop
   }
 
-  /// Runs the stages that have to run, up to and including `last` (all where nil).
+  /// Runs the stages that aren't up to date, through `last` (all if nil).
   ///
-  /// - Returns: the records of all stages up to there, in order.
-  /// - Throws: `busy` where another process builds here; `interrupted` at a safe point; the
-  ///   failure of a stage.
+  /// - Returns: the records of these stages, in order.
+  /// - Throws: `busy` if another process is building in the store; `interrupted` at a safe point;
+  ///   `usage` if there is no stage `last`; the failure of a stage.
   @discardableResult
   package func run(until last: String? = nil) throws -> [StageMarker] {
     let wanted = try stages(until: last)
@@ -49,7 +52,7 @@ package final class Build {
       let key = key(of: stage, inputs)
       if let marker = try reusable(key) {
         progress.reuse(stage.name, key.short)
-        // A crash may have come between the record and the removal of what led to it.
+        // A crash may have left the partial state of a stage whose record is complete.
         try? FileManager.default.removeItem(atPath: store.partialFolder + "/" + key.digest.hex)
         done.append(marker)
       } else {
@@ -59,14 +62,16 @@ package final class Build {
       if stop() {
         throw Failure(
           .interrupted, "stopped after \(stage.name)",
-          advice: "run the same command to go on from here")
+          advice: "run the same command again to resume")
       }
     }
     if wanted.count == stages.count { store.discardPartials() }
     return done
   }
 
-  /// The stages up to and including `last`; `usage` where there is no such stage.
+  /// Returns the stages through `last` (all if nil).
+  ///
+  /// - Throws: `usage` if there is no such stage.
   func stages(until last: String?) throws(Failure) -> [any Stage] {
     guard let last else { return stages }
     guard let index = stages.firstIndex(where: { $0.name == last }) else {
@@ -77,15 +82,17 @@ package final class Build {
     return Array(stages[...index])
   }
 
+  /// Returns the key of `stage` with these inputs.
   func key(of stage: any Stage, _ inputs: [String: ResolvedInput]) -> StageKey {
     StageKey(
       stage: stage, inputs: inputs.mapValues(\.object.digest),
       kernels: stage.usesKernels ? kernels : nil)
   }
 
-  /// The record of a finished stage whose outputs are all there and whole. A missing output means
-  /// that the stage runs again; a damaged one is refused, because whatever damaged it may have
-  /// touched more.
+  /// Returns the record of a finished stage whose outputs are all present and intact; nil if an
+  /// output is missing, so that the stage runs again.
+  ///
+  /// - Throws: `invalidData` if an output is damaged, because other files may be damaged too.
   func reusable(_ key: StageKey) throws -> StageMarker? {
     guard let marker = try store.marker(for: key) else { return nil }
     for (name, object) in marker.outputs.sorted(by: { $0.key < $1.key }) {

@@ -1,14 +1,14 @@
 import Bytes
 
 extension Failure.Reason {
-  /// The stage to stop after is none of the build's.
+  /// The stage to stop after isn't a stage of the build.
   package static let unknownStage = Failure.Reason("builds.unknown-stage")
-  /// The folder holds something else than a build.
+  /// The work folder contains other files.
   package static let foreignWorkFolder = Failure.Reason("builds.foreign-work-folder")
-  /// The folder holds a build in another version's layout.
+  /// The work folder has another version's layout.
   package static let workFolderLayout = Failure.Reason("builds.work-folder-layout")
-  /// The folder whose state is asked for holds no build.
+  /// The folder whose status was requested isn't a work folder.
   package static let noWorkFolder = Failure.Reason("builds.no-work-folder")
-  /// The place for the artifact is a folder.
+  /// The artifact's path is an existing folder.
   package static let artifactIsFolder = Failure.Reason("builds.artifact-is-folder")
 }

@@ -1,31 +1,34 @@
 import Bytes
 
-/// One step of a build, from digested inputs to files in the store.
+/// A step of a build: a deterministic function from digested inputs to files in the store.
 package protocol Stage: Sendable {
-  /// Handles of the inputs, made by declaring them. `run` can read nothing else.
+  /// Handles to the declared inputs, the only files that `run` can read.
   associatedtype Inputs
 
+  /// The name, unique in a build and part of the key.
   var name: String { get }
-  /// Raised whenever the same inputs and parameters would give other bytes than before.
+  /// The version of the stage's algorithm, raised whenever the same inputs and parameters would
+  /// give different bytes.
   var algorithmVersion: Int { get }
-  /// Everything besides the inputs that decides the result; no paths, no times.
+  /// Everything except the inputs that determines the result; no paths and no times.
   var parameters: JSON { get }
-  /// Declares everything that the stage reads.
+  /// Declares all inputs and returns their handles.
   func declareInputs(in list: inout InputList) -> Inputs
-  /// Everything that the stage makes.
+  /// All outputs of the stage.
   var outputs: [StageOutput] { get }
-  /// Whether floating-point arithmetic decides the result.
+  /// Whether the result depends on floating-point arithmetic.
   var usesKernels: Bool { get }
-  /// How much there is to do, in units that mean about the same time in every stage (10⁹
-  /// multiply-adds).
+  /// The amount of work in 10⁹ multiply-adds, a unit that takes about the same time in every stage.
   var work: Double { get }
-  /// Work per second relative to that of a plain product in bfloat16, as measured on SmolLM2-135M.
+  /// The work per second relative to a plain bfloat16 matrix product, measured on SmolLM2-135M.
   var pace: Double { get }
-  /// Memory and disk that the stage takes, estimated.
+  /// The estimated memory and disk space.
   var needs: StageNeeds { get }
-  /// What is counted while it runs: "block", "step", "window".
+  /// The unit of progress: "block", "step", "window".
   var unit: String { get }
 
+  /// Computes the outputs. Saves its progress in `context.partial`, so that an interrupted run can
+  /// resume.
   func run(_ context: StageContext, _ inputs: Inputs) throws -> StageResult
 }
 
@@ -33,13 +36,14 @@ extension Stage {
   package var pace: Double { 1 }
   package var needs: StageNeeds { StageNeeds() }
 
-  /// The declared inputs, in the order of their declaration.
+  /// The declared inputs, in declaration order.
   package var inputs: [StageInput] {
     var list = InputList()
     _ = declareInputs(in: &list)
     return list.inputs
   }
 
+  /// Runs the stage with the handles of its declared inputs.
   func run(_ context: StageContext) throws -> StageResult {
     var list = InputList()
     let inputs = declareInputs(in: &list)
@@ -47,7 +51,7 @@ extension Stage {
   }
 }
 
-/// A file that a stage makes, by the stage's name and its own.
+/// An output file of a stage, identified by the stage's name and its own.
 package struct StageOutput: Sendable, Hashable {
   package let stage: String
   package let name: String
@@ -58,15 +62,17 @@ package struct StageOutput: Sendable, Hashable {
   }
 }
 
-/// The files that a run of a stage made.
+/// The outputs of one run of a stage.
 package struct StageResult: Sendable {
   package enum Content: Sendable {
+    /// The content itself.
     case bytes([UInt8])
     /// A finished, durable file in the stage's scratch space.
     case file(String)
   }
 
   package var outputs: [StageOutput: Content]
+  /// Figures for display and for later stages.
   package var summary: JSON
 
   package init(outputs: [StageOutput: Content], summary: JSON = .object([:])) {

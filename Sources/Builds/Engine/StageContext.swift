@@ -1,8 +1,9 @@
 import Bytes
 
-/// The surroundings of a running stage: its inputs, its saved state and its progress.
+/// The environment of a running stage: its inputs, its saved state and its progress reports.
 package struct StageContext: Sendable {
   package let key: StageKey
+  /// The stage's saved state.
   package let partial: PartialState
   let files: [String: ResolvedInput]
   let progress: BuildProgress
@@ -10,19 +11,19 @@ package struct StageContext: Sendable {
   let ledger: RunLedger
   let stop: @Sendable () -> Bool
 
-  /// The path of a declared file.
+  /// Returns the path of a declared file.
   package func path(_ input: FileInput) -> String { resolved(input.name).path }
 
-  /// The digest that a declared file had when the stage began.
+  /// Returns the digest of a declared file at the stage's start.
   package func digest(_ input: FileInput) -> SHA256Digest { resolved(input.name).object.digest }
 
-  /// A declared file as a JSON document.
+  /// Parses a declared file as JSON.
   package func json(_ input: FileInput) throws(Failure) -> JSON {
     let path = path(input)
     return try JSON(parsing: MappedFile(path: path).bytes, file: path)
   }
 
-  /// The declared record of an earlier stage.
+  /// Returns the declared record of an earlier stage.
   package func record(_ input: RecordInput) -> StageMarker {
     guard let marker = resolved(input.name).record else {
       preconditionFailure("`\(input.name)` was declared as a file")
@@ -37,29 +38,30 @@ package struct StageContext: Sendable {
     return file
   }
 
-  /// A safe point.
-  /// - Throws: `interrupted` where the user asked to stop.
+  /// Marks a safe point, at which the build may stop.
+  ///
+  /// - Throws: `interrupted` if a stop was requested.
   package func checkStop() throws(Failure) {
     if stop() {
       throw Failure(
-        .interrupted, "stopped during \(stage)", advice: "run the same command to go on from here")
+        .interrupted, "stopped during \(stage)", advice: "run the same command again to resume")
     }
   }
 
-  /// Whether the next safe point will stop: time to save.
+  /// Whether the next safe point will stop the stage, which should then save its state.
   package var isStopping: Bool { stop() }
 
-  /// Reports `done` of `total` units, with a few words on how it goes.
+  /// Reports that `done` of `total` units are finished, with a short note such as the current loss.
   package func report(_ done: Int, of total: Int, _ note: String = "") {
     progress.report(done, of: total, note)
   }
 
-  /// Says something worth a line of its own.
+  /// Prints a line between the progress reports.
   package func say(_ text: String) { progress.say(text) }
 
-  /// Says something that only verbose output shows.
+  /// Prints a line in verbose mode only.
   package func detail(_ text: String) { progress.detail(text) }
 
-  /// Adds a line to the ledger of times and memory, which no stage reads.
+  /// Appends a line to the ledger of times and memory, which no stage reads.
   package func record(_ fields: JSONObject) { ledger.append(fields, stage: stage, key: key.short) }
 }

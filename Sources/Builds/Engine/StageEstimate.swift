@@ -1,10 +1,10 @@
 import Bytes
 
-/// Memory and disk that a stage takes, estimated before it runs.
+/// The memory and disk space of a stage, estimated before it runs.
 package struct StageNeeds: Sendable, Equatable {
-  /// Bytes in memory at most, mapped files left out.
+  /// The peak memory in bytes, without mapped files.
   package var memory: Int
-  /// Bytes that it leaves in the work folder, or has there while it runs.
+  /// The bytes that the stage occupies in the work folder, during its run or after it.
   package var disk: Int
 
   package init(memory: Int = 128 << 20, disk: Int = 0) {
@@ -13,27 +13,31 @@ package struct StageNeeds: Sendable, Equatable {
   }
 }
 
-/// The speed of this machine, for estimates.
+/// This machine's speed, for estimates.
 package struct MachineRate: Sendable {
-  /// Multiply-adds a second of a plain product in bfloat16 where the processor has it, in 10⁹.
+  /// The rate of a plain matrix product in 10⁹ multiply-adds per second: in bfloat16 if the
+  /// processor supports it, otherwise in float32.
   package let product: Double
 
   package init(product: Double) { self.product = product }
 }
 
 extension Stage {
-  /// Seconds, from what the stage took in this work folder before, or else from how its pace related
-  /// to a plain product's on a model of 135 M parameters.
+  /// Returns the estimated seconds: from the stage's last run in this work folder, otherwise from
+  /// its `pace` relative to a plain product, as measured on a model of 135 M parameters.
+  ///
+  /// - Parameter earlier: work per second of earlier runs, by stage name.
   func seconds(_ rate: MachineRate, earlier: [String: Double]) -> Double {
     work / (earlier[name] ?? rate.product * pace)
   }
 }
 
 extension Build {
-  /// What a run would do with each stage, with time, memory and disk for the stages that would run.
+  /// Returns the outlook of each stage through `last`, with estimated time, memory and disk space
+  /// for the stages that would run.
   ///
-  /// - Parameter missing: files that aren't there: no stage can then be looked up, and all are
-  ///   listed as running.
+  /// - Parameter missing: missing input files. If there are any, keys can't be computed, and all
+  ///   stages are listed as running.
   package func explainWithEstimates(
     until last: String? = nil, missing: [String] = [], rate: MachineRate
   ) throws -> [StageOutlook] {
@@ -44,7 +48,7 @@ extension Build {
       ? try explain(until: last)
       : stages.map {
         StageOutlook(
-          stage: $0.name, willRun: true, reasons: ["has to wait for files that aren't there"],
+          stage: $0.name, willRun: true, reasons: ["waits for input files that are missing"],
           key: nil, outputs: [:])
       }
     return zip(stages, outlooks).map { stage, outlook in

@@ -1,13 +1,13 @@
 import Bytes
 
-/// Something that a stage reads, under the name that its key gives it.
+/// An input of a stage, under its name in the stage's key.
 package struct StageInput: Sendable {
   package enum Source: Sendable {
-    /// A file outside of the store.
+    /// A file outside the store, by path.
     case file(String)
-    /// A part of such a file.
+    /// A part of a file outside the store.
     case part(any FilePart)
-    /// A file that an earlier stage made.
+    /// An output of an earlier stage.
     case output(StageOutput)
     /// The record of an earlier stage: its key and its summary.
     case record(stage: String)
@@ -17,45 +17,45 @@ package struct StageInput: Sendable {
   package let source: Source
 }
 
-/// A part of a file outside of the store, with a digest of its own: the rest of the file may change
-/// without a stage having to run again.
+/// A part of a file outside the store, with its own digest: changes elsewhere in the file don't
+/// make a stage run again.
 package protocol FilePart: Sendable {
   var path: String { get }
-  /// The digest of the part as it is now.
+  /// Digests the part's current content.
   func digest() throws(Failure) -> SHA256Digest
 }
 
-/// A declared file, to be read by `StageContext`.
+/// A handle to a declared file, which `StageContext` opens.
 package struct FileInput: Sendable {
   let name: String
 }
 
-/// A declared record of an earlier stage, to be read by `StageContext`.
+/// A handle to the declared record of an earlier stage, which `StageContext` returns.
 package struct RecordInput: Sendable {
   let name: String
 }
 
-/// The inputs of a stage in the making. Only declaring an input gives its handle, so that a stage
-/// can't read what its key doesn't depend on.
+/// A builder of a stage's inputs. A handle comes only from declaring its input, so that a stage
+/// can't read anything that isn't in its key.
 package struct InputList {
   package private(set) var inputs: [StageInput] = []
 
   init() {}
 
-  /// Declares a file outside of the store. The handle may be dropped where something else reads the
-  /// file.
+  /// Declares a file outside the store. The handle may be ignored if the file is read by other
+  /// means.
   @discardableResult
   package mutating func file(_ path: String, as name: String) -> FileInput {
     add(.file(path), name)
   }
 
-  /// Declares a part of a file outside of the store.
+  /// Declares a part of a file outside the store.
   @discardableResult
   package mutating func part(_ part: some FilePart, as name: String) -> FileInput {
     add(.part(part), name)
   }
 
-  /// Declares a file that an earlier stage makes, under the output's own name by default.
+  /// Declares an output of an earlier stage, named like the output by default.
   package mutating func output(_ output: StageOutput, as name: String? = nil) -> FileInput {
     add(.output(output), name ?? output.name)
   }

@@ -1,10 +1,12 @@
 import Bytes
 
-/// Everything that a stage's result depends on, and its digest: equal keys mean equal bytes.
+/// The cache key of a stage: a document of everything that its result depends on, and the
+/// document's digest. Equal keys mean equal output bytes.
 package struct StageKey: Sendable, Equatable {
-  /// Version of this document's own form.
+  /// The version of the document's schema.
   static let schema = 1
 
+  /// The stage's name, algorithm version, parameters, input digests and kernel class.
   package let document: JSON
   package let digest: SHA256Digest
 
@@ -13,10 +15,12 @@ package struct StageKey: Sendable, Equatable {
     digest = SHA256Digest(hashing: document.canonicalBytes)
   }
 
+  /// Makes the key of `stage`.
+  ///
   /// - Parameters:
-  ///   - inputs: name and digest of everything the stage reads.
-  ///   - kernels: the class of arithmetic, because another CPU may round differently; nil for
-  ///     stages that only move bytes.
+  ///   - inputs: the digest of everything that the stage reads, by input name.
+  ///   - kernels: the class of floating-point kernels, because another CPU may round differently;
+  ///     nil for stages that compute no floating-point numbers.
   package init(stage: any Stage, inputs: [String: SHA256Digest], kernels: String?) {
     var digests = JSONObject()
     for (name, digest) in inputs.sorted(by: { $0.key < $1.key }) {
@@ -29,12 +33,12 @@ package struct StageKey: Sendable, Equatable {
     ])
   }
 
-  /// The first 12 digits of the digest, for display.
+  /// The first 12 hexadecimal digits of the digest, for display.
   package var short: String { String(digest.hex.prefix(12)) }
 }
 
 extension StageKey {
-  /// The differences between two key documents, a clause each, in the words of the recipe.
+  /// Returns the differences between two key documents, one clause each, in the recipe's terms.
   static func differences(from old: JSON, to new: JSON) -> [String] {
     var found: [String] = []
     compare(old, new, path: "", &found)

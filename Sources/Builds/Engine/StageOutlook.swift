@@ -1,17 +1,19 @@
 import Bytes
 
-/// What a run would do with a stage, and why.
+/// A prediction of whether a build would run a stage, and why.
 package struct StageOutlook: Sendable, Equatable {
   package let stage: String
+  /// Whether the stage would run.
   package let willRun: Bool
-  /// One clause each.
+  /// The reasons, one clause each.
   package let reasons: [String]
-  /// The key's digest in hex; nil where it depends on a stage that has to run first.
+  /// The key's digest in hexadecimal; nil if it depends on a stage that has to run first.
   package let key: String?
+  /// The existing outputs by name; empty if the stage would run.
   package let outputs: [String: StoreObject]
-  /// Memory and disk, estimated, where the stage would run.
+  /// The estimated memory and disk space; nil unless the stage would run.
   package var needs: StageNeeds?
-  /// Seconds, estimated, where the stage would run.
+  /// The estimated seconds; nil unless the stage would run.
   package var seconds: Double?
 
   package var json: JSON {

@@ -1,13 +1,16 @@
 import Bytes
 
 extension BuildProgress {
-  /// A piece of work outside of a build, with its progress shown and a stop between two of its parts.
+  /// Runs a piece of work outside a build, showing its progress and stopping between parts if
+  /// requested.
   ///
   /// - Parameters:
-  ///   - unlessDone: the state that a stop leaves, for its message.
-  ///   - work: reports its parts to the handler that it gets, the first time before its first part. Where
-  ///     it never does, nothing is shown.
-  /// - Throws: `interrupted` where the user asked to stop.
+  ///   - name: the name to show.
+  ///   - unit: the unit of progress, such as "window".
+  ///   - unlessDone: a clause for the message of a stop: "nothing was measured".
+  ///   - work: reports progress to the given handler, first before its first part. If it never
+  ///     reports, nothing is shown.
+  /// - Throws: `interrupted` if a stop was requested; errors of `work`.
   package func alone<Result>(
     _ name: String, unit: String, unlessDone: String,
     _ work: (ProgressHandler) throws -> Result

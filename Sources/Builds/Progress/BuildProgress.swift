@@ -1,16 +1,19 @@
 import Bytes
 import Synchronization
 
-/// The progress of a build on standard error: one line that redraws on a terminal, a plain line now
-/// and then elsewhere.
+/// The progress display of a build on standard error: one redrawn line on a terminal, otherwise a
+/// plain line every five seconds.
 package final class BuildProgress: Sendable {
   package enum Style: Sendable, Equatable {
-    /// Redrawn in place, at most `width()` columns.
+    /// One line redrawn in place, narrower than `width()` columns.
     case redrawn(color: Bool)
+    /// A new line for each report that is shown.
     case plain
+    /// No output.
     case quiet
   }
 
+  /// A stage in the display.
   struct Entry {
     let name: String
     let unit: String
@@ -25,7 +28,8 @@ package final class BuildProgress: Sendable {
     var done = 0
     var total = 0
     var note = ""
-    /// Work finished in this run and the seconds that it took: the rate for stages to come.
+    /// The work finished in this run and the seconds it took, from which the rate of later stages
+    /// is estimated.
     var finishedWork = 0.0
     var finishedSeconds = 0.0
     var beganAt = 0.0
@@ -40,7 +44,7 @@ package final class BuildProgress: Sendable {
   private let write: @Sendable (String) -> Void
   private let state = Mutex(State())
 
-  /// Seconds between two drawings.
+  /// The least number of seconds between two redraws.
   private var interval: Double { style == .plain ? 5 : 0.1 }
 
   package init(
@@ -56,6 +60,7 @@ package final class BuildProgress: Sendable {
     self.write = write
   }
 
+  /// Starts the display of a build with these stages.
   package func start(_ stages: [(name: String, unit: String, work: Double)]) {
     state.withLock {
       $0 = State()
@@ -63,6 +68,7 @@ package final class BuildProgress: Sendable {
     }
   }
 
+  /// Reports that a stage's outputs are reused.
   package func reuse(_ name: String, _ key: String) {
     state.withLock { state in
       if let index = state.stages.firstIndex(where: { $0.name == name }) {
@@ -72,6 +78,7 @@ package final class BuildProgress: Sendable {
     }
   }
 
+  /// Reports that a stage starts to run.
   package func begin(_ name: String) {
     state.withLock { state in
       state.current = state.stages.firstIndex { $0.name == name }
@@ -91,6 +98,7 @@ package final class BuildProgress: Sendable {
     }
   }
 
+  /// Reports that `done` of `total` units of the running stage are finished.
   package func report(_ done: Int, of total: Int, _ note: String) {
     state.withLock { state in
       let now = clock()
@@ -105,6 +113,7 @@ package final class BuildProgress: Sendable {
     }
   }
 
+  /// Reports that the running stage finished.
   package func end(_ name: String, seconds: Double) {
     state.withLock { state in
       if let index = state.current {
@@ -120,12 +129,13 @@ package final class BuildProgress: Sendable {
     }
   }
 
+  /// Prints a line, unless the display is quiet.
   func say(_ text: String) { state.withLock { line(text, &$0) } }
 
-  /// A line of its own, in verbose output alone.
+  /// Prints a line in verbose mode only.
   package func detail(_ text: String) { if isVerbose { say(text) } }
 
-  /// Takes the redrawn line from the terminal.
+  /// Clears the redrawn line from the terminal.
   func finish() { state.withLock { clear(&$0) } }
 
   private func padded(_ name: String) -> String {
@@ -161,20 +171,20 @@ package final class BuildProgress: Sendable {
 }
 
 extension BuildProgress.State {
-  /// Whether a stage's time predicts that of others: one with hardly any work (import, calibrate)
-  /// is bound by the disk.
+  /// Returns whether a stage's rate predicts that of others. Stages with hardly any work (import,
+  /// calibrate) don't, because they are bound by the disk.
   func setsThePace(_ index: Int) -> Bool {
     stages[index].work >= 0.02 * stages.reduce(0) { $0 + $1.work }
   }
 
-  /// Seconds until the last stage ends: the rest of this stage, and the stages to come at the pace
-  /// (seconds per unit of work) that was seen so far. nil before there is a pace.
+  /// Returns the seconds until the build ends: the rest of the running stage plus the later stages
+  /// at the rate measured so far; nil before a rate is known.
   func secondsLeftInAll(stageLeft: Double?, now: Double) -> Double? {
     guard let current, let stageLeft, total > 0 else { return nil }
-    let counts = setsThePace(current)
+    let isRepresentative = setsThePace(current)
     let share = Double(done) / Double(total)
-    let work = finishedWork + (counts ? stages[current].work * share : 0)
-    let seconds = finishedSeconds + (counts ? now - beganAt : 0)
+    let work = finishedWork + (isRepresentative ? stages[current].work * share : 0)
+    let seconds = finishedSeconds + (isRepresentative ? now - beganAt : 0)
     let coming = stages.indices.filter { $0 > current && !stages[$0].isOver }
       .reduce(0) { $0 + stages[$1].work }
     if coming == 0 { return stageLeft }

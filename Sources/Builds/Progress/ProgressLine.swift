@@ -1,12 +1,14 @@
 import Bytes
 
-/// The progress of a stage at one moment, in words.
+/// The text of one progress report.
 struct ProgressLine {
   let name: String
   let unit: String
   let done: Int
   let total: Int
+  /// The seconds until the stage ends; nil if unknown.
   let left: Double?
+  /// The seconds until the build ends; nil if unknown.
   let leftInAll: Double?
   let note: String
 
@@ -22,13 +24,14 @@ struct ProgressLine {
     }
   }
 
-  /// A line of its own for logs.
+  /// The report as a line of a log.
   var plain: String {
     let parts = ["\(unit) \(done) of \(total) (\(percent) %)", times, note]
     return name + " " + parts.filter { !$0.isEmpty }.joined(separator: "; ")
   }
 
-  /// At most `width` columns: the bar goes first, then the note's end.
+  /// Returns the report in at most `width` columns: the bar is dropped first, then the end of the
+  /// note.
   func fitted(to width: Int, color: Bool) -> String {
     let head = "\(name) "
     let count = " \(done)/\(total)"
@@ -40,6 +43,7 @@ struct ProgressLine {
     return "\u{1B}[1m\(head)\u{1B}[0m" + text.dropFirst(head.count)
   }
 
+  /// Returns a progress bar of `columns` characters for a share from 0 to 1.
   static func bar(_ share: Double, columns: Int) -> String {
     let inner = columns - 2
     let filled = Int((share * Double(inner)).rounded(.down))

@@ -1,16 +1,19 @@
 import Bytes
 import Foundation
 
-/// The finished bundle on its way out of the store.
+/// Publication of the finished bundle from the store to the user's path.
 package enum Artifact {
+  /// The effect of publication on the user's file.
   package enum Outcome: Sendable, Equatable {
     case created
-    /// The same bytes were there already.
+    /// The file already had these bytes.
     case unchanged
     case replaced
   }
 
-  /// Throws `cannotCreate` where `path` can't become a file, before hours are spent on it.
+  /// Checks that `path` can become a file, before hours of work are spent.
+  ///
+  /// - Throws: `cannotCreate` if `path` is a folder or its folder is missing or read-only.
   package static func checkWritable(_ path: String) throws(Failure) {
     let manager = FileManager.default
     if manager.fileExists(atPath: path + "/.") {
@@ -26,8 +29,8 @@ package enum Artifact {
     }
   }
 
-  /// Puts a copy of `object` at `path`, whole or not at all. A copy, not a link: the artifact may
-  /// be edited in place later, the store's object never.
+  /// Copies `object` to `path` atomically. It is a copy and not a link because the artifact may be
+  /// edited in place later, and the store's object must not change.
   package static func publish(
     _ object: StoreObject, from store: Store, to path: String
   ) throws -> Outcome {

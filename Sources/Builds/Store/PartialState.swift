@@ -1,11 +1,13 @@
 import Bytes
 import Foundation
 
-/// The saved states of a stage in the making, from which an interrupted run goes on.
+/// The saved state of an unfinished stage, from which an interrupted run resumes.
 ///
-/// Each state is a file of its own: 32 bytes SHA-256, then the content it is of. A state that
-/// doesn't match its digest is treated as absent: the work is done again and gives the same bytes.
+/// Each named state is a file: the 32-byte SHA-256 digest of the content, then the content. A state
+/// that doesn't match its digest is treated as absent: the work is repeated and gives the same
+/// bytes.
 package final class PartialState: Sendable {
+  /// The path of the folder of states.
   package let folder: String
   private let store: Store
 
@@ -13,7 +15,7 @@ package final class PartialState: Sendable {
     self.store = store
     folder = store.partialFolder + "/" + key.digest.hex
     try Folder.create(folder)
-    // The full key document, so that `status` can say what this is.
+    // The full key document, so that `status` can name the stage.
     let document = folder + "/key.json"
     if !FileManager.default.fileExists(atPath: document) {
       try AtomicFile.write(key.document.canonicalBytes, to: document)
@@ -26,11 +28,12 @@ package final class PartialState: Sendable {
 
   private func path(_ name: String) -> String { folder + "/" + name + ".state" }
 
-  /// Saves `content` durably in place of what `name` held.
+  /// Saves `content` durably as the state `name`, replacing the previous content.
   package func save(_ name: String, _ content: [UInt8]) throws {
     try save(name, ByteSlice(content))
   }
 
+  /// Saves `content` durably as the state `name`, replacing the previous content.
   package func save(_ name: String, _ content: ByteSlice) throws {
     var writer = try AtomicFileWriter(path: path(name))
     try writer.write(SHA256Digest(hashing: content).bytes)
@@ -39,9 +42,10 @@ package final class PartialState: Sendable {
     try store.fault(.partialWritten)
   }
 
+  /// Saves `json` durably as the state `name`, in canonical form.
   package func save(_ name: String, _ json: JSON) throws { try save(name, json.canonicalBytes) }
 
-  /// The content saved as `name`; nil where it is absent or damaged.
+  /// Returns the content saved as `name`; nil if absent or damaged.
   package func load(_ name: String) -> ByteSlice? {
     guard let file = try? MappedFile(path: path(name)), file.bytes.count >= 32,
       let stored = file.bytes.slice(0..<32), let content = file.bytes.slice(32..<file.bytes.count),
@@ -50,27 +54,30 @@ package final class PartialState: Sendable {
     return content
   }
 
+  /// Returns the JSON saved as `name`; nil if absent or damaged.
   package func json(_ name: String) -> JSON? {
     load(name).flatMap { try? JSON(parsing: $0, file: path(name)) }
   }
 
+  /// Returns whether a state `name` exists, without verifying it.
   package func has(_ name: String) -> Bool { FileManager.default.fileExists(atPath: path(name)) }
 
+  /// Removes the state `name`.
   package func remove(_ name: String) { try? FileManager.default.removeItem(atPath: path(name)) }
 
-  /// Notes how far the saved states reach, for display.
+  /// Records how many units the saved states cover, for display.
   package func mark(_ done: Int, of total: Int, unit: String) throws {
     let json: JSON = ["done": JSON(done), "total": JSON(total), "unit": .string(unit)]
     try AtomicFile.write(json.canonicalBytes, to: folder + "/at.json")
   }
 
-  /// A path for a file that the stage writes by itself and hands over when done.
+  /// Returns the path of a file that the stage writes itself, such as an output.
   package func scratch(_ name: String) -> String { folder + "/" + name }
 
-  /// Removes a file that the stage wrote by itself.
+  /// Removes a file that the stage wrote itself.
   package func removeFile(_ path: String) { try? FileManager.default.removeItem(atPath: path) }
 
-  /// Forgets everything; the stage is done.
+  /// Removes all saved state of a finished stage.
   func discard() throws {
     try? FileManager.default.removeItem(atPath: folder)
     try store.fault(.partialRemoved)

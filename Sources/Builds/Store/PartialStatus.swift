@@ -1,6 +1,6 @@
 import Bytes
 
-/// How far an unfinished stage had come when it last saved: "block 12 of 30".
+/// The progress of an unfinished stage at its last save: "block 12 of 30".
 struct PartialStatus: Sendable, Equatable {
   let stage: String
   let done: Int
@@ -9,7 +9,7 @@ struct PartialStatus: Sendable, Equatable {
 
   var text: String { "\(unit) \(done) of \(total)" }
 
-  /// nil where the stage left nothing.
+  /// Reads the progress of the stage with this key; nil if it saved none.
   init?(_ store: Store, key: SHA256Digest) {
     let folder = store.partialFolder + "/" + key.hex
     guard let document = try? Store.readJSON(folder + "/key.json"),

@@ -1,20 +1,23 @@
 import Bytes
 import Foundation
 
-/// Times and memory of finished runs, a line each. Nothing that is hashed depends on it.
+/// A log of the times and memory of runs, one JSON object per line. Nothing that is hashed depends
+/// on it.
 struct RunLedger {
   let file: String
 
+  /// One run of a stage.
   struct Entry: Sendable {
     let stage: String
     let key: String
     /// `done`, `reused`, `interrupted` or `failed`.
     let outcome: String
     let seconds: Double
+    /// The stage's work in 10⁹ multiply-adds.
     let work: Double
   }
 
-  /// Appends the times and memory of a whole run of a stage.
+  /// Appends the time and peak memory of a whole run of a stage.
   func append(_ entry: Entry, threads: Int) {
     append([
       "at": .string(Date.now.formatted(.iso8601)), "stage": .string(entry.stage),
@@ -24,7 +27,8 @@ struct RunLedger {
     ])
   }
 
-  /// Appends a part of a stage's run: `fields` beside the time and the stage. It has no `outcome`.
+  /// Appends a line about a part of a stage's run: `fields`, the time, the stage and the key, but
+  /// no `outcome`.
   func append(_ fields: JSONObject, stage: String, key: String) {
     var line = fields
     line["at"] = .string(Date.now.formatted(.iso8601))
@@ -33,7 +37,7 @@ struct RunLedger {
     append(line)
   }
 
-  /// Appends a line. A ledger that can't be written is no reason to stop a build.
+  /// Appends a line. Errors are ignored, because a build must not fail for its log.
   private func append(_ fields: JSONObject) {
     let line = JSON.object(fields).canonicalText
     if !FileManager.default.fileExists(atPath: file) {
@@ -45,7 +49,7 @@ struct RunLedger {
     try? handle.write(contentsOf: Data((line + "\n").utf8))
   }
 
-  /// The entries of this ledger, oldest first; lines that a crash cut short are left out.
+  /// Returns the entries, oldest first, without lines that a crash cut short.
   func entries() -> [JSON] {
     guard let mapped = try? MappedFile(path: file) else { return [] }
     return mapped.bytes.array.split(separator: UInt8(ascii: "\n")).compactMap {
@@ -55,7 +59,8 @@ struct RunLedger {
 }
 
 extension RunLedger {
-  /// Work per second of the stages that took a second or more here, from the latest run of each.
+  /// Returns the work per second, in 10⁹ multiply-adds, of the latest finished run of each stage
+  /// that took at least one second.
   func rates() -> [String: Double] {
     var rates: [String: Double] = [:]
     for entry in entries() where entry["outcome"]?.string == "done" {

@@ -1,12 +1,13 @@
 import Bytes
 import Foundation
 
-/// The record of a finished stage. It is written after everything it speaks of is durable.
+/// The record of a finished stage, written after all its outputs are durable.
 package struct StageMarker: Sendable, Equatable {
   package let stage: String
   package let key: StageKey
+  /// The outputs by name.
   package let outputs: [String: StoreObject]
-  /// Figures that the stage found, for display and for later stages.
+  /// Figures reported by the stage, for display and for later stages.
   package let summary: JSON
 
   var json: JSON {
@@ -21,7 +22,7 @@ package struct StageMarker: Sendable, Equatable {
 }
 
 extension [StageMarker] {
-  /// The file that a finished stage made; nil where it is none of these or made none.
+  /// Returns the store object of `output`; nil if its stage isn't in the array or didn't make it.
   package func object(of output: StageOutput) -> StoreObject? {
     first { $0.stage == output.stage }?.outputs[output.name]
   }
@@ -30,7 +31,7 @@ extension [StageMarker] {
 extension Store {
   private func markerFile(_ key: StageKey) -> String { stagesFolder + "/\(key.digest.hex).json" }
 
-  /// The keys of all finished stages, in no order.
+  /// Returns the key digests of all finished stages, in no particular order.
   func finishedKeys() -> [SHA256Digest] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: stagesFolder)) ?? []
     return names.compactMap { name in
@@ -38,6 +39,9 @@ extension Store {
     }
   }
 
+  /// Reads the record with this key digest.
+  ///
+  /// - Throws: `invalidData` if the record doesn't match the digest in its name.
   func marker(_ digest: SHA256Digest) throws(Failure) -> StageMarker {
     let path = stagesFolder + "/\(digest.hex).json"
     let json = try Store.readJSON(path)
@@ -58,23 +62,25 @@ extension Store {
       summary: try json.required("summary", file: path))
   }
 
-  /// The record of the stage with this key; nil where it hasn't finished.
+  /// Returns the record of the stage with this key; nil if it hasn't finished.
   func marker(for key: StageKey) throws(Failure) -> StageMarker? {
     guard FileManager.default.fileExists(atPath: markerFile(key)) else { return nil }
     return try marker(key.digest)
   }
 
+  /// Writes the record durably, which makes the stage finished.
   func write(_ marker: StageMarker) throws {
     try AtomicFile.write(marker.json.canonicalBytes, to: markerFile(marker.key))
     try fault(.markerWritten)
   }
 
-  /// The key document that each stage had last, finished or not.
+  /// Returns the key document of each stage's latest run, finished or not, by stage name.
   func latest() -> [String: JSON] {
     guard let object = (try? Store.readJSON(latestFile))?.object else { return [:] }
     return Dictionary(Array(zip(object.keys, object.values)), uniquingKeysWith: { $1 })
   }
 
+  /// Records the key of a stage's latest run.
   func setLatest(_ stage: String, _ key: StageKey) throws(Failure) {
     var all = latest()
     guard all[stage] != key.document else { return }

@@ -2,9 +2,10 @@ import Bytes
 import Foundation
 
 extension Store {
+  /// Returns the path of an object's file.
   package func path(of object: StoreObject) -> String { objectsFolder + "/" + object.digest.hex }
 
-  /// Moves a finished file into the store under its digest.
+  /// Moves a finished file into the store, named by its digest.
   func ingest(_ file: String) throws -> StoreObject {
     let object = try FileDigest.of(file)
     try fault(.outputWritten)
@@ -13,7 +14,7 @@ extension Store {
     return object
   }
 
-  /// Puts bytes into the store.
+  /// Writes `bytes` into the store, named by their digest.
   func ingest(_ bytes: [UInt8]) throws -> StoreObject {
     let object = StoreObject(digest: SHA256Digest(hashing: bytes), byteCount: bytes.count)
     try fault(.outputWritten)
@@ -22,13 +23,15 @@ extension Store {
     return object
   }
 
+  /// The result of verifying an object.
   enum ObjectState: Equatable {
     case good
     case missing
+    /// The content doesn't match; a clause says how.
     case damaged(String)
   }
 
-  /// Whether the object is there and holds what its name says: all of it is read.
+  /// Verifies an object by reading it completely and comparing its size and digest.
   func check(_ object: StoreObject) throws(Failure) -> ObjectState {
     let path = path(of: object)
     guard FileManager.default.fileExists(atPath: path) else { return .missing }
@@ -42,8 +45,8 @@ extension Store {
     return .good
   }
 
-  /// Removes what a crash left: temporary files, and objects that no finished stage speaks of.
-  /// Only under the lock.
+  /// Removes the remains of a crash: temporary files, and objects that no finished stage refers to.
+  /// The caller must hold the lock.
   func sweep() throws {
     let manager = FileManager.default
     var wanted: Set<String> = []
@@ -60,8 +63,8 @@ extension Store {
     }
   }
 
-  /// Forgets unfinished stages, those of abandoned recipes included: the build is complete without
-  /// them. Only under the lock.
+  /// Removes the saved state of all unfinished stages, including those of abandoned recipes, after
+  /// a complete build. The caller must hold the lock.
   func discardPartials() {
     for name in (try? FileManager.default.contentsOfDirectory(atPath: partialFolder)) ?? [] {
       try? FileManager.default.removeItem(atPath: partialFolder + "/" + name)

@@ -1,20 +1,21 @@
 import Bytes
 import Foundation
 
-/// The work folder of a build: everything that its stages made, in files named by their content.
+/// The work folder of a build: a content-addressed store of its stages' outputs.
 ///
 ///     store.json            version of this layout
 ///     lock                  held by the one process that writes
-///     objects/<sha256>      what stages made; never changed once there
-///     stages/<key>.json     a finished stage: what it read, what it made; written last
-///     partial/<key>/…       a stage in the making: what it needs to go on
-///     latest.json           the last key of each stage, to say what changed since
-///     ledger.jsonl          times and memory; no stage reads it
+///     objects/<sha256>      outputs of stages; never changed once written
+///     stages/<key>.json     record of a finished stage: its inputs and outputs; written last
+///     partial/<key>/…       saved state of an unfinished stage, to resume from
+///     latest.json           last key of each stage, to report what changed since
+///     ledger.jsonl          log of times and memory; no stage reads it
 package final class Store: Sendable {
+  /// The version of the work folder's layout.
   package static let layoutVersion = 1
 
   package let folder: String
-  /// Called at each step of publishing, so that tests can end the world there.
+  /// A hook called at each step of publishing, at which tests simulate a crash by throwing.
   package let fault: @Sendable (FaultPoint) throws -> Void
 
   var objectsFolder: String { folder + "/objects" }
@@ -27,14 +28,15 @@ package final class Store: Sendable {
 
   /// Opens the work folder `folder`.
   ///
-  /// - Parameter create: makes it where it isn't there. Without, a missing folder is an empty
-  ///   store.
-  /// - Throws: `cannotCreate`; `invalidData` where the folder holds another version's store, or
-  ///   something that is no store at all.
+  /// - Parameter create: whether to create a missing folder; if false, a missing folder is read as
+  ///   an empty store.
+  /// - Throws: `cannotCreate` if `folder` can't be created or contains other files; `invalidData`
+  ///   if it has another version's layout.
   package convenience init(folder: String, create: Bool) throws {
     try self.init(folder: folder, create: create, fault: { _ in })
   }
 
+  /// Opens the work folder `folder`, with a hook for simulated crashes.
   package init(
     folder: String, create: Bool, fault: @escaping @Sendable (FaultPoint) throws -> Void
   ) throws {
@@ -45,7 +47,7 @@ package final class Store: Sendable {
       try checkVersion()
     } else if create {
       let found = (try? manager.contentsOfDirectory(atPath: folder)) ?? []
-      // A crash may have come between making the folders and writing the version.
+      // A crash may have left the folders without the version file.
       let own = ["objects", "stages", "partial", "lock"]
       guard found.allSatisfy({ own.contains($0) || $0.hasPrefix("store.json.") }) else {
         throw Failure(
@@ -75,15 +77,18 @@ package final class Store: Sendable {
     }
   }
 
+  /// Reads and parses the JSON file at `path`.
   static func readJSON(_ path: String) throws(Failure) -> JSON {
     try JSON(parsing: MappedFile(path: path).bytes, file: path)
   }
 
-  /// Takes the store for writing. Throws `busy` naming the holder.
+  /// Locks the store for writing.
+  ///
+  /// - Throws: `busy` naming the process that holds the lock.
   func lock() throws(Failure) -> FileLock { try FileLock(path: lockFile) }
 }
 
-/// The steps of publishing, in their order.
+/// The steps of publishing, in order, at which tests simulate a crash.
 package enum FaultPoint: String, Sendable, CaseIterable {
   case partialWritten
   case outputWritten

@@ -1,35 +1,38 @@
 import Bytes
 import Foundation
 
-/// The state of a build, read from its work folder without touching it.
+/// The state of a build, read from its work folder without changing it.
 package struct StoreStatus: Sendable {
+  /// The state of one stage.
   package struct Stage: Sendable {
     package let name: String
+    /// The key's digest in hexadecimal.
     package let key: String
-    /// `done`, `unfinished` (it saved something to go on from) or `pending`.
+    /// `done`, `unfinished` (it has saved state to resume from) or `pending`.
     package let state: String
-    /// How far an unfinished stage had come: "block 12 of 30".
+    /// The progress of an unfinished stage: "block 12 of 30".
     package let at: String?
+    /// The recorded outputs, sorted by name, with sizes in bytes.
     package let outputs: [(name: String, bytes: Int, isPresent: Bool)]
-    /// Seconds of its last run; nil where none is on record.
+    /// The duration of its last run in seconds; nil if none is recorded.
     package let seconds: Double?
   }
 
   package let folder: String
   package let stages: [Stage]
-  /// The process that builds right now; nil where none does.
+  /// The process that is building now; nil if there is none.
   package let holder: String?
 
   /// Reads the state of the build in `folder`.
   ///
-  /// - Parameter order: the names of stages in the order to list them, which is that of a build;
-  ///   others come after them.
-  /// - Throws: `inputMissing` where `folder` is no work folder.
+  /// - Parameter order: the stage names in build order, in which the stages are listed; others
+  ///   follow.
+  /// - Throws: `inputMissing` if `folder` isn't a work folder.
   package init(folder: String, order: [String]) throws {
     guard FileManager.default.fileExists(atPath: folder + "/store.json") else {
       throw Failure(
         .inputMissing, file: folder, "is not a work folder: nothing was built there",
-        advice: "name the folder that the build used", reason: .noWorkFolder)
+        advice: "name the work folder of the build", reason: .noWorkFolder)
     }
     let store = try Store(folder: folder, create: false)
     self.folder = folder

@@ -64,8 +64,10 @@ public struct ValueChange: Sendable, Equatable {
         }
       } else {
         for i in 0..<max(x.count, y.count) {
+          // As optionals by name: a nil literal could also be JSON's null.
           compare(
-            i < x.count ? x[i] : nil, i < y.count ? y[i] : nil, "\(path)[\(i)]", &changes)
+            i < x.count ? .some(x[i]) : .none, i < y.count ? .some(y[i]) : .none,
+            "\(path)[\(i)]", &changes)
         }
       }
     } else {

@@ -1,8 +1,8 @@
 import Crypto
 
-/// A SHA-256 digest, for identity and trust.
+/// A SHA-256 digest, by which files and tensors are identified and verified.
 public struct SHA256Digest: Hashable, Sendable, Comparable, CustomStringConvertible {
-  /// 32 bytes.
+  /// The digest's 32 bytes.
   public let bytes: [UInt8]
 
   /// The digest of `content`.
@@ -19,13 +19,13 @@ public struct SHA256Digest: Hashable, Sendable, Comparable, CustomStringConverti
     self = hasher.finish()
   }
 
-  /// From 32 raw bytes; nil for any other count.
+  /// Wraps 32 raw bytes; nil for any other count.
   public init?(bytes: [UInt8]) {
     guard bytes.count == 32 else { return nil }
     self.bytes = bytes
   }
 
-  /// From 64 hexadecimal digits, lower case; nil for anything else.
+  /// Parses 64 lower-case hexadecimal digits; nil for anything else.
   public init?(hex: String) {
     guard let bytes = Hexadecimal.decode(hex), bytes.count == 32 else { return nil }
     self.bytes = bytes
@@ -33,22 +33,22 @@ public struct SHA256Digest: Hashable, Sendable, Comparable, CustomStringConverti
 
   fileprivate init(unchecked bytes: [UInt8]) { self.bytes = bytes }
 
-  /// 64 hexadecimal digits, lower case.
+  /// The digest as 64 lower-case hexadecimal digits.
   public var hex: String { Hexadecimal.encode(bytes) }
   /// 64 hexadecimal digits, lower case.
   public var description: String { hex }
 
-  /// The order of the bytes, the first one first.
+  /// Compares digests byte by byte.
   public static func < (a: SHA256Digest, b: SHA256Digest) -> Bool {
     a.bytes.lexicographicallyPrecedes(b.bytes)
   }
 }
 
-/// SHA-256 over bytes that come in pieces.
+/// An incremental SHA-256 computation.
 public struct SHA256Hasher: Sendable {
   private var state = SHA256()
 
-  /// A hasher of no bytes yet.
+  /// Makes a hasher of the empty input.
   public init() {}
 
   /// Appends `content` to the hashed bytes.
@@ -64,13 +64,13 @@ public struct SHA256Hasher: Sendable {
   /// Appends the UTF-8 bytes of `text` to the hashed bytes.
   public mutating func update(_ text: String) { update(Array(text.utf8)) }
 
-  /// The digest of all bytes so far.
+  /// Returns the digest of all bytes so far.
   public func finish() -> SHA256Digest { SHA256Digest(unchecked: Array(state.finalize())) }
 }
 
-/// Lower-case hexadecimal text.
+/// Conversion between bytes and lower-case hexadecimal text.
 public enum Hexadecimal {
-  /// Two digits per byte.
+  /// Encodes `bytes` as two digits per byte.
   public static func encode(_ bytes: [UInt8]) -> String {
     let digits = Array("0123456789abcdef".utf8)
     var text: [UInt8] = []
@@ -82,7 +82,7 @@ public enum Hexadecimal {
     return String(decoding: text, as: UTF8.self)
   }
 
-  /// nil for an odd count or anything but 0-9 and a-f.
+  /// Decodes pairs of digits; nil for an odd count or a character other than 0-9 and a-f.
   public static func decode(_ text: String) -> [UInt8]? {
     let digits = Array(text.utf8)
     guard digits.count % 2 == 0 else { return nil }

@@ -1,6 +1,7 @@
 import CXXHash
 
-/// An XXH3 digest of 128 bits: fast, and sufficient against accidents; SHA-256 is used for trust.
+/// A 128-bit XXH3 digest: a fast check for accidental damage. It isn't cryptographic; SHA-256 is
+/// used where content must be trusted.
 public struct XXH3Digest: Hashable, Sendable, CustomStringConvertible {
   /// The upper 64 bits.
   public let high: UInt64
@@ -27,7 +28,7 @@ public struct XXH3Digest: Hashable, Sendable, CustomStringConvertible {
     self.init(high: hash.high64, low: hash.low64)
   }
 
-  /// 16 bytes, big-endian: xxHash's canonical representation.
+  /// The digest as 16 big-endian bytes, xxHash's canonical representation.
   public var bytes: [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(16)
@@ -39,24 +40,24 @@ public struct XXH3Digest: Hashable, Sendable, CustomStringConvertible {
     return bytes
   }
 
-  /// From 16 bytes in the canonical representation; nil for any other count.
+  /// Parses 16 bytes in the canonical representation; nil for any other count.
   public init?(bytes: [UInt8]) {
     guard bytes.count == 16 else { return nil }
     high = bytes[0..<8].reduce(0) { $0 << 8 | UInt64($1) }
     low = bytes[8..<16].reduce(0) { $0 << 8 | UInt64($1) }
   }
 
-  /// 32 hexadecimal digits, lower case.
+  /// The digest as 32 lower-case hexadecimal digits.
   public var hex: String { Hexadecimal.encode(bytes) }
   /// 32 hexadecimal digits, lower case.
   public var description: String { hex }
 }
 
-/// XXH3 (128 bits) over bytes that come in pieces.
+/// An incremental 128-bit XXH3 computation.
 @safe public struct XXH3Hasher: ~Copyable {
   private let state: OpaquePointer
 
-  /// A hasher of no bytes yet, with seed 0.
+  /// Makes a hasher of the empty input, with seed 0.
   public init() {
     guard let created = unsafe XXH3_createState() else { fatalError("out of memory") }
     unsafe state = created
@@ -77,7 +78,7 @@ public struct XXH3Digest: Hashable, Sendable, CustomStringConvertible {
     }
   }
 
-  /// The digest of everything so far.
+  /// Returns the digest of all bytes so far.
   public func finish() -> XXH3Digest { XXH3Digest(unsafe XXH3_128bits_digest(state)) }
 
   deinit { unsafe XXH3_freeState(state) }

@@ -1,16 +1,16 @@
 import Glibc
 
-/// Numbers for display, with as many digits as say something.
+/// Formatting of numbers for display, with only the significant digits.
 package enum Figure {
-  /// Four significant digits: `12.35`, `0.01235`, `1.235e+06`.
+  /// Formats `value` with four significant digits: `12.35`, `0.01235`, `1.235e+06`.
   package static func short(_ value: Double) -> String { formatted("%.4g", value) }
 
-  /// With `decimals` digits after the point.
+  /// Formats `value` with `decimals` digits after the decimal point.
   package static func fixed(_ value: Double, _ decimals: Int) -> String {
     formatted("%.\(decimals)f", value)
   }
 
-  /// `538.1 MB`: decimal units, as disks are sold.
+  /// Formats a number of bytes in decimal units: `538.1 MB`.
   package static func bytes(_ count: Int) -> String {
     var value = Double(count)
     for unit in ["bytes", "kB", "MB", "GB"] {
@@ -22,7 +22,7 @@ package enum Figure {
     return "\(count) bytes"
   }
 
-  /// `134,515,008`.
+  /// Formats an integer with thousands separators: `134,515,008`.
   package static func count(_ value: Int) -> String {
     var text = ""
     for (index, digit) in String(value.magnitude).reversed().enumerated() {
@@ -32,10 +32,10 @@ package enum Figure {
     return (value < 0 ? "-" : "") + String(text.reversed())
   }
 
-  /// `83.0 %`, from a share 0…1.
+  /// Formats a share from 0 to 1 as a percentage: `83.0 %`.
   package static func percent(_ share: Double) -> String { "\(fixed(share * 100, 1)) %" }
 
-  /// Seconds: `0.4 s`, `42 s`, `3:10`, `2:05:00`, `12 days`.
+  /// Formats a duration in seconds: `0.4 s`, `42 s`, `3:10`, `2:05:00`, `12 days`.
   package static func time(_ seconds: Double) -> String {
     guard seconds.isFinite, seconds >= 0 else { return "?" }
     if seconds < 9.95 { return "\((seconds * 10).rounded() / 10) s" }
@@ -47,8 +47,8 @@ package enum Figure {
     return "\(whole / 3600):\(two(whole / 60 % 60)):\(two(whole % 60))"
   }
 
-  /// `value` as C's printf writes it, in the C locale. The longest is a `%f` near 1e308: 310 digits
-  /// and the decimals asked for.
+  /// Formats `value` with printf in the C locale. The longest result is a `%f` near 1e308: 310
+  /// digits and the requested decimals.
   private static func formatted(_ format: String, _ value: Double) -> String {
     let capacity = 512
     return unsafe String(unsafeUninitializedCapacity: capacity) { buffer in

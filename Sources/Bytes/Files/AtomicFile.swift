@@ -1,32 +1,30 @@
 import Glibc
 
-/// Durable, all-or-nothing writes of whole files in one call.
+/// Atomic, durable writes of whole files in one call.
 public enum AtomicFile {
-  /// Puts `bytes` at `path`: either all of them, durably, or the old file stays.
+  /// Replaces the file at `path` with `bytes`, durably; on failure the old file stays.
   public static func write(_ bytes: [UInt8], to path: String) throws(Failure) {
     var writer = try AtomicFileWriter(path: path)
     try writer.write(bytes)
     try writer.publish()
   }
 
-  /// Writes `bytes` to `path`, durable and all or nothing.
-  /// - Throws: `cannotCreate` or `io`; the old file, if any, is unchanged then.
+  /// Replaces the file at `path` with `bytes`, durably; on failure the old file stays.
   public static func write(_ bytes: ByteSlice, to path: String) throws(Failure) {
     var writer = try AtomicFileWriter(path: path)
     try writer.write(bytes)
     try writer.publish()
   }
 
-  /// Writes the UTF-8 bytes of `text` to `path`, durable and all or nothing.
-  /// - Throws: `cannotCreate` or `io`; the old file, if any, is unchanged then.
+  /// Replaces the file at `path` with `text` in UTF-8, durably; on failure the old file stays.
   public static func write(_ text: String, to path: String) throws(Failure) {
     try write(Array(text.utf8), to: path)
   }
 }
 
 extension AtomicFile {
-  /// Puts the finished file `source` at `path` in the same file system, durably: content first,
-  /// then the name, then the folder.
+  /// Renames the finished file `source` to `path` in the same file system, durably: syncs the
+  /// content, renames, then syncs the folder.
   public static func move(_ source: String, to path: String) throws(Failure) {
     let opened = SystemCall.open(source, O_RDONLY)
     guard opened.value >= 0 else {
@@ -35,15 +33,15 @@ extension AtomicFile {
     defer { close(opened.value) }
     try SystemCall.synchronize(opened.value, source)
     guard unsafe rename(source, path) == 0 else {
-      throw SystemCall.creationFailure("can't be put in place", path, errno)
+      throw SystemCall.creationFailure("can't be renamed into place", path, errno)
     }
     try SystemCall.synchronizeFolder(of: path)
   }
 }
 
 extension AtomicFile {
-  /// Removes the temporary neighbours of `path` whose writers are gone: what a process leaves that
-  /// was killed before it could publish. Nothing happens where the folder can't be read.
+  /// Removes the temporary files of `path` whose writers no longer run: those of processes killed
+  /// before they could publish. Does nothing if the folder can't be read.
   public static func sweepTemporaries(of path: String) {
     let folder = PathNames.parent(path)
     let prefix = PathNames.last(path) + "."

@@ -1,8 +1,9 @@
 import Glibc
 import Synchronization
 
-/// A file that appears complete or not at all: bytes go to a temporary neighbour, `publish` makes
-/// them durable and renames it into place. Dropped without `publish`, it leaves nothing behind.
+/// A writer whose file appears complete or not at all: bytes go to a temporary file in the same
+/// folder, and `publish` syncs it and renames it into place. Without `publish`, the temporary file
+/// is removed.
 @safe public struct AtomicFileWriter: ~Copyable {
   public let path: String
   private let temporary: String
@@ -16,7 +17,9 @@ import Synchronization
   /// The number of bytes written so far.
   public var offset: Int { flushed + buffer.count }
 
-  /// Throws `cannotCreate` where the folder doesn't allow a new file.
+  /// Creates the temporary file.
+  ///
+  /// - Throws: `cannotCreate` if the folder doesn't allow a new file; `io` if the disk is full.
   public init(path: String) throws(Failure) {
     self.path = path
     let number = Self.counter.add(1, ordering: .relaxed).newValue
@@ -30,7 +33,6 @@ import Synchronization
   }
 
   /// Appends `content`.
-  /// - Throws: `io` where the system refuses to write.
   public mutating func write(_ content: [UInt8]) throws(Failure) {
     if content.count >= Self.bufferSize {
       try flush()
@@ -44,25 +46,23 @@ import Synchronization
   }
 
   /// Appends `content`.
-  /// - Throws: `io` where the system refuses to write.
   public mutating func write(_ content: ByteSlice) throws(Failure) {
     if content.count < Self.bufferSize { return try write(content.array) }
     try flush()
     try unsafe content.withUnsafeBytes { (bytes) throws(Failure) in try unsafe put(bytes) }
   }
 
-  /// Appends the UTF-8 bytes of `text`.
-  /// - Throws: `io` where the system refuses to write.
+  /// Appends `text` in UTF-8.
   public mutating func write(_ text: String) throws(Failure) { try write(Array(text.utf8)) }
 
-  /// Zero bytes up to the next multiple of `alignment` (≥ 1).
+  /// Writes zero bytes up to the next multiple of `alignment` (≥ 1) bytes.
   public mutating func pad(to alignment: Int) throws(Failure) {
     precondition(alignment >= 1)
     let rest = offset % alignment
     if rest != 0 { try write([UInt8](repeating: 0, count: alignment - rest)) }
   }
 
-  /// Replaces bytes already written, for headers that are known only at the end.
+  /// Replaces bytes already written, such as a header that is known only at the end.
   public mutating func overwrite(at place: Int, _ content: [UInt8]) throws(Failure) {
     precondition(place >= 0 && place + content.count <= offset)
     try flush()
@@ -85,12 +85,12 @@ import Synchronization
     flushed += bytes.count
   }
 
-  /// Makes the content durable and renames it to `path`, replacing what was there.
+  /// Syncs the content and renames it to `path`, replacing any file there.
   public consuming func publish() throws(Failure) {
     try flush()
     try SystemCall.synchronize(descriptor, path)
     guard unsafe rename(temporary, path) == 0 else {
-      throw SystemCall.creationFailure("can't be put in place", path, errno)
+      throw SystemCall.creationFailure("can't be renamed into place", path, errno)
     }
     published = true
     try SystemCall.synchronizeFolder(of: path)

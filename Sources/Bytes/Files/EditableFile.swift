@@ -1,25 +1,30 @@
 import Glibc
 
-/// Storage that can be edited in place: the operations that an edit needs from a file, so that
-/// tests can simulate a disk that fills up or a process that dies between any two calls.
+/// The file operations that an in-place edit uses. Tests substitute a disk that fills up, or a
+/// process that dies between any two calls.
 public protocol EditableBytes: ~Copyable {
+  /// The file's length in bytes.
   var size: Int { get throws(Failure) }
-  /// Exactly `count` bytes; throws `invalidData` where the content ends before.
+  /// Reads exactly `count` bytes.
+  ///
+  /// - Throws: `invalidData` if the file ends first.
   func read(at offset: Int, count: Int) throws(Failure) -> [UInt8]
   mutating func write(_ bytes: [UInt8], at offset: Int) throws(Failure)
   mutating func truncate(to size: Int) throws(Failure)
-  /// Returns once everything written so far is durable.
+  /// Makes everything written so far durable.
   mutating func synchronize() throws(Failure)
 }
 
-/// A file opened for changes in place, under an exclusive lock for as long as it is open.
+/// A file opened for in-place edits, exclusively locked while it is open.
 public struct EditableFile: ~Copyable, EditableBytes {
   /// The file, as it was named.
   public let path: String
   private let descriptor: Int32
 
-  /// Throws `inputMissing`, `cannotCreate` for a file that may not be written, `busy` while another
-  /// process edits it.
+  /// Opens and locks the regular file at `path`.
+  ///
+  /// - Throws: `inputMissing`; `cannotCreate` if the file isn't writable; `busy` while another
+  ///   process edits it.
   public init(path: String) throws(Failure) {
     let opened = SystemCall.open(path, O_RDWR | O_NONBLOCK)
     guard opened.value >= 0 else {
@@ -39,8 +44,8 @@ public struct EditableFile: ~Copyable, EditableBytes {
       close(opened.value)
       throw FileLock.failure(locked.errno, path, "")
     }
-    // The file may have been replaced between opening and locking: what would be changed then is no
-    // longer the one of this name.
+    // The file may have been replaced between opening and locking; an edit would then change a file
+    // that no longer has this name.
     var named = stat()
     guard unsafe stat(path, &named) == 0, named.st_dev == status.st_dev,
       named.st_ino == status.st_ino
@@ -48,22 +53,24 @@ public struct EditableFile: ~Copyable, EditableBytes {
       _ = flock(opened.value, LOCK_UN)
       close(opened.value)
       throw Failure(
-        .busy, file: path, "was replaced just now", advice: "run the same command again")
+        .busy, file: path, "was replaced while it was being opened",
+        advice: "run the same command again")
     }
     self.path = path
     self.descriptor = opened.value
   }
 
   deinit {
-    // As in `FileLock`: a child process may hold a copy of the descriptor for a moment.
+    // Closing alone doesn't unlock while a child process briefly holds a copy of the descriptor.
     _ = flock(descriptor, LOCK_UN)
     close(descriptor)
   }
 }
 
 extension EditableFile {
-  /// Bytes of the file.
-  /// - Throws: `io` where the system doesn't tell.
+  /// The file's length in bytes.
+  ///
+  /// - Throws: `io` if the system reports an error.
   public var size: Int {
     get throws(Failure) {
       var status = stat()
@@ -74,8 +81,9 @@ extension EditableFile {
     }
   }
 
-  /// Exactly `count` bytes from `offset` on.
-  /// - Throws: `invalidData` where the file ends before them, `io` where the system refuses.
+  /// Reads exactly `count` bytes from byte `offset` on.
+  ///
+  /// - Throws: `invalidData` if the file ends first, `io` if the read fails.
   public func read(at offset: Int, count: Int) throws(Failure) -> [UInt8] {
     let bytes = try SystemCall.read(descriptor, at: offset, count: count, path)
     guard bytes.count == count else {
@@ -85,16 +93,18 @@ extension EditableFile {
     return bytes
   }
 
-  /// Overwrites the bytes from `offset` on, and extends the file if they reach beyond its end.
-  /// - Throws: `io` where the system refuses, a full disk included.
+  /// Writes `bytes` from byte `offset` on, extending the file if they reach beyond its end.
+  ///
+  /// - Throws: `io` if the write fails, including on a full disk.
   public mutating func write(_ bytes: [UInt8], at offset: Int) throws(Failure) {
     try unsafe bytes.withUnsafeBufferPointer { (buffer) throws(Failure) in
       try unsafe SystemCall.writeAll(descriptor, UnsafeRawBufferPointer(buffer), at: offset, path)
     }
   }
 
-  /// Drops all bytes from `size` on.
-  /// - Throws: `io` where the system refuses.
+  /// Shortens the file to `size` bytes.
+  ///
+  /// - Throws: `io` if the system reports an error.
   public mutating func truncate(to size: Int) throws(Failure) {
     let result = SystemCall.retrying { ftruncate(descriptor, off_t(size)) }
     if result.value != 0 {
@@ -102,8 +112,9 @@ extension EditableFile {
     }
   }
 
-  /// Returns once everything written so far is durable.
-  /// - Throws: `io` where the system refuses.
+  /// Makes everything written so far durable.
+  ///
+  /// - Throws: `io` if the sync fails.
   public mutating func synchronize() throws(Failure) {
     try SystemCall.synchronize(descriptor, path)
   }

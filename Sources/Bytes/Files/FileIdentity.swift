@@ -1,24 +1,26 @@
 import Glibc
 
-/// Inode, size and times of a file: equal at two moments if the file wasn't written to in between.
+/// A file's inode, size and timestamps; they are unchanged if the file wasn't written in between.
 public struct FileIdentity: Sendable, Hashable {
-  /// The number of the file system.
+  /// The device ID of the file system.
   public let device: UInt64
-  /// The number of the file in its file system.
+  /// The inode number.
   public let inode: UInt64
-  /// Bytes of the file.
+  /// The length in bytes.
   public let size: Int
-  /// Nanoseconds; the change time can't be set back by a program.
+  /// The modification time (mtime) in nanoseconds since 1970.
   public let modified: Int64
-  /// Nanoseconds since 1970 of the last change of content or attributes.
+  /// The inode change time (ctime) in nanoseconds since 1970; programs can't set it back.
   public let changed: Int64
 
-  /// Whether both are the same inode, under whatever names and after whatever writes.
+  /// Returns whether both are the same inode, regardless of names and writes.
   public func isSameFile(as other: FileIdentity) -> Bool {
     device == other.device && inode == other.inode
   }
 
-  /// Throws `inputMissing` where there is no such file.
+  /// Reads the identity of the file at `path`.
+  ///
+  /// - Throws: `inputMissing` if there is no such file.
   public init(path: String) throws(Failure) {
     var status = stat()
     guard unsafe stat(path, &status) == 0 else {

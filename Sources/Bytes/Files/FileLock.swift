@@ -1,12 +1,15 @@
 import Glibc
 
-/// An advisory lock held by one process at a time; the kernel drops it when the process ends,
-/// however it ends.
+/// An advisory lock held by one process at a time; the kernel releases it when the process ends,
+/// even by a crash.
 public struct FileLock: ~Copyable {
   private let descriptor: Int32
 
-  /// Takes the lock at `path`, creating the file. `holder` is stored beside the process id, so that
-  /// a second process can say who holds it. Throws `busy` where another process does.
+  /// Takes the lock at `path`, creating the file if necessary.
+  ///
+  /// - Parameter holder: a description of this process, written to the file with its process ID so
+  ///   that the `busy` error of another process can name the holder.
+  /// - Throws: `busy` if another process holds the lock.
   public init(path: String, holder: String = "") throws(Failure) {
     let opened = SystemCall.open(path, O_RDWR | O_CREAT)
     guard opened.value >= 0 else {
@@ -20,7 +23,7 @@ public struct FileLock: ~Copyable {
     }
     descriptor = opened.value
     let text = Array("process \(getpid())\(holder.isEmpty ? "" : ", " + holder)".utf8)
-    // The note is for people; a full disk must not keep anybody from the lock.
+    // The text only informs users; a full disk must not make locking fail.
     _ = ftruncate(descriptor, 0)
     _ = unsafe text.withUnsafeBytes { unsafe pwrite(descriptor, $0.baseAddress, $0.count, 0) }
   }
@@ -35,8 +38,7 @@ public struct FileLock: ~Copyable {
   }
 
   deinit {
-    // Said outright, because closing is not enough while a child process is just being started
-    // with a copy of the descriptor.
+    // Closing alone doesn't unlock while a child process briefly holds a copy of the descriptor.
     _ = flock(descriptor, LOCK_UN)
     close(descriptor)
   }

@@ -1,9 +1,10 @@
 import Glibc
 
-/// Creation of folders, with errors that name the obstacle.
+/// Creation of folders.
 public enum Folder {
-  /// Makes the folder `path` and those above it; it may be there already. Throws `io` where the
-  /// disk is full, `cannotCreate` otherwise.
+  /// Creates the folder `path` and its missing parents; an existing folder is fine.
+  ///
+  /// - Throws: `io` if the disk is full, `cannotCreate` otherwise.
   public static func create(_ path: String) throws(Failure) {
     if unsafe mkdir(path, 0o777) == 0 { return }
     let code = errno

@@ -1,15 +1,15 @@
 import Glibc
 import Synchronization
 
-/// A regular file mapped for reading. Slices of it keep the mapping alive on their own.
+/// A regular file mapped for reading. Its slices keep the mapping alive.
 public final class MappedFile: Sendable {
   /// The file, as it was named.
   public let path: String
-  /// The whole file.
+  /// The bytes of the whole file.
   public let bytes: ByteSlice
   private let mapping: Mapping
 
-  /// What the program is about to do with a part of the file; a hint to the kernel.
+  /// A hint to the kernel about the coming accesses to a part of the file.
   public enum Advice: Sendable {
     /// Reading will be from front to back.
     case sequential
@@ -21,10 +21,11 @@ public final class MappedFile: Sendable {
     case dontNeed
   }
 
-  /// Throws `inputMissing` where there is no such file or it can't be opened, `io` where it can't
-  /// be mapped.
+  /// Maps the regular file at `path`.
+  ///
+  /// - Throws: `inputMissing` if it is missing or can't be opened, `io` if it can't be mapped.
   public init(path: String) throws(Failure) {
-    // Without O_NONBLOCK, opening a named pipe would wait for a writer for ever.
+    // Without O_NONBLOCK, opening a named pipe would block until it has a writer.
     let opened = SystemCall.open(path, O_RDONLY | O_NONBLOCK)
     guard opened.value >= 0 else {
       throw SystemCall.failure("open", path, opened.errno, reading: true)
@@ -35,7 +36,7 @@ public final class MappedFile: Sendable {
     unsafe self.bytes = ByteSlice(UnsafeRawBufferPointer(mapping.memory), owner: mapping)
   }
 
-  /// Passes a hint about `range` (of the whole file where nil) to the kernel; never fails.
+  /// Passes a hint about `range` in bytes (nil for the whole file) to the kernel; never fails.
   public func advise(_ advice: Advice, _ range: Range<Int>? = nil) {
     let code =
       switch advice {
@@ -53,10 +54,10 @@ public final class MappedFile: Sendable {
 
   private static let truncationStatus = Atomic<Int32>(1)
 
-  /// Makes a file that shrinks while it is mapped end the process with one sentence and
-  /// `exitStatus`, instead of a bus error's core dump. A program's main calls it once.
+  /// Installs a SIGBUS handler that ends the process with one sentence and `exitStatus` if a mapped
+  /// file shrinks, instead of a core dump. A program's main calls it once.
   public static func installTruncationGuard(exitStatus: Int32) {
-    // Also initializes the constant, so that the handler needn't.
+    // Also initializes the static variable, so that the handler doesn't have to.
     truncationStatus.store(exitStatus, ordering: .relaxed)
     var action = sigaction()
     unsafe action.__sigaction_handler.sa_handler = { _ in
@@ -70,7 +71,7 @@ public final class MappedFile: Sendable {
   }
 }
 
-/// The mapped memory itself; unmapped when the last slice is gone.
+/// The memory of a mapped file, unmapped when its last slice is released.
 @safe final class Mapping: Sendable {
   nonisolated(unsafe) let memory: UnsafeMutableRawBufferPointer
 
@@ -94,7 +95,7 @@ public final class MappedFile: Sendable {
     unsafe memory = UnsafeMutableRawBufferPointer(start: address, count: size)
   }
 
-  /// Drops the pages that lie wholly or partly in `bytes`, a part of the memory.
+  /// Drops the pages that overlap `bytes`, a part of the mapped memory.
   func release(_ bytes: UnsafeRawBufferPointer) {
     guard let start = bytes.baseAddress, let base = unsafe memory.baseAddress,
       unsafe !bytes.isEmpty

@@ -1,21 +1,21 @@
 import Glibc
 
-/// A file of a fixed size that is mapped to be read and written: memory that the system may take
-/// back whenever it is short, because the file holds what was written.
+/// A fixed-size file mapped for reading and writing: memory that the system can reclaim under
+/// pressure, because the file keeps its content.
 ///
-/// Writing from several threads is safe where they write different bytes.
+/// Several threads may write at once if they write different bytes.
 @safe public final class ScratchFile: @unchecked Sendable {
   public let path: String
-  /// Bytes of the file and of the mapped memory.
+  /// The size in bytes.
   public let byteCount: Int
   private let descriptor: Int32
   private let memory: UnsafeMutableRawPointer
 
-  /// The file at `path`, made where it isn't there and brought to `byteCount` (> 0) bytes; new
-  /// bytes are 0.
+  /// Opens or creates the file at `path` and resizes it to `byteCount` (> 0) bytes; new bytes are
+  /// 0.
   ///
-  /// - Throws: `cannotCreate`, or `io` where the disk has no room for all of it: a mapped file that
-  ///   only then finds the disk full ends the program.
+  /// - Throws: `cannotCreate`; `io` if the disk has no room for all of it. The space is reserved
+  ///   here because a write to a mapped file on a full disk would kill the process.
   public init(path: String, byteCount: Int) throws(Failure) {
     precondition(byteCount > 0, "a scratch file of \(byteCount) bytes")
     let opened = SystemCall.open(path, O_RDWR | O_CREAT)
@@ -52,18 +52,18 @@ import Glibc
     close(descriptor)
   }
 
-  /// The first byte, at the start of a page. The file must outlive the pointer's use.
+  /// The page-aligned address of the first byte. This object must outlive its use.
   @unsafe public var start: UnsafeMutableRawPointer { unsafe memory }
 
-  /// The bytes as they are now, to be read while no thread writes.
+  /// The current bytes; they must not be written while the slice is read.
   public var bytes: ByteSlice {
     unsafe ByteSlice(UnsafeRawBufferPointer(start: memory, count: byteCount), owner: self)
   }
 
-  /// Gives the memory back. What was written stays, and is read again when it is needed.
+  /// Drops the resident pages. The content stays in the file and is read again on access.
   public func release() { _ = unsafe madvise(memory, byteCount, MADV_DONTNEED) }
 
-  /// Returns once everything written so far is durable.
+  /// Makes everything written so far durable.
   public func synchronize() throws(Failure) {
     guard unsafe msync(memory, byteCount, MS_SYNC) == 0 else {
       throw SystemCall.failure("msync", path, errno, reading: false)

@@ -1,9 +1,8 @@
 import Glibc
 
-/// System calls, each wrapped once: repeated on EINTR, and failing with a sentence that names the
-/// file and the call.
+/// Wrappers of system calls, which retry on EINTR and throw errors that name the file and the call.
 enum SystemCall {
-  /// Repeats `body` while it fails with EINTR; nil means failure with `errno` returned beside it.
+  /// Repeats `body` while it fails with EINTR. Returns its value and 0, or -1 and `errno`.
   static func retrying<T: SignedInteger>(_ body: () -> T) -> (value: T, errno: Int32) {
     while true {
       let value = body()
@@ -12,12 +11,14 @@ enum SystemCall {
     }
   }
 
+  /// Returns the system's message for the error `code`.
   static func message(_ code: Int32) -> String {
     guard let text = unsafe strerror(code) else { return "error \(code)" }
     return unsafe String(cString: text)
   }
 
-  /// The failure for `call` on `path`: missing or forbidden files are `inputMissing` when reading.
+  /// Returns the failure of `call` on `path`: `inputMissing` for a missing or forbidden file when
+  /// `reading`, `io` otherwise.
   static func failure(_ call: String, _ path: String, _ code: Int32, reading: Bool) -> Failure {
     let text = message(code)
     if reading && (code == ENOENT || code == ENOTDIR || code == EACCES) {
@@ -30,7 +31,8 @@ enum SystemCall {
     return Failure(.io, file: path, "\(call) failed: \(text)")
   }
 
-  /// The failure to make or name `path`: `io` where the disk is full, `cannotCreate` otherwise.
+  /// Returns the failure to create or rename `path`: `io` if the disk is full, `cannotCreate`
+  /// otherwise.
   static func creationFailure(_ finding: String, _ path: String, _ code: Int32) -> Failure {
     let isFull = code == ENOSPC || code == EDQUOT || code == EIO
     return Failure(
@@ -38,26 +40,27 @@ enum SystemCall {
       advice: isFull ? "free some space and run again" : nil)
   }
 
-  /// Opens a file descriptor, always close-on-exec.
+  /// Opens `path` with close-on-exec. Returns the descriptor and 0, or -1 and `errno`.
   static func open(_ path: String, _ flags: Int32, mode: mode_t = 0o644) -> (
     value: Int32, errno: Int32
   ) {
     retrying { unsafe Glibc.open(path, flags | O_CLOEXEC, mode) }
   }
 
+  /// Makes the content of the open file `descriptor` durable.
   static func synchronize(_ descriptor: Int32, _ path: String) throws(Failure) {
     let result = retrying { fsync(descriptor) }
     if result.value != 0 { throw failure("fsync", path, result.errno, reading: false) }
   }
 
-  /// Makes a rename or a new file durable by synchronizing the folder that holds it.
+  /// Makes the creation or renaming of `path` durable by syncing its folder.
   static func synchronizeFolder(of path: String) throws(Failure) {
     let folder = PathNames.parent(path)
     let opened = open(folder, O_RDONLY | O_DIRECTORY)
     guard opened.value >= 0 else { throw failure("open", folder, opened.errno, reading: false) }
     defer { close(opened.value) }
     let result = retrying { fsync(opened.value) }
-    // Some network file systems can't synchronize folders; their rename is already durable.
+    // Some network file systems can't sync folders; a rename there is already durable.
     if result.value != 0 && result.errno != EINVAL && result.errno != EROFS {
       throw failure("fsync", folder, result.errno, reading: false)
     }
@@ -65,7 +68,7 @@ enum SystemCall {
 }
 
 extension SystemCall {
-  /// Writes all of `bytes` at `offset`; the kernel may take them in several pieces.
+  /// Writes all of `bytes` at byte `offset`, in several calls if the kernel writes only a part.
   static func writeAll(
     _ descriptor: Int32, _ bytes: UnsafeRawBufferPointer, at offset: Int, _ path: String
   ) throws(Failure) {
@@ -80,7 +83,7 @@ extension SystemCall {
     }
   }
 
-  /// The bytes `offset..<offset + count`, fewer where the file ends before.
+  /// Reads the bytes `offset..<offset + count`; fewer if the file ends first.
   static func read(
     _ descriptor: Int32, at offset: Int, count: Int, _ path: String
   ) throws(Failure) -> [UInt8] {

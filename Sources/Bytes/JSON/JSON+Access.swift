@@ -1,8 +1,9 @@
-/// Access to members and elements: optional for those that may be missing, throwing for the others.
+/// Access to members and elements: optional forms for optional values, throwing forms for required
+/// ones.
 extension JSON {
-  /// The member `key`; nil where absent or where this is no object.
+  /// The member `key`; nil if it is absent or this isn't an object.
   public subscript(key: String) -> JSON? { object?[key] }
-  /// The element `index`; nil where out of range or where this is no array.
+  /// The element `index`; nil if it is out of range or this isn't an array.
   public subscript(index: Int) -> JSON? {
     guard let array, array.indices.contains(index) else { return nil }
     return array[index]
@@ -10,15 +11,15 @@ extension JSON {
 
   /// Whether this is null.
   public var isNull: Bool { if case .null = self { true } else { false } }
-  /// The value of a boolean; nil for any other kind.
+  /// The value if it is a boolean; otherwise nil.
   public var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
-  /// The value of a string; nil for any other kind.
+  /// The value if it is a string; otherwise nil.
   public var string: String? { if case .string(let value) = self { value } else { nil } }
-  /// The elements of an array; nil for any other kind.
+  /// The value if it is an array; otherwise nil.
   public var array: [JSON]? { if case .array(let value) = self { value } else { nil } }
-  /// The members of an object; nil for any other kind.
+  /// The value if it is an object; otherwise nil.
   public var object: JSONObject? { if case .object(let value) = self { value } else { nil } }
-  /// An integer, also one written like `3.0`.
+  /// The value as an integer, including one written as `3.0`; nil for anything else.
   public var int: Int? {
     switch self {
     case .integer(let value): Int(exactly: value)
@@ -26,7 +27,7 @@ extension JSON {
     default: nil
     }
   }
-  /// Any number.
+  /// The value as a double, integers included; nil if this isn't a number.
   public var double: Double? {
     switch self {
     case .integer(let value): Double(value)
@@ -35,7 +36,7 @@ extension JSON {
     }
   }
 
-  /// The kind of value for error texts: "a string".
+  /// The type of this value in words for error messages: "a string".
   public var kindName: String {
     switch self {
     case .null: "null"
@@ -47,7 +48,9 @@ extension JSON {
     }
   }
 
-  /// The member `key`, or `invalidData` that names it.
+  /// Returns the member `key`.
+  ///
+  /// - Throws: `invalidData` naming the key if it is missing or this isn't an object.
   public func required(_ key: String, file: String? = nil) throws(Failure) -> JSON {
     guard let object else {
       throw Failure(
@@ -60,6 +63,9 @@ extension JSON {
     return value
   }
 
+  /// Returns the member `key` converted by `read`.
+  ///
+  /// - Throws: `invalidData` naming the key if it is missing or `read` returns nil.
   private func typed<T>(
     _ key: String, _ file: String?, _ expected: String, _ read: (JSON) -> T?
   ) throws(Failure) -> T {
@@ -72,42 +78,48 @@ extension JSON {
     return result
   }
 
-  /// The member `key`, which must be a string.
-  /// - Throws: `invalidData` naming the key where it is missing or of another kind.
+  /// Returns the member `key`, which must be a string.
+  ///
+  /// - Throws: `invalidData` naming the key if it is missing or of another type.
   public func required(_ key: String, as type: String.Type, file: String? = nil) throws(Failure)
     -> String
   {
     try typed(key, file, "a string", \.string)
   }
-  /// The member `key`, which must be an integer.
-  /// - Throws: `invalidData` naming the key where it is missing or of another kind.
+  /// Returns the member `key`, which must be an integer.
+  ///
+  /// - Throws: `invalidData` naming the key if it is missing or of another type.
   public func required(_ key: String, as type: Int.Type, file: String? = nil) throws(Failure) -> Int
   {
     try typed(key, file, "an integer", \.int)
   }
-  /// The member `key`, which must be a number.
-  /// - Throws: `invalidData` naming the key where it is missing or of another kind.
+  /// Returns the member `key`, which must be a number.
+  ///
+  /// - Throws: `invalidData` naming the key if it is missing or of another type.
   public func required(_ key: String, as type: Double.Type, file: String? = nil) throws(Failure)
     -> Double
   {
     try typed(key, file, "a number", \.double)
   }
-  /// The member `key`, which must be a boolean.
-  /// - Throws: `invalidData` naming the key where it is missing or of another kind.
+  /// Returns the member `key`, which must be a boolean.
+  ///
+  /// - Throws: `invalidData` naming the key if it is missing or of another type.
   public func required(_ key: String, as type: Bool.Type, file: String? = nil) throws(Failure)
     -> Bool
   {
     try typed(key, file, "a boolean", \.bool)
   }
-  /// The member `key`, which must be an array.
-  /// - Throws: `invalidData` naming the key where it is missing or of another kind.
+  /// Returns the member `key`, which must be an array.
+  ///
+  /// - Throws: `invalidData` naming the key if it is missing or of another type.
   public func required(_ key: String, as type: [JSON].Type, file: String? = nil) throws(Failure)
     -> [JSON]
   {
     try typed(key, file, "an array", \.array)
   }
-  /// The member `key`, which must be an object.
-  /// - Throws: `invalidData` naming the key where it is missing or of another kind.
+  /// Returns the member `key`, which must be an object.
+  ///
+  /// - Throws: `invalidData` naming the key if it is missing or of another type.
   public func required(_ key: String, as type: JSONObject.Type, file: String? = nil) throws(Failure)
     -> JSONObject
   {

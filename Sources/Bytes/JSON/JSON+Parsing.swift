@@ -1,24 +1,30 @@
-/// A strict reader after RFC 8259: what other readers shrug at (duplicate keys, lone surrogates,
-/// text after the value, numbers beyond a double) is refused here, with the byte offset.
+/// A strict RFC 8259 parser. It rejects, with the byte offset, what many parsers accept: duplicate
+/// keys, lone surrogates, text after the value, and numbers beyond a double's range.
 extension JSON {
-  /// Throws `invalidData` with the offset of the first byte that isn't what JSON allows.
-  /// `depthLimit` is how many arrays and objects may be open at once.
+  /// Parses `text`.
+  ///
+  /// - Parameters:
+  ///   - file: the file to name in errors.
+  ///   - depthLimit: the deepest nesting of arrays and objects.
+  /// - Throws: `invalidData` with the offset of the first invalid byte.
   public init(parsing text: ByteSlice, file: String? = nil, depthLimit: Int = 128) throws(Failure) {
     self = try unsafe text.withUnsafeBytes { (buffer) throws(Failure) in
       try unsafe Self.parse(buffer, file, depthLimit)
     }
   }
 
-  /// Reads the one value that `text`, in UTF-8, consists of.
-  /// - Throws: `invalidData` with the offset of the first fault.
+  /// Parses `text`, which is in UTF-8.
+  ///
+  /// - Throws: `invalidData` with the offset of the first invalid byte.
   public init(parsing text: [UInt8], file: String? = nil, depthLimit: Int = 128) throws(Failure) {
     self = try unsafe text.withUnsafeBufferPointer { (buffer) throws(Failure) in
       try unsafe Self.parse(UnsafeRawBufferPointer(buffer), file, depthLimit)
     }
   }
 
-  /// Reads the one value that `text` consists of.
-  /// - Throws: `invalidData` with the offset of the first fault.
+  /// Parses `text`.
+  ///
+  /// - Throws: `invalidData` with the offset of the first invalid byte.
   public init(parsing text: String, file: String? = nil, depthLimit: Int = 128) throws(Failure) {
     try self.init(parsing: Array(text.utf8), file: file, depthLimit: depthLimit)
   }

@@ -1,30 +1,29 @@
-/// Text forms of a value: one canonical (hashed, compared to the byte), one for people.
+/// Text forms of a value: canonical (for hashing and byte comparison) and indented (for readers).
 extension JSON {
-  /// The canonical text: keys sorted by their UTF-8 bytes, no spaces, the shortest decimal that
-  /// reads
-  /// back to the same double, and escapes only where JSON requires them. NaN and infinities, which
-  /// JSON can't hold, become null.
+  /// The canonical text in UTF-8: keys sorted by their UTF-8 bytes, no spaces, the shortest decimal
+  /// that reads back to the same double, and escapes only where JSON requires them. NaN and
+  /// infinities, which JSON can't represent, become null.
   public var canonicalBytes: [UInt8] {
     var writer = JSONWriter(indented: false)
     writer.write(self)
     return writer.bytes
   }
 
-  /// The canonical form as a string.
+  /// The canonical text as a string.
   public var canonicalText: String { String(decoding: canonicalBytes, as: UTF8.self) }
 
-  /// Two-space indented text with the members in their own order.
+  /// The value as text indented by two spaces, with members in insertion order.
   public var prettyText: String {
     var writer = JSONWriter(indented: true)
     writer.write(self)
     return String(decoding: writer.bytes, as: UTF8.self)
   }
 
-  /// The canonical decimal of a double: what JavaScript-like printers call shortest, always with a
-  /// fraction or an exponent, so that it reads back as a double and not as an integer.
+  /// Returns the shortest decimal that reads back to `value`, always with a fraction or an
+  /// exponent, so that it parses as a double and not as an integer.
   static func text(of value: Double) -> String {
     guard value.isFinite else { return "null" }
-    // Swift prints plainly up to 2^54, where everybody else turns to an exponent at 10^16.
+    // Swift prints without an exponent up to 2^54; the canonical form has one from 10^16 on.
     let text = value.description
     if value.magnitude >= 1e16, !text.utf8.contains(UInt8(ascii: "e")) {
       let sign = value < 0 ? "-" : ""
@@ -39,6 +38,7 @@ extension JSON {
   }
 }
 
+/// A serializer of JSON values into UTF-8 bytes.
 private struct JSONWriter {
   var bytes: [UInt8] = []
   let indented: Bool

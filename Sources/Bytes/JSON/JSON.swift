@@ -1,7 +1,7 @@
-/// A JSON value. Integers that fit 64 bits stay integers; everything else numeric is a double.
+/// A JSON value. Integers that fit in 64 bits stay integers; other numbers are doubles.
 ///
-/// The files read here are untrusted and hashed, so duplicate keys are refused, faults have
-/// offsets, and each value has one canonical text.
+/// The project has its own type because its files are untrusted and hashed: the parser must reject
+/// duplicate keys and report offsets, and every value must have one canonical text.
 public indirect enum JSON: Sendable {
   /// null
   case null
@@ -20,8 +20,8 @@ public indirect enum JSON: Sendable {
 }
 
 extension JSON: Equatable {
-  /// Equal to the byte: strings compare by their UTF-8, not by canonical equivalence;
-  /// objects compare with their keys in any order.
+  /// Compares strings by their UTF-8 bytes, not by canonical equivalence, doubles by their bits,
+  /// and objects regardless of the order of their keys.
   public static func == (a: JSON, b: JSON) -> Bool {
     switch (a, b) {
     case (.null, .null): true
@@ -52,7 +52,7 @@ extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Express
   public init(nilLiteral: ()) { self = .null }
   /// An array of `elements`.
   public init(arrayLiteral elements: JSON...) { self = .array(elements) }
-  /// Of two equal keys the later value stays.
+  /// Makes an object; of two equal keys, the later value is kept.
   public init(dictionaryLiteral elements: (String, JSON)...) {
     var object = JSONObject()
     for (key, value) in elements { object[key] = value }

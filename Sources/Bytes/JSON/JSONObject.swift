@@ -1,15 +1,16 @@
-/// The members of a JSON object in the order they were written, with fast lookup.
+/// The members of a JSON object in insertion order, with constant-time lookup.
 ///
-/// Keys are compared by their UTF-8 bytes. Swift's own `String` equality would merge keys that are
-/// canonically equivalent, and vocabularies do contain such pairs.
+/// Keys are compared by their UTF-8 bytes. Swift's `String` equality would merge canonically
+/// equivalent keys, and vocabularies contain such pairs.
 public struct JSONObject: Sendable {
   /// The keys, in the order of the members.
   public private(set) var keys: [String] = []
   /// The values, in the order of `keys`.
   public private(set) var values: [JSON] = []
-  /// An open-addressing table of positions + 1 (0 = empty), built once the object outgrows
-  /// `scanned`.
+  /// An open-addressing hash table of positions + 1 (0 = empty), built once the object has more
+  /// than `scanned` members.
   private var table: [Int32] = []
+  /// The most members that are searched linearly.
   private static let scanned = 8
 
   /// An object without members.
@@ -26,8 +27,8 @@ public struct JSONObject: Sendable {
     values.reserveCapacity(count)
   }
 
-  /// The value of `key`, nil where absent. Setting nil removes the member; setting a new key
-  /// appends it.
+  /// The value of `key`; nil if absent. Setting nil removes the member; setting a new key appends
+  /// it.
   public subscript(key: String) -> JSON? {
     get { position(of: key).map { values[$0] } }
     set {
@@ -41,7 +42,7 @@ public struct JSONObject: Sendable {
     }
   }
 
-  /// Appends a member; false (and nothing changed) where the key is there already.
+  /// Appends a member. Returns false, without a change, if the key exists.
   public mutating func appendIfAbsent(_ key: String, _ value: JSON) -> Bool {
     guard position(of: key) == nil else { return false }
     insert(key, value)
@@ -91,7 +92,7 @@ public struct JSONObject: Sendable {
     a.utf8.count == b.utf8.count && a.utf8.elementsEqual(b.utf8)
   }
 
-  /// Seeded per process, so that hostile keys can't be chosen to collide.
+  /// Hashes `key` with a per-process seed, so that an attacker can't construct collisions.
   private static func hash(_ key: String) -> Int {
     var hasher = Hasher()
     let direct: Void? = unsafe key.utf8.withContiguousStorageIfAvailable {
@@ -117,7 +118,7 @@ extension JSONObject: Equatable {
 }
 
 extension JSONObject: ExpressibleByDictionaryLiteral {
-  /// Of two equal keys the later value stays.
+  /// Makes an object; of two equal keys, the later value is kept.
   public init(dictionaryLiteral elements: (String, JSON)...) {
     for (key, value) in elements { self[key] = value }
   }

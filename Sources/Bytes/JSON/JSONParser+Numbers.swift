@@ -35,7 +35,8 @@ extension JSONParser {
     while (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(next) { offset += 1 }
   }
 
-  /// nil where 64 bits don't hold it, or for "-0", which only a double can tell from 0.
+  /// Converts the digits from `start` on; nil if they overflow 64 bits, or for "-0", which only a
+  /// double distinguishes from 0.
   private func integer(_ start: Int, _ negative: Bool) -> Int64? {
     var value: Int64 = 0
     for at in (start + (negative ? 1 : 0))..<offset {

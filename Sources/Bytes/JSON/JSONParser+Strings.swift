@@ -1,4 +1,4 @@
-/// Strings: one pass to the closing quote; only strings with escapes are rebuilt.
+/// Parsing of strings: one pass to the closing quote; only strings with escapes are copied twice.
 extension JSONParser {
   mutating func string() throws(Failure) -> String {
     let start = offset + 1

@@ -1,7 +1,9 @@
+/// A recursive-descent JSON parser over UTF-8 bytes.
 @safe struct JSONParser {
   let bytes: UnsafeBufferPointer<UInt8>
   let file: String?
   let depthLimit: Int
+  /// The cursor in bytes.
   var offset = 0
 
   init(bytes: UnsafeBufferPointer<UInt8>, file: String?, depthLimit: Int) {
@@ -14,7 +16,7 @@
     Failure(.invalidData, file: file, at: "byte \(place ?? offset)", "JSON: " + finding)
   }
 
-  /// The byte at the cursor, 0 at the end (a NUL is nowhere allowed, so nothing is confused).
+  /// The byte at the cursor; 0 at the end, which is unambiguous because JSON allows no NUL.
   var next: UInt8 {
     unsafe offset < bytes.count ? bytes[offset] : 0
   }

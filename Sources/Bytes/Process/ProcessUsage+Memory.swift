@@ -1,18 +1,18 @@
 import Glibc
 
 extension ProcessUsage {
-  /// Bytes of this process that are in memory right now.
+  /// The memory of a process that is resident now, in bytes.
   public struct Memory: Sendable {
-    /// All of them, pages of mapped files included, which the system can drop at any time.
+    /// All resident pages (RSS), including those of mapped files, which the system can drop.
     public let resident: Int
-    /// Those that belong to no file.
+    /// The resident pages that belong to no file.
     public let anonymous: Int
   }
 
-  /// nil where the system doesn't say.
+  /// The memory of this process; nil if the system doesn't report it.
   public static var memory: Memory? { memory(ofProcess: "self") }
 
-  /// The memory of another process, by its id.
+  /// Returns the memory of the process with this ID; nil if the system doesn't report it.
   public static func memory(of process: Int32) -> Memory? { memory(ofProcess: "\(process)") }
 
   private static func memory(ofProcess name: String) -> Memory? {
@@ -30,8 +30,8 @@ extension ProcessUsage {
     return Memory(resident: resident * 1024, anonymous: anonymous * 1024)
   }
 
-  /// Bytes of memory that this process may hope for: the machine's, or less where a control group
-  /// sets a limit.
+  /// The memory in bytes that this process may use: the machine's, or less if a control group sets
+  /// a limit.
   public static var availableMemory: Int {
     let pages = sysconf(Int32(_SC_PHYS_PAGES))
     let size = sysconf(Int32(_SC_PAGESIZE))
@@ -39,13 +39,14 @@ extension ProcessUsage {
     return min(machine, controlGroupLimit ?? machine)
   }
 
-  /// The lowest limit of this process' control group and those around it; nil where none has one.
+  /// The lowest memory limit, in bytes, of this process's control group and its ancestors; nil if
+  /// none has one.
   private static var controlGroupLimit: Int? {
     var limits: [Int] = []
     for line in (smallFile("/proc/self/cgroup") ?? "").split(separator: "\n") {
       let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
       guard parts.count == 3 else { continue }
-      // Version 2 has one hierarchy with no name, version 1 one per resource.
+      // Version 2 of control groups has one unnamed hierarchy, version 1 one per resource.
       let isSecond = parts[1].isEmpty
       guard isSecond || parts[1].split(separator: ",").contains("memory") else { continue }
       let root = isSecond ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory"
@@ -62,7 +63,7 @@ extension ProcessUsage {
     return limits.min()
   }
 
-  /// The beginning of a file that the system makes up as it is read; nil where there is none.
+  /// Reads up to 16 KiB of a file in /proc or /sys; nil if it can't be read.
   private static func smallFile(_ path: String) -> String? {
     let opened = SystemCall.open(path, O_RDONLY)
     guard opened.value >= 0 else { return nil }

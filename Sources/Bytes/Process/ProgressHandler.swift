@@ -1,38 +1,42 @@
-/// A listener that long work calls between two of its parts, with the parts done and to do; it ends the
-/// work by throwing.
+/// A callback of long-running work, called between its parts with the number done and the total; it
+/// cancels the work by throwing.
 ///
-/// One type for progress and cancellation, because both are wanted at the same points: where the work's
-/// state is whole.
+/// Progress and cancellation share one type because both happen at the same points: where the
+/// work's state is consistent.
 package struct ProgressHandler {
   private let handle: (Int, Int, String) throws(Failure) -> Void
 
+  /// Makes a handler that calls `handle`.
   package init(
     _ handle: @escaping (_ done: Int, _ total: Int, _ note: String) throws(Failure) -> Void
   ) {
     self.handle = handle
   }
 
-  /// A handler that shows nothing and ends the work where `check` throws.
+  /// Makes a handler that reports nothing and cancels the work when `check` throws.
   package init(stop check: @escaping () throws(Failure) -> Void) {
     handle = { (_, _, _) throws(Failure) in try check() }
   }
 
-  /// A handler that shows nothing and never ends the work.
+  /// A handler that reports nothing and never cancels.
   package static var none: ProgressHandler { ProgressHandler { _, _, _ in } }
 
+  /// Reports progress and lets the handler cancel the work.
+  ///
   /// - Parameters:
-  ///   - done: parts done, from 0 on.
-  ///   - note: a few words on what is being done, or how well it goes.
-  /// - Throws: what ends the work.
+  ///   - done: the number of parts done, from 0.
+  ///   - total: the number of all parts.
+  ///   - note: a few words on the current part or its results.
+  /// - Throws: the handler's error, which the work must pass on.
   package func report(_ done: Int, of total: Int, _ note: String = "") throws(Failure) {
     try handle(done, total, note)
   }
 
-  /// A handler for piece `index` of `count` pieces of work, each as long as the others: reports progress
-  /// over all of them, with `note` in the place of the piece's own.
+  /// Returns a handler for piece `index` of `count` equally long pieces of work. It reports
+  /// progress over all pieces, with `note` instead of the piece's own.
   package func piece(_ index: Int, of count: Int, _ note: String) -> ProgressHandler {
     ProgressHandler { [self] (done, total, _) throws(Failure) in
-      // A piece's beginning is the end of the one before.
+      // The start of a piece was already reported as the end of the previous one.
       if done == 0, index > 0 { return }
       try report(index * total + done, of: count * total, note)
     }

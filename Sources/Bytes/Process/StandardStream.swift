@@ -1,14 +1,13 @@
 import Glibc
 
-/// Standard output and standard error, written to without buffering and with errors that are not
-/// lost.
+/// Standard output and standard error, unbuffered, with write errors reported.
 public enum StandardStream: Int32, Sendable {
   /// Standard output.
   case output = 1
   /// Standard error.
   case error = 2
 
-  /// Writes all of `text`. Returns false if the reader has closed the pipe.
+  /// Writes all of `text`. Returns false if the reader closed the pipe.
   @discardableResult
   public func write(_ text: String) throws(Failure) -> Bool {
     let bytes = Array(text.utf8)
@@ -34,7 +33,7 @@ public enum StandardStream: Int32, Sendable {
   /// Whether the stream is connected to a terminal.
   public var isTerminal: Bool { isatty(rawValue) == 1 }
 
-  /// Columns of the terminal; nil where it is none or doesn't say.
+  /// The terminal's width in columns; nil if the stream isn't a terminal or the width is unknown.
   public var width: Int? {
     var size = winsize()
     guard unsafe ioctl(rawValue, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
@@ -42,24 +41,24 @@ public enum StandardStream: Int32, Sendable {
   }
 }
 
-/// The resources that this process has used so far.
+/// Resources used by this process.
 public enum ProcessUsage {
-  /// The largest resident memory in bytes.
+  /// The peak resident memory in bytes.
   public static var peakMemory: Int {
     var usage = rusage()
     guard unsafe getrusage(RUSAGE_SELF.rawValue, &usage) == 0 else { return 0 }
     return usage.ru_maxrss * 1024
   }
 
-  /// Whether a process with this number exists.
+  /// Returns whether a process with this ID exists.
   public static func isRunning(_ process: Int32) -> Bool {
     kill(process, 0) == 0 || errno == EPERM
   }
 
-  /// The process id.
+  /// This process's ID.
   public static var identifier: Int32 { getpid() }
 
-  /// Seconds of a clock that never goes back.
+  /// The monotonic clock in seconds.
   public static var clock: Double {
     var time = timespec()
     unsafe clock_gettime(CLOCK_MONOTONIC, &time)

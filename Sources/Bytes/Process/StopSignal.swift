@@ -1,26 +1,25 @@
 import Glibc
 import Synchronization
 
-/// Ctrl-C and a polite kill (SIGINT, SIGTERM, SIGHUP), as a flag that long work looks at between
-/// two steps.
+/// A flag set by SIGINT (Ctrl-C), SIGTERM or SIGHUP, which long work checks between two steps.
 public enum StopSignal {
   private static let count = Atomic<Int>(0)
   private static let exitStatus = Atomic<Int32>(1)
   private static let first: StaticString =
-    "\nctpack: stopping after this step; once more to quit at once\n"
+    "\nctpack: stopping after this step; interrupt again to quit at once\n"
 
-  /// Whether the user asked to stop.
+  /// Whether a stop was requested.
   public static var isRequested: Bool { count.load(ordering: .relaxed) > 0 }
 
-  /// Makes the first signal set the flag and the second end the process with `exitStatus`.
-  /// A closed pipe becomes an error of the write, not a signal.
+  /// Installs the handlers: the first signal sets the flag, the second ends the process with
+  /// `exitStatus`. Also turns SIGPIPE and SIGXFSZ into write errors.
   public static func install(exitStatus: Int32) {
     Self.exitStatus.store(exitStatus, ordering: .relaxed)
-    // Touched before a handler can run, so that the handler meets no initializer.
+    // Access these before a handler can run, so that the handler runs no initializer.
     _ = isRequested
     _ = unsafe first.utf8Start
     for number in [SIGINT, SIGTERM, SIGHUP] {
-      // `nohup` means that the end of the terminal is not the end of the build.
+      // Under `nohup`, closing the terminal must not stop the build.
       if number == SIGHUP, isIgnored(number) { continue }
       var action = sigaction()
       unsafe action.__sigaction_handler.sa_handler = { _ in
@@ -30,14 +29,14 @@ public enum StopSignal {
         }
         _ = unsafe write(2, StopSignal.first.utf8Start, StopSignal.first.utf8CodeUnitCount)
       }
-      // Not restarted: a blocking read ends with EINTR and its caller looks at the flag.
+      // No SA_RESTART: a blocking read ends with EINTR and its caller checks the flag.
       unsafe sigaction(number, &action, nil)
     }
     unblock([SIGINT, SIGTERM])
     ignoreFailedWrites()
   }
 
-  /// A parent that started this process from a thread with blocked signals passes the block on.
+  /// Unblocks the signals, because a child inherits the signal mask of the thread that started it.
   private static func unblock(_ numbers: [Int32]) {
     var set = sigset_t()
     unsafe sigemptyset(&set)
@@ -52,11 +51,13 @@ public enum StopSignal {
     return unsafe handler == unsafeBitCast(SIG_IGN, to: Int.self)
   }
 
+  /// Ignores the signals of failed writes, so that the write itself returns an error.
   private static func ignoreFailedWrites() {
     var ignore = sigaction()
     unsafe ignore.__sigaction_handler.sa_handler = SIG_IGN
     unsafe sigaction(SIGPIPE, &ignore, nil)
-    // A file-size limit is then a failed write (EFBIG) that names the file.
+    // Exceeding the file-size limit then fails the write with EFBIG, in an error that names the
+    // file.
     unsafe sigaction(SIGXFSZ, &ignore, nil)
   }
 }

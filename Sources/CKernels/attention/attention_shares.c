@@ -4,6 +4,7 @@
 
 #include "vectors.h"
 
+/// sum·exp(highest − top) of one part for up to sixteen rows from `first` on.
 CTK_INLINE v16 weight(
     const struct ctk_attention_parts *a, intptr_t part, intptr_t first, intptr_t rows, v16 top) {
   const intptr_t at = part * a->rows + first;
@@ -17,7 +18,7 @@ CTK_INLINE void body_of_ctk_attention_shares(const struct ctk_attention_parts *a
     v16 top = v16_load_part(a->highest + first, rows, 0);
     for (intptr_t p = 1; p < a->parts; p++)
       top = v16_max(v16_load_part(a->highest + p * a->rows + first, rows, 0), top);
-    // The lanes beyond the last row are nothing divided by one.
+    // Lanes past the last row are 0 / 1.
     v16 total = v16_load_part(none, rows, 1);
     for (intptr_t p = 0; p < a->parts; p++) total += weight(a, p, first, rows, top);
     for (intptr_t p = 0; p < a->parts; p++)

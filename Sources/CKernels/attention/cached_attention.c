@@ -1,5 +1,5 @@
-// One token's attention over a cache of keys and values: every byte of the cache is read once, so
-// what counts is how few there are. Half-precision and 8-bit numbers are widened in registers.
+// Attention of one token over a cache of keys and values. It is memory-bound: every byte of the
+// cache is read once, and half-precision and 8-bit numbers are widened in registers.
 #include "cached_attention.h"
 
 #include <math.h>
@@ -10,7 +10,7 @@
 #include "half.h"
 #include "transpose.h"
 
-/// To the nearest, ties to even; beyond the largest finite number: infinity.
+/// Rounds to the nearest float16, ties to even; values past the largest finite one become infinite.
 static uint16_t float_to_half(float f) {
   uint32_t bits;
   memcpy(&bits, &f, 4);
@@ -77,7 +77,7 @@ void ctk_cached_sum_ref(
 
 #if defined(__x86_64__)
 
-/// Sixteen numbers of a row from `place` on; scales of i8 are left to the caller.
+/// Loads sixteen numbers of a row from `place` on as floats; the caller applies the scales of i8.
 CTK_BF16 static inline __m512 sixteen(
     const struct ctk_cached_rows *c, intptr_t place, __mmask16 some, const int format) {
   if (format == ctk_cache_f32) return _mm512_maskz_loadu_ps(some, (const float *)c->rows + place);
@@ -87,13 +87,14 @@ CTK_BF16 static inline __m512 sixteen(
       _mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(some, (const int8_t *)c->rows + place)));
 }
 
+/// The mask of the first `rest` lanes, all sixteen if there are more.
 CTK_BF16 static inline __mmask16 part(intptr_t rest) {
   return rest >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << rest) - 1);
 }
 
 enum { keys_at_once = 16, widest_head = 256 };
 
-/// Σ over the lanes of each of 16 vectors, in the lanes of one: halves change places, then are added.
+/// Sums the lanes of each of 16 vectors r[i] into lane i of r[0], by exchanging and adding halves.
 #define CTK_SUM16(r)                                                                           \
   {                                                                                            \
     for (int i = 0; i < 8; i++) {                                                              \
@@ -112,7 +113,8 @@ enum { keys_at_once = 16, widest_head = 256 };
     r[0] += r[1];                                                                              \
   }
 
-/// Sixteen keys at a time, widened once for all heads; a key beyond the last repeats it.
+/// Computes scores for sixteen keys at a time, widened once for all heads. Places past the last key
+/// repeat it.
 CTK_BF16 static inline __attribute__((always_inline)) void scores_of(
     const struct ctk_cached_rows *keys, intptr_t count, const float *q, intptr_t heads,
     intptr_t dim, float *scores, intptr_t score_stride, const int format) {
@@ -148,7 +150,7 @@ CTK_BF16 static inline __attribute__((always_inline)) void scores_of(
   }
 }
 
-/// The sums of up to four heads over sixteen columns.
+/// Computes weighted sums of values for four heads and sixteen columns at a time.
 CTK_BF16 static inline __attribute__((always_inline)) void sum_of(
     const struct ctk_cached_rows *values, intptr_t count, const float *shares,
     intptr_t share_stride, intptr_t heads, intptr_t dim, float *out, const int format) {
@@ -162,7 +164,7 @@ CTK_BF16 static inline __attribute__((always_inline)) void sum_of(
         const __m512 v = sixteen(values, t * values->stride + i, some, format);
         const float scale = format == ctk_cache_i8 ? values->scales[t * values->scale_stride] : 1;
         const float *share = shares + first * share_stride + t;
-        // A head beyond the last repeats it.
+        // Places past the last head repeat it.
         for (int h = 0; h < 4; h++) {
           const float p = share[(h < some_heads ? h : some_heads - 1) * share_stride];
           sum[h] = _mm512_fmadd_ps(

@@ -1,4 +1,5 @@
-// Rotary positions, Su et al., arXiv 2104.09864, in the "rotate half" order of Hugging Face's models.
+// Rotary position embedding, Su et al., arXiv 2104.09864, in the "rotate half" order of Hugging
+// Face's models.
 #include "rotary.h"
 
 #include "vectors.h"

@@ -1,11 +1,12 @@
-// The entry of the decode products: picks a kernel by processor and by layout of the weights.
+// The entry points of the decode products, which choose a kernel by processor and by the weights'
+// layout.
 #include "decode.h"
 
 #include "decode_kernels.h"
 #include "dispatch.h"
 #include "thread_space.h"
 
-/// The kernel for a matrix at the calling thread's level; null where only the plain twin runs.
+/// The kernel for a matrix at the calling thread's level; null if there is only the plain twin.
 static const struct ctk_decode_kernel *kernel_for(const struct ctk_packed *w) {
   switch (ctk_decode_isa()) {
 #if defined(__x86_64__)
@@ -21,7 +22,7 @@ static const struct ctk_decode_kernel *kernel_for(const struct ctk_packed *w) {
 
 intptr_t ctk_decode_scratch(const struct ctk_packed *w) {
   const struct ctk_decode_kernel *kernel = kernel_for(w);
-  // ctk_decode_multiply moves the start to a cache line's.
+  // ctk_decode_multiply aligns the start to a cache line.
   return (kernel ? kernel->scratch(w) : 0) + ctk_cache_line - 1;
 }
 

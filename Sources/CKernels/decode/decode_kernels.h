@@ -1,10 +1,10 @@
-// The interface between decode.c and its implementations: one kernel each for weights in rows and
-// in tiles, and the scratch memory that a kernel works in.
+// The interface between decode.c and its implementations: one kernel for weights in rows and one
+// for tiles, and the kernels' scratch memory.
 #pragma once
 #include "decode.h"
 
-/// A bump allocator over scratch memory. With `start` null it hands nothing out and only counts, so
-/// that one layout function both sizes a workspace and lays it out.
+/// A bump allocator over scratch memory. With `start` null it only counts bytes, so that one layout
+/// function both sizes a workspace and lays it out.
 struct ctk_arena {
   uint8_t *start;  // at the start of a cache line, or null
   intptr_t used;   // bytes
@@ -12,7 +12,7 @@ struct ctk_arena {
 
 enum { ctk_cache_line = 64 };
 
-/// The next `bytes`, at the start of a cache line; null where the arena only counts.
+/// Allocates `bytes` at the start of a cache line; null if the arena only counts.
 static inline void *ctk_arena_take(struct ctk_arena *arena, intptr_t bytes) {
   uint8_t *piece = arena->start ? arena->start + arena->used : 0;
   arena->used += (bytes + ctk_cache_line - 1) / ctk_cache_line * ctk_cache_line;
@@ -21,11 +21,12 @@ static inline void *ctk_arena_take(struct ctk_arena *arena, intptr_t bytes) {
 
 /// One implementation of ctk_decode_multiply for one layout of the weights.
 struct ctk_decode_kernel {
-  /// As ctk_decode_multiply; `scratch` is at the start of a cache line.
+  /// Computes ctk_decode_multiply; `scratch` is at the start of a cache line.
   void (*multiply)(
       const struct ctk_packed *w, intptr_t first, intptr_t last, const struct ctk_decode_inputs *x,
       float *y, intptr_t ldy, uint8_t *scratch);
-  /// Bytes of scratch memory: what the kernel's layout function takes from an arena that counts.
+  /// Bytes of scratch memory, measured by the kernel's layout function on an arena that only
+  /// counts.
   intptr_t (*scratch)(const struct ctk_packed *w);
 };
 

@@ -1,4 +1,4 @@
-// Plain twins of the decode products: one weight at a time, sums in double precision.
+// Plain twins of the decode products, one weight at a time with sums in double precision.
 #include <math.h>
 #include <string.h>
 

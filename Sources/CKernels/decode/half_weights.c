@@ -1,5 +1,5 @@
-// The decode product with weights in float16 or bfloat16: memory-bound, so weights are widened in
-// registers.
+// The decode product with weights in float16 or bfloat16. It is memory-bound, so weights are
+// widened in registers.
 #include <string.h>
 
 #include "decode.h"
@@ -98,7 +98,7 @@ GENERIC_HALF inline __attribute__((always_inline)) v16 generic_widen(h16 half, c
                 : (v16)(__builtin_convertvector(half, m16) << 16);
 }
 
-/// Results of one row of weights with `count` rows of x; `count` and `is_f16` are constants.
+/// Multiplies one row of weights with `count` rows of x; `count` and `is_f16` are constants.
 GENERIC_HALF inline __attribute__((always_inline)) void generic_half_row(
     const uint8_t *w, intptr_t columns, const float *x, intptr_t ldx, const int count,
     const int is_f16, float *result) {

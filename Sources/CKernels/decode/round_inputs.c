@@ -7,7 +7,7 @@
 
 typedef int8_t signed_bytes __attribute__((vector_size(16)));
 
-/// Rounds one run of `n` columns as the plain twin does, to the bit: nothing may be fused.
+/// Rounds one run of `n` columns to the plain twin's bits, so nothing may be fused.
 CTK_INLINE void round_run(
     const float *in, intptr_t n, int8_t *values, float *scale, float *rounded) {
 #pragma clang fp contract(off)

@@ -1,5 +1,5 @@
-// The lowest of many numbers, by counting: the bits of numbers that aren't negative are in the order of
-// their values.
+// Selection of the lowest of many numbers by a radix histogram: the bit patterns of numbers ≥ 0
+// have the order of their values.
 #include "drop_lowest.h"
 
 #include <string.h>
@@ -11,7 +11,7 @@ static uint32_t bits_of(float x) {
 }
 
 void ctk_drop_lowest(const float *costs, int64_t n, int64_t count, uint8_t *dropped) {
-  // The bits of the first cost that stays, eleven at a time from the top.
+  // Find the bits of the lowest cost that isn't dropped, eleven at a time from the top.
   uint32_t prefix = 0;
   int64_t rest = count;
   int shift = 32;
@@ -28,7 +28,7 @@ void ctk_drop_lowest(const float *costs, int64_t n, int64_t count, uint8_t *drop
     prefix = prefix << width | bin;
     shift -= width;
   }
-  // `rest` of those that equal it are dropped too.
+  // `rest` of the costs equal to it are dropped too.
   for (int64_t i = 0; i < n; i++) {
     const uint32_t b = bits_of(costs[i]);
     dropped[i] = b < prefix || (b == prefix && rest-- > 0);

@@ -1,8 +1,8 @@
-// a·b + c as the vector kernels compute it, for their plain twins.
+// a·b + c with the rounding of the vector kernels, for their plain twins.
 //
-// Kernels are written with operators, so each level fuses products with sums where its processors can
-// (one rounding instead of two). Codes are decisions, in which one last bit may matter: with these in
-// place of the operators a plain twin agrees with its kernel to the bit at every level.
+// Kernels are written with operators, so the compiler fuses products with sums (one rounding
+// instead of two) at the levels whose processors can. One last bit can change a code, so plain
+// twins use these functions in place of the operators and have the kernels' bits at every level.
 #pragma once
 #include <math.h>
 

@@ -1,4 +1,4 @@
-// GPTQ and SparseGPT over one tile of 64 rows.
+// GPTQ and SparseGPT on one tile of 64 rows.
 #include "gptq.h"
 
 #include "gptq_columns.h"
@@ -9,9 +9,9 @@ int64_t ctk_gptq_scratch(const struct ctk_gptq_layer *layer) {
   return (copies * layer->columns + 2 * gptq_groups(layer) + CTK_GPTQ_BLOCK) * tile_rows;
 }
 
-// 128 columns on, but never so that a group begins inside and reaches beyond, where that can be had: a
-// group's grid is fitted at its first column, and an n:m mask chosen there, and both must see weights
-// that carry *all* earlier errors.
+// At most 128 columns, ending at the boundary of a group if there is one. A group's grid is fitted,
+// and an n:m mask chosen, at its first column, and both must see weights with *all* earlier errors
+// fed in.
 int32_t ctk_gptq_block_end(const struct ctk_gptq_layer *layer, int32_t start) {
   const int32_t limit = start + CTK_GPTQ_BLOCK;
   if (limit >= layer->columns) return layer->columns;
@@ -19,7 +19,7 @@ int32_t ctk_gptq_block_end(const struct ctk_gptq_layer *layer, int32_t start) {
   const int32_t of = layer->of ? layer->of : 1;
   for (int32_t end = limit; end > start; end--)
     if (end % width == 0 && end % of == 0) return end;
-  // Groups wider than a block.
+  // Groups are wider than a block.
   return limit - limit % of > start ? limit - limit % of : limit;
 }
 
@@ -59,7 +59,7 @@ CTK_INLINE void body_of_ctk_gptq_block(
     float *zeros = t.zeros + layer->order[i] / width * tile_rows;
     if (layer->quantize && !layer->static_groups && i % width == 0) {
       const int32_t last = i + width < n ? (int32_t)(i + width) : (int32_t)n;
-      // A forecast, for the grid; each group of columns is decided when its turn comes.
+      // A forecast for the grid; the mask of each group of columns is chosen when it is solved.
       if (layer->of && width % layer->of == 0)
         choose_all_dropped(layer, t.weights, i, last, dropped);
       fit_group(layer, t.weights, dropped, i, last, scales, zeros);
@@ -91,7 +91,7 @@ void ctk_gptq_costs(
     }
 }
 
-// The bits of x ≥ 0, which is exactly a float16.
+/// The float16 bits of x ≥ 0, which must be a float16 value.
 static uint16_t half_bits(float x) {
   uint32_t bits;
   if (x < 0x1p-14f) return (uint16_t)(x * 0x1p24f);

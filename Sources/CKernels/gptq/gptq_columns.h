@@ -1,9 +1,9 @@
-// The column loop: one column after another, and what later ones learn of it.
+// The column loop: columns are solved one after another, and their errors are fed to later ones.
 #pragma once
 #include "gptq_grid.h"
 
-/// Adds a block's errors to all columns after it, W[:, j] −= Σ_i U[i, j] · e_i over the block's columns
-/// i, four columns j at a time.
+/// Adds a block's errors to all columns after it, W[:, j] −= Σ_i U[i, j] · e_i over the block's
+/// columns i, four columns j at a time.
 CTK_INLINE void carry(
     const struct ctk_gptq_layer *layer, float *weights, const float *errors, int32_t start,
     int32_t end) {
@@ -37,11 +37,11 @@ CTK_INLINE void carry(
     }
 }
 
-/// Rounds or drops column `i`, leaves its codes and restored values in the tile, and feeds its error to
-/// the later columns of the block, which ends before `end`.
+/// Rounds or drops column `i`, stores its codes and restored values in the tile, and feeds its
+/// error to the later columns of the block, which ends before `end`.
 ///
-/// `scales`, `zeros`: the grids of the column's group. `error`: [64], the column's place among the
-/// block's errors.
+/// `scales` and `zeros` are the grids of the column's group, and `error` receives the column's
+/// errors, [64] each.
 CTK_INLINE void solve_column(
     const struct ctk_gptq_layer *layer, const struct gptq_tile *tile, const uint8_t *dropped,
     const float *scales, const float *zeros, float *error, int32_t i, int32_t end,
@@ -53,7 +53,7 @@ CTK_INLINE void solve_column(
   for (int v = 0; v < tile_vectors; v++) {
     v16 w = v16_load(tile->weights + at + 16 * v), pull = v16_all(0);
     if (tile->original) {
-      // Pulled back once for its own value, once more in what the later columns are told.
+      // Subtracted once from the column's own value, and once from the error fed to later columns.
       const v16 before = v16_load(tile->original + at + 16 * v);
       w -= layer->first_order * (w - before);
       pull = layer->first_order * (w - before);

@@ -1,14 +1,14 @@
-// The grids that weights are rounded to, sixteen rows at a time.
+// Quantization grids, fitted for sixteen rows at a time.
 #pragma once
 #include "gptq_tile.h"
 
-// ---- float16 scales: values that survive the way to the disk and back ----
+// ---- float16 scales: values that are stored without further rounding ----
 
 /// x ≥ 0 rounded to the nearest float16 value, at most 65504.
 CTK_INLINE v16 round_to_half(v16 x) {
   const m16 bits = (m16)x, odd = (bits >> 13) & 1;
   const v16 normal = (v16)((bits + 0xFFF + odd) & ~0x1FFF);
-  // Below 2⁻¹⁴ a float16 counts in steps of 2⁻²⁴, which is the spacing of floats in [0.5, 1).
+  // Below 2⁻¹⁴ float16 values are 2⁻²⁴ apart, which is the spacing of floats in [0.5, 1).
   const v16 subnormal = (x + v16_all(0.5f)) - v16_all(0.5f);
   return v16_min(
       v16_all(65504.0f), v16_select((m16)(x < v16_all(0x1p-14f)), subnormal, normal));
@@ -17,7 +17,8 @@ CTK_INLINE v16 round_to_half(v16 x) {
 // ---- |x|^2.4, relative error below 1e-5 ----
 
 CTK_INLINE v16 power_2_4(v16 x) {
-  // log2 x = exponent + 2/ln 2 · artanh((m − 1)/(m + 1)) with m in [√½, √2); the floor keeps 0 finite.
+  // log2 x = exponent + 2/ln 2 · artanh((m − 1)/(m + 1)) with m in [√½, √2); the floor keeps 0
+  // finite.
   x = v16_max(v16_all(1e-12f), x);
   const m16 shifted = (m16)x - 0x3f3504f3;
   const m16 exponent = shifted >> 23;
@@ -48,13 +49,13 @@ CTK_INLINE v16 kept_weights(const float *weights, const uint8_t *dropped, int64_
 
 // ---- the grid ----
 
-/// Step and zero point of sixteen rows.
+/// The grids of sixteen rows: steps and zero points.
 struct grid {
   v16 scale, zero;
 };
 
-/// The grid for the range [low, high], which includes 0. A range that is empty or vanishes in float16
-/// gets scale 0, so that all its weights decode to 0.
+/// The grid for the range [low, high], which includes 0. A range that is empty or vanishes in
+/// float16 gets scale 0, so that all its weights decode to 0.
 CTK_INLINE struct grid make_grid(
     const struct ctk_gptq_layer *layer, v16 low, v16 high, float to_stored, float from_stored) {
   const float top = (float)((1 << layer->bits) - 1);
@@ -73,8 +74,8 @@ CTK_INLINE struct grid make_grid(
   return g;
 }
 
-/// Fits the grids of the original columns first ..< end. What is dropped (`dropped` by solving position;
-/// NULL: nothing) needs no place on the grid.
+/// Fits the grids of the original columns first ..< end to the weights that aren't dropped
+/// (`dropped` by solving position; NULL: none is).
 CTK_INLINE void fit_group(
     const struct ctk_gptq_layer *layer, const float *weights, const uint8_t *dropped,
     int32_t first, int32_t end, float *scales, float *zeros) {
@@ -89,7 +90,7 @@ CTK_INLINE void fit_group(
       high = v16_max(w, high);
     }
     struct grid best = make_grid(layer, low, high, to_stored, from_stored);
-    // Errors are counted in steps of the full range, so that tiny weights don't vanish in the powers.
+    // Errors are measured in steps of the full range, so that powers of tiny ones don't underflow.
     const v16 unit =
         1.0f / v16_select((m16)(best.scale > v16_all(0)), best.scale, v16_all(1));
     v16 best_error = v16_all(__builtin_inff());
@@ -101,7 +102,7 @@ CTK_INLINE void fit_group(
       const v16 bottom = -g.zero, ceiling = top - g.zero;
       v16 error = v16_all(0);
       for (int32_t c = first; c < end; c++) {
-        // A dropped weight counts as 0, which every grid has: it adds nothing.
+        // A dropped weight is 0 here, which is on every grid, so it adds no error.
         const v16 w = kept_weights(weights, dropped, layer->position[c], v);
         const v16 q = v16_round_even(v16_min(ceiling, v16_max(bottom, w * inverse)));
         const v16 distance = (w - q * g.scale) * unit;

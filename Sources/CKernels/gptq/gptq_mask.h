@@ -1,8 +1,8 @@
-// n:m sparsity: which weights of a tile are dropped.
+// The choice of the weights of a tile that n:m sparsity drops.
 #pragma once
 #include "gptq_grid.h"
 
-/// w² / U_cc², the error that dropping a weight causes once later columns have repaired what they can
+/// w² / U_cc², the error of dropping a weight after later columns have compensated for it
 /// (SparseGPT, arXiv 2301.00774, equation 3); w² without a factor.
 CTK_INLINE v16 cost_of_dropping(
     const struct ctk_gptq_layer *layer, const float *weights, int32_t i, int v) {
@@ -11,8 +11,8 @@ CTK_INLINE v16 cost_of_dropping(
   return scaled * scaled;
 }
 
-/// Marks the costliest weights of one group of columns as kept and the others as dropped, row by row,
-/// from the weights as they are now. Of equal costs the first is dropped.
+/// Marks, in each row, the current weights of one group of columns with the highest costs as kept
+/// and the others as dropped. Of equal costs the first is dropped.
 CTK_INLINE void choose_dropped(
     const struct ctk_gptq_layer *layer, const float *weights, int32_t first, int32_t end,
     uint8_t *dropped) {

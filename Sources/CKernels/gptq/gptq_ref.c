@@ -1,4 +1,4 @@
-// The plain twins of gptq_block.c: one row at a time, one weight at a time.
+// The plain twins of gptq_block.c, one row and one weight at a time.
 #include <math.h>
 
 #include "fused.h"
@@ -37,7 +37,7 @@ static struct row_grid grid_of(const struct ctk_gptq_layer *layer, float low, fl
   return (struct row_grid){scale, scale > 0 ? rounded(smaller(top, -low / scale)) : 0};
 }
 
-/// |x|^2.4 by the kernels' series: the cost decides between ranges, so its last bit matters.
+/// |x|^2.4 by the kernels' series: the cost selects a range, so its last bit matters.
 static float power(float x) {
   int exponent;
   float m = frexpf(larger(1e-12f, x), &exponent);
@@ -61,7 +61,8 @@ static float weight_at(
   return dropped && dropped[at] ? 0 : t->weights[at];
 }
 
-/// The grid of the original columns first ..< end of row r: the full range, or the best of the searched.
+/// The grid of the original columns first ..< end of row r, for the full range or the best range
+/// tried.
 static void fit(
     const struct ctk_gptq_layer *layer, const struct gptq_tile *t, const uint8_t *dropped,
     int64_t first, int r) {
@@ -103,7 +104,8 @@ static float cost_at(
   return scaled * scaled;
 }
 
-/// Drops all but the `kept` costliest of row r's columns from `first` on, at most `of` of them.
+/// Drops all but the `kept` costliest of row r's columns in the group of at most `of` from `first`
+/// on.
 static void choose(
     const struct ctk_gptq_layer *layer, const struct gptq_tile *t, int64_t first, int r,
     uint8_t *dropped) {
@@ -130,7 +132,8 @@ void ctk_gptq_fit_ref(const struct ctk_gptq_layer *layer, float *scratch, uint8_
 
 // ---- the column loop ----
 
-/// Column i of row r: the weight becomes its restored value; returns the error that is fed forward.
+/// Replaces the weight of row r, column i with its restored value; returns the error to feed
+/// forward.
 static float solve(
     const struct ctk_gptq_layer *layer, const struct gptq_tile *t, const uint8_t *dropped,
     int64_t i, int r, struct ctk_gptq_sums *sums) {

@@ -1,22 +1,23 @@
-// The scratch space of one tile of 64 rows, taken apart.
+// The layout of the scratch space of one tile of 64 rows.
 #pragma once
 #include "gptq.h"
 #include "vectors.h"
 
-// The tile is kept transposed, [columns][64 rows], so that every step of the column loop is a vector
-// operation over rows: four vectors of sixteen rows.
+// The tile is kept transposed, [columns][64 rows], so that every step of the column loop is a
+// vector operation over rows: four vectors of sixteen rows.
 enum { tile_rows = CTK_GPTQ_ROWS, tile_vectors = tile_rows / 16 };
 
 struct gptq_tile {
-  /// [columns][64] by solving position: weights on the way in, restored weights on the way out.
+  /// [columns][64] by solving position: weights, replaced with restored weights as columns are
+  /// solved.
   float *weights;
   /// [columns][64] codes as floats, by solving position.
   float *codes;
-  /// [groups][64] steps of the grids and their zero points.
+  /// [groups][64] steps and zero points of the grids.
   float *scales, *zeros;
   /// [CTK_GPTQ_BLOCK][64] errors of one block's columns.
   float *errors;
-  /// [columns][64] the weights before any error reached them; NULL without a first-order term.
+  /// [columns][64] the weights before any error was fed in; NULL without a first-order term.
   float *original;
 };
 
@@ -35,7 +36,7 @@ CTK_INLINE struct gptq_tile gptq_tile_of(const struct ctk_gptq_layer *layer, flo
   return t;
 }
 
-/// 2^exponent, −126 … 127.
+/// 2^exponent, for −126 ≤ exponent ≤ 127.
 CTK_INLINE float power_of_two(int32_t exponent) {
   const uint32_t bits = (uint32_t)(exponent + 127) << 23;
   float x;

@@ -3,14 +3,15 @@
 #include "fused.h"
 #include "vectors.h"
 
-/// Lanes are added in order, 0, 1, … 15.
+/// The sum of sixteen lanes, added in the order 0, 1, … 15.
 CTK_INLINE double sum_in_order(const double lanes[16]) {
   double sum = 0;
   for (int lane = 0; lane < 16; lane++) sum += lanes[lane];
   return sum;
 }
 
-/// a·b in sixteen lanes; what is left of n after them goes into the first lane.
+/// The dot product a·b, summed in sixteen lanes; the remainder of n modulo 16 goes into the first
+/// lane.
 CTK_INLINE double dot(const float *a, const float *b, intptr_t n) {
   d16 total = {0};
   intptr_t i = 0;
@@ -21,7 +22,7 @@ CTK_INLINE double dot(const float *a, const float *b, intptr_t n) {
   return sum_in_order(lanes);
 }
 
-/// Σ residual²/H_cc, added up like `dot`.
+/// Σ residual²/H_cc, summed in the order of `dot`.
 CTK_INLINE double energy_of(const float *residual, const float *inverse, intptr_t n) {
   d16 total = {0};
   intptr_t i = 0;
@@ -36,7 +37,7 @@ CTK_INLINE double energy_of(const float *residual, const float *inverse, intptr_
   return sum_in_order(lanes);
 }
 
-// Plain at every level: once per row, beside many steps.
+// Plain at every level: it runs once per row, the step many times.
 void ctk_masked_least_squares_begin(
     const uint8_t *kept, const float *inverse_diagonal, intptr_t n, float *residual,
     float *direction, double *energy) {
@@ -51,7 +52,7 @@ CTK_INLINE void body_of_ctk_masked_least_squares_step(
     const uint8_t *kept, const float *inverse_diagonal, const float *product, intptr_t n, float *w,
     float *residual, float *direction, double *energy) {
   const double curvature = dot(direction, product, n);
-  // At the minimum already, as far as float32 can tell.
+  // The minimum is reached to float32's precision.
   if (!(curvature > 0) || !(*energy > 0)) return;
   const float alpha = (float)(*energy / curvature);
   intptr_t i = 0;

@@ -1,8 +1,9 @@
 #pragma once
 
-// Kernels in C. A form that is compiled once per level, or is otherwise made fast, is declared beside a
-// plain `_ref` twin, and the tests compare the two. Plain code has no twin: the GGUF dequantizers
-// (gguf_blocks.h) are checked against goldens. Callers check shapes; nothing in here checks bounds.
+// Kernels in C. A kernel that is compiled once per level, or optimised otherwise, is declared next
+// to a plain reference twin (`_ref`), and the tests compare the two. Plain code has no twin: the
+// GGUF dequantizers (gguf_blocks.h) are checked against golden values. Callers check shapes;
+// kernels don't check bounds.
 #include "activation.h"
 #include "attention_shares.h"
 #include "cached_attention.h"

@@ -15,7 +15,7 @@ struct ctk_cached_rows {
   intptr_t stride, scale_stride;
 };
 
-/// scores[h·score_stride + t] = q[h]·key[t], for the `heads` queries [heads, dim] that read one
+/// scores[h·score_stride + t] = q[h]·key[t] for the `heads` query heads [heads, dim] that share one
 /// key head.
 void ctk_cached_scores(
     const struct ctk_cached_rows *keys, intptr_t count, const float *q, intptr_t heads,
@@ -32,5 +32,5 @@ void ctk_cached_sum_ref(
     const struct ctk_cached_rows *values, intptr_t count, const float *shares,
     intptr_t share_stride, intptr_t heads, intptr_t dim, float *out);
 
-/// Stores one head's row of `dim` floats at `row`, and for i8 its scale.
+/// Stores one head's row of `dim` floats at `row` in `format`, and for i8 its scale in `*scale`.
 void ctk_store_cached(int format, const float *in, intptr_t dim, void *row, float *scale);

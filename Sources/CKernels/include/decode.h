@@ -33,7 +33,7 @@ static inline int ctk_decode_takes_group(intptr_t group_size) {
   return group_size % 64 == 0 || (group_size >= 4 && 64 % group_size == 0);
 }
 
-/// Rounds x [rows, columns] (`ldx` floats from row to row) into the arrays of `ctk_decode_inputs`.
+/// Rounds x [rows, columns] (rows `ldx` floats apart) into the arrays of `ctk_decode_inputs`.
 /// The rounding error of a value is at most 2⁻¹⁶ of the largest magnitude in its run. A NaN or an
 /// infinity makes the run's scale NaN.
 void ctk_decode_round(
@@ -65,7 +65,7 @@ void ctk_decode_multiply_half_ref(
     const struct ctk_weight *w, intptr_t first, intptr_t last, const float *x, intptr_t ldx,
     intptr_t rows, float *y, intptr_t ldy);
 
-/// One matrix product of a parallel loop over the weight rows of several.
+/// One of several matrix products that share a parallel loop over all their weight rows.
 struct ctk_decode_job {
   const struct ctk_weight *weight;
   const struct ctk_decode_inputs *rounded;  // for packed weights; null for half-precision ones

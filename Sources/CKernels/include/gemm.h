@@ -3,11 +3,12 @@
 
 #include "weight_rows.h"
 
-/// C = alpha·A·B + beta·C on the calling thread. Element (i, p) of A stands at
-/// a[i·a_row + p·a_column], and so on; C's rows are `c_row` apart. Where beta is 0, C isn't read.
+/// C = alpha·A·B + beta·C on the calling thread, A [m, k], B [k, n], C [m, n]. Element (i, p) of A
+/// is a[i·a_row + p·a_column], element (p, j) of B is b[p·b_row + j·b_column], and C's rows are
+/// `c_row` apart. If beta is 0, C isn't read.
 ///
-/// Every element is summed over p in the same order whatever m and n are, so that cutting C into
-/// tiles doesn't change it.
+/// The order of summation over p is independent of m and n, so cutting C into tiles doesn't change
+/// its bits.
 struct ctk_gemm {
   intptr_t m, n, k;
   const float *a;
@@ -17,14 +18,14 @@ struct ctk_gemm {
   float *c;
   intptr_t c_row;
   float alpha, beta;
-  // B out of stored weights W instead, decoded a panel at a time on its way into the product:
-  // columns weight_first… of W where `transposed`, of Wᵀ otherwise; p runs from 0 along W's rows or
-  // columns.
+  // Stored weights W that replace b and are decoded a panel at a time: B is W from its column
+  // weight_first on if `transposed`, otherwise Wᵀ from W's row weight_first on. p runs from 0 along
+  // W's rows or columns.
   const struct ctk_weight *weight;  // null: b
   int transposed;
   intptr_t weight_first;
-  // Where k_to isn't 0: B's rows outside of k_from..<k_to are 0. Panels of nothing else are left out, with the
-  // same bits as if they weren't; a kernel may look at them all the same.
+  // If k_to isn't 0, B's rows outside of k_from..<k_to are 0. Panels of such rows may be skipped,
+  // which doesn't change the bits of C.
   intptr_t k_from, k_to;
 };
 

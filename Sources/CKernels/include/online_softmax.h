@@ -1,29 +1,31 @@
 #pragma once
 #include <stdint.h>
 
-/// Rows of scores with a causal edge: of the n scores of row i, `stride` apart from the next row's,
-/// the first clamp(edge + i, 0, n) are visible; pass edge = n for no mask.
+/// A block of attention scores [rows, n], rows `stride` apart, under a causal mask: the first
+/// clamp(edge + i, 0, n) scores of row i are visible. edge = n means no mask.
 struct ctk_scores {
   float *scores;
   intptr_t stride, rows, n, edge;
-  float scale;  // scores are still to be multiplied by it; > 0
+  float scale;  // the factor of the scores, > 0, applied by the kernels
 };
 
-/// One step of a softmax over rows that come in blocks (Milakov and Gimelshein, arXiv 1805.02867).
-/// Per row: replaces the visible scores with exp(scale·s − m′) where m′ = max(m, scale·max s), and
-/// the others with 0; updates highest (m → m′) and sum (l → l·c + Σ); correction = c = exp(m − m′):
-/// whatever was summed so far with the old maximum must be multiplied by it. Start with highest =
-/// −∞ and sum = 0. Where `keep` is 0, the scores are left as they are.
+/// One block of an online softmax (Milakov and Gimelshein, arXiv 1805.02867). In each row, with m
+/// the highest score so far and m′ = max(m, scale·max s): visible scores are replaced with
+/// exp(scale·s − m′) and the others with 0, highest is set to m′, correction to c = exp(m − m′),
+/// and sum to sum·c + Σ exp(scale·s − m′). Other sums relative to m must be multiplied by c. Start
+/// with highest = −∞ and sum = 0. If `keep` is 0, the scores aren't changed.
 void ctk_online_softmax(
     const struct ctk_scores *block, float *highest, float *sum, float *correction, int keep);
 void ctk_online_softmax_ref(
     const struct ctk_scores *block, float *highest, float *sum, float *correction, int keep);
 
-/// The probabilities again, once log Σ exp is known per row: exp(scale·s − log_sum), 0 where masked.
+/// Replaces scores with probabilities exp(scale·s − log_sum), 0 where masked, given each row's
+/// log_sum = log Σ exp(scale·s).
 void ctk_softmax_again(const struct ctk_scores *block, const float *log_sum);
 void ctk_softmax_again_ref(const struct ctk_scores *block, const float *log_sum);
 
-/// The softmax's backward step, where the block's scores are the gradients to the probabilities p:
-/// ds = scale·p·(dp − delta) with delta = Σ p·dp over the whole row, 0 where masked.
+/// The backward pass of the softmax: replaces dp, the gradients with respect to the probabilities
+/// p, stored as the block's scores, with ds = scale·p·(dp − delta), 0 where masked. delta is Σ p·dp
+/// over the whole row.
 void ctk_softmax_backward(const struct ctk_scores *block, const float *p, const float *delta);
 void ctk_softmax_backward_ref(const struct ctk_scores *block, const float *p, const float *delta);

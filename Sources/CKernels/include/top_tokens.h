@@ -1,8 +1,8 @@
 #pragma once
 #include <stdint.h>
 
-/// Rows of logits of the tokens first, first + 1, …, first + n − 1, `stride` apart, on their way to
-/// the k highest of each row.
+/// A tile of logits [rows, n] of the tokens first ..< first + n, rows `stride` apart, of which the
+/// k highest per row are selected.
 struct ctk_top_tokens {
   const float *logits;
   intptr_t stride, rows, n;
@@ -10,7 +10,7 @@ struct ctk_top_tokens {
   intptr_t k;
 };
 
-/// Merges a tile into what was found so far: values and ids [rows, k], highest first, of equal ones
-/// the one met first. Start with values = −∞.
+/// Merges a tile into the k highest logits so far: values and ids [rows, k] in descending order,
+/// equal values in the order in which they were merged. Start with values = −∞.
 void ctk_top_tokens(const struct ctk_top_tokens *tile, float *values, int32_t *ids);
 void ctk_top_tokens_ref(const struct ctk_top_tokens *tile, float *values, int32_t *ids);

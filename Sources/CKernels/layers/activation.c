@@ -1,12 +1,13 @@
-// The activations of feed-forward layers without a gate: ReLU, and GELU after Hendrycks and Gimpel,
-// arXiv 1606.08415, in the exact form.
+// Activations of feed-forward layers without a gate: ReLU, and the exact GELU (Hendrycks and
+// Gimpel, arXiv 1606.08415).
 #include "activation.h"
 
 #include <math.h>
 
 #include "vectors.h"
 
-/// Defines a kernel of one input and its backward twin from two functions of sixteen values.
+/// Defines the kernel of an elementwise activation and of its backward pass from two functions of
+/// sixteen values.
 #define CTK_ACTIVATION(name, forward, backward)                                              \
   CTK_INLINE void body_of_##name(const float *x, float *y, intptr_t n) {                      \
     intptr_t i = 0;                                                                          \
@@ -28,15 +29,16 @@
       name##_backward, (const float *dy, const float *x, float *dx, intptr_t n),             \
       (dy, x, dx, n))
 
-// "Not below" instead of "above": a value that is no number passes through and is seen later.
+// The comparison is x < 0 rather than x > 0, so that NaN passes through and is detected later.
 CTK_INLINE v16 relu(v16 x) { return v16_select((m16)(x < v16_all(0)), v16_all(0), x); }
 CTK_INLINE v16 relu_back(v16 dy, v16 x) {
   return v16_select((m16)(x > v16_all(0)), dy, v16_all(0));
 }
 CTK_ACTIVATION(ctk_relu, relu, relu_back)
 
-/// e^(−x²/2); Φ(x) goes to *phi. Φ(−|x|) = ½·p(t)·e^(−x²/2), t = 1/(1 + 0.3275911·|x|/√2), with the
-/// polynomial 7.1.26 of Abramowitz and Stegun: off by at most 1.5·10⁻⁷, and tails fall as they should.
+/// Returns e^(−x²/2) and writes Φ(x) to *phi. Φ(−|x|) = ½·p(t)·e^(−x²/2), t = 1/(1 +
+/// 0.3275911·|x|/√2), with polynomial 7.1.26 of Abramowitz and Stegun: the error is at most
+/// 1.5·10⁻⁷, and the tails decay like those of Φ.
 CTK_INLINE v16 normal_distribution(v16 x, v16 *phi) {
   const v16 bell = v16_exp(x * x * v16_all(-0.5f));
   const v16 size = v16_select((m16)(x < v16_all(0)), -x, x);

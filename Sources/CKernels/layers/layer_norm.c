@@ -20,7 +20,7 @@ CTK_INLINE void body_of_ctk_layer_norm(
     squares += left * left;
   }
   if (i < d) {
-    // Filled up with the mean, which leaves nothing.
+    // Padded with the mean, so that padding contributes 0.
     const v16 left = v16_load_part(x + i, d - i, m) - v16_all(m);
     squares += left * left;
   }

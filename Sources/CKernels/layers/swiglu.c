@@ -5,7 +5,8 @@
 
 #include "vectors.h"
 
-/// 1/(1 + e⁻ˣ). Below −87.3 the true value is under 2⁻¹²⁶ and 1/(1 + e^88.72) stands for it.
+/// The logistic function 1/(1 + e⁻ˣ). For x < −88.72 the result is 1/(1 + e^88.72); true values
+/// below x = −87.3 are less than 2⁻¹²⁶.
 CTK_INLINE v16 sigmoid(v16 x) { return v16_all(1) / (v16_all(1) + v16_exp(-x)); }
 
 CTK_INLINE v16 product(v16 gate, v16 up) { return gate * sigmoid(gate) * up; }

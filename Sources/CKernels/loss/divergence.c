@@ -18,7 +18,7 @@ CTK_INLINE void body_of_ctk_divergence(const struct ctk_divergence *t, float *di
       v16_store(student + i, v16_exp(s) - p);
     }
     if (i < t->n) {
-      // The lanes beyond the end are equal in both, at a probability that counts for nothing.
+      // Lanes past the end have equal log-probabilities of −100 in both, which contribute 0.
       const intptr_t rest = t->n - i;
       const v16 low = v16_all(-100.0f);
       const v16 s = v16_load_part(student + i, rest, 0) - down;

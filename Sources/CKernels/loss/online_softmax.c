@@ -4,6 +4,7 @@
 
 #include "vectors.h"
 
+/// The number of visible scores of a row.
 CTK_INLINE intptr_t visible(const struct ctk_scores *b, intptr_t row) {
   const intptr_t count = b->edge + row;
   return count < 0 ? 0 : count > b->n ? b->n : count;
@@ -17,7 +18,7 @@ CTK_INLINE float highest_of(const float *s, intptr_t n, float scale) {
   return v16_highest(top) * scale;
 }
 
-/// Σ exp(scale·s − m), the terms written back where `keep`.
+/// Σ exp(scale·s − m) of n scores; with `keep` the terms replace the scores.
 CTK_INLINE float sum_of_exponentials(float *s, intptr_t n, float scale, float m, int keep) {
   v16 total = {0};
   intptr_t i = 0;
@@ -27,7 +28,7 @@ CTK_INLINE float sum_of_exponentials(float *s, intptr_t n, float scale, float m,
     if (keep) v16_store(s + i, e);
   }
   if (i < n) {
-    // The lanes beyond the end become exp(−∞) = 0.
+    // Lanes past the end become exp(−∞) = 0.
     const v16 rest = v16_load_part(s + i, n - i, -INFINITY);
     const v16 e = v16_exp(rest * v16_all(scale) - v16_all(m));
     total += e;

@@ -4,6 +4,7 @@
 
 #include "vectors.h"
 
+/// Inserts a value above the lowest of k sorted ones, which it replaces; after equal values.
 CTK_INLINE void insert(float value, int32_t id, intptr_t k, float *values, int32_t *ids) {
   intptr_t place = k - 1;
   while (place > 0 && values[place - 1] < value) {
@@ -15,8 +16,8 @@ CTK_INLINE void insert(float value, int32_t id, intptr_t k, float *values, int32
   ids[place] = id;
 }
 
-/// Sixteen at a time are passed over where none reaches the lowest of those kept, which is nearly
-/// always.
+/// Skips sixteen logits at a time if none is above the lowest of the k kept, which is nearly always
+/// the case.
 CTK_INLINE void body_of_ctk_top_tokens(
     const struct ctk_top_tokens *t, float *values, int32_t *ids) {
   for (intptr_t row = 0; row < t->rows; row++) {

@@ -10,7 +10,7 @@
 
 int ctk_highest_level(void) {
 #if defined(__x86_64__)
-  // The built-in asks the operating system too, whether it saves the wide registers.
+  // The built-in also checks that the operating system saves the wide registers.
   __builtin_cpu_init();
   if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") ||
       !__builtin_cpu_supports("f16c"))
@@ -83,7 +83,7 @@ static int has_dotprod(void) {
 int ctk_decode_isa(void) {
 #if defined(__x86_64__)
   if (ctk_has_bf16_products()) return ctk_decode_avx512;
-  // Every processor with AVX2 counts bits too.
+  // Every processor with AVX2 has POPCNT too.
   return ctk_level() >= ctk_level_avx2 ? ctk_decode_avx2 : ctk_decode_plain;
 #elif defined(__aarch64__)
   static atomic_int known = -1;

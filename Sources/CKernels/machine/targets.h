@@ -1,4 +1,4 @@
-// Function attributes that name a set of x86 features beyond the levels of dispatch.h.
+// Target attributes for x86 features beyond the levels of dispatch.h.
 #pragma once
 
 #if defined(__x86_64__)

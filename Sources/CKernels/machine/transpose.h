@@ -1,4 +1,5 @@
-// Squares of 16 × 16 32-bit values turned over in registers, by swapping ever smaller quarters.
+// Transposition of 16 × 16 32-bit values in registers, by swapping quarters of ever smaller
+// squares.
 #pragma once
 #include "vectors.h"
 
@@ -18,8 +19,8 @@
 #define CTK_EXCHANGE_HIGH_1(a, b) \
   __builtin_shufflevector(a, b, 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31)
 
-/// Turns over the 16 vectors `r`. A macro, so that it takes on the features of the function it
-/// stands in.
+/// Transposes the 16 vectors `r`. A macro, so that it is compiled with the target features of the
+/// enclosing function.
 #define CTK_TRANSPOSE16(r)                                                                     \
   {                                                                                            \
     for (int i = 0; i < 8; i++)                                                                \

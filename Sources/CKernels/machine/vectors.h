@@ -1,13 +1,13 @@
-// Sixteen floats at a time, whatever the processor: one AVX-512 register, two of AVX, four of SSE or
-// NEON. Kernels are written once with these and compiled once per level (CTK_KERNEL); sums run in
-// sixteen lanes at every level, so levels differ only where products are fused.
+// Vectors of sixteen floats on every processor: one AVX-512 register, two of AVX, four of SSE or
+// NEON. Kernels are written once with these and compiled once per level (CTK_KERNEL). Sums run in
+// sixteen lanes at every level, so results of different levels differ only by fused multiply-adds.
 #pragma once
 #include <stdint.h>
 #include <string.h>
 
 #include "dispatch.h"
 
-// Vectors never cross a real call: every function that takes one is inlined into its kernel.
+// Safe to ignore: every function with a vector parameter is inlined into its kernel.
 #pragma clang diagnostic ignored "-Wpsabi"
 
 typedef float v16 __attribute__((vector_size(64)));
@@ -17,7 +17,7 @@ typedef double d16 __attribute__((vector_size(128)));
 #define CTK_INLINE static inline __attribute__((always_inline))
 
 #if defined(__x86_64__)
-/// Defines `name`, which runs `body_of_##name` compiled for the level in use.
+/// Defines the kernel `name`, which calls `body_of_##name` compiled for the level in use.
 #define CTK_KERNEL(name, parameters, arguments)                                        \
   __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"))) static void \
       avx512_##name parameters { body_of_##name arguments; }                           \
@@ -47,7 +47,7 @@ CTK_INLINE v16 v16_load(const float *p) {
 
 CTK_INLINE void v16_store(float *p, v16 v) { memcpy(p, &v, sizeof v); }
 
-/// The first n values (n < 16), the rest `filler`.
+/// Loads n < 16 values and fills the other lanes with `filler`.
 CTK_INLINE v16 v16_load_part(const float *p, intptr_t n, float filler) {
   v16 v = filler - (v16){};
   memcpy(&v, p, (size_t)n * sizeof(float));
@@ -64,17 +64,18 @@ CTK_INLINE v16 v16_select(m16 condition, v16 yes, v16 no) {
   return (v16)(((m16)yes & condition) | ((m16)no & ~condition));
 }
 
-/// The larger and the smaller of two numbers, lane by lane; b where they are equal or one is NaN.
+/// The larger of two numbers, lane by lane; b where they are equal or one is NaN.
 CTK_INLINE v16 v16_max(v16 a, v16 b) { return v16_select((m16)(a > b), a, b); }
+/// The smaller of two numbers, lane by lane; b where they are equal or one is NaN.
 CTK_INLINE v16 v16_min(v16 a, v16 b) { return v16_select((m16)(a < b), a, b); }
 
-/// The nearest integer, ties to even, for |x| < 2²²: beyond 1.5·2²³ a float has no fraction bits.
+/// The nearest integer, ties to even, for |x| < 2²²: adding 1.5·2²³ leaves no fraction bits.
 CTK_INLINE v16 v16_round_even(v16 x) {
   const v16 magic = v16_all(12582912.0f);
   return (x + magic) - magic;
 }
 
-/// Sixteen bytes, each widened to 32 bits.
+/// Loads sixteen bytes and widens each to 32 bits.
 CTK_INLINE m16 m16_load_bytes(const uint8_t *p) {
   typedef uint8_t b16 __attribute__((vector_size(16)));
   b16 bytes;
@@ -84,7 +85,7 @@ CTK_INLINE m16 m16_load_bytes(const uint8_t *p) {
 
 CTK_INLINE d16 d16_of(v16 v) { return __builtin_convertvector(v, d16); }
 
-/// Lanes are added pairwise: 0+8, 1+9, …, then halves again.
+/// The sum of all lanes, added pairwise: 0+8, 1+9, …, then halves of the result.
 CTK_INLINE float v16_sum(v16 v) {
   float t[16];
   memcpy(t, &v, sizeof t);
@@ -93,6 +94,7 @@ CTK_INLINE float v16_sum(v16 v) {
   return t[0];
 }
 
+/// The highest of all lanes.
 CTK_INLINE float v16_highest(v16 v) {
   float t[16];
   memcpy(t, &v, sizeof t);
@@ -101,9 +103,12 @@ CTK_INLINE float v16_highest(v16 v) {
   return t[0];
 }
 
-/// eˣ, at most 1.1 ulp off for −87.3365 ≤ x ≤ 88.72; below that 0, above it the bound's value.
-/// x = n·ln 2 + r with |r| ≤ ln 2 / 2 (ln 2 in two parts after Cody and Waite), then a polynomial of
-/// degree seven in r (the coefficients of Moshier's Cephes library), and n into the exponent.
+/// eˣ with an error of at most 1.1 ulp for −87.3365 ≤ x ≤ 88.72; 0 below this range, e^88.72 above
+/// it.
+///
+/// x = n·ln 2 + r with |r| ≤ ln 2 / 2, where ln 2 is split in two parts (Cody and Waite). eʳ is a
+/// polynomial of degree seven (the coefficients of Moshier's Cephes library), and n is added to its
+/// exponent.
 CTK_INLINE v16 v16_exp(v16 x) {
   const m16 tiny = (m16)(x < v16_all(-87.3365f));
   x = v16_select((m16)(x > v16_all(88.72283f)), v16_all(88.72283f), x);

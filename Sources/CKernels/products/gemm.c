@@ -1,14 +1,14 @@
 // Matrix products in float32, after Goto and van de Geijn, "Anatomy of high-performance matrix
-// multiplication" (2008): B is packed into panels as wide as a few vectors, and a block of C that
-// fits the registers is summed up over a panel's length.
+// multiplication" (2008): B is packed into panels one or two vectors wide, and a block of C that
+// fits the registers is accumulated over a panel's depth.
 //
 //          panel of B                 AVX-512: block of C 12 × 32, 24 accumulators of 32 registers
 //          ┌──────┐ ↑                 AVX2:                6 × 16, 12 of 16
 //          │      │ depth ≤ 384       NEON:                6 × 16, 24 of 32
 //   A      │      │ ↓                 SSE:                 2 × 16,  8 of 16
 //  ┌─────┐ ├──────┤ ↑
-//  │ … → │ │  C   │ block rows        A's rows are read where they are when their values lie side by
-//  └─────┘ └──────┘ ↓                 side, and copied block by block otherwise.
+//  │ … → │ │  C   │ block rows        A's rows are read in place if their values are contiguous,
+//  └─────┘ └──────┘ ↓                 and copied block by block otherwise.
 #include "gemm.h"
 
 #include <stdlib.h>
@@ -17,8 +17,8 @@
 #include "thread_space.h"
 
 enum {
-  most_columns = 192,   // packed at a time
-  most_rows = 120,      // of A between two passes over the packed columns: stays in the second level
+  most_columns = 192,   // of B that are packed at a time
+  most_rows = 120,      // of A per pass over the packed columns: they stay in the L2 cache
   widest_block = 12,
   packed_b = longest_depth * most_columns,
   packed_a = longest_depth * most_rows,
@@ -27,12 +27,13 @@ enum {
 
 // ---- The block of C in registers ----
 
-/// c[rows][columns] = alpha·Σ_p a·b + beta·c; `height` and `vectors` are constants, rows ≤ height.
+/// c[rows][columns] = alpha·Σ_p a·b + beta·c, rows ≤ height. `height` and `vectors` are
+/// compile-time constants.
 CTK_INLINE void block(
     const int height, const int vectors, intptr_t depth, const float *a, intptr_t a_row,
     intptr_t a_column, const float *b, float *c, intptr_t c_row, intptr_t rows, intptr_t columns,
     float alpha, float beta) {
-  // C is far away in the caches by the time it is needed.
+  // C isn't in the L1 cache by the time it is needed.
 #pragma clang loop unroll(full)
   for (int i = 0; i < height; i++) __builtin_prefetch(c + i * c_row, 1);
   v16 sum[widest_block][2] = {0};
@@ -65,7 +66,7 @@ CTK_INLINE void block(
   }
 }
 
-/// A block whose rows of A are read in place: as many as there are.
+/// A block of exactly h rows of A, which are read in place.
 #define ROWS_CASE(h)                                                                            \
   case h:                                                                                       \
     if (h <= height)                                                                            \
@@ -100,7 +101,7 @@ CTK_INLINE void loops(const struct ctk_gemm *g, const int height, const int vect
   float *panels = ctk_thread_space(space_floats * sizeof(float));
   float *block_of_a = panels + packed_b, *rows_of_weights = block_of_a + packed_a;
   const intptr_t width = 16 * vectors;
-  // Panels of about the same length; only k decides, for the sake of the order of summation.
+  // Panels of about equal depth, which depends on k only, so that the order of summation does too.
   const intptr_t pieces = (g->k + longest_depth - 1) / longest_depth;
   const intptr_t step = pieces > 0 ? (g->k + pieces - 1) / pieces : 1;
   int begun = 0;
@@ -184,7 +185,7 @@ void ctk_multiply(const struct ctk_gemm *g) {
   gemm_plain(g);
 }
 
-/// B[p, j]; of stored weights, which are decoded whole, out of those.
+/// B[p, j]; `weights` are the stored weights, all decoded.
 static float value_of_b(const struct ctk_gemm *g, const float *weights, intptr_t p, intptr_t j) {
   if (!g->weight) return g->b[p * g->b_row + j * g->b_column];
   const intptr_t row = g->transposed ? p : g->weight_first + j;

@@ -1,7 +1,7 @@
-// Matrix products with bfloat16 operands and float32 sums. As in gemm.c, a panel of B stays in the
-// first level of the caches while a block of C is summed up in registers; but a panel holds pairs
-// of values along k, which one instruction multiplies and adds, and it is decoded from the stored
-// weights right before it is used.
+// Matrix products with bfloat16 operands and float32 sums. A panel of B stays in the L1 cache while
+// a block of C is accumulated in registers (compare gemm.c). A panel holds pairs of values along k,
+// which one instruction multiplies and adds, and is decoded from the stored weights right before it
+// is used.
 //
 //   inputs, packed:  block of 12 rows │ pair 0: 12 × 2 values │ pair 1 │ …
 //   panel:           32 columns       │ pair 0: 32 × 2 values │ pair 1 │ …
@@ -16,7 +16,7 @@
 
 #if defined(__x86_64__)
 enum {
-  blocks_at_once = 10,  // of inputs between two passes over the panels: 180 KB
+  blocks_at_once = 10,  // of inputs per pass over the panels: 180 KB
   row_space = longest_depth + 64,
   panel_words = longest_depth / 2 * ctk_bf16_columns,
   row_words = 16 * row_space / 2,
@@ -42,7 +42,7 @@ CTK_BF16 static void pack_bf16(
 
 // ---- Panels ----
 
-/// Panels for a product forward: columns are rows of the weights, k runs along them.
+/// Packs panels of a forward product: columns are rows of the weights, and k runs along them.
 CTK_BF16 static void pack_forward(
     const struct ctk_product_bf16 *p, intptr_t first_k, intptr_t depth, uint32_t *panels,
     uint16_t *rows, uint8_t *scratch) {
@@ -62,7 +62,8 @@ CTK_BF16 static void pack_forward(
   }
 }
 
-/// Panels for a transposed product: columns are the weights' own, k runs over their rows.
+/// Packs panels of a transposed product: columns are those of the weights, and k runs over their
+/// rows.
 CTK_BF16 static void pack_transposed(
     const struct ctk_product_bf16 *p, intptr_t first_k, intptr_t depth, uint32_t *panels,
     uint16_t *rows, uint8_t *scratch) {
@@ -75,7 +76,7 @@ CTK_BF16 static void pack_transposed(
   const intptr_t whole = (p->last_n - p->first_n + width - 1) / width * width;
   for (intptr_t q = 0; q < pairs; q++) {
     if (q % 8 == 0) {
-      // The next sixteen rows; zeros behind the last.
+      // Decode the next sixteen rows, padded with zeros.
       const intptr_t left = depth - 2 * q, count = left < 0 ? 0 : least(16, left);
       ctk_rows_bf16(
           p->weight, first_k + 2 * q, count, p->first_n, p->last_n, rows, row_space, scratch);
@@ -104,8 +105,8 @@ CTK_BF16 static void multiply(const struct ctk_product_bf16 *p) {
   const intptr_t k = p->last_k - p->first_k, all = ctk_bf16_pairs(k);
   const intptr_t columns = p->last_n - p->first_n;
   const intptr_t in_blocks = (p->rows + height - 1) / height;
-  // Pieces of about the same length, in whole runs of 64; only k decides, for the sake of the order
-  // of summation.
+  // Pieces of about equal length, in whole runs of 64. The length depends on k only, so that the
+  // order of summation does too.
   const intptr_t pieces = (k + longest_depth - 1) / longest_depth;
   const intptr_t step = ((k + pieces - 1) / pieces + 63) / 64 * 64;
   for (intptr_t first = 0; first < k; first += step) {

@@ -1,5 +1,5 @@
-// What the products in bfloat16 have in common: the block of C that is summed up in registers, and pairs
-// of values along k, which one instruction multiplies and adds.
+// Parts shared by the products in bfloat16: the block of C that is accumulated in registers, and
+// pairs of values along k, which one instruction multiplies and adds.
 #pragma once
 #include "bf16.h"
 #include "gemm_bf16.h"
@@ -14,7 +14,7 @@ enum {
 
 static inline intptr_t least(intptr_t a, intptr_t b) { return a < b ? a : b; }
 
-/// Values 0..<rest (at most 32) of a row as 16 pairs.
+/// Rounds values 0..<rest of a row (at most 32) to bfloat16, as 16 pairs padded with zeros.
 CTK_BF16 static inline v16 pairs_of(const float *row, intptr_t rest) {
   if (rest >= 32)
     return (v16)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(row + 16), _mm512_loadu_ps(row));
@@ -24,7 +24,7 @@ CTK_BF16 static inline v16 pairs_of(const float *row, intptr_t rest) {
       _mm512_maskz_loadu_ps((__mmask16)kept, row));
 }
 
-/// C's values of one row and one vector.
+/// Writes sums to `columns` values of a row of C, at most sixteen; added to C unless beta is 0.
 CTK_BF16 static inline void keep(float *place, __m512 sum, intptr_t columns, float beta) {
   if (columns <= 0) return;
   const __mmask16 some =
@@ -33,7 +33,8 @@ CTK_BF16 static inline void keep(float *place, __m512 sum, intptr_t columns, flo
   _mm512_mask_storeu_ps(place, some, sum);
 }
 
-/// c[rows][columns] = Σ over pairs + beta·c; rows ≤ height, columns ≤ width.
+/// c[rows][columns] = Σ over pairs of a·b + beta·c with beta 0 or 1; rows ≤ height, columns ≤
+/// width.
 CTK_BF16 static void block(
     intptr_t pairs, const uint32_t *a, const uint32_t *b, float *c, intptr_t c_row, intptr_t rows,
     intptr_t columns, float beta) {

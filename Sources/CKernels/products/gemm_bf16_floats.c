@@ -1,5 +1,5 @@
-// Products of two float32 matrices that are rounded to bfloat16 on their way into the registers, as
-// attention needs them. Both operands are packed first, in either direction: they are small.
+// Products of two float32 matrices that are rounded to bfloat16, as in attention. Both operands are
+// small, so each is packed whole first, from rows or from columns.
 #include <stdlib.h>
 
 #include "gemm_bf16_block.h"
@@ -8,7 +8,8 @@
 
 #if defined(__x86_64__)
 
-/// Pairs of two rows' values 0..<rest (at most 16): the first row's in the lower halves.
+/// Rounds values 0..<rest (at most 16) of two rows to bfloat16 and pairs them, the first row's in
+/// the lower halves.
 CTK_BF16 static inline __m512i pairs_across(
     const float *first, const float *second, intptr_t rest) {
   const __mmask16 some = rest >= 16 ? (__mmask16)0xffff : (__mmask16)(((uint32_t)1 << rest) - 1);
@@ -19,7 +20,8 @@ CTK_BF16 static inline __m512i pairs_across(
   return _mm512_or_si512(a, _mm512_slli_epi32(b, 16));
 }
 
-/// Lines of `depth` values each, packed as columns (at most `wide`, 12 or 16) of pairs `stride` apart.
+/// Packs `count` lines of `depth` contiguous values, `distance` floats apart, into `wide` columns
+/// (12 or 16) of pairs, `stride` words from pair to pair.
 CTK_BF16 static void pack_along(
     const float *lines, intptr_t distance, intptr_t count, intptr_t depth, intptr_t wide,
     uint32_t *out, intptr_t stride) {
@@ -35,7 +37,9 @@ CTK_BF16 static void pack_along(
   }
 }
 
-/// The same where neighbours along the columns lie side by side, `distance` to the next value of k.
+/// Packs `count` lines of `depth` values, where neighbouring lines are contiguous and successive
+/// values of a line are `distance` floats apart, into `wide` columns (12 or 16) of pairs, `stride`
+/// words from pair to pair.
 CTK_BF16 static void pack_across(
     const float *first, intptr_t distance, intptr_t count, intptr_t depth, intptr_t wide,
     uint32_t *out, intptr_t stride) {
@@ -50,7 +54,7 @@ CTK_BF16 static void pack_across(
   }
 }
 
-/// A's rows top..<top + rows, k first..<first + depth, in blocks of 12.
+/// Packs columns first..<first + depth of A in blocks of 12 rows.
 CTK_BF16 static void pack_a(
     const struct ctk_gemm *g, intptr_t first, intptr_t depth, uint32_t *out) {
   const intptr_t pairs = ctk_bf16_pairs(depth);
@@ -64,7 +68,7 @@ CTK_BF16 static void pack_a(
   }
 }
 
-/// B's columns in panels of 32.
+/// Packs rows first..<first + depth of B in panels of 32 columns.
 CTK_BF16 static void pack_b(
     const struct ctk_gemm *g, intptr_t first, intptr_t depth, uint32_t *out) {
   const intptr_t pairs = ctk_bf16_pairs(depth);
@@ -81,7 +85,7 @@ CTK_BF16 static void pack_b(
 
 CTK_BF16 static void multiply_floats(const struct ctk_gemm *g) {
   const intptr_t blocks = (g->m + height - 1) / height, panels = (g->n + width - 1) / width;
-  // Pieces of about the same length; only k decides, for the sake of the order of summation.
+  // Pieces of about equal length, which depends on k only, so that the order of summation does too.
   const intptr_t pieces = (g->k + longest_depth - 1) / longest_depth;
   const intptr_t step = ((g->k + pieces - 1) / pieces + 31) / 32 * 32;
   const intptr_t most = ctk_bf16_pairs(least(step, g->k));

@@ -1,18 +1,19 @@
-// What gemm.c multiplies, side by side as it is read: panels of B, out of memory or decoded from
-// stored weights, and blocks of A's rows.
+// Packing of the operands of gemm.c in the order in which they are read: panels of B, copied or
+// decoded from stored weights, and blocks of A's rows.
 #pragma once
 #include "gemm.h"
 #include "transpose.h"
 #include "vectors.h"
 
 enum {
-  longest_depth = 384,  // of a panel: 384 × 32 floats are 48 KB, the size of a first-level cache
-  // A decoded row: its successor isn't a power of two away, and whole vectors fit behind its end.
+  longest_depth = 384,  // of a panel: 384 × 32 floats are 48 KB, the size of an L1 cache
+  // Floats per decoded row: not a power of two, which would map rows to the same cache sets, and
+  // with room for a whole vector past the end.
   row_space = longest_depth + 16,
   row_floats = 16 * row_space,
 };
 
-/// 16 columns of a panel of `width`.
+/// Packs 16 columns of a panel of `width` columns.
 CTK_INLINE void pack_sixteen(
     const float *b, intptr_t b_row, intptr_t b_column, intptr_t depth, const intptr_t width,
     float *panel) {
@@ -27,8 +28,8 @@ CTK_INLINE void pack_sixteen(
     for (intptr_t i = 0; i < 16; i++) panel[p * width + i] = b[p * b_row + i * b_column];
 }
 
-/// `depth` rows of B as panels of `width` columns, each panel row after row; the last one is filled
-/// up with zeros.
+/// Packs `depth` rows of B into panels of `width` columns, each panel row after row. The last panel
+/// is padded with zeros.
 CTK_INLINE void pack_panels(
     const float *b, intptr_t b_row, intptr_t b_column, intptr_t depth, intptr_t columns,
     const intptr_t width, float *out) {
@@ -51,7 +52,8 @@ CTK_INLINE void pack_panels(
           whole + i < columns ? b[p * b_row + (whole + i) * b_column] : 0;
 }
 
-/// The same out of stored weights: rows p… and columns left… of B. `rows` holds row_floats.
+/// Packs `depth` rows from p on and `columns` columns from `left` on of stored weights B into
+/// panels of `width` columns, padded with zeros. `rows` is scratch memory of row_floats floats.
 CTK_INLINE void pack_weights(
     const struct ctk_gemm *g, intptr_t p, intptr_t left, intptr_t depth, intptr_t columns,
     const intptr_t width, float *rows, float *out) {
@@ -80,7 +82,7 @@ CTK_INLINE void pack_weights(
   }
 }
 
-/// Rows 0..<rows (≤ height) of A, `height` values for each p, filled up with zeros.
+/// Packs `rows` ≤ height rows of A as `height` values for each p, padded with zeros.
 CTK_INLINE void pack_rows(
     const float *a, intptr_t a_row, intptr_t a_column, intptr_t depth, intptr_t rows,
     const intptr_t height, float *out) {

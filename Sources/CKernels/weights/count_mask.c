@@ -10,7 +10,7 @@ static inline uint64_t word_at(const uint8_t *p) {
   return word;
 }
 
-/// Bits of a row's last word that stand for no column.
+/// The padding bits of a row's last word, which belong to no column.
 static inline uint64_t padding(intptr_t columns) {
   return columns % 64 ? ~(uint64_t)0 << columns % 64 : 0;
 }

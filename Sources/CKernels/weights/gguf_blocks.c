@@ -1,10 +1,10 @@
-// GGUF quantization blocks, expanded to float32.
+// Dequantization of GGUF blocks to float32.
 //
 // A block holds 32 weights (the K types: a super-block of 256) as small integers q that share
 // float16 scales. Bytes are little-endian; "low nibble first" means that byte i of a group of
 // 16 (or 32) holds weight i in bits 0-3 and weight 16 + i (32 + i) in bits 4-7.
-// Each kernel names its block layout and formula. Products and sums are rounded one by one, as
-// the formula is written: a fused multiply-add would differ in the last bit from other readers.
+// Each kernel states its block layout and formula. Products and sums are rounded one by one, as the
+// formula is written: a fused multiply-add would differ from other readers in the last bit.
 
 #include "gguf_blocks.h"
 
@@ -22,9 +22,9 @@ static inline float from_bits(uint32_t bits) {
   return value;
 }
 
-/// IEEE binary16 to binary32, exactly, subnormals, infinities and NaN included.
-/// The magnitude bits moved to binary32's place read as value · 2^-112, subnormals too,
-/// so one exact product restores it; only exponent 31 needs its own exponent.
+/// Converts IEEE binary16 to binary32, exactly; subnormals, infinities and NaN included. Shifted to
+/// binary32's position, the magnitude bits are value · 2^-112, for subnormals too, so one exact
+/// product restores the value. Only exponent 31 (infinity and NaN) is set separately.
 static inline float from_half(uint16_t half) {
   uint32_t magnitude = (uint32_t)(half & 0x7fff) << 13;
   float scaled = from_bits(magnitude) * 0x1p112f;
@@ -56,7 +56,8 @@ void ctk_gguf_q4_1(const uint8_t *in, float *restrict out, size_t blocks) {
   }
 }
 
-/// The fifth bits of q5_0 and q5_1: bit i of a little-endian 32-bit word belongs to weight i.
+/// Loads a little-endian 32-bit word. In the fifth bits of q5_0 and q5_1, bit i belongs to weight
+/// i.
 static inline uint32_t load32(const uint8_t *p) {
   return (uint32_t)load16(p) | (uint32_t)load16(p + 2) << 16;
 }
@@ -97,10 +98,10 @@ void ctk_gguf_q8_0(const uint8_t *in, float *restrict out, size_t blocks) {
   }
 }
 
-/// Scale and minimum (6 bits each) of sub-block j = 0...7 from the 12 bytes that q4_k and q5_k
-/// share. Bytes 0-3 hold scales 0-3 and bytes 4-7 minima 0-3 in their low six bits; the low
-/// nibbles of bytes 8-11 are the low bits of scales 4-7 and the high nibbles those of minima
-/// 4-7, whose top two bits sit in bits 6-7 of bytes 0-3 and 4-7.
+/// Scale and minimum (6 bits each) of sub-block j = 0...7 from the 12 bytes that are common to q4_k
+/// and q5_k. Bytes 0-3 hold scales 0-3 and bytes 4-7 minima 0-3 in their low six bits. The low
+/// nibbles of bytes 8-11 are the low bits of scales 4-7, and the high nibbles those of minima 4-7;
+/// their top two bits are bits 6-7 of bytes 0-3 and of bytes 4-7.
 static inline void k_scale_min(const uint8_t *packed, int j, int *scale, int *minimum) {
   if (j < 4) {
     *scale = packed[j] & 63;
@@ -128,8 +129,9 @@ void ctk_gguf_q4_k(const uint8_t *in, float *restrict out, size_t blocks) {
   }
 }
 
-// q5_k, 176 bytes: as q4_k with 32 bytes of fifth bits before the nibbles: bit j of byte i is
-// the high bit of weight i of sub-block j. q in 0...31.
+// q5_k, 176 bytes: d f16 | dmin f16 | 12 bytes of scales and minima | 32 bytes of fifth bits | 128
+// bytes of nibbles. The formula and the nibbles are those of q4_k with q in 0...31; bit j of byte i
+// of the fifth bits is the high bit of weight i of sub-block j.
 void ctk_gguf_q5_k(const uint8_t *in, float *restrict out, size_t blocks) {
   for (; blocks > 0; --blocks, in += 176, out += 256) {
     const float d = from_half(load16(in)), dmin = from_half(load16(in + 2));
@@ -182,8 +184,8 @@ void ctk_gguf_f32(const uint8_t *in, float *restrict out, size_t count) {
 }
 
 size_t ctk_first_non_finite(const float *values, size_t count) {
-  // Whole blocks first, without a branch per value: NaN and infinity are those with all exponent
-  // bits set.
+  // Whole blocks of 1024 first, without a branch per value. NaN and infinity have all exponent bits
+  // set.
   size_t i = 0;
   for (; i + 1024 <= count; i += 1024) {
     uint32_t worst = 0;

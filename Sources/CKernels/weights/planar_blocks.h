@@ -1,4 +1,4 @@
-// Unpacking of planar blocks, 64 codes, to one byte each, on any processor.
+// Unpacking of planar blocks of 64 codes to one byte per code, on any processor.
 #pragma once
 #include "planar_codes.h"
 #include "vectors.h"
@@ -13,7 +13,7 @@ CTK_INLINE b16 bytes16(const uint8_t *p) {
 
 CTK_INLINE void put16(uint8_t *p, b16 v) { memcpy(p, &v, 16); }
 
-/// 64 two-bit codes from 16 bytes.
+/// Unpacks 64 two-bit codes from 16 bytes.
 CTK_INLINE void two_bits(const uint8_t *in, uint8_t *out) {
   const b16 v = bytes16(in);
   put16(out, v & 3);
@@ -22,7 +22,7 @@ CTK_INLINE void two_bits(const uint8_t *in, uint8_t *out) {
   put16(out + 48, v >> 6);
 }
 
-/// One block of 64 codes, one byte each.
+/// Unpacks one block of 64 codes to one byte each.
 CTK_INLINE void block_of_codes(const uint8_t *in, int bits, uint8_t *out) {
   if (bits == 8) {
     memcpy(out, in, 64);
@@ -46,12 +46,12 @@ CTK_INLINE void block_of_codes(const uint8_t *in, int bits, uint8_t *out) {
   }
 }
 
-/// Consecutive blocks of 64 codes, one byte each.
+/// Unpacks consecutive blocks of 64 codes to one byte each.
 CTK_INLINE void blocks_of_codes(const uint8_t *in, intptr_t blocks, int bits, uint8_t *out) {
   for (intptr_t b = 0; b < blocks; b++) block_of_codes(in + b * 8 * bits, bits, out + 64 * b);
 }
 
-/// The zero points of group `group` of a tile's rows, one byte each.
+/// Unpacks the zero points of group `group` of a tile's sixteen rows to one byte each.
 CTK_INLINE void ctk_tile_zeros(
     const struct ctk_packed *w, intptr_t tile, intptr_t group, uint8_t zeros[16]) {
   if (!w->zeros) {

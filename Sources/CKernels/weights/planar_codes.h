@@ -1,4 +1,5 @@
-// Where the parts of a packed matrix lie, its codes one at a time, and 64 at a time with AVX-512.
+// Offsets of the parts of a packed matrix, access to single codes, and unpacking of 64 codes at a
+// time with AVX-512.
 #pragma once
 #include <string.h>
 
@@ -21,6 +22,7 @@ static inline intptr_t ctk_group_place(const struct ctk_packed *w, intptr_t row,
   return w->interleaved ? (row / 16 * groups + group) * 16 + row % 16 : row * groups + group;
 }
 
+/// The code at `index` of a stream of planar blocks.
 static inline uint8_t ctk_single_code(const uint8_t *codes, int bits, int64_t index) {
   const uint8_t *block = codes + index / 64 * 8 * bits;
   const int i = (int)(index % 64);
@@ -32,7 +34,7 @@ static inline uint8_t ctk_single_code(const uint8_t *codes, int bits, int64_t in
 
 static inline int ctk_is_sparse(const struct ctk_packed *w) { return w->mask || w->ranks; }
 
-/// Survivors of a row under n:m sparsity.
+/// The number of survivors per row under n:m sparsity.
 static inline intptr_t ctk_kept_per_row(const struct ctk_packed *w) {
   const intptr_t rest = w->columns % w->of;
   return w->columns / w->of * w->kept + (rest < w->kept ? rest : w->kept);
@@ -53,7 +55,7 @@ static inline uint64_t ctk_mask_word(const struct ctk_packed *w, intptr_t row, i
   return word;
 }
 
-/// 2^exponent, for exponents of normal numbers.
+/// 2^exponent, for −126 ≤ exponent ≤ 127.
 static inline float ctk_power_of_two(int exponent) {
   const uint32_t bits = (uint32_t)(exponent + 127) << 23;
   float f;
@@ -61,14 +63,14 @@ static inline float ctk_power_of_two(int exponent) {
   return f;
 }
 
-/// The scale of a group, numbered through the whole matrix.
+/// The scale of the group with index `group` in the whole matrix.
 static inline float ctk_scale(const struct ctk_packed *w, intptr_t group) {
   uint16_t half;
   memcpy(&half, w->scales + group * 2, 2);
   return ctk_half_to_float(half) * ctk_power_of_two(w->scale_exponent);
 }
 
-/// The zero point of a group, numbered through the whole matrix.
+/// The zero point of the group with index `group` in the whole matrix.
 static inline float ctk_zero(const struct ctk_packed *w, intptr_t group) {
   return w->zeros ? (float)ctk_single_code(w->zeros, w->bits, group) : (float)(1 << (w->bits - 1));
 }
@@ -92,12 +94,12 @@ static inline intptr_t ctk_tile_place(intptr_t row, intptr_t column) {
   return column / 4 * 64 + row % ctk_tile_rows * 4 + column % 4;
 }
 
-/// How far ahead of their use, in bytes, packed codes are prefetched into the L2 cache. The
-/// hardware prefetcher stops at the end of each page.
+/// The software prefetch distance of packed codes into the L2 cache, in bytes. The hardware
+/// prefetcher stops at page boundaries.
 enum { ctk_prefetch_distance = 8192 };
 
 #if defined(__x86_64__)
-/// A block of 64 codes, one byte each.
+/// Unpacks a block of 64 codes to one byte each.
 CTK_AVX512_VNNI static inline __m512i ctk_codes64(const uint8_t *block, int bits) {
   if (bits == 8) return _mm512_loadu_si512(block);
   if (bits == 4) {
@@ -115,7 +117,7 @@ CTK_AVX512_VNNI static inline __m512i ctk_codes64(const uint8_t *block, int bits
   return _mm512_mask_add_epi8(low, (__mmask64)high, low, _mm512_set1_epi8(4));
 }
 
-/// ctk_mask_word with the ranks of 2:4 and 4:8 sparsity looked up side by side.
+/// ctk_mask_word with the ranks of 2:4 and 4:8 sparsity looked up in parallel.
 CTK_AVX512_VNNI static inline uint64_t ctk_mask_word_avx512(
     const struct ctk_packed *w, intptr_t row, intptr_t block) {
   if (w->mask || w->columns % 64 != 0) return ctk_mask_word(w, row, block);
@@ -145,7 +147,7 @@ CTK_AVX512_VNNI static inline uint64_t ctk_mask_word_avx512(
   return ctk_mask_word(w, row, block);
 }
 
-/// Whole blocks of codes, one byte each; `bits` is a constant.
+/// Unpacks whole blocks of codes to one byte each; `bits` is a compile-time constant.
 CTK_AVX512_VNNI_INLINE void ctk_unpack_blocks_of(
     const uint8_t *codes, intptr_t blocks, const int bits, uint8_t *out) {
   for (intptr_t b = 0; b < blocks; b++, codes += 8 * bits, out += 64) {
@@ -165,8 +167,8 @@ CTK_AVX512_VNNI static inline void ctk_unpack_blocks_avx512(
   }
 }
 
-/// The masks of all of a row's blocks: in place where they are stored as aligned words, else
-/// copied, or expanded from ranks, into `space`.
+/// The masks of all blocks of a row: in place if they are stored as aligned words, otherwise copied
+/// or expanded from ranks into `space`.
 CTK_AVX512_VNNI_INLINE const uint64_t *ctk_mask_words_avx512(
     const struct ctk_packed *w, intptr_t row, uint64_t *space) {
   const intptr_t runs = (w->columns + 63) / 64;

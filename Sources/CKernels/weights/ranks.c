@@ -1,7 +1,7 @@
 #include "ranks.h"
 
-// By rank, that is in ascending order: the numbers of 4 bits with two set, and of 8 bits with four
-// set.
+// The 4-bit numbers with two bits set and the 8-bit numbers with four, by rank, which is in
+// ascending order.
 #define COMBINATION(bits) bits
 const uint8_t ctk_two_of_four[8] = {CTK_TWO_OF_FOUR(COMBINATION)};
 const uint8_t ctk_four_of_eight[128] = {
@@ -84,7 +84,7 @@ uint32_t ctk_combination(uint32_t rank, int kept, int width) {
   return word;
 }
 
-/// The rank of a group, numbered through the whole matrix.
+/// The rank of the group with index `group` in the whole matrix.
 static uint32_t rank_of(const struct ctk_packed *w, int64_t group) {
   const int64_t bit = group * w->rank_bits, last = (bit + w->rank_bits - 1) / 8;
   uint64_t bytes = 0;

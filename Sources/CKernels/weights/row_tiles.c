@@ -5,7 +5,7 @@
 #include "spread_codes.h"
 #include "transpose.h"
 
-enum { tile_block = 64 * ctk_tile_rows };  // weights of 64 columns
+enum { tile_block = 64 * ctk_tile_rows };  // weights in 64 columns of a tile
 
 int64_t ctk_tile_start(const struct ctk_packed *w, intptr_t tile, intptr_t block) {
   const struct ctk_packed tiles = ctk_tiles(w);
@@ -30,7 +30,7 @@ CTK_KERNEL(
     (const uint8_t *spread, const uint8_t *kept, const uint8_t *zeros, uint8_t *codes),
     (spread, kept, zeros, codes))
 
-/// 64 columns of a tile from its survivors' codes on; returns how many there were.
+/// Expands the survivors of 64 columns of a tile to rows of codes; returns the number of survivors.
 static intptr_t spread_tile(
     const uint64_t *words, const uint8_t *survivors, const uint8_t zeros[16], uint8_t *codes) {
   uint8_t spread[tile_block], kept[tile_block], ones[tile_block + 64];

@@ -1,4 +1,4 @@
-// Unpacking of tiles: sixteen rows of a sparse matrix, interleaved (`interleaved` in
+// Unpacking of tiles, which are sixteen interleaved rows of a sparse matrix (`interleaved` in
 // unpack_planar.h), to rows.
 #pragma once
 #include "planar_codes.h"
@@ -18,7 +18,7 @@ int64_t ctk_tile_codes(
     const struct ctk_packed *w, intptr_t tile, intptr_t first, intptr_t last, int64_t survivor,
     uint8_t *codes);
 
-/// The index of the first survivor of columns 64·block … of a tile.
+/// The index of a tile's first survivor from column 64·block on.
 int64_t ctk_tile_start(const struct ctk_packed *w, intptr_t tile, intptr_t block);
 
 /// Transposes sixteen blocks, each of four columns of sixteen rows, to sixteen rows of 64 codes,

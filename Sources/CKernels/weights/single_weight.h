@@ -2,7 +2,7 @@
 #pragma once
 #include "planar_codes.h"
 
-/// w[row, column] of any packed matrix; 0 where masked out.
+/// The weight at a row and column of any packed matrix; 0 where masked out.
 static inline float ctk_single_weight(const struct ctk_packed *w, intptr_t row, intptr_t column) {
   const struct ctk_packed stored = w->interleaved ? ctk_tiles(w) : *w;
   const intptr_t line = w->interleaved ? row / ctk_tile_rows : row;

@@ -21,14 +21,14 @@ const uint64_t ctk_spread_table[256] = {MASKS64(0), MASKS64(64), MASKS64(128), M
 
 const uint32_t ctk_spread_pairs[8] = {CTK_TWO_OF_FOUR(COLUMNS4)};
 
-// The masks of 8 columns that two ranks of 2:4 sparsity spell (six bits, the first rank in the low
-// three).
+// The masks of 8 columns for each pair of ranks of 2:4 sparsity (six bits, the first rank in the
+// low three).
 #define AND_SECOND(second)                                                                     \
   0x3 | (second) << 4, 0x5 | (second) << 4, 0x6 | (second) << 4, 0x9 | (second) << 4,          \
       0xa | (second) << 4, 0xc | (second) << 4, 0xc | (second) << 4, 0xc | (second) << 4
 static const uint8_t two_of_four_twice[64] = {CTK_TWO_OF_FOUR(AND_SECOND)};
 
-/// The bits that are set in some words of 64.
+/// The number of bits set in `words` 64-bit words.
 CTK_INLINE int64_t count_bits(const uint8_t *bytes, intptr_t words) {
   int64_t count = 0;
   for (intptr_t i = 0; i < words; i++) {
@@ -62,8 +62,8 @@ int64_t ctk_survivors_before(const struct ctk_packed *w, intptr_t row, intptr_t 
     return w->row_starts[row + 1] - set_bits(bytes + 8 * block, back);
   }
   int64_t start = ctk_row_start(w, row);
-  // Whole groups keep `kept` each; of a group that the block cuts, the bits before the cut are
-  // counted.
+  // Whole groups have `kept` survivors each. In a group that the block's start cuts, the bits
+  // before the cut are counted.
   const int cut = (int)(64 * block % w->of);
   start += 64 * block / w->of * w->kept;
   if (cut > 0) start += __builtin_popcountll(ctk_mask_word(w, row, block - 1) >> (64 - cut));

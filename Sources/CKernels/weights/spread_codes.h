@@ -4,17 +4,17 @@
 
 #include "unpack_planar.h"
 
-/// For each eight bits of a mask, where the codes of its eight columns come from, a byte each: the
-/// index of the survivor, or 0x80 where the column is masked out. A byte shuffle (PSHUFB, TBL) by
-/// it spreads eight codes. PDEP would too, but is microcoded, at hundreds of cycles, on AMD
-/// processors before Zen 3.
+/// The shuffle indices of eight columns for each eight bits of a mask, one byte per column: the
+/// index of its survivor, or 0x80 if it is masked out. A byte shuffle (PSHUFB, TBL) by them spreads
+/// eight codes. PDEP would too, but takes hundreds of cycles on AMD processors before Zen 3, where
+/// it is microcoded.
 extern const uint64_t ctk_spread_table[256];
 
-/// For each rank of 2:4 sparsity, where the codes of its four columns come from, as in
+/// The shuffle indices of four columns for each rank of 2:4 sparsity, in the format of
 /// ctk_spread_table.
 extern const uint32_t ctk_spread_pairs[8];
 
-/// The index, in the stream of survivors, of the first one of columns 64·block … of a row.
+/// The index in the stream of survivors of a row's first survivor from column 64·block on.
 int64_t ctk_survivors_before(const struct ctk_packed *w, intptr_t row, intptr_t block);
 
 /// The masks of blocks first..<last of a sparse row.

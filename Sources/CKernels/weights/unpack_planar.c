@@ -8,9 +8,9 @@
 #include "single_weight.h"
 #include "spread_codes.h"
 
-enum { blocks_at_once = 8 };  // of codes on their way to floats: they stay in the first level
+enum { blocks_at_once = 8 };  // of codes that are unpacked at a time: they stay in the L1 cache
 
-/// out = (code − zero)·scale; at least 16 codes can be read from each on.
+/// out = (code − zero)·scale for n codes. At least 16 bytes must be readable from each code on.
 CTK_INLINE void dequantize(
     const uint8_t *codes, intptr_t n, float zero, float scale, float *out) {
   for (intptr_t i = 0; i < n; i += 16) {
@@ -23,8 +23,8 @@ CTK_INLINE void dequantize(
   }
 }
 
-/// Columns first..<last of a row from their codes, of which the first one of the block of `first`
-/// is the first.
+/// Dequantizes columns first..<last of a row. `codes` start at the block of 64 columns that
+/// contains `first`.
 CTK_INLINE void dequantize_row(
     const struct ctk_packed *w, intptr_t row, intptr_t first, intptr_t last, const uint8_t *codes,
     float *out) {
@@ -42,7 +42,7 @@ CTK_INLINE void dequantize_row(
   }
 }
 
-/// Zeros where columns first..<last are masked out; `words` start at the block of `first`.
+/// Sets masked-out columns of first..<last to 0; `words` start at the block that contains `first`.
 CTK_INLINE void clear_masked(const uint64_t *words, intptr_t first, intptr_t last, float *out) {
   const m16 bit = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768};
   words -= first / 64;
@@ -57,9 +57,9 @@ CTK_INLINE void clear_masked(const uint64_t *words, intptr_t first, intptr_t las
   }
 }
 
-/// Columns first..<last of one row, which lie in at most `blocks_at_once` blocks; `survivor`: where
-/// the first of those blocks starts among a sparse matrix's survivors; returns where the next one
-/// does.
+/// Decodes columns first..<last of one row, which span at most `blocks_at_once` blocks. `survivor`
+/// is the index of the first survivor in these blocks if the matrix is sparse; returns the index
+/// after their last one.
 CTK_INLINE int64_t unpack_blocks(
     const struct ctk_packed *w, intptr_t row, intptr_t first, intptr_t last, int64_t survivor,
     float *out) {
@@ -95,7 +95,7 @@ CTK_INLINE void unpack_row(
   }
 }
 
-/// Rows `row`..<`end` of one tile.
+/// Decodes rows `row`..<`end` of one tile.
 CTK_INLINE void unpack_tile(
     const struct ctk_packed *w, intptr_t row, intptr_t end, intptr_t first, intptr_t last,
     float *out, intptr_t stride) {
@@ -166,7 +166,7 @@ void ctk_widen_bf16_ref(const uint8_t *in, float *out, intptr_t n) {
 }
 
 CTK_INLINE void body_of_ctk_widen_f16(const uint8_t *in, float *out, intptr_t n) {
-  // As in ctk_half_to_float, sixteen lanes without branches.
+  // ctk_half_to_float in sixteen lanes without branches.
   typedef uint16_t h16 __attribute__((vector_size(32)));
   intptr_t i = 0;
   for (; i + 16 <= n; i += 16) {

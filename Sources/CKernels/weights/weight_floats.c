@@ -1,4 +1,4 @@
-// Pieces of rows of a stored weight matrix as float32, exactly.
+// Exact decoding of pieces of rows of a stored weight matrix to float32.
 #include <string.h>
 
 #include "bf16.h"

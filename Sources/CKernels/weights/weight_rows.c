@@ -1,5 +1,5 @@
-// Rows of a stored weight matrix as bfloat16. A code of up to four bits has at most sixteen values
-// within a group: they are computed once, rounded, and each code then looks its value up.
+// Decoding of rows of a stored weight matrix to bfloat16. Codes of up to four bits have at most
+// sixteen values within a group, which are computed and rounded once and then looked up.
 #include "weight_rows.h"
 
 #include <math.h>
@@ -41,7 +41,7 @@ CTK_BF16 static void row_of_halves(const uint8_t *in, intptr_t n, int widen, uin
   }
 }
 
-/// The values of the codes 0 … 15 in a group, rounded, twice.
+/// The lookup table of a group: the rounded values of the codes 0 … 15, repeated twice.
 CTK_BF16 static inline __m512i values_of_codes(float zero, float scale) {
   const __m512 code = _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
   const __m512 value = _mm512_mul_ps(
@@ -57,7 +57,7 @@ CTK_BF16 static inline __m512i widened(__m256i codes, float zero, float scale) {
       _mm512_mul_ps(_mm512_sub_ps(a, z), s), _mm512_mul_ps(_mm512_sub_ps(b, z), s));
 }
 
-/// 64 codes of one group.
+/// Converts 64 codes of one group.
 CTK_BF16 static inline void one_group(
     __m512i codes, int bits, float zero, float scale, __m512i table, uint64_t kept,
     uint16_t *out) {
@@ -74,7 +74,7 @@ CTK_BF16 static inline void one_group(
       out + 32, _mm512_maskz_permutexvar_epi16(kept_high, _mm512_cvtepu8_epi16(high), table));
 }
 
-/// 64 codes of several groups.
+/// Converts 64 codes that belong to several groups.
 static void many_groups(
     const struct ctk_packed *w, intptr_t row, intptr_t first, intptr_t count, const uint8_t *codes,
     uint64_t kept, uint16_t *out) {
@@ -146,7 +146,7 @@ CTK_BF16 static void packed_row(
   }
 }
 
-/// Rows `row`..<`end` of one tile.
+/// Decodes rows `row`..<`end` of one tile.
 CTK_BF16 static void packed_tile(
     const struct ctk_packed *w, intptr_t row, intptr_t end, intptr_t first, intptr_t last,
     uint16_t *out, intptr_t stride) {
@@ -170,7 +170,7 @@ CTK_BF16 static void packed_tile(
           scale = ctk_scale(w, ctk_group_place(w, r, group));
           if (w->bits < 8) table = values_of_codes(zero, scale);
         }
-        // Masked out is what has the code of the zero: 0.
+        // Masked-out weights have the zero point for a code, which decodes to 0.
         one_group(_mm512_loadu_si512(in), w->bits, zero, scale, table, ~(uint64_t)0, to);
       }
     }

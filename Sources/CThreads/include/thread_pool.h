@@ -1,12 +1,12 @@
 #pragma once
 #include <stdint.h>
 
-/// One item of a parallel loop.
+/// The body of a parallel loop, called once per index.
 typedef void (*ctk_task)(void *context, intptr_t index);
 
-/// Calls task(context, i) once for every i in 0..<count, on at most `threads` threads, the caller
-/// being one of them. Returns when all are done. Runs on the caller alone when called from inside
-/// a task or while another thread is in a loop of its own.
+/// Calls task(context, i) once for every i in 0..<count, on at most `threads` threads including the
+/// caller's, and returns when all calls are done. Runs on the caller's thread alone when called
+/// from inside a task or while another thread runs a loop.
 void ctk_parallel(int threads, intptr_t count, ctk_task task, void *context);
 
 /// A number of the calling thread, 0 at first, which parallel loops pass on to the threads they run on.

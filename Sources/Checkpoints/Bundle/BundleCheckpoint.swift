@@ -2,16 +2,17 @@ import BundleFormat
 import Bytes
 import Numerics
 
-/// The model of a bundle: packed weights stay packed, and all that are mapped stay in the file.
+/// A bundle's model as a tensor source. Packed weights stay packed, and weights stored without
+/// coding are views of the mapped file.
 package struct BundleCheckpoint: TensorSource {
   package let bundle: ModelBundle
   package let configuration: ModelConfiguration
   private let descriptors: [String: TensorDescriptor]
-  /// Coded tensors that were decoded ahead, kept so that they aren't decoded again.
+  /// The coded tensors decoded on opening, kept so that they aren't decoded again.
   private let decoded: [ByteSlice]
 
-  /// - Parameter decodesAhead: whether coded tensors are decoded now, all at once on all threads, and
-  ///   stay in memory; otherwise each is decoded when it is asked for.
+  /// - Parameter decodesAhead: Whether to decode all coded tensors now, on all threads, and keep them
+  ///   in memory; otherwise each is decoded when it is read.
   package init(_ bundle: ModelBundle, decodesAhead: Bool = false) throws(Failure) {
     self.bundle = bundle
     decoded = decodesAhead ? try bundle.decodeTensors() : []
@@ -61,6 +62,6 @@ package struct BundleCheckpoint: TensorSource {
 }
 
 extension StoredTensor {
-  /// Float values of all elements, as they are stored; nil where some are pruned away, or all are packed.
+  /// The stored bytes of a dense float tensor; nil if the tensor is pruned or packed.
   fileprivate var plainValues: ByteSlice? { mask == nil && index == nil ? dense : nil }
 }

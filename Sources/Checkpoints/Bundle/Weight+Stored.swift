@@ -3,9 +3,9 @@ import Bytes
 import Numerics
 
 extension Weight {
-  /// A stored matrix as products take it: a view of its bytes, except that pruned values without codes
-  /// are spread out.
-  /// - Throws: `Failure(.invalidData)` where its parts contradict each other.
+  /// A stored matrix in the form that products use: a view of its bytes, except that a pruned
+  /// matrix of plain floats is expanded to all its elements.
+  /// - Throws: `invalidData` if its parts contradict each other.
   package init(_ stored: StoredTensor) throws(Failure) {
     let descriptor = stored.descriptor
     if descriptor.isPacked {
@@ -26,7 +26,7 @@ extension Weight {
 
 extension PackedMatrix {
   /// A view of a stored packed matrix.
-  /// - Throws: `Failure(.invalidData)` for a tensor that isn't packed.
+  /// - Throws: `invalidData` for a tensor that isn't packed.
   package init(_ stored: StoredTensor) throws(Failure) {
     let descriptor = stored.descriptor
     guard let codes = stored.codes, let scales = stored.scales else {

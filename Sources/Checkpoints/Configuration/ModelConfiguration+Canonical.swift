@@ -1,12 +1,12 @@
 import Bytes
 
-/// The form of a configuration that travels in a bundle: the keys of a version 5 `config.json`, every
-/// one of them written out.
 extension ModelConfiguration {
+  /// The configuration as a bundle stores it: the keys of a transformers 5 `config.json`, all of
+  /// them present.
   package var canonical: JSON { family.settings.canonical(self) }
 
-  /// Reads what `canonical` wrote. Throws `invalidData` naming the key that is missing or
-  /// impossible.
+  /// Reads a configuration written by `canonical`.
+  /// - Throws: `invalidData` naming the key that is missing or invalid.
   package init(canonical: JSON, file: String? = nil) throws(Failure) {
     let reader = try SettingsReader(canonical, file: file)
     let type = try reader.string("model_type") ?? ""

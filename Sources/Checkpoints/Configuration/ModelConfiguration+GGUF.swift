@@ -1,11 +1,14 @@
 import Bytes
 import Numerics
 
-/// The metadata of a GGUF file, under the prefix of its architecture ("llama.block_count" …).
-///
-/// LLaMA and Mistral models both call themselves "llama" there. What the metadata leaves open, the
-/// tensors decide: the vocabulary's size, biases, tied embeddings and llama3 frequency divisors.
 extension ModelConfiguration {
+  /// Reads the configuration of a GGUF file from its metadata, whose keys are prefixed by the
+  /// architecture ("llama.block_count" …).
+  ///
+  /// LLaMA and Mistral models both have the architecture "llama". The tensors decide what the
+  /// metadata doesn't say: vocabulary size, biases, tied embeddings and llama3 frequency divisors.
+  ///
+  /// - Throws: `invalidData` naming the key or tensor that is missing, invalid or not supported.
   package init(gguf file: GGUFFile) throws(Failure) {
     let metadata = file.metadata
     let architecture = try metadata.string("general.architecture") ?? ""
@@ -25,14 +28,15 @@ extension ModelConfiguration {
     let headDim = try Self.headDim(metadata, key, hiddenSize: hiddenSize, heads: heads)
     guard let embedding = file.tensors["token_embd.weight"], embedding.shape.count == 2 else {
       throw Failure(
-        .invalidData, file: file.path, at: "tensor \"token_embd.weight\"", "is missing or no matrix"
+        .invalidData, file: file.path, at: "tensor \"token_embd.weight\"",
+        "is missing or isn't a matrix"
       )
     }
     let vocabulary = embedding.shape[0]
     guard Limit.vocabulary.contains(vocabulary) else {
       throw Failure(
         .invalidData, file: file.path, at: "tensor \"token_embd.weight\"",
-        "a vocabulary of \(vocabulary) tokens")
+        "has \(vocabulary) rows; a vocabulary has at most \(Limit.vocabulary.upperBound) tokens")
     }
     let window = try metadata.integer(
       key("attention.sliding_window"), in: 0...Limit.positions.upperBound)
@@ -70,7 +74,7 @@ extension ModelConfiguration {
     let any = 0...Int(UInt32.max)
     if let parts = try metadata.integer("split.count", in: any), parts > 1 {
       throw metadata.failure(
-        "split.count", "the model is spread over \(parts) files",
+        "split.count", "the model is split into \(parts) files",
         advice: "join them first (llama-gguf-split --merge)")
     }
     if let experts = try metadata.integer(key("expert_count"), in: any), experts > 0 {
@@ -95,7 +99,7 @@ extension ModelConfiguration {
     for name in ["attention.value_length", "rope.dimension_count"] {
       if let other = try metadata.integer(key(name), in: Limit.headDim), other != headDim {
         throw metadata.failure(
-          key(name), "is \(other), where heads have \(headDim) channels; they must be equal")
+          key(name), "is \(other), but heads have \(headDim) channels; the two must be equal")
       }
     }
     return headDim
@@ -115,7 +119,7 @@ extension ModelConfiguration {
     if type == "linear" {
       let older = try metadata.number(key("rope.scale_linear"))
       factor = try metadata.number(key("rope.scaling.factor")) ?? older ?? 1
-      // Writers that have nothing to say put 0.
+      // Some writers store 0 for "no scaling".
       if factor == 0 { factor = 1 }
     }
     guard let entry = file.tensors["rope_freqs.weight"] else {
@@ -138,7 +142,8 @@ extension GGUFMetadata {
     return value
   }
 
-  /// A special token's id under `tokenizer.ggml.`; nil where absent, or all ones, which means none.
+  /// The id of a special token under `tokenizer.ggml.`; nil if the key is absent or all bits are
+  /// ones, which means none.
   func token(_ name: String, below vocabulary: Int) throws(Failure) -> Int32? {
     let key = "tokenizer.ggml.\(name)"
     guard let id = try integer(key, in: -1...Int(UInt32.max)) else { return nil }

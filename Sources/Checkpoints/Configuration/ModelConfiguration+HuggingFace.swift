@@ -1,22 +1,24 @@
 import Bytes
 
-/// `config.json` as transformers writes it, read by the family that it names.
 extension ModelConfiguration {
-  /// - Parameter generation: `generation_config.json` where the folder has one; its special tokens win.
-  /// - Throws: `invalidData` where the model isn't known, is quantized already, or has a setting that
-  ///   is missing, impossible or not implemented.
+  /// Reads transformers' `config.json` by the rules of the model family that it names.
+  ///
+  /// - Parameter generation: The contents of `generation_config.json`, if the folder has one; its
+  ///   special tokens take precedence.
+  /// - Throws: `invalidData` if the model family isn't supported, the weights are already
+  ///   quantized, or a setting is missing, invalid or not supported.
   package init(huggingFace: JSON, generation: JSON? = nil, file: String?) throws(Failure) {
     let reader = try SettingsReader(huggingFace, file: file)
     let family = try ModelFamily(reader)
     if reader.value("quantization_config") != nil {
       throw reader.failure(
-        "quantization_config", "the weights are quantized already",
+        "quantization_config", "the weights are already quantized",
         advice: "give the original F32, F16 or BF16 checkpoint, or a GGUF file")
     }
     self = try family.settings.configuration(of: family, from: reader, generation: generation)
   }
 
-  /// Replaces special tokens by those of `generation_config.json`, where it names any.
+  /// Replaces the special tokens with those named in `generation_config.json`, if any.
   static func specialTokens(
     _ generation: JSON?, file: String?, bos: inout [Int32]?, eos: inout [Int32]?
   ) throws(Failure) {
@@ -28,7 +30,7 @@ extension ModelConfiguration {
 }
 
 extension ModelFamily {
-  /// The family that `model_type` names, or, where that is absent, the first of `architectures`.
+  /// The family named by `model_type` or, if that is absent, by the first of `architectures`.
   fileprivate init(_ reader: SettingsReader) throws(Failure) {
     let advice = ModelFamily.supported
     let named = reader.value("architectures")?[0]?.string

@@ -5,30 +5,35 @@ package struct ModelConfiguration: Sendable, Equatable {
   package var family: ModelFamily
   package var design: ModelDesign
   package var vocabularySize: Int
-  /// Of the residual stream.
+  /// Width d of the residual stream, in channels.
   package var hiddenSize: Int
-  /// Of token embeddings and soft prompts: `hiddenSize`, unless projections stand between them and
-  /// the residual stream (OPT 350M).
+  /// Width e of token embeddings and soft prompts, in channels: `hiddenSize` unless projections
+  /// connect them to the residual stream (OPT 350M).
   package var embeddingSize: Int
+  /// Width of the feed-forward's hidden layer, in channels.
   package var intermediateSize: Int
+  /// Number of transformer blocks.
   package var layers: Int
   /// Query heads per layer.
   package var heads: Int
-  /// Key and value heads per layer; divides `heads`.
+  /// Key-value heads per layer; divides `heads`.
   package var kvHeads: Int
-  /// Channels per head; even where positions are rotary. `heads` · `headDim` need not equal `hiddenSize`.
+  /// Channels per head, an even number if positions are rotary. `heads` · `headDim` need not equal
+  /// `hiddenSize`.
   package var headDim: Int
   package var normEpsilon: Float
+  /// Base θ of the rotary frequencies θ^(−2i/headDim).
   package var ropeTheta: Double
   package var ropeScaling: RopeScaling
   /// Whether the output head is the embedding matrix.
   package var tiedEmbeddings: Bool
-  /// The longest context the model was made for, in tokens.
+  /// The longest context that the model was designed for, in tokens.
   package var maximumPositions: Int
-  /// How many tokens back attention may look, counting the token itself; nil for all.
+  /// Length of the attention window in tokens, including the query's own; nil for full attention.
   package var slidingWindow: Int?
+  /// The token that begins a text; nil if there is none.
   package var bosToken: Int32?
-  /// Any of them ends a text; may be empty.
+  /// The tokens that each end a text; may be empty.
   package var eosTokens: [Int32]
 
   package init(
@@ -59,13 +64,13 @@ package struct ModelConfiguration: Sendable, Equatable {
     self.eosTokens = eosTokens
   }
 
-  /// Rotary inverse frequencies with the scaling applied: headDim / 2 values, radians per position.
+  /// Scaled inverse frequencies of the rotary embedding, [headDim / 2], in radians per position.
   package func inverseFrequencies() -> [Float] {
     ropeScaling.inverseFrequencies(theta: ropeTheta, headDim: headDim)
   }
 
-  /// The ranges that hold for every model: wide enough for any real one, narrow enough that no
-  /// product of two of these numbers overflows.
+  /// Valid ranges of the sizes: wide enough for any real model, narrow enough that no product of
+  /// two sizes overflows.
   enum Limit {
     static let vocabulary = 1...(1 << 24)
     static let width = 1...(1 << 20)
@@ -75,22 +80,23 @@ package struct ModelConfiguration: Sendable, Equatable {
     static let positions = 1...(1 << 31)
   }
 
-  /// Throws `invalidData` where the numbers contradict each other. Single numbers are checked as
-  /// they are read.
+  /// Checks that the sizes and settings agree with each other. Single values are checked as they
+  /// are read.
+  /// - Throws: `invalidData` with the contradiction found.
   func checkConsistency(file: String?) throws(Failure) {
     func refuse(_ finding: String) -> Failure { Failure(.invalidData, file: file, finding) }
     guard heads % kvHeads == 0 else {
       throw refuse("\(heads) attention heads can't share \(kvHeads) key-value heads evenly")
     }
     guard normEpsilon.isFinite, (0...1).contains(normEpsilon) else {
-      throw refuse("a norm epsilon of \(normEpsilon); expected 0 to 1")
+      throw refuse("the norm epsilon is \(normEpsilon); expected 0 to 1")
     }
     if design.positions == .rotary {
       guard headDim % 2 == 0 else {
-        throw refuse("\(headDim) channels per head; a rotary embedding needs an even number")
+        throw refuse("heads have \(headDim) channels; a rotary embedding needs an even number")
       }
       guard ropeTheta.isFinite, (1...1e15).contains(ropeTheta) else {
-        throw refuse("a rope theta of \(ropeTheta); expected 1 to 1e15")
+        throw refuse("the rope theta is \(ropeTheta); expected 1 to 1e15")
       }
       if let flaw = ropeScaling.flaw(headDim: headDim) { throw refuse("found \(flaw)") }
     }

@@ -1,22 +1,24 @@
 import Numerics
 
-/// The parts of a decoder in which families differ. Sizes belong to `ModelConfiguration`.
+/// The architectural choices in which decoder families differ. Sizes are in `ModelConfiguration`.
 package struct ModelDesign: Sendable, Equatable {
+  /// Kind of normalization.
   package enum Norm: Sendable, Equatable {
-    /// Root mean square, with a gain.
+    /// RMS norm, with a gain.
     case rms
-    /// Mean and variance, with gain and bias unless `hasWeights` is false.
+    /// Layer norm, with gain and bias unless `hasWeights` is false.
     case layer(hasWeights: Bool)
   }
 
-  /// Place of a block's norms.
+  /// Placement of a block's norms.
   package enum NormPlacement: Sendable, Equatable {
-    /// On what enters attention and feed-forward; the residual stream itself is never normalised.
+    /// Pre-norm: on the inputs of attention and feed-forward, but not on the residual stream.
     case before
-    /// On the residual stream, after each of the two.
+    /// Post-norm: on the residual stream, after attention and after the feed-forward.
     case after
   }
 
+  /// Kind of feed-forward layer.
   package enum FeedForward: Sendable, Equatable {
     /// silu(gate)·up → down (SwiGLU).
     case gated
@@ -24,14 +26,16 @@ package struct ModelDesign: Sendable, Equatable {
     case plain(Activation)
   }
 
+  /// Kind of position embedding.
   package enum Positions: Sendable, Equatable {
-    /// Queries and keys are turned by their position.
+    /// Rotary embedding of queries and keys.
     case rotary
-    /// A table's row is added to each embedding: row `offset` + p for position p, from 0.
+    /// Learned embeddings added to the token embeddings: row `offset` + p of a table for position
+    /// p, counted from 0.
     case learned(offset: Int)
   }
 
-  /// Which linear layers of a block have biases.
+  /// The linear layers of a block that have biases.
   package enum Biases: Sendable, Equatable {
     case none
     /// q, k and v.
@@ -41,13 +45,12 @@ package struct ModelDesign: Sendable, Equatable {
 
   package var norm: Norm
   package var normPlacement: NormPlacement
-  /// Whether the residual stream is normalised after the last block.
+  /// Whether the residual stream is normalized after the last block.
   package var hasFinalNorm: Bool
   package var feedForward: FeedForward
   package var positions: Positions
   package var biases: Biases
-  /// Whether each head's queries and keys pass an RMS norm of their own, after the projections and
-  /// before rotation.
+  /// Whether each head's queries and keys pass an RMS norm between projection and rotation.
   package var hasHeadNorms: Bool
 
   package init(
@@ -63,7 +66,7 @@ package struct ModelDesign: Sendable, Equatable {
     self.hasHeadNorms = hasHeadNorms
   }
 
-  /// LLaMA's design, with what its relatives add: biases (Qwen2), norms of heads (Qwen3).
+  /// LLaMA's design, with the additions of its relatives: biases (Qwen2), head norms (Qwen3).
   package static func llama(biases: Biases = .none, hasHeadNorms: Bool = false) -> ModelDesign {
     ModelDesign(
       norm: .rms, normPlacement: .before, hasFinalNorm: true, feedForward: .gated,

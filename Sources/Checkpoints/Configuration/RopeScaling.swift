@@ -1,6 +1,6 @@
 import Glibc
 
-/// How the rotary embedding's frequencies are stretched beyond the base table θ^(−2i/headDim).
+/// Scaling of the rotary embedding's base frequencies θ^(−2i/headDim).
 package enum RopeScaling: Sendable, Equatable {
   case none
   /// Every frequency divided by `factor` (position interpolation).
@@ -9,8 +9,7 @@ package enum RopeScaling: Sendable, Equatable {
   case llama3(
     factor: Double, lowFrequencyFactor: Double, highFrequencyFactor: Double,
     originalMaximumPositions: Int)
-  /// One divisor per frequency, as GGUF files carry them in `rope_freqs.weight`; headDim / 2
-  /// values.
+  /// One divisor per frequency, [headDim / 2], as stored in a GGUF file's `rope_freqs.weight`.
   case divisors([Float])
 
   /// The inverse frequencies of a head of `headDim` channels: headDim / 2 values, in radians per
@@ -23,8 +22,8 @@ package enum RopeScaling: Sendable, Equatable {
       case .linear(let factor): return Float(plain / factor)
       case .divisors(let divisors): return Float(plain / Double(divisors[i]))
       case .llama3(let factor, let low, let high, let positions):
-        // Turns that this frequency makes over the original context: at most `low` of them means a
-        // wavelength that training never saw in full, at least `high` one that it saw many times.
+        // Rotations over the original context: with at most `low` of them, training never saw the
+        // wavelength in full; with at least `high`, it saw the wavelength many times.
         let turns = Double(positions) * plain / (2 * Double.pi)
         if turns <= low { return Float(plain / factor) }
         if turns >= high { return Float(plain) }
@@ -34,7 +33,7 @@ package enum RopeScaling: Sendable, Equatable {
     }
   }
 
-  /// What is wrong with the numbers for heads of `headDim` channels; nil where nothing is.
+  /// A description of the invalid parameter for heads of `headDim` channels; nil if all are valid.
   func flaw(headDim: Int) -> String? {
     func isPositive(_ value: Double) -> Bool { value.isFinite && value > 0 }
     switch self {

@@ -1,6 +1,6 @@
 import Bytes
 
-/// Reads the settings of a JSON object, each with its range, and names the key in every failure.
+/// A reader of settings in a JSON object, which checks ranges and names the key in every failure.
 struct SettingsReader {
   let settings: JSON
   let file: String?
@@ -17,15 +17,16 @@ struct SettingsReader {
     Failure(.invalidData, file: file, at: "key \"\(key)\"", finding, advice: advice)
   }
 
-  /// The value of `key`; nil where absent or null.
+  /// The value of `key`; nil if absent or null.
   func value(_ key: String) -> JSON? {
     guard let value = settings[key], !value.isNull else { return nil }
     return value
   }
 
+  /// Whether `key` is present, even if it is null.
   func has(_ key: String) -> Bool { settings[key] != nil }
 
-  /// The integer at `key`, inside `range`; nil where absent or null.
+  /// The integer at `key`, checked against `range`; nil if absent or null.
   func integer(_ key: String, in range: ClosedRange<Int>) throws(Failure) -> Int? {
     guard let value = value(key) else { return nil }
     guard let integer = value.int else {
@@ -71,7 +72,7 @@ struct SettingsReader {
     return string
   }
 
-  /// A token id, or several in an array; nil where absent or null.
+  /// The token ids at `key`, one number or an array of them; nil if absent or null.
   func tokens(_ key: String) throws(Failure) -> [Int32]? {
     guard let value = value(key) else { return nil }
     var tokens: [Int32] = []
@@ -82,7 +83,9 @@ struct SettingsReader {
       // Some configurations write "none" as −1.
       if id >= 0 { tokens.append(id) }
     }
-    guard tokens.count <= 64 else { throw failure(key, "holds \(tokens.count) token ids") }
+    guard tokens.count <= 64 else {
+      throw failure(key, "holds \(tokens.count) token ids; at most 64 are supported")
+    }
     return tokens
   }
 }

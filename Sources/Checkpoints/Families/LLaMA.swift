@@ -1,4 +1,4 @@
-/// LLaMA 1 to 3, and the many models with its class (transformers' `LlamaForCausalLM`).
+/// LLaMA 1 to 3 and the many other models of the same class (transformers' `LlamaForCausalLM`).
 extension ModelFamily {
   package static let llama = ModelFamily(
     name: "llama", title: "LLaMA", architecture: "LlamaForCausalLM",

@@ -1,5 +1,5 @@
-/// Mistral 7B and its relatives: LLaMA with a sliding window (transformers' `MistralForCausalLM`). GGUF
-/// files call it "llama".
+/// Mistral 7B and its relatives: LLaMA with a sliding window (transformers' `MistralForCausalLM`).
+/// In GGUF files their architecture is "llama".
 extension ModelFamily {
   package static let mistral = ModelFamily(
     name: "mistral", title: "Mistral", architecture: "MistralForCausalLM",

@@ -3,24 +3,25 @@ import Bytes
 /// A model family: the names, defaults, block design and tensor keys of one of transformers' model
 /// classes, and their counterparts in GGUF files.
 ///
-/// Each family is one file of this folder, which makes one value; `all` lists them. Everything that
-/// reads checkpoints asks the value, so a new family needs no other change (Sources/README.md).
+/// Each family is a value defined in its own file of this folder; `all` lists them. Everything that
+/// reads checkpoints consults the value, so a new family needs no other change (Sources/README.md).
 package struct ModelFamily: Sendable {
   /// Hugging Face's `model_type`.
   package let name: String
-  /// The class that Hugging Face's `architectures` names.
+  /// The model class named in Hugging Face's `architectures`.
   package let architecture: String
-  /// The family's name in sentences.
+  /// The family's name in messages.
   let title: String
   package let keys: TensorKeys
   let settings: any FamilySettings
-  /// nil where no GGUF file names the family itself: llama.cpp calls Mistral "llama", and has no OPT.
+  /// The family's form in GGUF files; nil if it has no architecture of its own there: llama.cpp
+  /// calls Mistral "llama" and doesn't support OPT.
   let gguf: GGUFMapping?
 
-  /// Every family that can be read, in the order of the sentences that list them.
+  /// All supported families, in the order in which messages list them.
   package static let all: [ModelFamily] = [.llama, .mistral, .qwen2, .qwen3, .opt]
 
-  /// The family of this `model_type`; nil where it isn't known.
+  /// The family with the `model_type` `name`; nil if it isn't supported.
   package init?(named name: String) {
     guard let family = Self.all.first(where: { $0.name == name }) else { return nil }
     self = family
@@ -38,10 +39,10 @@ package struct ModelFamily: Sendable {
     self.gguf = gguf
   }
 
-  /// The sentence that refusals of unknown models end with.
+  /// Advice for a model that isn't supported.
   static var supported: String { "the \(listed(all.map(\.title))) families are supported" }
 
-  /// The architectures that GGUF files may name.
+  /// Advice for a GGUF file whose architecture isn't supported.
   static var supportedInGGUF: String {
     supported + " (\(listed(all.compactMap { $0.gguf?.architecture })) in a GGUF file)"
   }
@@ -55,34 +56,35 @@ extension ModelFamily: Equatable {
   package static func == (a: ModelFamily, b: ModelFamily) -> Bool { a.name == b.name }
 }
 
-/// Reading and writing of a family's settings.
+/// Reading and writing of a family's settings as JSON.
 protocol FamilySettings: Sendable {
-  /// The configuration in a `config.json`. Absent keys have the defaults of transformers' class.
+  /// Reads a `config.json`. Absent keys have the defaults of transformers' configuration class.
   ///
-  /// - Parameter generation: `generation_config.json`, whose special tokens win.
-  /// - Throws: `invalidData` naming the key that is missing, impossible or not implemented.
+  /// - Parameter generation: The contents of `generation_config.json`, whose special tokens take
+  ///   precedence.
+  /// - Throws: `invalidData` naming the key that is missing, invalid or not supported.
   func configuration(
     of family: ModelFamily, from reader: SettingsReader, generation: JSON?
   ) throws(Failure) -> ModelConfiguration
 
-  /// The canonical form that travels in a bundle: the keys of a version 5 `config.json`, every one
-  /// of them written out.
+  /// The configuration as a bundle stores it: the keys of a transformers 5 `config.json`, all of
+  /// them present.
   func canonical(_ configuration: ModelConfiguration) -> JSON
 
-  /// The configuration that `canonical` wrote; no key has a default.
-  /// - Throws: `invalidData` naming the key that is missing or impossible.
+  /// Reads a configuration written by `canonical`; every key is required.
+  /// - Throws: `invalidData` naming the key that is missing or invalid.
   func configuration(
     of family: ModelFamily, canonical reader: SettingsReader
   ) throws(Failure) -> ModelConfiguration
 }
 
-/// A family's place in GGUF files.
+/// A family's form in GGUF files.
 struct GGUFMapping: Sendable {
-  /// `general.architecture`, which is also the prefix of the settings' keys.
+  /// The value of `general.architecture`, also the prefix of the metadata keys.
   let architecture: String
-  /// The design of its blocks. Biases on q, k and v are taken from the tensors that are there.
+  /// The design of the family's blocks; biases on q, k and v depend on the file's tensors instead.
   let design: ModelDesign
   /// Whether rows of q and k are stored in llama.cpp's order for "llama": within a head, the two
-  /// channels that the rotary embedding turns together are neighbours.
+  /// channels of each rotary pair are adjacent.
   var hasPairedRotaryRows = false
 }

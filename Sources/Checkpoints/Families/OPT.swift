@@ -3,8 +3,8 @@ import Numerics
 
 /// OPT, and Galactica, which is OPT with GELU and without biases (transformers' `OPTForCausalLM`).
 ///
-/// OPT 350M normalises after attention and feed-forward and has token embeddings narrower than its
-/// residual stream; the other sizes normalise before.
+/// OPT 350M is post-norm and has token embeddings narrower than its residual stream; the other
+/// sizes are pre-norm.
 extension ModelFamily {
   package static let opt = ModelFamily(
     name: "opt", title: "OPT", architecture: "OPTForCausalLM",
@@ -17,9 +17,9 @@ extension ModelFamily {
 
 /// OPT's settings under the keys of transformers' `OPTConfig`.
 private struct OPTSettings: FamilySettings {
-  /// PyTorch's default for layer norms, with which all OPT models were trained; not a setting.
+  /// PyTorch's default epsilon of layer norms, which all OPT models use; not a key of `OPTConfig`.
   private static let epsilon: Float = 1e-5
-  /// Row of position 0 in the table of positions; the rows before it belonged to padding.
+  /// Row of position 0 in the position table; the rows before it were reserved for padding.
   private static let positionOffset = 2
 
   func configuration(

@@ -1,5 +1,5 @@
-/// Qwen3's dense models: LLaMA with an RMS norm on each head's queries and keys, and heads of 128
-/// channels whatever the width (transformers' `Qwen3ForCausalLM`).
+/// Qwen3's dense models: LLaMA with an RMS norm on each head's queries and keys, and 128 channels
+/// per head at any model width (transformers' `Qwen3ForCausalLM`).
 extension ModelFamily {
   package static let qwen3 = ModelFamily(
     name: "qwen3", title: "Qwen3", architecture: "Qwen3ForCausalLM",

@@ -1,9 +1,9 @@
 import Bytes
 
-/// The canonical form of LLaMA's relatives in a bundle.
+/// The configuration of LLaMA and its relatives as a bundle stores it.
 ///
-/// Two things have no spelling in `config.json` and are this project's own: the rope type "divisors"
-/// (with `divisors`), and `attention_bias`, which means biases on q, k and v alone.
+/// Two spellings are this project's own, since `config.json` has none for them: the rope type
+/// "divisors" (with the key `divisors`), and `attention_bias` for biases on q, k and v alone.
 extension RotaryDecoder {
   func canonical(_ c: ModelConfiguration) -> JSON {
     var rope: JSONObject = ["rope_theta": .number(c.ropeTheta)]
@@ -77,7 +77,7 @@ extension RotaryDecoder {
     return configuration
   }
 
-  /// The double whose shortest decimal is the float's: 1e-05 rather than 9.999999747378752e-06.
+  /// The double with the same shortest decimal as `value`: 1e-05 rather than 9.999999747378752e-06.
   private static func shortest(_ value: Float) -> Double {
     Double(value.description) ?? Double(value)
   }

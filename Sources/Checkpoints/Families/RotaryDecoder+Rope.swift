@@ -2,9 +2,9 @@ import Bytes
 
 /// The rotary embedding's settings in a `config.json` and in a bundle.
 extension RotaryDecoder {
-  /// θ and the scaling of `config.json`; plain rotation where it names none.
+  /// The base θ and the scaling in a `config.json`; 10000 and no scaling by default.
   ///
-  /// - Parameter maximumPositions: the original context of llama3 scaling where the setting is absent.
+  /// - Parameter maximumPositions: The default of llama3 scaling's original context, in tokens.
   func rope(
     _ reader: SettingsReader, maximumPositions: Int
   ) throws(Failure) -> (theta: Double, scaling: RopeScaling) {
@@ -43,7 +43,7 @@ extension RotaryDecoder {
     }
   }
 
-  /// The scaling of a bundle's `rope_parameters`.
+  /// The scaling in a bundle's `rope_parameters`.
   func canonicalScaling(_ rope: SettingsReader) throws(Failure) -> RopeScaling {
     let type = try rope.string("rope_type") ?? ""
     switch type {

@@ -1,19 +1,19 @@
 import Bytes
 
-/// Settings of decoders built like LLaMA: rotary positions, RMS norms before attention and a gated
-/// feed-forward. Families differ in the defaults of their configuration classes and in the details
-/// below.
+/// The settings of LLaMA-like decoders: rotary positions, RMS norms before attention and
+/// feed-forward, and a gated feed-forward. Families differ in the properties below, most of them
+/// defaults of transformers' configuration classes.
 ///
-/// `config.json` is read in the spelling of transformers 5 (`rope_parameters`) and in that of the
-/// versions before (`rope_theta`, `rope_scaling`).
+/// `config.json` is read in the spellings of transformers 5 (`rope_parameters`) and of earlier
+/// versions (`rope_theta`, `rope_scaling`).
 struct RotaryDecoder: FamilySettings {
-  /// The use of `sliding_window`.
+  /// The meaning of `sliding_window`.
   enum SlidingWindow: Sendable {
-    /// The class has no such setting.
+    /// The class has no such key.
     case never
-    /// In force unless null, with this default.
+    /// Used unless null; the value is the default, in tokens.
     case unlessNull(Int)
-    /// In force where `use_sliding_window` is true, with this default.
+    /// Used if `use_sliding_window` is true; the value is the default, in tokens.
     case whenUsed(Int)
   }
 
@@ -27,7 +27,7 @@ struct RotaryDecoder: FamilySettings {
   /// The default of `eos_token_id`.
   var eosToken: Int32?
   var slidingWindow = SlidingWindow.never
-  /// Whether the class has the setting `attention_bias`, of which only false is implemented.
+  /// Whether the class has the key `attention_bias`; only false is supported.
   var refusesAttentionBias = false
 
   func configuration(
@@ -69,7 +69,8 @@ struct RotaryDecoder: FamilySettings {
     return configuration
   }
 
-  /// Throws where a setting would change the computation in a way that isn't implemented.
+  /// Refuses settings that would change the computation in a way that isn't supported.
+  /// - Throws: `invalidData` naming the key.
   private func refuseUnsupported(
     _ reader: SettingsReader, _ family: ModelFamily
   ) throws(Failure) {

@@ -1,7 +1,7 @@
 import Bytes
 
-/// The elements of an array value, read out; nil where they are of another kind.
 extension GGUFArray {
+  /// The elements of a string array, as raw bytes; nil if the elements have another type.
   var strings: [[UInt8]]? {
     guard element == .string else { return nil }
     var strings: [[UInt8]] = []
@@ -18,7 +18,7 @@ extension GGUFArray {
     return strings
   }
 
-  /// 32-bit integers, from any integer type whose values fit.
+  /// The elements of an integer array of any width; nil for other types or on overflow of 32 bits.
   var integers: [Int32]? {
     func read<T: FixedWidthInteger>(_ type: T.Type) -> [Int32]? {
       var values: [Int32] = []
@@ -44,6 +44,7 @@ extension GGUFArray {
     }
   }
 
+  /// The elements of a float32 array; nil if the elements have another type.
   var floats: [Float]? {
     guard element == .f32 else { return nil }
     return (0..<count).compactMap { index in

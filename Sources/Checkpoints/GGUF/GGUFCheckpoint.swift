@@ -1,15 +1,15 @@
 import Bytes
 import Numerics
 
-/// A model in a GGUF file, under Hugging Face's names and in its row order.
+/// A model in a GGUF file, presented with Hugging Face's tensor names and row order.
 package struct GGUFCheckpoint: TensorSource {
   package let configuration: ModelConfiguration
   package let tensorNames: [String]
   package let tokenizer: TokenizerMaterial
   private let file: GGUFFile
 
-  /// Throws `invalidData` where the metadata, or the tensors held against it, don't make a known
-  /// model.
+  /// - Throws: `invalidData` if the metadata doesn't describe a supported model or the tensors
+  ///   don't match it.
   package init(file: GGUFFile) throws(Failure) {
     self.file = file
     configuration = try ModelConfiguration(gguf: file)
@@ -48,11 +48,11 @@ package struct GGUFCheckpoint: TensorSource {
     return entry.type.floatFormat.map { ($0, entry.bytes) }
   }
 
-  /// Where the rows of `name` lie in the file; nil where they lie in order.
+  /// The file's row index for each row of `name`; nil if the rows are stored in order.
   ///
-  /// In files of the architecture "llama" the rows of q and k are stored so that the two channels
-  /// that the rotary embedding turns together are neighbours: within a head, row 2i is Hugging Face's
-  /// row i and row 2i + 1 its row i + headDim / 2.
+  /// In files of the architecture "llama", rows of q and k are stored so that the two channels of
+  /// each rotary pair are adjacent: within a head, row 2i is Hugging Face's row i, and row 2i + 1
+  /// its row i + headDim / 2.
   private func rowOrder(_ name: String) -> [Int]? {
     guard configuration.family.gguf?.hasPairedRotaryRows == true else { return nil }
     let parts = name.split(separator: ".")
@@ -84,8 +84,8 @@ extension GGUFCheckpoint {
     "mlp.down_proj": "ffn_down",
   ]
 
-  /// GGUF's name of a tensor: "model.layers.3.mlp.up_proj.weight" is "blk.3.ffn_up.weight". Nil for
-  /// a name that can't be the model's.
+  /// The GGUF name of a tensor: "model.layers.3.mlp.up_proj.weight" is "blk.3.ffn_up.weight"; nil
+  /// for a name that isn't a model tensor's.
   static func ggufName(_ name: String) -> String? {
     if let top = topNames[name] { return top }
     let parts = name.split(separator: ".")

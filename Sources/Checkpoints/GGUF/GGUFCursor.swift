@@ -1,7 +1,7 @@
 import Bytes
 
-/// A position in a GGUF file. Every read is checked against the end of the file, and says what it
-/// was reading.
+/// A read position in a GGUF file. Every read is checked against the end of the file, and failures
+/// name the field that was being read.
 struct GGUFCursor {
   let bytes: ByteSlice
   let file: String
@@ -28,32 +28,32 @@ struct GGUFCursor {
     return value
   }
 
-  /// The next `count` bytes.
+  /// Reads the next `count` bytes.
   mutating func take(_ count: UInt64, _ what: String) throws(Failure) -> ByteSlice {
     guard count <= UInt64(remaining), let slice = bytes.slice(offset..<offset + Int(count)) else {
-      throw failure("\(what) of \(count) bytes, where \(remaining) are left")
+      throw failure("\(what) takes \(count) bytes, but only \(remaining) are left")
     }
     offset += Int(count)
     return slice
   }
 
-  /// A u64 length and that many bytes.
+  /// Reads a u64 length, then that many bytes.
   mutating func string(_ what: String) throws(Failure) -> ByteSlice {
     try take(try integer("the length of \(what)", as: UInt64.self), what)
   }
 
-  /// A number of items that take at least `minimum` bytes each, so that it is bounded by the file's
-  /// size, and by `limit` where items cost more in memory than they do in the file.
+  /// Reads a number of items of at least `minimum` bytes each, so that the file's size bounds it.
+  /// `limit` bounds items that take more space in memory than in the file.
   mutating func count(
     _ what: String, minimum: Int, limit: Int = .max
   ) throws(Failure) -> Int {
     let place = offset
     let count = try integer("the number of \(what)", as: UInt64.self)
     guard count <= UInt64(limit) else {
-      throw failure("\(count) \(what); at most \(limit) are read", at: place)
+      throw failure("the file has \(count) \(what); at most \(limit) are supported", at: place)
     }
     guard count <= UInt64(remaining / minimum) else {
-      throw failure("\(count) \(what), where \(remaining) bytes are left", at: place)
+      throw failure("\(count) \(what) don't fit in the remaining \(remaining) bytes", at: place)
     }
     return Int(count)
   }

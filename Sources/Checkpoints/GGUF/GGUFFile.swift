@@ -1,23 +1,24 @@
 import Bytes
 import Numerics
 
-/// A GGUF file, version 2 or 3, little-endian: its metadata and where its tensors lie, checked in
-/// full when opened.
+/// A little-endian GGUF file, version 2 or 3: its metadata and the locations of its tensors, fully
+/// checked on opening.
 ///
 /// ```
 /// "GGUF" | version u32 | tensors u64 | values u64
 /// per value:  key (u64 length, bytes) | type u32 | value
-/// per tensor: name (u64 length, bytes) | rank u32 | sizes u64 (fastest first) | type u32
+/// per tensor: name (u64 length, bytes) | rank u32 | sizes u64 (innermost first) | type u32
 ///             | offset u64
-/// padding to general.alignment | tensor data: each at its offset from here, padded likewise
+/// padding to general.alignment | tensor data: each at its offset from here, same alignment
 /// ```
 package struct GGUFFile: Sendable {
+  /// A tensor in the file.
   package struct Entry: Sendable {
     package let type: BlockType
-    /// Outermost dimension first (the file has them the other way round).
+    /// Outermost dimension first; the file stores the innermost first.
     package let shape: [Int]
     package let bytes: ByteSlice
-    /// Where `bytes` lie in the file.
+    /// The position of `bytes` in the file.
     let range: Range<Int>
   }
 
@@ -25,7 +26,7 @@ package struct GGUFFile: Sendable {
   let metadata: GGUFMetadata
   package let tensors: [String: Entry]
 
-  /// Nil where the bytes came from elsewhere than a file.
+  /// The mapped file; nil if the bytes were passed in.
   private let mapping: MappedFile?
 
   init(mapping: MappedFile) throws(Failure) {
@@ -36,8 +37,8 @@ package struct GGUFFile: Sendable {
     try self.init(bytes: bytes, path: path, mapping: nil)
   }
 
-  /// Gives the pages of a tensor back once it was converted, so that reading a large model one tensor
-  /// at a time doesn't pile it up in memory. They are read again where they are needed again.
+  /// Releases the mapped pages of a converted tensor, so that reading a large model one tensor at a
+  /// time doesn't fill the memory. The system reads them again on the next access.
   func release(_ entry: Entry) { mapping?.advise(.dontNeed, entry.range) }
 
   private init(bytes: ByteSlice, path: String, mapping: MappedFile?) throws(Failure) {
@@ -69,15 +70,17 @@ package struct GGUFFile: Sendable {
     }
     let version = try cursor.integer("the version", as: UInt32.self)
     if version.byteSwapped == 2 || version.byteSwapped == 3 {
-      throw cursor.failure("a big-endian GGUF file; only little-endian ones are read", at: 4)
+      throw cursor.failure(
+        "the file is big-endian; only little-endian GGUF files are supported", at: 4)
     }
     guard version == 2 || version == 3 else {
-      throw cursor.failure("GGUF version \(version); versions 2 and 3 are read", at: 4)
+      throw cursor.failure(
+        "the file has GGUF version \(version); versions 2 and 3 are supported", at: 4)
     }
   }
 
-  /// Finds every tensor's bytes. In order of their offsets they must follow each other, padded to
-  /// the alignment, as every writer lays them out: no hole, no overlap, no rest.
+  /// Locates every tensor's bytes. Sorted by offset, the tensors must be contiguous, padded to the
+  /// alignment, as every writer lays them out: no gap, no overlap, no trailing data.
   private static func place(
     _ infos: [TensorInfo], in bytes: ByteSlice, from dataStart: Int, alignment: Int, _ path: String
   ) throws(Failure) -> [String: Entry] {
@@ -90,13 +93,13 @@ package struct GGUFFile: Sendable {
         Failure(.invalidData, file: path, at: "tensor \(info.name.quoted)", finding)
       }
       guard info.offset == UInt64(next) else {
-        throw refuse("starts at data offset \(info.offset), where \(next) is next")
+        throw refuse("starts at data offset \(info.offset); expected \(next)")
       }
       let range =
         dataStart + next..<dataStart + next + min(info.byteCount, max(0, available - next))
       guard range.count == info.byteCount, let data = bytes.slice(range) else {
         throw refuse(
-          "needs \(info.byteCount) bytes from data offset \(next), where "
+          "needs \(info.byteCount) bytes from data offset \(next), but only "
             + "\(max(0, available - next)) are left"
         )
       }
@@ -109,13 +112,13 @@ package struct GGUFFile: Sendable {
     guard available <= next else {
       throw Failure(
         .invalidData, file: path, at: "byte \(dataStart + next)",
-        "\(available - next) bytes after the last tensor's data")
+        "found \(available - next) bytes after the last tensor's data")
     }
     return tensors
   }
 }
 
-/// One tensor's line in the table before the data.
+/// A tensor's entry in the table before the tensor data.
 private struct TensorInfo {
   let name: String
   let shape: [Int]
@@ -127,18 +130,18 @@ private struct TensorInfo {
     let place = cursor.offset
     let text = try cursor.string("a tensor name")
     guard text.count < 64, let name = String(validating: text.array, as: UTF8.self) else {
-      throw cursor.failure("a tensor name that isn't UTF-8 of less than 64 bytes", at: place)
+      throw cursor.failure("the tensor name isn't UTF-8 of less than 64 bytes", at: place)
     }
     func refuse(_ finding: String) -> Failure {
       Failure(.invalidData, file: cursor.file, at: "tensor \(name.quoted)", finding)
     }
     let rank = try cursor.integer("the rank of a tensor", as: UInt32.self)
-    guard rank <= 4 else { throw refuse("\(rank) dimensions; at most 4 are allowed") }
+    guard rank <= 4 else { throw refuse("has \(rank) dimensions; at most 4 are allowed") }
     var sizes: [Int] = []
     for _ in 0..<rank {
       let size = try cursor.integer("the shape of a tensor", as: UInt64.self)
       guard size > 0, let narrow = Int(exactly: size) else {
-        throw refuse("a dimension of \(size)")
+        throw refuse("has a dimension of \(size)")
       }
       sizes.append(narrow)
     }
@@ -146,8 +149,8 @@ private struct TensorInfo {
     guard let type = BlockType(rawValue: code) else {
       throw Failure(
         .invalidData, file: cursor.file, at: "tensor \(name.quoted)",
-        "the type \(Self.unreadTypes[code] ?? "number") (\(code)) isn't read",
-        advice: "these are: " + BlockType.allCases.map(\.name).joined(separator: ", "))
+        "the type \(Self.unsupportedTypes[code] ?? "number") (\(code)) isn't supported",
+        advice: "supported types: " + BlockType.allCases.map(\.name).joined(separator: ", "))
     }
     var count = 1
     for size in sizes {
@@ -166,8 +169,8 @@ private struct TensorInfo {
     self.offset = try cursor.integer("the offset of a tensor", as: UInt64.self)
   }
 
-  /// Names of types that other programs write, for the sentence that refuses them.
-  private static let unreadTypes: [UInt32: String] = [
+  /// Names of tensor types that aren't supported, for error messages.
+  private static let unsupportedTypes: [UInt32: String] = [
     9: "Q8_1", 10: "Q2_K", 11: "Q3_K", 15: "Q8_K", 16: "IQ2_XXS", 17: "IQ2_XS", 18: "IQ3_XXS",
     19: "IQ1_S", 20: "IQ4_NL", 21: "IQ3_S", 22: "IQ2_S", 23: "IQ4_XS", 24: "I8", 25: "I16",
     26: "I32", 27: "I64", 28: "F64", 29: "IQ1_M", 34: "TQ1_0", 35: "TQ2_0", 39: "MXFP4",

@@ -1,6 +1,6 @@
 import Bytes
 
-/// The key-value part of a GGUF file, with typed look-ups that name the key in every failure.
+/// The key-value metadata of a GGUF file, with typed lookups that name the key in every failure.
 struct GGUFMetadata: Sendable {
   let file: String
   private(set) var values: [String: GGUFValue] = [:]
@@ -11,7 +11,7 @@ struct GGUFMetadata: Sendable {
       let place = cursor.offset
       let bytes = try cursor.string("a metadata key")
       guard bytes.count <= 65535, let key = String(validating: bytes.array, as: UTF8.self) else {
-        throw cursor.failure("a metadata key that isn't UTF-8 of at most 65535 bytes", at: place)
+        throw cursor.failure("the metadata key isn't UTF-8 of at most 65535 bytes", at: place)
       }
       let type = try cursor.valueType("the value of \(key.quoted)")
       let value = try cursor.value(type, "the value of \(key.quoted)")
@@ -25,7 +25,7 @@ struct GGUFMetadata: Sendable {
     Failure(.invalidData, file: file, at: "key \(key.quoted)", finding, advice: advice)
   }
 
-  /// The integer at `key`, inside `range`; nil where absent.
+  /// The integer at `key`, checked against `range`; nil if absent.
   func integer(_ key: String, in range: ClosedRange<Int>) throws(Failure) -> Int? {
     guard let value = values[key] else { return nil }
     guard let integer = value.integer else {
@@ -65,7 +65,7 @@ struct GGUFMetadata: Sendable {
     return text
   }
 
-  /// The array at `key` through `read`; nil where absent.
+  /// The array at `key`, converted by `read`; nil if absent.
   func array<T>(
     _ key: String, of kind: String, _ read: (GGUFArray) -> [T]?
   ) throws(Failure) -> [T]? {
@@ -76,7 +76,7 @@ struct GGUFMetadata: Sendable {
     return elements
   }
 
-  /// `general.alignment`, 32 where absent: a power of two.
+  /// The alignment of tensor data in bytes, a power of two: `general.alignment`, or 32 if absent.
   func alignment() throws(Failure) -> Int {
     let alignment = try integer("general.alignment", in: 1...(1 << 20)) ?? 32
     guard alignment & (alignment - 1) == 0 else {

@@ -9,7 +9,7 @@ enum GGUFValue: Sendable {
   case string(ByteSlice)
   case array(GGUFArray)
 
-  /// Exact, for either kind of integer.
+  /// The value of a signed or unsigned integer; nil for other kinds or on overflow.
   var integer: Int? {
     switch self {
     case .unsigned(let value): Int(exactly: value)
@@ -18,6 +18,7 @@ enum GGUFValue: Sendable {
     }
   }
 
+  /// The value of an integer or float; nil for other kinds.
   var number: Double? {
     switch self {
     case .unsigned(let value): Double(value)
@@ -27,6 +28,7 @@ enum GGUFValue: Sendable {
     }
   }
 
+  /// The kind of value, for error messages.
   var kindName: String {
     switch self {
     case .unsigned, .signed: "an integer"
@@ -54,7 +56,7 @@ enum GGUFValueType: UInt32, Sendable {
   case i64 = 11
   case f64 = 12
 
-  /// Bytes of one value; for a string, those of its length.
+  /// Minimum size of a value in bytes; for a string, the size of its length field.
   var minimumSize: Int {
     switch self {
     case .u8, .i8, .bool: 1
@@ -66,11 +68,11 @@ enum GGUFValueType: UInt32, Sendable {
   }
 }
 
-/// An array value, left where it lies in the file; its elements have been walked over once.
+/// An array value as a view of the file; the bounds of its elements were checked during parsing.
 struct GGUFArray: Sendable {
   let element: GGUFValueType
   let count: Int
-  /// The elements, in the file's own form.
+  /// The elements in the file's encoding.
   let bytes: ByteSlice
 }
 
@@ -99,7 +101,9 @@ extension GGUFCursor {
     case .bool:
       let place = offset
       let byte = try integer(what, as: UInt8.self)
-      guard byte <= 1 else { throw failure("\(what) is the boolean \(byte)", at: place) }
+      guard byte <= 1 else {
+        throw failure("\(what) is the boolean \(byte); expected 0 or 1", at: place)
+      }
       return .bool(byte == 1)
     case .string: return .string(try string(what))
     case .array: return .array(try array(what))
@@ -110,14 +114,14 @@ extension GGUFCursor {
     let place = offset
     let element = try valueType("the elements of \(what)")
     guard element != .array else {
-      throw failure("\(what) is an array of arrays, which no model file holds", at: place)
+      throw failure("\(what) is an array of arrays, which isn't supported", at: place)
     }
     let count = try count("elements of \(what)", minimum: element.minimumSize)
     let start = offset
     if element == .string {
       for _ in 0..<count { _ = try string("an element of \(what)") }
     } else {
-      // Can't overflow: `count` was held against the bytes that are left.
+      // Can't overflow: `count` was checked against the bytes that are left.
       _ = try take(UInt64(count * element.minimumSize), what)
     }
     guard let elements = bytes.slice(start..<offset) else { throw failure("\(what) has no bytes") }

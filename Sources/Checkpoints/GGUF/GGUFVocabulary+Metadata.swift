@@ -1,10 +1,10 @@
 import Bytes
 
 extension GGUFVocabulary {
-  /// The vocabulary under `tokenizer.ggml.`; nil where the file has none.
+  /// Reads the vocabulary under `tokenizer.ggml.`; nil if the file has none.
   ///
-  /// - Parameter vocabularySize: rows of the embedding, which may be more than there are tokens; nil for
-  ///   a file without weights.
+  /// - Parameter vocabularySize: Rows of the embedding, which may be more than there are tokens; nil
+  ///   for a file without weights.
   init?(_ metadata: GGUFMetadata, vocabularySize: Int?) throws(Failure) {
     func key(_ name: String) -> String { "tokenizer.ggml.\(name)" }
     guard let model = try metadata.string(key("model")), model != "none", model != "no_vocab" else {
@@ -15,7 +15,7 @@ extension GGUFVocabulary {
     }
     if let vocabularySize, tokens.count > vocabularySize {
       throw metadata.failure(
-        key("tokens"), "holds \(tokens.count) tokens for an embedding of \(vocabularySize)")
+        key("tokens"), "holds \(tokens.count) tokens for an embedding of \(vocabularySize) rows")
     }
     let types = try metadata.array(key("token_type"), of: "integers", \.integers) ?? []
     let scores = try metadata.array(key("scores"), of: "float32 numbers", \.floats) ?? []

@@ -1,14 +1,14 @@
 import Bytes
 
-/// The tensors of a folder: those of its one weights file, or of the files that its index names.
+/// The tensors of a model folder, from its single weights file or the files named in its index.
 struct FolderWeights: Sendable {
   let tensors: [String: WeightEntry]
   /// The files read, the index first.
   let files: [String]
-  /// What failures about the set as a whole name: the single file, or the index.
+  /// The single file or the index: the path that failures about the whole set name.
   var description: String { files.first ?? "" }
 
-  /// The two forms in which transformers saves weights.
+  /// The file formats in which transformers saves weights.
   private enum Form: CaseIterable {
     case safetensors, pyTorch
 
@@ -25,7 +25,8 @@ struct FolderWeights: Sendable {
     }
   }
 
-  /// As transformers does: safetensors win over PyTorch's files, and a single file over an index.
+  /// Opens the weights in `folder`. As in transformers, safetensors take precedence over PyTorch's
+  /// files, and a single file over an index.
   init(folder: String) throws(Failure) {
     for form in Form.allCases {
       let single = "\(folder)/\(form.single)"
@@ -50,7 +51,7 @@ struct FolderWeights: Sendable {
       "has neither \(Form.safetensors.single) nor \(Form.pyTorch.single), nor an index of either")
   }
 
-  /// `weight_map` of the index: the file of each tensor.
+  /// The index's `weight_map`: the file name of each tensor.
   private static func weightMap(_ path: String, _ form: Form) throws(Failure) -> [String: String] {
     let json = try JSON(parsing: try MappedFile(path: path).bytes, file: path)
     var map: [String: String] = [:]
@@ -65,7 +66,7 @@ struct FolderWeights: Sendable {
       guard file.hasSuffix(form.suffix), !file.hasPrefix("."),
         !file.utf8.contains(where: { $0 == UInt8(ascii: "/") || $0 < 0x20 })
       else {
-        throw refuse("\(file.quoted) isn't the name of a \(form.kind) file beside the index")
+        throw refuse("\(file.quoted) isn't the name of a \(form.kind) file in the index's folder")
       }
       guard map.updateValue(file, forKey: name) == nil else { throw refuse("appears twice") }
     }
@@ -81,7 +82,7 @@ struct FolderWeights: Sendable {
       guard let entry = shards[file]?[name] else {
         throw Failure(
           .invalidData, file: "\(folder)/\(form.index)", at: "weight_map, tensor \(name.quoted)",
-          "isn't in \(file.quoted), which should hold it")
+          "isn't in \(file.quoted), the file that the index names")
       }
       tensors[name] = entry
     }

@@ -1,19 +1,19 @@
 import Bytes
 import Numerics
 
-/// A folder as transformers saves it: config.json, one weights file or several with an index
-/// (safetensors or PyTorch's .bin), tokenizer.json or vocab.json with merges.txt.
+/// A model folder saved by transformers: config.json, one weights file or several with an index
+/// (safetensors or PyTorch's .bin), and tokenizer.json or vocab.json with merges.txt.
 struct HuggingFaceCheckpoint: TensorSource {
   let configuration: ModelConfiguration
   let tensorNames: [String]
   let tokenizer: TokenizerMaterial
   let files: [String]
   private let weights: FolderWeights
-  /// The names that the files use where they aren't the model's own.
+  /// Names in the files by model name, for the tensors whose names differ.
   private let storedNames: [String: String]
 
-  /// Throws `inputMissing` where a file is missing, `invalidData` where one, or the tensors held
-  /// against the configuration, aren't right.
+  /// - Throws: `inputMissing` if a file is missing, `invalidData` if one is malformed or the
+  ///   tensors don't match the configuration.
   init(folder: String) throws(Failure) {
     let folder = folder.hasSuffix("/") ? String(folder.dropLast()) : folder
     func settings(_ name: String) throws(Failure) -> JSON {
@@ -38,9 +38,9 @@ struct HuggingFaceCheckpoint: TensorSource {
       found: weights.tensors.mapValues(\.shape), file: weights.description,
       foundName: { storedNames[$0] ?? $0 },
       isIgnored: {
-        // transformers leaves these aside as well: the head of a tied model is its embedding, old
-        // LLaMA checkpoints carry the rotary table, which follows from the configuration, and old
-        // OPT ones the version of the program that wrote them.
+        // transformers ignores these too: the head of a tied model is its embedding, old LLaMA
+        // checkpoints contain the rotary table, which follows from the configuration, and old OPT
+        // ones contain the version of the program that wrote them.
         (isTied && $0 == "lm_head.weight") || $0.hasSuffix(".rotary_emb.inv_freq")
           || $0.hasSuffix("decoder.version")
       })
@@ -51,7 +51,7 @@ struct HuggingFaceCheckpoint: TensorSource {
       guard entry.type.floatFormat != nil else {
         throw Failure(
           .invalidData, file: weights.description, at: "tensor \(name.quoted)",
-          "is stored as \(entry.type.rawValue); F32, F16 and BF16 are read")
+          "is stored as \(entry.type.rawValue); F32, F16 and BF16 are supported")
       }
     }
     let own = try FolderTokenizer(folder: folder)
@@ -59,8 +59,8 @@ struct HuggingFaceCheckpoint: TensorSource {
     self.files = files + weights.files + own.files
   }
 
-  /// OPT's first checkpoints were saved from inside the causal model: "decoder.…" instead of
-  /// "model.decoder.…".
+  /// Names in the files by model name, for the tensors whose names differ. OPT's first checkpoints
+  /// were saved from inside the causal model: "decoder.…" instead of "model.decoder.…".
   private static func storedNames(
     of names: [String], in weights: FolderWeights
   ) -> [String: String] {
@@ -86,7 +86,7 @@ struct HuggingFaceCheckpoint: TensorSource {
     stored(name).map { ($0.format, $0.entry.bytes) }
   }
 
-  /// Only the model's own tensors are to be seen, not what the files hold besides.
+  /// The file's entry for a model tensor; nil for other tensors, even if the files contain them.
   private func stored(_ name: String) -> (format: FloatFormat, entry: WeightEntry)? {
     guard let entry = weights.tensors[storedNames[name] ?? name],
       !(configuration.tiedEmbeddings && name == "lm_head.weight"),

@@ -1,15 +1,15 @@
 import Bytes
 
-/// One tensor of a weights file, whatever the file's format. All was checked when it was opened.
+/// A tensor in a safetensors or PyTorch file, checked when the file was opened.
 package struct WeightEntry: Sendable {
   package let type: SafetensorsType
   /// Outermost dimension first.
   package let shape: [Int]
-  /// nil where the values lie in row-major order.
+  /// Strides in elements; nil if the values are in row-major order.
   let strides: [Int]?
-  /// The values; with strides, the storage from the first of them on.
+  /// The values or, with strides, the storage from the first value on.
   let stored: ByteSlice
-  /// The mapped file and where `stored` lies in it; nil where it came from elsewhere.
+  /// The mapped file and the range of `stored` in it; nil if the bytes were passed in.
   let source: (file: MappedFile, range: Range<Int>)?
 
   init(_ entry: SafetensorsFile.Entry) {
@@ -28,8 +28,7 @@ package struct WeightEntry: Sendable {
     self.source = source
   }
 
-  /// The values in row-major order: where they lie in the file, or gathered into memory where that
-  /// isn't their order.
+  /// The values in row-major order: a view of the file, or a copy if they are stored otherwise.
   package var bytes: ByteSlice {
     guard let strides else { return stored }
     let size = type.bits / 8
@@ -39,7 +38,7 @@ package struct WeightEntry: Sendable {
     var place = 0
     while true {
       for byte in 0..<size { values.append(stored[place * size + byte]) }
-      // Like an odometer, the innermost dimension first.
+      // Advance the index like an odometer, innermost dimension first.
       var axis = shape.count - 1
       while axis >= 0 {
         index[axis] += 1
@@ -53,7 +52,7 @@ package struct WeightEntry: Sendable {
     }
   }
 
-  /// Gives the pages back once the tensor was converted, so that reading a large model one tensor
-  /// at a time doesn't pile it up in memory. They are read again where they are needed again.
+  /// Releases the mapped pages of a converted tensor, so that reading a large model one tensor at a
+  /// time doesn't fill the memory. The system reads them again on the next access.
   func release() { if let source { source.file.advise(.dontNeed, source.range) } }
 }

@@ -2,12 +2,11 @@ import Bytes
 import Foundation
 import Numerics
 
-/// An adapter as Hugging Face's PEFT saves it: `adapter_config.json` beside
-/// `adapter_model.safetensors`.
+/// An adapter folder of Hugging Face's PEFT: `adapter_config.json` and `adapter_model.safetensors`.
 package struct PEFTFolder: Sendable {
-  /// The members of `adapter_config.json`.
+  /// The contents of `adapter_config.json`.
   package var configuration: JSON
-  /// Values by key, with their shapes.
+  /// Shape and row-major values of each tensor, by key.
   package var tensors: [String: (shape: [Int], values: [Float])]
   package let path: String
 
@@ -22,7 +21,9 @@ package struct PEFTFolder: Sendable {
     self.tensors = tensors
   }
 
-  /// - Throws: `inputMissing` where one of the two isn't there, `invalidData` where it isn't right.
+  /// Reads the adapter in the folder `path`.
+  /// - Throws: `inputMissing` if one of the two files doesn't exist, `invalidData` if one is
+  ///   malformed or a value isn't finite.
   package init(reading path: String) throws(Failure) {
     let file = path + "/" + Self.configurationFile
     configuration = try JSON(parsing: MappedFile(path: file).bytes, file: file)
@@ -32,7 +33,7 @@ package struct PEFTFolder: Sendable {
       guard let format = entry.type.floatFormat else {
         throw Failure(
           .invalidData, file: weights.path, at: "tensor \"\(name)\"",
-          "its numbers are \(entry.type.rawValue)", advice: "save it as F32, F16 or BF16")
+          "is stored as \(entry.type.rawValue)", advice: "save it as F32, F16 or BF16")
       }
       let values = entry.bytes.floats(as: format)
       if let bad = values.firstIndex(where: { !$0.isFinite }) {
@@ -46,12 +47,12 @@ package struct PEFTFolder: Sendable {
     self.path = path
   }
 
-  /// Writes both files, the configuration last: a folder that has it is whole.
+  /// Writes both files, the configuration last, so that a folder with a configuration is complete.
   package func write() throws(Failure) {
     do {
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     } catch {
-      throw Failure(.cannotCreate, file: path, "the folder can't be made")
+      throw Failure(.cannotCreate, file: path, "the folder can't be created")
     }
     try SafetensorsWriter.write(
       tensors, metadata: ["format": "pt"], to: path + "/" + Self.weightsFile)

@@ -1,42 +1,43 @@
 import Bytes
 
-/// Python's pickle format as far as state dicts need it, read without running anything: the opcodes
-/// that build plain values, and of globals those of `PickleGlobal`. All else is refused by name and
-/// place.
+/// A reader of the part of Python's pickle format that state dicts need. It runs no code: only the
+/// opcodes that build plain values and the globals in `PickleGlobal` are accepted; everything else
+/// is refused by name and byte offset.
 ///
-/// A program for a stack machine (PEP 307, PEP 3154; the opcodes' meaning: CPython's
-/// `pickletools.py`). Every value is made once and has a number; stack, memo and containers hold
-/// numbers.
+/// A pickle is a program for a stack machine (PEP 307, PEP 3154; CPython's `pickletools.py`
+/// documents the opcodes). Each value is created once and numbered; the stack, the memo and
+/// containers hold numbers.
 struct Pickle {
   /// All values by number.
   private(set) var values: [PickleValue] = []
-  /// The number of the value that the program leaves.
+  /// The number of the program's result.
   private(set) var root = 0
 
   private let bytes: ByteSlice
   private let place: String
   private let file: String
   private var offset = 0
-  /// Where the opcode being run starts.
+  /// Byte offset of the current opcode.
   private var start = 0
   private var stack: [Int] = []
-  /// The stack's heights at open marks.
+  /// Stack heights at the open marks.
   private var marks: [Int] = []
   private var memo: [Int: Int] = [:]
 
-  /// More than any state dict needs (some 200 bytes per tensor), and few enough that a hostile one
-  /// can't fill the memory.
+  /// Size limit of a pickle, in bytes: more than any state dict needs (about 200 bytes per tensor),
+  /// but small enough that a hostile file can't exhaust the memory.
   static let sizeLimit = 16 << 20
 
-  /// - Parameters:
-  ///   - place: the pickle's name inside `file`, for errors.
-  /// - Throws: `invalidData` naming the opcode or global and its offset.
+  /// Evaluates the pickle in `bytes`.
+  ///
+  /// - Parameter place: The pickle's name inside `file`, for errors.
+  /// - Throws: `invalidData` naming the opcode or global and its byte offset.
   init(bytes: ByteSlice, file: String, place: String = "data.pkl") throws(Failure) {
     self.bytes = bytes
     self.file = file
     self.place = place
     guard bytes.count <= Self.sizeLimit else {
-      throw refuse("a pickle of \(bytes.count) bytes; at most \(Self.sizeLimit) are read")
+      throw refuse("the pickle has \(bytes.count) bytes; at most \(Self.sizeLimit) are supported")
     }
     while true {
       start = offset
@@ -58,7 +59,7 @@ struct Pickle {
     case 0x80:  // PROTO
       let version = try integer(UInt8.self)
       guard version <= 5 else { throw refuse("pickle protocol \(version) isn't known") }
-    case 0x95: _ = try integer(UInt64.self)  // FRAME: only says how much to read ahead
+    case 0x95: _ = try integer(UInt64.self)  // FRAME: only a hint for reading ahead
     case UInt8(ascii: "N"): push(.none)
     case 0x88: push(.bool(true))  // NEWTRUE
     case 0x89: push(.bool(false))  // NEWFALSE
@@ -66,7 +67,7 @@ struct Pickle {
     case UInt8(ascii: "K"): push(.integer(Int(try integer(UInt8.self))))  // BININT1
     case UInt8(ascii: "M"): push(.integer(Int(try integer(UInt16.self))))  // BININT2
     case 0x8A: push(.integer(try long()))  // LONG1
-    case UInt8(ascii: "G"):  // BINFLOAT; no number of a state dict is looked at
+    case UInt8(ascii: "G"):  // BINFLOAT; the value of a float is never needed
       _ = try integer(UInt64.self)
       push(.number)
     case UInt8(ascii: "X"): push(.text(try text(Int(integer(UInt32.self)))))  // BINUNICODE
@@ -90,7 +91,7 @@ struct Pickle {
     case 0x93:  // STACK_GLOBAL
       let names = try pop(2)
       guard case .text(let module) = values[names[0]], case .text(let name) = values[names[1]]
-      else { throw refuse("the name of a global isn't a text") }
+      else { throw refuse("the name of a global isn't a string") }
       push(.global(try global(module: module, name: name)))
     case UInt8(ascii: "Q"): push(.storage(try storage(pop())))  // BINPERSID
     case UInt8(ascii: "R"): try reduce()
@@ -102,7 +103,7 @@ struct Pickle {
   }
 
   static let advice =
-    "nothing in the file was run; where you trust it, load it with PyTorch and save the model as"
+    "nothing in the file was run; if you trust it, load it with PyTorch and save the model as"
     + " safetensors"
 
   mutating func push(_ value: PickleValue) {
@@ -110,12 +111,12 @@ struct Pickle {
     stack.append(values.count - 1)
   }
 
-  /// A value made before, once more.
+  /// Pushes an existing value again.
   mutating func push(known value: Int) { stack.append(value) }
 
   private func top() throws(Failure) -> Int {
     guard let last = stack.last, stack.count > marks.last ?? 0 else {
-      throw refuse("takes a value from an empty stack")
+      throw refuse("the pickle takes a value from an empty stack")
     }
     return last
   }
@@ -126,10 +127,10 @@ struct Pickle {
     return value
   }
 
-  /// The `count` values on top, the uppermost last.
+  /// Pops `count` values; the topmost comes last.
   mutating func pop(_ count: Int) throws(Failure) -> [Int] {
     guard stack.count - (marks.last ?? 0) >= count else {
-      throw refuse("takes a value from an empty stack")
+      throw refuse("the pickle takes a value from an empty stack")
     }
     defer { stack.removeLast(count) }
     return Array(stack.suffix(count))
@@ -142,7 +143,7 @@ struct Pickle {
   }
 
   private mutating func recall(_ key: Int) throws(Failure) {
-    guard let value = memo[key] else { throw refuse("nothing was kept under \(key)") }
+    guard let value = memo[key] else { throw refuse("the memo has no entry \(key)") }
     push(known: value)
   }
 
@@ -151,9 +152,9 @@ struct Pickle {
   private mutating func append(_ items: [Int]) throws(Failure) {
     let target = try top()
     guard case .list(var all) = values[target] else {
-      throw refuse("appends to \(values[target].kindName)")
+      throw refuse("the pickle appends to \(values[target].kindName)")
     }
-    // Taken out first: two owners would mean a copy at every turn.
+    // Taken out first: with a second owner, every append would copy the list.
     values[target] = .none
     all += items
     values[target] = .list(all)
@@ -162,9 +163,9 @@ struct Pickle {
   private mutating func set(_ items: [Int]) throws(Failure) {
     let target = try top()
     guard case .dictionary(var all) = values[target] else {
-      throw refuse("sets items of \(values[target].kindName)")
+      throw refuse("the pickle sets items of \(values[target].kindName)")
     }
-    guard items.count % 2 == 0 else { throw refuse("a key without a value") }
+    guard items.count % 2 == 0 else { throw refuse("a dictionary key has no value") }
     values[target] = .none
     for place in stride(from: 0, to: items.count, by: 2) {
       all.append((items[place], items[place + 1]))
@@ -176,16 +177,16 @@ struct Pickle {
 
   private mutating func integer<T: FixedWidthInteger>(_ type: T.Type) throws(Failure) -> T {
     guard let value = bytes.integer(at: offset, as: T.self) else {
-      throw refuse("the pickle ends without a stop")
+      throw refuse("the pickle ends without a stop opcode")
     }
     offset += MemoryLayout<T>.size
     return value
   }
 
-  /// Two's complement, little-endian, of at most eight bytes.
+  /// Reads a little-endian two's-complement integer of at most eight bytes.
   private mutating func long() throws(Failure) -> Int {
     let count = Int(try integer(UInt8.self))
-    guard count <= 8 else { throw refuse("an integer of \(count) bytes") }
+    guard count <= 8 else { throw refuse("an integer has \(count) bytes; at most 8 are supported") }
     var number: UInt64 = 0
     var last: UInt8 = 0
     for place in 0..<count {
@@ -198,21 +199,21 @@ struct Pickle {
 
   private mutating func text(_ count: Int) throws(Failure) -> String {
     guard count <= bytes.count - offset, let slice = bytes.slice(offset..<offset + count) else {
-      throw refuse("a text of \(count) bytes, where \(bytes.count - offset) are left")
+      throw refuse("a string takes \(count) bytes, but only \(bytes.count - offset) are left")
     }
     guard let text = String(validating: slice.array, as: UTF8.self) else {
-      throw refuse("a text that isn't valid UTF-8")
+      throw refuse("a string isn't valid UTF-8")
     }
     offset += count
     return text
   }
 
-  /// Up to the next line feed.
+  /// Reads up to the next line feed.
   private mutating func line() throws(Failure) -> String {
     var end = offset
     while end < bytes.count, end - offset < 256, bytes[end] != UInt8(ascii: "\n") { end += 1 }
     guard end < bytes.count, bytes[end] == UInt8(ascii: "\n") else {
-      throw refuse("the name of a global doesn't end")
+      throw refuse("the name of a global doesn't end in a line feed")
     }
     let line = try text(end - offset)
     offset += 1

@@ -1,5 +1,5 @@
-/// What a state dict's pickle can hold. Containers name their parts by number, in `Pickle.values`:
-/// whatever a file builds out of them, rings included, nothing here follows it down.
+/// A value in a state dict's pickle. Containers refer to their parts by index into `Pickle.values`,
+/// and nothing here traverses them, so deep or cyclic structures do no harm.
 enum PickleValue {
   case none
   case bool(Bool)
@@ -13,14 +13,14 @@ enum PickleValue {
   case storage(PickledStorage)
   case tensor(PickledTensor)
 
-  /// For sentences.
+  /// The kind of value, for error messages.
   var kindName: String {
     switch self {
     case .none: "None"
     case .bool: "a boolean"
     case .integer: "an integer"
     case .number: "a number"
-    case .text: "a text"
+    case .text: "a string"
     case .tuple: "a tuple"
     case .list: "a list"
     case .dictionary: "a dictionary"
@@ -31,13 +31,13 @@ enum PickleValue {
   }
 }
 
-/// The only names that a pickle may mention. None of them is ever run: each stands for what it would
-/// have built.
+/// The globals that a pickle may name. None of them is ever called; each represents the object that
+/// it would build.
 enum PickleGlobal: Equatable {
   case orderedDictionary
   case rebuildTensor
   case rebuildParameter
-  /// A kind of storage, by its element type.
+  /// A storage class, by its element type.
   case storage(SafetensorsType)
 
   init?(module: String, name: String) {
@@ -68,7 +68,7 @@ enum PickleGlobal: Equatable {
   }
 }
 
-/// Values of one type, back to back in the archive's entry `data/KEY`.
+/// A storage: contiguous values of one type, in the archive's entry `data/KEY`.
 struct PickledStorage: Equatable {
   let type: SafetensorsType
   let key: String
@@ -76,7 +76,7 @@ struct PickledStorage: Equatable {
   let count: Int
 }
 
-/// A view of a storage; offset and strides in elements.
+/// A tensor as a view of a storage, with offset and strides in elements.
 struct PickledTensor: Equatable {
   let storage: PickledStorage
   let offset: Int

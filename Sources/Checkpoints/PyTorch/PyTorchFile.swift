@@ -1,22 +1,23 @@
 import Bytes
 
-/// A state dict as `torch.save` writes it since PyTorch 1.6, checked in full when it is opened:
+/// A state dict in the format that `torch.save` has written since PyTorch 1.6, fully checked on
+/// opening:
 ///
 ///     a zip archive of   NAME/data.pkl      the state dict, tensors as views of storages
 ///                        NAME/data/KEY      the values of one storage
-///                        NAME/byteorder     "little", where it is said
+///                        NAME/byteorder     "little", if present
 ///
 /// Tensors stay in the mapped file; several may share a storage.
 package struct PyTorchFile: Sendable {
   package let path: String
   package let entries: [String: WeightEntry]
 
-  /// The first bytes of the format before: a pickle of the number 0x1950A86A20F9469CFC6C.
+  /// The start of files from before PyTorch 1.6: a pickle of the number 0x1950A86A20F9469CFC6C.
   private static let olderStart: [UInt8] = [0x80, 0x02, 0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9]
   private static let zipStart: [UInt8] = [0x50, 0x4B, 0x03, 0x04]
 
-  /// Throws `inputMissing` where there is no file, `invalidData` where it isn't right, or asks for
-  /// anything but tensors.
+  /// - Throws: `inputMissing` if the file doesn't exist, `invalidData` if it is malformed or
+  ///   contains anything but tensors.
   package init(path: String) throws(Failure) {
     let file = try MappedFile(path: path)
     try self.init(bytes: file.bytes, path: path, file: file)
@@ -39,7 +40,7 @@ package struct PyTorchFile: Sendable {
         advice: "save the model again on a little-endian machine")
     }
     guard let program = bytes.slice(data) else {
-      throw Failure(.internalError, file: path, "an entry outside of the file")
+      throw Failure(.internalError, file: path, "an entry is outside the file")
     }
     let pickle = try Pickle(bytes: program, file: path, place: "\(root)/data.pkl")
     var entries: [String: WeightEntry] = [:]
@@ -58,17 +59,17 @@ package struct PyTorchFile: Sendable {
     let start = bytes.slice(0..<min(olderStart.count, bytes.count))?.array ?? []
     if start == olderStart {
       throw Failure(
-        .invalidData, file: path, at: "byte 0", "is in torch.save's format before PyTorch 1.6",
+        .invalidData, file: path, at: "byte 0", "is in torch.save's format from before PyTorch 1.6",
         advice: "convert it with torch.save(torch.load(FILE, weights_only=True), FILE)")
     }
     guard start.starts(with: zipStart) else {
       throw Failure(
-        .invalidData, file: path, at: "byte 0", "isn't a zip archive as torch.save writes it",
+        .invalidData, file: path, at: "byte 0", "isn't a zip archive written by torch.save",
         advice: "fetch the file again, or save the model as safetensors")
     }
   }
 
-  /// The folder that everything in the archive lies in, and the pickle's place.
+  /// The archive's root folder and the byte range of the pickle.
   private static func root(
     of archive: ZipArchive
   ) throws(Failure) -> (name: String, data: Range<Int>) {
@@ -90,7 +91,7 @@ package struct PyTorchFile: Sendable {
     func refuse(_ place: String?, _ finding: String) -> Failure {
       Failure(
         .invalidData, file: path, at: place, finding,
-        advice: "save the model's state_dict alone, from names to tensors")
+        advice: "save the model's state_dict alone, a dictionary from names to tensors")
     }
     guard case .dictionary(let items) = pickle.values[pickle.root] else {
       throw refuse(nil, "holds \(pickle.values[pickle.root].kindName), not a state dict")
@@ -108,7 +109,7 @@ package struct PyTorchFile: Sendable {
     return tensors
   }
 
-  /// Holds a tensor against its storage, so that no place outside of it is ever read.
+  /// Checks a tensor against its storage, so that nothing outside the storage is ever read.
   private static func entry(
     _ name: String, _ tensor: PickledTensor, _ place: Range<Int>?, _ bytes: ByteSlice,
     _ path: String, _ file: MappedFile?
@@ -123,29 +124,29 @@ package struct PyTorchFile: Sendable {
     let size = storage.type.bits / 8
     guard storage.type.byteCount([storage.count]) == place.count else {
       throw refuse(
-        "its storage is said to hold \(storage.count) values of \(storage.type.rawValue), and has"
+        "its storage should hold \(storage.count) values of \(storage.type.rawValue), but has"
           + " \(place.count) bytes")
     }
-    // Also keeps a file from asking for more memory than it has bytes, by strides of 0.
+    // Also prevents strides of 0 from claiming more memory than the file has bytes.
     guard let total = storage.type.byteCount(tensor.shape), total <= place.count,
       let reach = reach(tensor), reach <= storage.count
     else {
       throw refuse(
-        "a shape of \(tensor.shape) with strides \(tensor.strides) from \(tensor.offset) reaches"
-          + " beyond its storage of \(storage.count) values, or repeats some")
+        "the shape \(tensor.shape) with strides \(tensor.strides) from offset \(tensor.offset)"
+          + " reaches beyond its storage of \(storage.count) values, or repeats some")
     }
     let isPlain = total == 0 || tensor.isRowMajor
     let start = place.lowerBound + (total == 0 ? 0 : tensor.offset * size)
     let end = total == 0 ? start : isPlain ? start + total : place.lowerBound + reach * size
     guard let stored = bytes.slice(start..<end) else {
-      throw refuse("lies outside of the file")
+      throw refuse("is outside the file")
     }
     return WeightEntry(
       type: storage.type, shape: tensor.shape, strides: isPlain ? nil : tensor.strides,
       stored: stored, source: file.map { ($0, start..<end) })
   }
 
-  /// One more than the last element of the storage that the tensor reads; nil where that overflows.
+  /// The end of the storage elements that the tensor reads; nil on overflow.
   private static func reach(_ tensor: PickledTensor) -> Int? {
     if tensor.shape.contains(0) { return 0 }
     var last = tensor.offset
@@ -160,7 +161,7 @@ package struct PyTorchFile: Sendable {
 }
 
 extension PickledTensor {
-  /// Whether the values lie one behind another, the last dimension running fastest.
+  /// Whether the values are contiguous, the last dimension innermost.
   fileprivate var isRowMajor: Bool {
     var expected = 1
     for (size, stride) in zip(shape, strides).reversed() where size != 1 {

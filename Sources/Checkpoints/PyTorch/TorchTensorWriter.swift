@@ -1,9 +1,10 @@
 import Bytes
 import Foundation
 
-/// One float32 matrix as `torch.save` writes a tensor, for programs that take tensors as files: a zip
-/// archive of stored entries, of which `data.pkl` says what the numbers in `data/0` are.
+/// A writer of float32 matrices in `torch.save`'s format, for programs that take tensors as files:
+/// a zip archive of uncompressed entries, where `data.pkl` describes the values in `data/0`.
 package enum TorchTensorWriter {
+  /// The file of a row-major matrix [rows, columns].
   package static func bytes(_ values: [Float], rows: Int, columns: Int) -> [UInt8] {
     precondition(values.count == rows * columns && values.count < 1 << 29)
     var zip = StoredZip()
@@ -14,8 +15,9 @@ package enum TorchTensorWriter {
     return zip.finish()
   }
 
-  /// torch._utils._rebuild_tensor_v2(storage, 0, (rows, columns), (columns, 1), False, OrderedDict()),
-  /// in protocol 2.
+  /// The pickle of the matrix, in protocol 2: a call of `torch._utils._rebuild_tensor_v2` with the
+  /// storage, offset 0, shape (rows, columns), strides (columns, 1), False and an empty
+  /// OrderedDict.
   private static func pickle(rows: Int, columns: Int) -> [UInt8] {
     var out: [UInt8] = [0x80, 2]
     func global(_ module: String, _ name: String) {
@@ -63,8 +65,8 @@ package enum TorchTensorWriter {
   }
 }
 
-/// A zip archive whose entries are stored as they are, their data at multiples of 64 bytes as torch
-/// has it.
+/// A builder of zip archives with uncompressed entries, their data aligned to 64 bytes as in
+/// torch's files.
 struct StoredZip {
   private var out: [UInt8] = []
   private var directory: [UInt8] = []
@@ -74,7 +76,7 @@ struct StoredZip {
   mutating func add(_ name: String, _ content: [UInt8]) {
     let sum = Self.checksum(content)
     let place = out.count
-    // An extra field of zeros brings the data to its alignment; it is four bytes at least.
+    // An extra field of zeros aligns the data; its header takes four bytes.
     let start = place + 30 + name.utf8.count + 4
     let padding = (Self.alignment - start % Self.alignment) % Self.alignment
     var common: [UInt8] = []
@@ -116,7 +118,7 @@ struct StoredZip {
     return bytes
   }
 
-  /// CRC-32 of ISO-HDLC, bit by bit over a table of 256.
+  /// CRC-32 (ISO-HDLC), one byte at a time by a table of 256 entries.
   private static func checksum(_ bytes: [UInt8]) -> UInt32 {
     ~bytes.reduce(~UInt32(0)) { table[Int(UInt8(truncatingIfNeeded: $0) ^ $1)] ^ ($0 >> 8) }
   }

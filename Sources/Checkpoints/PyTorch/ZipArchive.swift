@@ -1,17 +1,17 @@
 import Bytes
 
-/// Where the entries of a zip archive lie, for archives whose entries are stored as they are, as
-/// `torch.save` writes them.
+/// The byte ranges of a zip archive's entries, which must be uncompressed, as in `torch.save`
+/// files.
 ///
 /// ```
 /// | local header, name, extra, data | … | central directory | [zip64 end, locator] | end |
 /// ```
-/// The central directory, found from the file's end, says where local headers are; all numbers are
-/// little-endian. Sizes and offsets of 2³² − 1 stand in an extra field instead (zip64).
+/// The central directory, located from the file's end, gives the offsets of the local headers. All
+/// numbers are little-endian. The value 2³² − 1 refers to an extra field for the number (zip64).
 struct ZipArchive {
   let bytes: ByteSlice
   let path: String
-  /// The data of each entry by its name.
+  /// The byte range of each entry's data, by name.
   private(set) var entries: [String: Range<Int>] = [:]
 
   private enum Signature {
@@ -25,7 +25,7 @@ struct ZipArchive {
   private static let localSize = 30
   private static let endSize = 22
 
-  /// Throws `invalidData` where the bytes aren't such an archive, from first to last entry.
+  /// - Throws: `invalidData` if the bytes aren't such an archive, from the first to the last entry.
   init(bytes: ByteSlice, path: String) throws(Failure) {
     self.bytes = bytes
     self.path = path
@@ -57,7 +57,7 @@ struct ZipArchive {
     bytes.integer(at: place, as: UInt32.self) == signature
   }
 
-  /// The number of entries and the place of the central directory.
+  /// The number of entries and the byte range of the central directory.
   private func findDirectory() throws(Failure) -> (count: Int, place: Range<Int>) {
     let last = bytes.count - Self.endSize
     // A comment of at most 65,535 bytes may follow the end record, whose last field is its length.
@@ -73,7 +73,7 @@ struct ZipArchive {
     if isSignature(Signature.wideLocator, at: end - 20) {
       let wide = try number(end - 12, UInt64.self)
       guard isSignature(Signature.wideEnd, at: wide) else {
-        throw refuse(wide, "there is no zip64 end record where its locator says")
+        throw refuse(wide, "there is no zip64 end record at the place that its locator gives")
       }
       count = try number(wide + 32, UInt64.self)
       size = try number(wide + 40, UInt64.self)
@@ -84,7 +84,7 @@ struct ZipArchive {
       throw refuse(end, "the zip directory (\(size) bytes from \(start)) isn't inside the file")
     }
     guard count <= size / Self.centralSize else {
-      throw refuse(end, "\(count) entries in a zip directory of \(size) bytes")
+      throw refuse(end, "the zip directory of \(size) bytes can't hold \(count) entries")
     }
     return (count, start..<start + size)
   }
@@ -105,7 +105,8 @@ struct ZipArchive {
     let extra = header + Self.centralSize + nameLength
     place = extra + extraLength + commentLength
     guard place <= end, let name = text(header + Self.centralSize, nameLength) else {
-      throw refuse(header, "an entry of the zip directory reaches beyond it, or has no proper name")
+      throw refuse(
+        header, "an entry of the zip directory reaches beyond it, or has an invalid name")
     }
     try readWide(extra..<extra + extraLength, &size, &packed, &local)
     guard method == 0, flags & 1 == 0, packed == size else {
@@ -119,7 +120,7 @@ struct ZipArchive {
     }
   }
 
-  /// The zip64 extra field: eight bytes for each number that didn't fit, in this order.
+  /// Reads the zip64 extra field: eight bytes for each number that didn't fit, in this order.
   private func readWide(
     _ extra: Range<Int>, _ size: inout Int, _ packed: inout Int, _ local: inout Int
   ) throws(Failure) {
@@ -128,7 +129,9 @@ struct ZipArchive {
       let id = try number(place, UInt16.self)
       let length = try number(place + 2, UInt16.self)
       let end = place + 4 + length
-      guard end <= extra.upperBound else { throw refuse(place, "a zip field reaches too far") }
+      guard end <= extra.upperBound else {
+        throw refuse(place, "a zip extra field reaches beyond its entry")
+      }
       var field = place + 4
       func next(_ value: inout Int) throws(Failure) {
         guard id == 1, value == Int(UInt32.max) else { return }
@@ -150,7 +153,7 @@ struct ZipArchive {
     let nameLength = try number(local + 26, UInt16.self)
     let start = local + Self.localSize + nameLength + (try number(local + 28, UInt16.self))
     guard text(local + Self.localSize, nameLength) == name else {
-      throw refuse(local, "the entry \(name.quoted) has another name at its start")
+      throw refuse(local, "the entry \(name.quoted) has another name in its local header")
     }
     guard start <= bytes.count, size <= bytes.count - start else {
       throw refuse(local, "the entry \(name.quoted) of \(size) bytes reaches beyond the file")

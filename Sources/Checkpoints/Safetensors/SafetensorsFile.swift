@@ -1,20 +1,21 @@
 import Bytes
 
-/// One safetensors file, checked in full when it is opened.
+/// A safetensors file, fully checked on opening.
 ///
 /// ```
 /// 0        8                 8 + N                          file length
 /// | N u64  | N bytes of JSON | data of the tensors, back to back |
 /// ```
-/// A JSON member per tensor: `{"dtype": …, "shape": […], "data_offsets": [begin, end]}`, offsets
-/// counted from 8 + N, and optionally `"__metadata__"`, a map from strings to strings.
+/// The JSON has a member per tensor, `{"dtype": …, "shape": […], "data_offsets": [begin, end]}`
+/// with offsets relative to 8 + N, and optionally `"__metadata__"`, a map from strings to strings.
 package struct SafetensorsFile: Sendable {
+  /// A tensor in the file.
   package struct Entry: Sendable {
     package let type: SafetensorsType
     /// Outermost dimension first.
     package let shape: [Int]
     package let bytes: ByteSlice
-    /// The mapped file and where `bytes` lie in it; nil where they came from elsewhere.
+    /// The mapped file and the range of `bytes` in it; nil if the bytes were passed in.
     let source: (file: MappedFile, range: Range<Int>)?
   }
 
@@ -25,8 +26,7 @@ package struct SafetensorsFile: Sendable {
   static let headerLimit = 100_000_000
   private static let rankLimit = 32
 
-  /// Throws `inputMissing` where there is no file, `invalidData` where the header breaks a rule of
-  /// the format.
+  /// - Throws: `inputMissing` if the file doesn't exist, `invalidData` if it violates the format.
   package init(path: String) throws(Failure) {
     let file = try MappedFile(path: path)
     try self.init(bytes: file.bytes, path: path, file: file)
@@ -42,14 +42,15 @@ package struct SafetensorsFile: Sendable {
       Failure(.invalidData, file: path, at: place, finding)
     }
     guard let length = bytes.integer(at: 0, as: UInt64.self) else {
-      throw refuse("byte 0", "\(bytes.count) bytes are too few for a safetensors file")
+      throw refuse("byte 0", "the file has \(bytes.count) bytes, too few for a safetensors header")
     }
     guard length <= UInt64(Self.headerLimit) else {
-      throw refuse("byte 0", "a header of \(length) bytes; at most \(Self.headerLimit) are allowed")
+      throw refuse(
+        "byte 0", "the header has \(length) bytes; at most \(Self.headerLimit) are allowed")
     }
     let dataStart = 8 + Int(length)
     guard let header = bytes.slice(8..<dataStart) else {
-      throw refuse("byte 0", "a header of \(length) bytes in a file of \(bytes.count)")
+      throw refuse("byte 0", "the header has \(length) bytes, but the file only \(bytes.count)")
     }
     guard header.count > 0, header[0] == UInt8(ascii: "{") else {
       throw refuse("byte 8", "the header doesn't start with '{'")
@@ -85,23 +86,22 @@ package struct SafetensorsFile: Sendable {
     }
     self.entries = entries
 
-    // In order of their offsets the tensors must cover the data exactly: no hole, no overlap, no
-    // rest.
+    // Sorted by offset, the tensors must cover the data exactly, without gap, overlap or rest.
     var covered = 0
     ranges.sort { ($0.begin, $0.end) < ($1.begin, $1.end) }
     for range in ranges {
       guard range.begin == covered else {
         throw refuse(
           "tensor \(range.name.quoted)",
-          "starts at data offset \(range.begin), where \(covered) is next "
-            + (range.begin < covered ? "(an overlap)" : "(a hole)"))
+          "starts at data offset \(range.begin); expected \(covered) "
+            + (range.begin < covered ? "(an overlap)" : "(a gap)"))
       }
       covered = range.end
     }
     guard dataStart + covered == bytes.count else {
       throw refuse(
         "byte \(dataStart + covered)",
-        "\(bytes.count - dataStart - covered) bytes after the last tensor's data")
+        "found \(bytes.count - dataStart - covered) bytes after the last tensor's data")
     }
   }
 
@@ -115,19 +115,21 @@ package struct SafetensorsFile: Sendable {
       throw refuse("expected an object, found \(value.kindName)")
     }
     for key in object.keys where !["dtype", "shape", "data_offsets"].contains(key) {
-      throw refuse("the unknown key \(key.quoted)")
+      throw refuse("has the unknown key \(key.quoted)")
     }
-    guard let typeName = object["dtype"]?.string else { throw refuse("no dtype") }
+    guard let typeName = object["dtype"]?.string else { throw refuse("has no dtype") }
     guard let type = SafetensorsType(rawValue: typeName) else {
-      throw refuse("the unknown dtype \(typeName.quoted)")
+      throw refuse("has the unknown dtype \(typeName.quoted)")
     }
     func sizes(_ key: String) throws(Failure) -> [Int] {
-      guard let values = object[key]?.array else { throw refuse("no \(key)") }
-      guard values.count <= rankLimit else { throw refuse("\(key) with \(values.count) numbers") }
+      guard let values = object[key]?.array else { throw refuse("has no \(key)") }
+      guard values.count <= rankLimit else {
+        throw refuse("\(key) has \(values.count) numbers; at most \(rankLimit) are supported")
+      }
       var sizes: [Int] = []
       for value in values {
         guard case .integer(let size) = value, size >= 0 else {
-          throw refuse("\(key) holds something other than whole numbers from 0")
+          throw refuse("\(key) holds something other than non-negative integers")
         }
         sizes.append(Int(size))
       }
@@ -136,7 +138,7 @@ package struct SafetensorsFile: Sendable {
     let shape = try sizes("shape")
     let offsets = try sizes("data_offsets")
     guard offsets.count == 2, offsets[0] <= offsets[1] else {
-      throw refuse("data_offsets \(offsets); expected [begin, end]")
+      throw refuse("has data_offsets \(offsets); expected [begin, end]")
     }
     guard let expected = type.byteCount(shape) else {
       throw refuse("the shape \(shape) of \(typeName) isn't a whole number of bytes below 2^63")
@@ -159,8 +161,7 @@ package struct SafetensorsFile: Sendable {
 }
 
 extension ByteSlice {
-  /// The bytes `begin..<end` counted from `start`; nil where they don't lie inside. `begin` ≤
-  /// `end`.
+  /// The bytes `begin..<end`, `begin` ≤ `end`, from `start` on; nil if they exceed the slice.
   fileprivate func slice(_ start: Int, _ begin: Int, _ end: Int) -> ByteSlice? {
     guard end <= count - start else { return nil }
     return slice(start + begin..<start + end)

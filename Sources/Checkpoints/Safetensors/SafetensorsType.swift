@@ -1,7 +1,7 @@
 import Bytes
 
-/// The element types of a safetensors file. All can be skipped over; the model's own must be plain
-/// floats.
+/// The element types of the safetensors format. A file may contain tensors of any type, but those
+/// of the model must be F32, F16 or BF16.
 package enum SafetensorsType: String, Sendable, CaseIterable {
   case bool = "BOOL"
   case f4 = "F4"
@@ -26,6 +26,7 @@ package enum SafetensorsType: String, Sendable, CaseIterable {
   case f64 = "F64"
   case c64 = "C64"
 
+  /// Bits per element.
   var bits: Int {
     switch self {
     case .f4: 4
@@ -37,7 +38,7 @@ package enum SafetensorsType: String, Sendable, CaseIterable {
     }
   }
 
-  /// The format of plain floats that can be taken over as they are; nil for other types.
+  /// The float format of F32, F16 and BF16; nil for other types.
   package var floatFormat: FloatFormat? {
     switch self {
     case .f32: .float32
@@ -47,7 +48,7 @@ package enum SafetensorsType: String, Sendable, CaseIterable {
     }
   }
 
-  /// Bytes of a tensor of this type and shape; nil where they overflow or end inside a byte.
+  /// Bytes of a tensor of this type and shape; nil on overflow or if they aren't a whole number.
   package func byteCount(_ shape: [Int]) -> Int? {
     var bits = self.bits
     // A zero anywhere makes the tensor empty, whatever the other dimensions are.

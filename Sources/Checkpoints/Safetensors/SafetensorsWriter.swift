@@ -1,9 +1,12 @@
 import Bytes
 
-/// Writes float32 tensors as one safetensors file, in the order of their names.
+/// A writer of float32 tensors as a safetensors file.
 package enum SafetensorsWriter {
-  /// - Parameter metadata: the file's own `__metadata__`.
-  /// - Throws: `cannotCreate` or `io` where it can't be written; the file is then what it was.
+  /// Writes `tensors` to the file `path` in the order of their names.
+  ///
+  /// - Parameter metadata: The file's `__metadata__`.
+  /// - Throws: `cannotCreate` or `io` if the file can't be written; an existing file is then
+  ///   unchanged.
   package static func write(
     _ tensors: [String: (shape: [Int], values: [Float])], metadata: [String: String] = [:],
     to path: String
@@ -26,7 +29,7 @@ package enum SafetensorsWriter {
       offset = end
     }
     var text = JSON.object(header).canonicalBytes
-    // Data begins at a multiple of 8, as other writers have it.
+    // The data starts at a multiple of 8 bytes, as in files of other writers.
     while text.count % 8 != 0 { text.append(UInt8(ascii: " ")) }
     var writer = try AtomicFileWriter(path: path)
     var start: [UInt8] = []

@@ -2,24 +2,25 @@ import ArgumentParser
 import BundleFormat
 import Bytes
 
+/// The command `ctpack compact`.
 struct CompactCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "compact",
-    abstract: "Rewrite a bundle into its canonical form, without what edits left behind.",
+    abstract: "Rewrite a bundle in canonical form, without the unused space that edits leave.",
     discussion: """
-      Adding, transferring and removing prompts appends to the file and leaves what was replaced \
-      in it. This writes everything anew, in the order that a fresh bundle has: two bundles with the \
-      same content are then the same to the byte, and the digest stays what it was. Tensors stay \
-      mapped or coded as they are (`ctpack recode` changes that), and every section is checked against \
-      its XXH3-128 on the way.
+      Adding, transferring and removing prompts appends to the file; what they replace stays in it \
+      as unused space. Compacting writes the content anew in the order of a fresh bundle, so that two \
+      bundles with the same content become identical byte for byte. The digest doesn't change. Tensors \
+      stay mapped or coded (`ctpack recode` changes that). Every section is checked against its \
+      XXH3-128 as it is copied.
 
-      The result appears complete or not at all. Without --out it takes the bundle's place; until it \
-      does, the disk holds both.
+      The output is written in full or not at all. Without --out it replaces the bundle; until then the \
+      disk holds both files.
       """)
 
-  @Argument(help: "The bundle; replaced in one step where --out is absent.") var bundle: String
-  @Option(help: "The file to write instead; the bundle stays as it is.") var out: String?
-  @Flag(help: "The result as JSON.") var json = false
+  @Argument(help: "The bundle; replaced in one step unless --out is given.") var bundle: String
+  @Option(help: "File to write instead; the bundle is not changed.") var out: String?
+  @Flag(help: "Print the result as JSON.") var json = false
   @OptionGroup var threads: ThreadOptions
 
   func run() throws {

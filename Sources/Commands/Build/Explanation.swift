@@ -1,9 +1,11 @@
 import Builds
 import Bytes
 
-/// The page of `run --explain`: for each stage whether it would run, why, and what it takes.
+/// The page of `--explain`: for each stage whether it would run, why, and its estimated time, memory
+/// and disk space.
 struct Explanation {
   let outlooks: [StageOutlook]
+  /// Sentences that name the recipe's missing files.
   let missing: [String]
 
   init(_ outlooks: [StageOutlook], missing: [String]) {
@@ -28,7 +30,7 @@ struct Explanation {
     }
     try Output.print(Output.table(rows, indent: ""))
     if let total { try Output.print(total) }
-    for text in missing { try Output.print("not there yet: \(text)") }
+    for text in missing { try Output.print("missing: \(text)") }
   }
 
   private func amounts(_ outlook: StageOutlook) -> [String] {
@@ -39,12 +41,12 @@ struct Explanation {
     ]
   }
 
-  /// One line for all that would run; nil where nothing would.
+  /// One line with the totals of the stages that would run; nil if none would.
   private var total: String? {
     let needs = outlooks.compactMap(\.needs)
     guard let most = needs.map(\.memory).max() else { return nil }
     let seconds = outlooks.compactMap(\.seconds).reduce(0, +)
-    return "about \(Figure.time(seconds)) in all, \(Figure.bytes(most)) of memory at most,"
-      + " \(Figure.bytes(needs.reduce(0) { $0 + $1.disk })) in the work folder"
+    return "about \(Figure.time(seconds)) in total, \(Figure.bytes(most)) of memory at the peak,"
+      + " \(Figure.bytes(needs.reduce(0) { $0 + $1.disk })) on disk in the work folder"
   }
 }

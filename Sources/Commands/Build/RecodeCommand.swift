@@ -2,25 +2,26 @@ import ArgumentParser
 import BundleFormat
 import Bytes
 
+/// The command `ctpack recode`.
 struct RecodeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "recode",
-    abstract: "Store a bundle's tensors entropy coded or directly mapped.",
+    abstract: "Copy a bundle with its tensors entropy coded (smaller) or mapped (ready to use).",
     discussion: """
-      mapped is for serving: kernels read the file where it lies, and nothing is decoded. coded is \
-      for shipping and storing: tensors shrink to about the entropy of their codes, and are \
-      decoded into memory, on all threads, when the model is loaded.
+      mapped is for serving: kernels read tensors straight from the file, without decoding. coded is \
+      for shipping and storage: tensors shrink to about the entropy of their codes and are decoded into \
+      memory, on all threads, when the model is loaded.
 
-      Both hold the same numbers: digests, prompts and what they are bound to, evidence and \
-      provenance stay as they are, and going back and forth gives the same bytes again. The \
-      output appears complete or not at all; a file of its name is replaced. Every tensor is \
-      checked against its SHA-256 on the way.
+      Both forms hold the same numbers. Digests, prompts and their bindings, evidence and provenance \
+      don't change, and converting back restores the same bytes. The output is written in full or not \
+      at all; an existing file of its name is replaced. Every tensor is checked against its SHA-256 as \
+      it is copied.
       """)
 
   @Argument(help: "The bundle to read; it is not changed.") var input: String
-  @Argument(help: "The bundle to write; another file than the first.") var output: String
+  @Argument(help: "The bundle to write; must be a different file.") var output: String
   @Option(help: "mapped or coded.") var storage: TensorStorage
-  @Flag(help: "The result as JSON.") var json = false
+  @Flag(help: "Print the result as JSON.") var json = false
   @OptionGroup var threads: ThreadOptions
 
   func run() throws {

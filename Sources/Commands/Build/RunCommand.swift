@@ -5,63 +5,65 @@ import Bytes
 import Numerics
 import Pipeline
 
+/// The command `ctpack run`.
 struct RunCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run",
-    abstract: "Build the artifact that a recipe describes, or go on where an earlier run stopped.",
+    abstract: "Build the artifact that a recipe describes, or resume an interrupted build.",
     discussion: """
-      A recipe is a YAML file. The least one needs a model and a text to calibrate on:
+      A recipe is a YAML file. Only `model` and `calibration` are required:
 
         model: models/smollm2            # a Hugging Face folder or a GGUF file
         calibration: {text: data/train.txt, windows: 128, length: 512}
         compression: {method: gptq, bits: 3, group_size: 64}
         prompt:                          # leave out for an artifact without a prompt
-          tokens: 100                    # or kind: prefix, lora or hard in its place
+          tokens: 100                    # a soft prompt; other kinds: prefix, lora, hard
           steps: 200
           validation: {text: data/dev.txt}
         evaluation:
           - {name: wikitext-2, text: data/test.raw, protocol: ctp-1024, windows: 16}
-        gate: {max_ratio_to_full: 1.5}   # nothing is packaged unless it is met
-        package: {storage: coded}        # a smaller file; mapped, the default, is for serving
+        gate: {max_ratio_to_full: 1.5}   # nothing is packaged unless this is met
+        package: {storage: coded}        # a smaller file; the default, mapped, is for serving
         output: smollm2-3bit.ctpack
 
-      Paths are relative to the recipe's folder; ${NAME} stands for an environment variable. \
-      Everything else has a default, and every mistake is reported with its line before anything \
-      runs. `ctpack recipe fields` lists all fields with their ranges, defaults and meanings.
+      Paths are relative to the recipe's folder; ${NAME} is replaced by the environment variable NAME. \
+      A recipe is checked before anything runs, and every mistake is reported with its line. \
+      `ctpack recipe fields` lists all fields with their ranges, defaults and meanings.
 
-      Stages: import, calibrate, compress, prompt, verify, gate, package. What a stage made stays \
-      in the work folder and is reused while nothing that it depends on changes. Ctrl-C or a crash \
-      at any moment costs at most the step at hand: run the same command again, and the artifact is \
-      the same to the byte.
+      Stages: import, calibrate, compress, prompt, verify, gate, package. A stage's results stay in the \
+      work folder and are reused until something they depend on changes. A build can be interrupted at \
+      any moment, by Ctrl-C or a crash; it loses at most the current step. The same command resumes it, \
+      and the artifact is the same byte for byte.
       """)
 
   @Argument(help: "The recipe, a YAML file.") var recipe: String
   @Option(
     help: ArgumentHelp(
-      "Where stages keep what they make (default: NAME.work in the current folder).",
+      "Work folder, for the stages' results (default: NAME.work in the current folder).",
       valueName: "dir"))
   var work: String?
   @Option(
     help: ArgumentHelp(
-      "The artifact (default: the recipe's `output`, or NAME.ctpack in the current folder).",
+      "The artifact to write (default: the recipe's `output`, or NAME.ctpack in the current folder).",
       valueName: "file"))
   var out: String?
   @Option(help: ArgumentHelp("Stop after this stage.", valueName: "stage")) var until: String?
   @Option(
     help: ArgumentHelp(
-      "Which of the recipe's `variants` to build.",
-      discussion: "A variant lays its fields over the recipe's; its name ends the artifact's."))
+      "The variant to build, of those under the recipe's `variants`.",
+      discussion: "A variant's fields replace the recipe's; its name is appended to the artifact's."
+    ))
   var variant: String?
   @Flag(
     help: ArgumentHelp(
-      "Say for each stage whether it would run, why, and about what it takes; run nothing.",
+      "Show for each stage whether it would run, why, and its estimated cost; run nothing.",
       discussion: """
-        Times come from earlier runs in the work folder, or else from how fast this machine \
-        multiplies. Where the recipe gives the model's `shape`, the checkpoint and texts needn't be \
-        there yet.
+        Times come from earlier runs in the work folder, or else from this machine's measured speed \
+        of matrix products. If the recipe gives the model's `shape`, checkpoint and texts may still be \
+        missing.
         """))
   var explain = false
-  @Flag(help: "Results as JSON on standard output.") var json = false
+  @Flag(help: "Print the result as JSON.") var json = false
   @OptionGroup var memory: MemoryOptions
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var verbosity: VerbosityOptions
@@ -94,7 +96,7 @@ struct RunCommand: ParsableCommand {
       return
     }
     switch try Artifact.publish(bundle, from: store, to: target) {
-    case .replaced: log.notice("\(target) held something else and was replaced")
+    case .replaced: log.notice("replaced \(target), which had other content")
     case .created, .unchanged: break
     }
     let size = WholeFile(try ModelBundle(path: target), sourceBytes: plan.sourceBytes)
@@ -119,6 +121,7 @@ struct RunCommand: ParsableCommand {
 }
 
 extension StageMarker {
+  /// The stage's name, key and summary.
   var summaryJSON: JSON {
     ["stage": .string(stage), "key": .string(key.digest.hex), "summary": summary]
   }

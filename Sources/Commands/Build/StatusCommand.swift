@@ -4,23 +4,25 @@ import Bytes
 import FoundationEssentials
 import Pipeline
 
+/// The command `ctpack status`.
 struct StatusCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "status", abstract: "Show where a build stands.")
+    commandName: "status",
+    abstract: "Show the stages of a build: which are done, their size and time.")
 
   @Argument(help: "A recipe, or the work folder of a build.") var recipeOrFolder: String
   @Option(
-    help: ArgumentHelp("The recipe's work folder, as given to `run`.", valueName: "dir"))
+    help: ArgumentHelp("The recipe's work folder, as given to `ctpack run`.", valueName: "dir"))
   var work: String?
-  @Option(help: "Which of the recipe's variants, whose work folder is looked into.")
+  @Option(help: "The recipe's variant whose work folder is shown.")
   var variant: String?
-  @Flag(help: "The result as JSON.") var json = false
+  @Flag(help: "Print the result as JSON.") var json = false
 
   func validate() throws {
     if work != nil, let variant {
       throw ValidationError(
         """
-        with --work, --variant says nothing: a work folder shows what was built in it last; \
+        --variant has no effect with --work: a work folder shows its latest build; \
         `ctpack run \(recipeOrFolder) --variant \(variant) --work … --explain` shows what it holds for a variant
         """)
     }
@@ -29,7 +31,7 @@ struct StatusCommand: ParsableCommand {
   func run() throws {
     let status = try StoreStatus(folder: try folder(), order: BuildPlan.stageOrder)
     if json { return try Output.print(status.json) }
-    var rows: [[String]] = []
+    var rows = [["stage", "state", "key", "size", "time"]]
     for stage in status.stages {
       let size = stage.outputs.reduce(0) { $0 + $1.bytes }
       rows.append([

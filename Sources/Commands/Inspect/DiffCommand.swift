@@ -3,22 +3,23 @@ import BundleFormat
 import Bytes
 import Pipeline
 
+/// The command `ctpack diff`.
 struct DiffCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "diff",
     abstract: "Compare two bundles by content: what differs, and by how much.",
     discussion: """
-      Recipe, data, configuration, tensors, codes, prompts and evidence are compared. How the \
-      content is stored doesn't count: a bundle and its compacted or recoded form are the same.
+      Compares recipe, data, configuration, tensors, codes, prompts and evidence. The form of storage \
+      is ignored: a bundle and its compacted or recoded copy have the same content.
 
-      Exit status 0: the same content; 1: something differs. A deviation is the root sum of squares of \
-      the difference over that of the first bundle's weights.
+      Exit status 0: the same content; 1: something differs. A tensor's deviation is \
+      ‖second − first‖ / ‖first‖, in Frobenius norms.
       """)
 
   @Argument(help: "The first bundle.") var first: String
   @Argument(help: "The second bundle.") var second: String
-  @Flag(help: "The result as JSON.") var json = false
-  @Flag(help: "Only say which tensors differ, without reading their weights.") var names = false
+  @Flag(help: "Print the result as JSON.") var json = false
+  @Flag(help: "Only list which tensors differ, without comparing their weights.") var names = false
   @OptionGroup var threads: ThreadOptions
 
   func run() throws {
@@ -37,7 +38,7 @@ struct DiffCommand: ParsableCommand {
 /// The page of `ctpack diff`.
 private struct DifferencePage {
   private var lines: [String] = []
-  /// Changes shown per document; `--json` has all.
+  /// Maximum number of changes shown per document; `--json` has all.
   private static let shown = 12
 
   init(_ difference: BundleDifference, _ a: ModelBundle, _ b: ModelBundle) {

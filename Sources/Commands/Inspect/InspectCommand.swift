@@ -3,21 +3,22 @@ import BundleFormat
 import Bytes
 import Pipeline
 
+/// The command `ctpack inspect`.
 struct InspectCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect",
-    abstract: "Audit an artifact: what it is, how it was made, how good it is.",
+    abstract: "Audit a bundle: its contents, quality, provenance and integrity.",
     discussion: """
-      --verify none reads no section; fast checks every byte against its XXH3-128; full also \
-      SHA-256 and that every section means what its type promises. A damaged bundle ends with \
-      status 65. --entropy reads all codes and says, beside the bits per weight of the compressed \
-      layers, what an entropy coder could reach; `ctpack recode` gets there.
+      --verify none reads no section; fast checks every byte against its XXH3-128; full also checks \
+      SHA-256 and that every section's content is valid for its type. A damaged bundle gives exit \
+      status 65. --entropy adds the entropy of the codes to the compressed layers' bits per weight: \
+      about the size that `ctpack recode --storage coded` reaches.
       """)
 
   @Argument(help: "The bundle.") var bundle: String
-  @Flag(help: "The result as JSON.") var json = false
-  @Option(help: "none, fast or full.") var verify: Verification = .fast
-  @Flag(help: "Also the entropy of the codes; reads all of them.") var entropy = false
+  @Flag(help: "Print the result as JSON.") var json = false
+  @Option(help: "How much to verify: none, fast or full.") var verify: Verification = .fast
+  @Flag(help: "Also show the entropy of the codes, which reads all of them.") var entropy = false
   @OptionGroup var threads: ThreadOptions
 
   func run() throws {
@@ -31,7 +32,7 @@ struct InspectCommand: ParsableCommand {
       guard !errors.isEmpty else { throw error }
       opened = nil
     }
-    // What is damaged can't be counted; the problems say so.
+    // The codes of a damaged bundle aren't read; the problems describe the damage.
     let footprint = try opened.map { bundle throws(Failure) in
       try InspectionFootprint(bundle, entropy: entropy && errors.isEmpty)
     }
@@ -50,7 +51,7 @@ struct InspectCommand: ParsableCommand {
 
 extension Verification: ExpressibleByArgument {}
 
-/// The machine's view: the keys of docs and scripts.
+/// The audit as JSON, with keys that scripts rely on.
 struct InspectionJSON {
   private var object = JSONObject()
 
@@ -59,7 +60,7 @@ struct InspectionJSON {
     _ problems: [Problem]
   ) throws {
     if let bundle {
-      // A damaged document leaves its key out; what is wrong stands among the problems.
+      // The key of a damaged document is left out; `problems` describes the damage.
       object["format_version"] = .string(bundle.formatVersion)
       object["digest"] = .string(bundle.canonicalDigest.hex)
       object["weights_digest"] = .string(bundle.weightsDigest.hex)
@@ -88,10 +89,12 @@ struct InspectionJSON {
 }
 
 extension Problem {
+  /// Place and finding.
   var json: JSON { ["place": .string(place), "finding": .string(finding)] }
 }
 
 extension TensorDescriptor {
+  /// The tensor's name, shape, storage and size in bytes.
   var inspection: JSON {
     [
       "name": .string(name), "shape": JSON(shape), "layout": .string(layout.label),
@@ -103,6 +106,7 @@ extension TensorDescriptor {
 }
 
 extension StoredAdapter {
+  /// The adapter's kind, size, bindings, validation and training.
   var inspection: JSON {
     var bound = JSONObject()
     bound["base_model"] = binding.baseModel.map { .string($0.hex) } ?? .null
@@ -131,7 +135,8 @@ extension StoredAdapter {
 }
 
 extension StoredAdapter {
-  /// As `inspection`, with what is stored beside it.
+  /// The adapter's inspection, with the size of its stored keys and values in bytes and the
+  /// share, 0 ... 1, that its routing key explains.
   fileprivate func inspection(in bundle: ModelBundle) -> JSON {
     var object = inspection.object ?? [:]
     let stored = try? bundle.keyValues(of: name)

@@ -1,26 +1,27 @@
 import BundleFormat
 import Bytes
 
-/// Bits per weight of the compressed layers, by what they are spent on, beside their entropy.
+/// Bits per weight of the compressed layers, split into codes, scales, zero points and masks, with the
+/// codes' entropy.
 struct InspectionFootprint {
   let footprint: Footprint
   let storage: TensorStorage
-  /// nil where nobody asked for it.
+  /// The codes' entropy; nil unless requested.
   let entropy: CodeEntropy?
 
-  /// Reads every code where the entropy is asked for.
+  /// - Parameter entropy: whether to measure the codes' entropy, which reads all codes.
   init(_ bundle: ModelBundle, entropy: Bool) throws(Failure) {
     footprint = bundle.footprint
     storage = bundle.storage
     self.entropy = entropy ? try bundle.codeEntropy() : nil
   }
 
-  /// The parts that there are.
+  /// The parts that take space in this bundle.
   private var parts: [Footprint.Part] {
     Footprint.Part.allCases.filter { footprint.bytes($0, .mapped) > 0 }
   }
 
-  /// A heading and a table; empty where no layer is compressed.
+  /// A heading and a table; empty if no layer is compressed.
   var lines: [String] {
     guard footprint.parameters > 0 else { return [] }
     func row(_ label: String, _ form: Footprint.Form) -> [String] {
@@ -35,17 +36,18 @@ struct InspectionFootprint {
         ["entropy"] + parts.map { entropy.bits($0).map { Figure.fixed($0, 3) } ?? "-" } + ["-"])
     }
     var lines = [
-      "  compressed layers, bits per weight of their \(Figure.count(footprint.parameters)):",
+      "  bits per weight of the compressed layers (\(Figure.count(footprint.parameters)) weights):",
       Output.table(rows, indent: "    ", right: Set(1...parts.count + 1)),
     ]
     if entropy != nil {
       lines.append(
-        "    Entropy counts values tensor by tensor; coded storage also knows each group's zero "
-          + "point, and can end below it.")
+        "    The entropy is that of each tensor's own values; coded storage also uses each group's "
+          + "zero point, so it can be smaller.")
     }
     return lines
   }
 
+  /// Bits per weight as stored, mapped and by entropy; null without the entropy.
   var json: JSON {
     func object(_ form: Footprint.Form) -> JSON {
       var object = JSONObject()
@@ -72,7 +74,8 @@ struct InspectionFootprint {
 }
 
 extension CodeEntropy {
-  /// nil for scales: they are too few for how often each occurs to mean anything.
+  /// Entropy in bits per weight; nil for scales, which are too few for their frequencies to be
+  /// meaningful.
   fileprivate func bits(_ part: Footprint.Part) -> Double? {
     switch part {
     case .codes: codes

@@ -1,13 +1,15 @@
 import BundleFormat
 import Bytes
 
-/// Numbers that can be compared: one text, one protocol, the same tokens, and one prompt.
+/// Comparable measurements: one text, one protocol, the same tokens and one prompt.
 struct EvidenceGroup {
+  /// The evaluation's name.
   let text: String
+  /// The text, with the prompt's name if the text was measured with several prompts.
   let label: String
   let records: [EvidenceRecord]
 
-  /// In the order of the records. Choices among prompts are told elsewhere.
+  /// All groups, in the order of the records. Choices among prompts are left to `ChoicesSection`.
   static func all(in evidence: [EvidenceRecord]) -> [EvidenceGroup] {
     var order: [String] = []
     var groups: [String: [EvidenceRecord]] = [:]
@@ -36,7 +38,8 @@ struct EvidenceGroup {
   }
 }
 
-/// What choosing a prompt anew for each window gave, and where the windows went.
+/// The section of measurements in which a prompt was chosen for each window: perplexities, and the
+/// number of windows that each prompt received.
 struct ChoicesSection {
   private let records: [(record: EvidenceRecord, choice: ChoiceRecord)]
 
@@ -46,9 +49,10 @@ struct ChoicesSection {
 
   var isEmpty: Bool { records.isEmpty }
 
+  /// A table and its notes.
   var lines: [String] {
     let rows =
-      [["text", "choice", "by", "all scored", "rest", "windows per prompt"]]
+      [["text", "rule", "decided by", "all tokens", "rest", "windows per prompt"]]
       + records.map { record, choice in
         [
           record.text, choice.rule, choice.deciding.map { "first \($0) tokens" } ?? "",
@@ -58,8 +62,9 @@ struct ChoicesSection {
       }
     return [
       Output.table(rows, right: [3, 4]),
-      "  attention without a number of tokens has seen the window that it is scored on; best-single and "
-        + "oracle are known only afterwards. `--prompt auto` goes by keys where nothing else is asked for.",
+      "  rest: perplexity of the tokens after the deciding ones, which the rule has not seen.",
+      "  attention without a number of tokens decides by the very window it is scored on; best-single and "
+        + "oracle are known only after scoring. `--prompt auto` uses keys unless --route names another rule.",
     ]
   }
 }

@@ -3,7 +3,7 @@ import Bytes
 import Checkpoints
 import Pipeline
 
-/// The page that a person reads: what the artifact is, how good it is, and which numbers to trust.
+/// The text page of `ctpack inspect`: the artifact's contents, quality, provenance and integrity.
 struct InspectionPage {
   private let bundle: ModelBundle
   private let footprint: InspectionFootprint
@@ -29,8 +29,10 @@ struct InspectionPage {
     verification()
   }
 
+  /// The whole page, without a newline at its end.
   var text: String { lines.joined(separator: "\n") }
 
+  /// Begins a section: an empty line, then its title.
   private mutating func head(_ title: String) {
     if !lines.isEmpty { lines.append("") }
     lines.append(title)
@@ -53,12 +55,12 @@ struct InspectionPage {
     if bundle.generation > 1 {
       let free = bundle.freeExtents.reduce(0) { $0 + $1.size }
       lines.append(
-        "  edited in place: generation \(bundle.generation), \(Figure.bytes(free)) left behind"
-          + " (`ctpack compact` drops them)")
+        "  edited in place: generation \(bundle.generation), \(Figure.bytes(free)) unused"
+          + " (`ctpack compact` reclaims them)")
     }
   }
 
-  /// Tensors of the same storage as one line.
+  /// The weights, one line for all tensors of the same storage.
   private mutating func weights() {
     var order: [String] = []
     var groups: [String: (count: Int, parameters: Int, bytes: Int)] = [:]
@@ -79,12 +81,13 @@ struct InspectionPage {
       )
     }
     head("Weights")
-    let rows = order.compactMap { label -> [String]? in
+    var rows = [["storage", "tensors", "parameters", "size", "bits per weight"]]
+    rows += order.compactMap { label -> [String]? in
       guard let group = groups[label] else { return nil }
       let bits = Double(group.bytes) * 8 / Double(max(1, group.parameters))
       return [
-        label, "\(group.count) tensors", Figure.count(group.parameters), Figure.bytes(group.bytes),
-        "\(Figure.fixed(bits, 2)) bits per weight",
+        label, Figure.count(group.count), Figure.count(group.parameters),
+        Figure.bytes(group.bytes), Figure.fixed(bits, 2),
       ]
     }
     lines.append(Output.table(rows, right: [1, 2, 3, 4]))
@@ -125,7 +128,7 @@ struct InspectionPage {
     let evidence = try bundle.evidence
     head("Evidence (perplexity, lower is better)")
     guard !evidence.isEmpty else {
-      lines.append("  none: nobody measured this artifact")
+      lines.append("  none: this artifact has not been measured")
       return
     }
     var rows = [
@@ -151,18 +154,21 @@ struct InspectionPage {
 
   private mutating func trust(_ evidence: [EvidenceRecord]) throws {
     lines.append(
-      "  A row's numbers are over the same tokens by the same protocol; "
+      "  gap closed: (compressed − with prompt) / (compressed − full); "
+        + "± σ: standard error of the row's last perplexity.")
+    lines.append(
+      "  All numbers in a row score the same tokens by the same protocol; "
         + "prompt positions are never scored.")
     let weights = bundle.weightsDigest
     let others = evidence.filter { $0.model == "compressed" && $0.modelDigest != weights }
     if !others.isEmpty {
       lines.append(
-        "  \(others.count) of the compressed numbers belong to OTHER weights than these.")
+        "  \(others.count) of the compressed numbers were measured on OTHER weights than these.")
     }
     if evidence.contains(where: { $0.model == "full" && $0.prompt != nil }) {
       lines.append(
-        "  full+prompt is the same prompt on the full model: "
-          + "what it gains there is adaptation to the text, not repair."
+        "  full+prompt is the same prompt on the uncompressed model: "
+          + "its gain there is adaptation to the text, not repair."
       )
     }
   }
@@ -170,7 +176,7 @@ struct InspectionPage {
   private mutating func choices() throws {
     let section = ChoicesSection(try bundle.evidence)
     guard !section.isEmpty else { return }
-    head("Choosing among prompts, window by window (perplexity)")
+    head("Choosing among prompts, window by window (perplexity, lower is better)")
     lines += section.lines
   }
 
@@ -193,11 +199,11 @@ struct InspectionPage {
       if let worst = rated.max(by: { $0.0 < $1.0 }) {
         let middle = rated.map(\.0).sorted()[rated.count / 2]
         facts.append(
-          "output error \(Figure.percent(middle)) (median) to \(Figure.percent(worst.0)) in \(worst.1)"
+          "output error \(Figure.percent(middle)) (median), \(Figure.percent(worst.0)) at most (\(worst.1))"
         )
       }
       if let clipped = list.compactMap({ $0["clippedShare"]?.double }).max(), clipped > 0 {
-        facts.append("at most \(Figure.percent(clipped)) clipped")
+        facts.append("at most \(Figure.percent(clipped)) of a layer's weights clipped")
       }
       lines.append("  " + facts.joined(separator: ", "))
     }
@@ -206,8 +212,8 @@ struct InspectionPage {
       let vocabulary = calibration["vocabulary"]?.int
     {
       lines.append(
-        "  calibrated on \(windows) × \(length) tokens, \(Figure.count(distinct)) of the "
-          + "\(Figure.count(vocabulary)) in the vocabulary among them")
+        "  calibrated on \(windows) windows of \(length) tokens, with \(Figure.count(distinct)) of the "
+          + "vocabulary's \(Figure.count(vocabulary)) tokens among them")
     }
   }
 
@@ -245,9 +251,9 @@ struct InspectionPage {
 
   private static func sentence(_ verified: String) -> String {
     switch verified {
-    case "none": "structure only; no section was read (--verify fast or full reads them)"
-    case "fast": "structure and every byte against its XXH3-128"
-    case "full": "every byte against XXH3-128 and SHA-256, and every section's meaning"
+    case "none": "structure only; no section was read (use --verify fast or full)"
+    case "fast": "the structure is valid, and every byte matches its XXH3-128"
+    case "full": "every byte matches its XXH3-128 and SHA-256, and every section is valid"
     default: "FAILED"
     }
   }

@@ -4,9 +4,11 @@ import Bytes
 import Pipeline
 import Prompts
 
+/// The command `ctpack prompt`, which groups the commands on a bundle's prompts.
 struct PromptCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "prompt", abstract: "The prompts and adapters of a bundle.",
+    commandName: "prompt",
+    abstract: "List, learn, import, export, compare and remove a bundle's prompts and adapters.",
     subcommands: [
       PromptListCommand.self, PromptLearnCommand.self, PromptImportCommand.self,
       PromptExportCommand.self,
@@ -14,12 +16,13 @@ struct PromptCommand: ParsableCommand {
     ])
 }
 
+/// The command `ctpack prompt list`.
 struct PromptListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "list", abstract: "List the prompts of a bundle.")
+    commandName: "list", abstract: "List a bundle's prompts and adapters, with their perplexities.")
 
   @Argument(help: "The bundle.") var bundle: String
-  @Flag(help: "The result as JSON.") var json = false
+  @Flag(help: "Print the result as JSON.") var json = false
 
   func run() throws {
     let opened = try ModelBundle(path: bundle)
@@ -27,7 +30,8 @@ struct PromptListCommand: ParsableCommand {
     if json { return try Output.print(.array(prompts.map(\.inspection))) }
     let size = WholeFile(opened).line
     if prompts.isEmpty { return try Output.print("no prompts\n\(size)") }
-    let rows = prompts.map { prompt in
+    var rows = [["name", "kind", "size", "objective", "perplexity without → with"]]
+    rows += prompts.map { prompt -> [String] in
       let measured = prompt.validatedOn.map {
         "\($0.text) \(Figure.short($0.pplWithout)) → \(Figure.short($0.pplWith))"
       }
@@ -40,18 +44,19 @@ struct PromptListCommand: ParsableCommand {
   }
 }
 
+/// The command `ctpack prompt remove`.
 struct PromptRemoveCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "remove", abstract: "Remove prompts from a bundle, in place.",
     discussion: """
-      A prompt's keys and values go with it, and so does the evidence that was measured with it. The \
-      bytes stay in the file until `ctpack compact` rewrites it. All prompts named are removed in one \
-      step, or none.
+      Removes each prompt with its keys and values, its routing key and the evidence measured with it; \
+      all named prompts in one step, or none. The file keeps their bytes as unused space until \
+      `ctpack compact` rewrites it.
       """)
 
   @Argument(help: "The bundle; changed in place, in one step.") var bundle: String
-  @Argument(help: "The prompt's name; several for several prompts.") var names: [String]
-  @Flag(help: "The result as JSON.") var json = false
+  @Argument(help: "The names of the prompts to remove.") var names: [String]
+  @Flag(help: "Print the result as JSON.") var json = false
 
   func run() throws {
     let generation = try AdapterLibrary.remove(names, from: bundle)

@@ -9,59 +9,63 @@ import Prompts
 import Routing
 import Text
 
+/// The command `ctpack prompt compare`.
 struct PromptCompareCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "compare",
-    abstract: "Measure a bundle's prompts, and ways to choose among them, on some texts.",
+    abstract: "Measure a bundle's prompts, and rules for choosing among them, on texts.",
     discussion: """
-      Every window of every text is scored without a prompt and with each prompt; from that follows \
-      what a choice made anew for each window gives:
+      Every window of every text is scored without a prompt and with each prompt. From these scores \
+      follows the perplexity of each rule that chooses a prompt per window:
 
-      random          each prompt equally likely (--seed)
-      best-single     the one prompt with the lowest perplexity over all texts
-      keys            the prompt whose routing key the first block's queries attend to most, for the tokens of the \
-      window's beginning (--part): what `--prompt auto` does
-      lowest-nll      the lowest loss over the same tokens, at the price of a pass per prompt \
-      (`--route loss`)
-      attention       the prompt whose own rows the first block attends to most (inference-time dynamic \
-      prompting as published, `--route attention`). All tokens of the window decide, so the choice knows the text \
-      that it is scored on
-      attention-part  the same, with the window's beginning deciding
-      oracle          the lowest loss over all scored tokens of the window: what no choice can beat
+      random          a prompt drawn at random for each window (--seed)
+      best-single     the prompt with the lowest perplexity over all texts, for every window
+      keys            the prompt whose routing key receives most of the attention of the first block's queries, \
+      over the window's first tokens (--part): the rule of `--prompt auto`
+      lowest-nll      the prompt with the lowest loss over the window's first tokens (--part), at the cost of a forward \
+      pass per prompt (`--route loss`)
+      attention       the prompt whose own rows receive most of the first block's attention, over all tokens of the \
+      window, so that the rule sees the text it is scored on (inference-time dynamic prompting as \
+      published, `--route attention`)
+      attention-part  the prompt whose own rows receive most of the first block's attention, over the window's first \
+      tokens (--part)
+      oracle          the prompt with the lowest loss over all scored tokens of the window, a bound on every rule
 
-      best-single and oracle are known only afterwards. `rest` is the perplexity of the tokens behind \
-      --part alone, which keys, lowest-nll and attention-part have not seen. Give texts of several kinds to see \
-      who goes where. --store keeps it all as evidence in the bundle, and each prompt's measurement \
-      with the prompt, with routing keys where there were none; what was put there with --allow-unvalidated counts as measured then.
+      best-single and oracle are known only after scoring. `rest` is the perplexity of the tokens after \
+      the first --part, which keys, lowest-nll and attention-part have not seen. Use texts of several \
+      kinds to see which prompt each kind is given. --store adds the measurements to the bundle's \
+      evidence and to each prompt, and stores routing keys that were missing; prompts transferred with \
+      --allow-unvalidated become validated.
       """)
 
   @Argument(help: "The bundle.") var bundle: String
   @Option(
-    parsing: .singleValue, help: "A text as `ctpack eval` takes it; several times for several.")
+    parsing: .singleValue, help: "A text, as for `ctpack eval`; repeat for several texts.")
   var text: [String]
   @Option(
     parsing: .singleValue,
-    help: "A prompt to compare; several times for several (default: all of the bundle).")
+    help: "A prompt to compare; repeat for several (default: all of the bundle's).")
   var prompt: [String] = []
   @Option(help: "Tokens per window (default: the protocol's).") var seqlen: Int?
-  @Option(help: "Windows of each text at most (default: all).") var windows: Int?
+  @Option(help: "Number of windows of each text to score (default: all).") var windows: Int?
   @Option(name: .customLong("protocol"), help: "The perplexity protocol.") var protocolID =
     "ctp-1024"
   @Option(
     help:
-      "Tokens at the start of a window that keys, lowest-nll and attention-part go by (default: 256, half of a window at most)."
+      "Number of tokens at the start of a window by which keys, lowest-nll and attention-part choose (default: 256, but at most half of a window)."
   )
   var part: Int?
-  @Option(help: "Of the random choice.") var seed: UInt32 = 0
-  @Option(help: "Of the products with the weights: float32 or bfloat16.")
+  @Option(help: "Seed of the rule random.") var seed: UInt32 = 0
+  @Option(
+    help: "Precision of matrix products: float32, or bfloat16 (if the processor supports it).")
   var arithmetic = Arithmetic.float32
-  @Flag(help: "Keep the numbers in the bundle, in place, in one step.") var store = false
-  @Flag(help: "The result as JSON.") var json = false
+  @Flag(help: "Store the measurements in the bundle, in place, in one step.") var store = false
+  @Flag(help: "Print the result as JSON.") var json = false
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var verbosity: VerbosityOptions
 
   func validate() throws {
-    if text.isEmpty { throw ValidationError("--text is needed, once or several times") }
+    if text.isEmpty { throw ValidationError("--text is needed at least once") }
     if let windows, windows < 1 { throw ValidationError("--windows takes 1 or more") }
   }
 
@@ -71,7 +75,7 @@ struct PromptCompareCommand: ParsableCommand {
     let prompts = try chosenPrompts(of: opened)
     let file = ModelFile.bundle(opened)
     let texts = try text.map { path in
-      // No path is kept in a bundle.
+      // Bundles hold no paths.
       (name: PathNames.last(path), corpus: try Corpus.load(path: path))
     }
     let model = try file.model(arithmetic)
@@ -105,7 +109,7 @@ struct PromptCompareCommand: ParsableCommand {
       return try Output.print(.object(object))
     }
     try Output.print(page.text)
-    if let generation { try Output.print("\nkept in \(bundle) (generation \(generation))") }
+    if let generation { try Output.print("\nstored in \(bundle) (generation \(generation))") }
   }
 
   private func chosenPrompts(of bundle: ModelBundle) throws -> [StoredAdapter] {

@@ -4,24 +4,25 @@ import Evaluation
 import Pipeline
 import Routing
 
-/// A comparison of prompts, for people and for programs.
+/// A comparison of prompts as a text page and as JSON.
 struct PromptComparisonPage {
   private let comparison: PromptComparison
 
   init(_ comparison: PromptComparison) { self.comparison = comparison }
 
-  /// Per text, then all texts as one.
+  /// A column per text, and one for all texts together if there are several.
   private var columns: [(name: String, text: Int?)] {
     let texts = comparison.texts.enumerated().map { (name: $1.name, text: Optional($0)) }
     return texts.count == 1 ? texts : texts + [("all", nil)]
   }
 
+  /// Two tables: perplexities, and windows per prompt.
   var text: String {
     let rule = comparison.rule
     let windows = comparison.texts.map { "\($0.name) \($0.windows.count)" }
     let head =
       "Perplexity (\(rule.id), windows: \(windows.joined(separator: ", "))); rest: the tokens "
-      + "behind the first \(comparison.part) of each window"
+      + "after the first \(comparison.part) of each window"
     return [
       head, Output.table(perplexities, right: Set(1..<perplexities[0].count)), "",
       "Windows per prompt", Output.table(shares, right: Set(2..<shares[0].count)),
@@ -62,6 +63,7 @@ struct PromptComparisonPage {
     }
   }
 
+  /// The settings, the texts, and a record per row and column.
   var json: JSON {
     [
       "protocol": .string(comparison.rule.id), "part": JSON(comparison.part),

@@ -8,16 +8,18 @@ import Numerics
 import Pipeline
 import Prompts
 
+/// The command `ctpack prompt export`.
 struct PromptExportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "export",
-    abstract: "Write a prompt or adapter in another tool's form.",
+    abstract: "Write a prompt or adapter in the format of PEFT or vLLM.",
     discussion: """
       peft: a folder that PeftModel.from_pretrained loads onto the base model or a compression of it.
-      prompt-embeds: a tensor [tokens, width] as torch.save writes it, for vLLM's `prompt_embeds`: \
-      the prompt's rows, and behind them those of --prompt-text, which vLLM wants in the same tensor.
+      prompt-embeds: a tensor [tokens, width] in torch.save's format, for vLLM's `prompt_embeds`: the \
+      prompt's rows followed by the embeddings of --prompt-text, which vLLM expects in the same tensor.
       """)
 
+  /// The formats that a prompt can be written in.
   enum Form: String, ExpressibleByArgument, CaseIterable {
     case peft
     case promptEmbeds = "prompt-embeds"
@@ -25,17 +27,18 @@ struct PromptExportCommand: ParsableCommand {
 
   @Argument(help: "The bundle.") var bundle: String
   @Argument(help: "The folder or file to write.") var out: String
-  @Option(help: "The prompt's name, where the bundle has several.") var prompt: String?
-  @Option(help: "peft, or prompt-embeds.") var to = Form.peft
-  @Option(help: "What the adapter calls its base model (default: the bundle's own name for it).")
+  @Option(help: "The prompt's name; needed if the bundle has several.") var prompt: String?
+  @Option(help: "Format: peft or prompt-embeds.") var to = Form.peft
+  @Option(
+    help: "Name of the base model in adapter_config.json (default: the bundle's own name for it).")
   var base: String?
-  @Option(help: "Text behind the prompt, for prompt-embeds.") var promptText: String?
-  @Flag(help: "The result as JSON.") var json = false
+  @Option(help: "Text that follows the prompt, for prompt-embeds.") var promptText: String?
+  @Flag(help: "Print the result as JSON.") var json = false
   @OptionGroup var threads: ThreadOptions
 
   func validate() throws {
     if promptText != nil, to != .promptEmbeds {
-      throw ValidationError("--prompt-text belongs to --to prompt-embeds")
+      throw ValidationError("--prompt-text needs --to prompt-embeds")
     }
   }
 
@@ -45,7 +48,7 @@ struct PromptExportCommand: ParsableCommand {
     let prompt = try Transfer.choose(prompt, from: bundle)
     if FileManager.default.fileExists(atPath: out) {
       throw Failure(
-        .cannotCreate, file: out, "is already there", advice: "name a place that is still free")
+        .cannotCreate, file: out, "already exists", advice: "name another file or folder")
     }
     let count: Int
     switch to {
@@ -70,13 +73,15 @@ struct PromptExportCommand: ParsableCommand {
     try Output.print("\(out): \(prompt.shape.label), \(Figure.count(count)) numbers")
   }
 
-  /// The prompt's rows, then those of the text.
+  /// The prompt's rows followed by those of the text, [tokens, width].
+  ///
+  /// - Throws: `usage` if the adapter is neither a soft nor a hard prompt.
   private func embeddings(_ prompt: StoredAdapter, _ bundle: ModelBundle) throws -> Tensor {
     guard case .embeddings(let tokens, let width, _) = prompt.shape else {
       throw Failure(
         .usage, file: bundle.path, at: "prompt “\(prompt.name)”",
-        "a \(prompt.shape.kind.rawValue) adapter has no rows that could stand before a text's",
-        advice: "soft and hard prompts have")
+        "a \(prompt.shape.kind.rawValue) adapter has no embeddings to put before a text's",
+        advice: "name a soft or hard prompt")
     }
     guard let promptText else { return Tensor([tokens, width], prompt.values) }
     let file = ModelFile.bundle(bundle)

@@ -7,21 +7,22 @@ import Pipeline
 import Prompts
 import Routing
 
+/// The command `ctpack prompt import`.
 struct PromptImportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "import",
-    abstract: "Put a prompt, prefix or LoRA that PEFT saved onto a bundle, in place.",
+    abstract: "Add a prompt, prefix or LoRA saved by PEFT to a bundle, in place.",
     discussion: """
-      Its shape must be the model's. What it was learned on isn't known, so that it counts as never \
-      measured on these weights until `ctpack transfer BUNDLE BUNDLE --prompt NAME --text FILE` \
-      has measured it there.
+      Its shape must match the model's. The weights it was learned on are unknown, so it is marked as \
+      never measured on these weights until `ctpack transfer BUNDLE BUNDLE --prompt NAME --text FILE` \
+      measures it.
       """)
 
   @Argument(help: "The bundle; changed in place, in one step.") var bundle: String
   @Argument(help: "A folder with adapter_config.json and adapter_model.safetensors.")
   var folder: String
   @Option(name: .customLong("as"), help: "The prompt's name in the bundle.") var name: String
-  @Flag(help: "The result as JSON.") var json = false
+  @Flag(help: "Print the result as JSON.") var json = false
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var verbosity: VerbosityOptions
 

@@ -6,42 +6,43 @@ import FoundationEssentials
 import Numerics
 import Pipeline
 
+/// The command `ctpack prompt learn`.
 struct PromptLearnCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "learn",
-    abstract: "Learn a prompt on a bundle's own weights and put it there, in place.",
+    abstract: "Learn a prompt on a bundle's weights and add it to the bundle, in place.",
     discussion: """
-      For a bundle that came without a prompt, or that is to have one for another kind of text:
+      For a bundle without a prompt, or for another kind of text:
 
         ctpack prompt learn model.ctpack --as stories --text train.txt --validation dev.txt
 
-      The weights stay as they are; the prompt that is best on the validation text is kept. Every field of a \
-      recipe's `prompt` section can be set, with a dot before a field inside another:
+      The weights don't change; the prompt with the lowest perplexity on the validation text is kept. Every field \
+      of a recipe's `prompt` section can be set; a dot separates a nested field from its section:
 
         --set tokens=50 --set learning_rate=0.01 --set validation.every=20
         --set kind=lora --set "targets=[q, v]" --set rank=16
         --set init_from.bundle=other.ctpack --set init_from.prompt=news
         --set objective=kl --teacher models/smollm2
 
-      The fields, with what they may be (`ctpack recipe fields prompt` says what they mean):
+      The fields and their values (`ctpack recipe fields prompt` explains them):
 
       \(FieldList.prompt)
 
-      With the same text, settings and weights it is the prompt that `ctpack run` learns, to the bit. Ctrl-C or a \
-      crash costs at most a few steps: run the same command again. What is kept for that lies in the work folder, \
-      which nothing needs afterwards. Measure the prompt on a text of its own with \
+      The same text, settings and weights give the same prompt as `ctpack run`, bit for bit. After Ctrl-C or a \
+      crash the same command resumes, with the loss of a few steps at most. The work folder can be deleted \
+      afterwards. Measure the prompt on a text used for neither with \
       `ctpack transfer BUNDLE BUNDLE --prompt NAME --text FILE`.
       """)
 
   @Argument(help: "The bundle; changed in place, in one step.") var bundle: String
   @Option(name: .customLong("as"), help: "The prompt's name in the bundle.") var name: String
-  @Option(help: "The text to learn from, as `ctpack eval` takes it.") var text: String?
-  @Option(help: "The text by which the best prompt is chosen.") var validation: String?
-  @Option(help: "How many updates (default: 200).") var steps: Int?
+  @Option(help: "The text to learn from, as for `ctpack eval`.") var text: String?
+  @Option(help: "The text by which the best step's prompt is chosen.") var validation: String?
+  @Option(help: "Number of updates (default: 200).") var steps: Int?
   @Option(
     name: .customLong("set"), parsing: .singleValue,
     help: ArgumentHelp(
-      "A field of a recipe's `prompt` section; several times for several.", valueName: "field=value"
+      "A field of a recipe's `prompt` section; repeat for several.", valueName: "field=value"
     )
   )
   var fields: [String] = []
@@ -51,11 +52,11 @@ struct PromptLearnCommand: ParsableCommand {
   var teacher: String?
   @Option(
     help: ArgumentHelp(
-      "Where learning keeps what it needs to go on (default: BUNDLE.NAME.work in the current folder).",
+      "Work folder, from which learning resumes (default: BUNDLE.NAME.work in the current folder).",
       valueName: "dir"))
   var work: String?
-  @Flag(help: "Say what would run and about what it takes; run nothing.") var explain = false
-  @Flag(help: "The result as JSON.") var json = false
+  @Flag(help: "Show what would run and its estimated cost; run nothing.") var explain = false
+  @Flag(help: "Print the result as JSON.") var json = false
   @OptionGroup var memory: MemoryOptions
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var verbosity: VerbosityOptions
@@ -66,7 +67,7 @@ struct PromptLearnCommand: ParsableCommand {
     }
     if text == nil || validation == nil, !fields.contains("kind=hard") {
       throw ValidationError(
-        "--text and --validation are needed: what to learn from, and what the best prompt is chosen by"
+        "--text and --validation are needed: a text to learn from, and one to choose the best prompt by"
       )
     }
   }
@@ -76,7 +77,9 @@ struct PromptLearnCommand: ParsableCommand {
     threads.apply()
     let target = try ModelBundle(path: bundle)
     guard FileManager.default.isWritableFile(atPath: bundle) else {
-      throw Failure(.cannotCreate, file: bundle, "the bundle can't be written to")
+      throw Failure(
+        .cannotCreate, file: bundle, "is not writable",
+        advice: "change its permissions, or learn on a copy of it")
     }
     let plan = try LearningPlan(
       recipe, on: target, full: teacher.map { try ModelFile(path: $0) },
@@ -98,7 +101,7 @@ struct PromptLearnCommand: ParsableCommand {
     try report(prompt, done.last?.summary ?? .null, generation)
   }
 
-  /// What was asked for as fields of a recipe's section.
+  /// The options as fields of a recipe's `prompt` section.
   private var options: [(field: String, value: String)] {
     let own = [
       ("name", name), ("text", text), ("validation.text", validation),

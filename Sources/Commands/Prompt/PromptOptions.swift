@@ -6,40 +6,40 @@ import Models
 import Pipeline
 import Routing
 
-/// The prompts that a command uses for its texts.
+/// The prompts to use for a command's texts.
 enum SelectedPrompts {
   case none
   case one(StoredAdapter)
-  /// Two or more of a bundle, of which each text takes one.
+  /// Two or more prompts of a bundle, among which each text's prompt is chosen.
   case several([StoredAdapter], of: ModelBundle)
 }
 
-/// Which prompt of a bundle to use.
+/// Options that select a bundle's prompt, or the rule for choosing among several.
 struct PromptOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "The prompt to use: its name, `none`, or `auto`.",
       discussion: """
-        auto: the bundle's own where it has one; of several, each text takes one (--route). Prompts \
-        that were never measured on these weights are left out.
+        auto: the bundle's only prompt, or the best of several for each text (--route). Prompts that \
+        were never measured on these weights are left out.
         """, valueName: "name"))
   var prompt = "auto"
   @Option(
     help: ArgumentHelp(
-      "With `auto` and several prompts: by what a text chooses, keys (default), loss or attention.",
+      "With `auto` and several prompts: the rule for choosing, keys (default), loss or attention.",
       discussion: """
-        keys: on which prompt's routing key most of the attention of the first block's queries falls; costs next to \
-        nothing. loss: behind which prompt its first tokens are likeliest; a pass over those per prompt, and \
-        the choice where prompts are for different tasks on the same kind of text. attention: on which prompt's \
-        own rows most of that attention falls, as inference-time dynamic prompting was published; a prompt may \
-        draw more of it whatever the text.
+        keys: the prompt whose routing key receives most of the attention of the first block's queries; costs next to \
+        nothing. loss: the prompt after which the text's first tokens are likeliest; costs a forward pass over them \
+        per prompt. Use it if the prompts are for different tasks on the same kind of text. attention: the prompt \
+        whose own rows receive most of the first block's attention (inference-time dynamic prompting as \
+        published); some prompts draw more attention whatever the text.
         """, valueName: "rule"))
   private var route: RoutingRule?
   @Option(
     help: ArgumentHelp(
-      "With `auto`: only so many tokens at the start of each text decide (default: \(usual(.keys)) by keys, \(usual(.loss)) by loss, \(usual(.attention)) by attention).",
+      "With `auto`: number of tokens at the start of each text that decide (default: \(usual(.keys)) by keys, \(usual(.loss)) by loss, \(usual(.attention)) by attention).",
       discussion: """
-        Tokens that decide are known to the choice before they are scored; those behind them are not.
+        In a measurement, these tokens are both seen by the rule and scored; the tokens after them are not seen.
         """, valueName: "n"))
   var routeTokens: Int?
 
@@ -62,6 +62,9 @@ struct PromptOptions: ParsableArguments {
     }
   }
 
+  /// The prompts selected by the options.
+  ///
+  /// - Throws: `usage` if there is no such prompt, or no rule can choose among several.
   func select(from file: ModelFile) throws(Failure) -> SelectedPrompts {
     guard prompt != "none" else { return .none }
     guard case .bundle(let bundle) = file else {
@@ -69,7 +72,7 @@ struct PromptOptions: ParsableArguments {
       throw Failure(.usage, file: file.path, at: "--prompt", "only bundles have prompts")
     }
     if prompt != "auto" { return .one(try Self.named(prompt, in: bundle)) }
-    // Prompts that were never measured on these weights aren't used without being asked for.
+    // Prompts that were never measured on these weights are used only by name.
     let prompts = try bundle.adapters.filter { !$0.unvalidated }
     guard let first = prompts.first else { return .none }
     guard prompts.count > 1 else { return .one(first) }
@@ -77,7 +80,9 @@ struct PromptOptions: ParsableArguments {
     return .several(prompts, of: bundle)
   }
 
-  /// - Throws: `usage` where there is none of this name.
+  /// The bundle's prompt of a given name.
+  ///
+  /// - Throws: `usage` if there is none.
   static func named(_ name: String, in bundle: ModelBundle) throws(Failure) -> StoredAdapter {
     if let found = try bundle.adapter(named: name) { return found }
     let names = try bundle.adapters.map(\.name).joined(separator: ", ")
@@ -86,23 +91,26 @@ struct PromptOptions: ParsableArguments {
       advice: names.isEmpty ? "the bundle has none" : "it has \(names)")
   }
 
-  /// - Throws: `usage` naming an adapter to which nothing can attend.
+  /// Checks that a rule can choose among the prompts, which needs keys that a text can attend to.
+  ///
+  /// - Throws: `usage` with the name of an adapter without keys.
   static func checkChoice(among prompts: [StoredAdapter], in bundle: ModelBundle) throws(Failure) {
     guard let adapter = prompts.first(where: { $0.tokens == 0 }) else { return }
     throw Failure(
       .usage, file: bundle.path, at: "--prompt",
-      "`\(adapter.name)` (\(adapter.shape.label)) has no keys that a text could attend to, so that"
+      "`\(adapter.name)` (\(adapter.shape.label)) has no keys that a text could attend to, so"
         + " there is no choice among \(prompts.map(\.name).joined(separator: ", "))",
-      advice: "name one, or `none`")
+      advice: "name one of them, or `none`")
   }
 }
 
 extension RoutingRule: ExpressibleByArgument {}
 
 extension PromptOptions {
-  /// The router among several prompts that these options ask for, with progress while it learns routing keys
-  /// that the bundle doesn't store.
-  /// - Parameter exact: whether stored keys and values, which are rounded to float16, are left unused.
+  /// The router among several prompts by the chosen rule. Routing keys that the bundle doesn't store are
+  /// learned, with progress.
+  ///
+  /// - Parameter exact: whether to ignore stored keys and values, which are rounded to float16.
   func router(
     among prompts: [StoredAdapter], of bundle: ModelBundle, in model: LanguageModel, exact: Bool,
     _ verbosity: VerbosityOptions
@@ -116,11 +124,11 @@ extension PromptOptions {
 }
 
 extension VerbosityOptions {
-  /// Work that may learn routing keys, with its progress.
+  /// Runs work that may learn routing keys, and shows its progress.
   ///
   /// - Parameters:
-  ///   - areKept: whether learned keys will be stored; if not, a line says how they would be.
-  ///   - work: reports the tokens done and to do, and the names of the prompts whose keys it learns.
+  ///   - areKept: whether learned keys will be stored; if not, a notice says how to store them.
+  ///   - work: reports the tokens done, the total, and the names of the prompts whose keys it learns.
   func learningKeys<Result>(
     areKept: Bool = true, _ work: (ProgressHandler) throws -> Result
   ) throws -> Result {
@@ -129,7 +137,7 @@ extension VerbosityOptions {
         ProgressHandler { (done, total, names) throws(Failure) in
           if done == 0, !areKept {
             logger.notice(
-              "learning routing keys for \(names); `ctpack prompt compare --store` keeps them in the bundle"
+              "learning routing keys for \(names); `ctpack prompt compare --store` stores them in the bundle"
             )
           }
           try shown.report(done, of: total, names)

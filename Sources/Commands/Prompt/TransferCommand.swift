@@ -6,39 +6,41 @@ import Pipeline
 import Prompts
 import Text
 
+/// The command `ctpack transfer`.
 struct TransferCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "transfer",
-    abstract: "Put prompts of one bundle onto another, in place.",
+    abstract: "Copy prompts from one bundle to another compression of the same model, in place.",
     discussion: """
-      Both must come from the same base model and tokenizer. With --text the target is measured \
-      without and with each prompt, and stored with each are the numbers and the key that texts find \
-      it by (`--prompt auto`). Without, a prompt must have been measured on these weights before, or \
-      --allow-unvalidated says that it need not.
+      Both bundles must come from the same base model and tokenizer. With --text the target is measured \
+      without a prompt and with each, and the perplexities are stored with the prompts, along with the \
+      routing keys that `--prompt auto` chooses by. Without --text, a prompt must have been measured on \
+      the target's weights before, unless --allow-unvalidated is given.
 
-      Several prompts (--prompt a --prompt b, or --all) arrive in one step or not at all, and the \
+      Several prompts (--prompt a --prompt b, or --all) are added in one step or not at all, and the \
       target is measured without a prompt only once. --as gives new names, in the order of --prompt.
       """)
 
-  @Argument(help: "The bundle that has the prompts.") var source: String
-  @Argument(help: "The bundle that gets them; changed in place, in one step.") var target: String
+  @Argument(help: "The bundle to copy prompts from.") var source: String
+  @Argument(help: "The bundle to copy them to; changed in place, in one step.") var target: String
   @Option(
     parsing: .singleValue,
-    help: "A prompt's name, needed where the source has several; several times for several.")
+    help: "A prompt's name, needed if the source has several; repeat for several prompts.")
   var prompt: [String] = []
-  @Flag(help: "All prompts of the source.") var all = false
+  @Flag(help: "Copy all prompts of the source.") var all = false
   @Option(
     name: .customLong("as"), parsing: .singleValue,
-    help: "The prompt's name in the target; once per prompt.")
+    help: "The prompt's name in the target; once for each --prompt.")
   var newNames: [String] = []
-  @Option(help: "A text to measure on, before and after.") var text: String?
+  @Option(help: "A text to measure the target on, without and with each prompt.") var text: String?
   @Option(help: "Tokens per window (default: the protocol's).") var seqlen: Int?
-  @Option(help: "Windows to score at most (default: all).") var windows: Int?
+  @Option(help: "Number of windows to score, from the start of the text (default: all).")
+  var windows: Int?
   @Option(name: .customLong("protocol"), help: "The perplexity protocol.") var protocolID =
     "ctp-1024"
-  @Flag(help: "Take the prompts though they were never measured on these weights.")
+  @Flag(help: "Accept prompts that were never measured on the target's weights.")
   var allowUnvalidated = false
-  @Flag(help: "The result as JSON.") var json = false
+  @Flag(help: "Print the result as JSON.") var json = false
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var verbosity: VerbosityOptions
 
@@ -48,7 +50,7 @@ struct TransferCommand: ParsableCommand {
       throw ValidationError("--as goes with --prompt, in whose order the names are given")
     }
     if !all && !newNames.isEmpty && newNames.count != max(1, prompt.count) {
-      throw ValidationError("--as is given once per prompt, or not at all")
+      throw ValidationError("--as must be given once per prompt, or not at all")
     }
   }
 

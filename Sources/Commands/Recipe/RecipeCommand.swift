@@ -4,22 +4,24 @@ import Foundation
 import Pipeline
 import RecipeFields
 
+/// The command `ctpack recipe`, which groups the commands on recipes' fields.
 struct RecipeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "recipe", abstract: "The fields of recipes.",
+    commandName: "recipe", abstract: "Show the fields that a recipe can have.",
     subcommands: [RecipeFieldsCommand.self, RecipeReferenceCommand.self])
 }
 
+/// The command `ctpack recipe fields`.
 struct RecipeFieldsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "fields",
-    abstract: "List the fields of recipes: type, range, default and meaning of each.",
+    abstract: "List a recipe's fields with their types, ranges, defaults and meanings.",
     discussion: """
       Sections: \(RecipeReference.sections.map(\.name).joined(separator: ", ")).
       """)
 
-  @Argument(help: "A section; all of them where it is left out.") var section: String?
-  @Flag(help: "The result as JSON.") var json = false
+  @Argument(help: "The section to list (default: all).") var section: String?
+  @Flag(help: "Print the result as JSON.") var json = false
 
   func run() throws {
     let sections =
@@ -39,20 +41,21 @@ struct RecipeFieldsCommand: ParsableCommand {
   }
 }
 
+/// The hidden command `ctpack recipe reference`, which makes and checks Recipes/README.md.
 struct RecipeReferenceCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "reference",
-    abstract: "Print the fields of recipes as tables in Markdown, or compare a page with them.",
+    abstract: "Print a recipe's fields as Markdown tables, or compare a page with them.",
     discussion: """
-      Exit status 1 where the page's tables, between `<!-- begin: recipe-fields -->` and \
-      `<!-- end: recipe-fields -->`, are not these.
+      Exit status 1 if the page's text between `<!-- begin: recipe-fields -->` and \
+      `<!-- end: recipe-fields -->` differs from these tables.
       """, shouldDisplay: false)
 
-  @Argument(help: "A page with the tables, such as Recipes/README.md.") var page: String?
+  @Argument(help: "The page to compare, such as Recipes/README.md.") var page: String?
   @Flag(help: "Write the tables into the page.") var write = false
 
   func validate() throws {
-    if write, page == nil { throw ValidationError("--write needs a page to write to") }
+    if write, page == nil { throw ValidationError("--write needs a page") }
   }
 
   func run() throws {
@@ -63,7 +66,7 @@ struct RecipeReferenceCommand: ParsableCommand {
     guard filled != text else { return }
     guard write else {
       throw Failure(
-        .notMet, file: page, "the tables differ from the recipes' fields",
+        .notMet, file: page, "the tables differ from the recipe's fields",
         advice: "run `ctpack recipe reference \(page) --write`")
     }
     var writer = try AtomicFileWriter(path: page)
@@ -74,7 +77,7 @@ struct RecipeReferenceCommand: ParsableCommand {
 
 /// Lists of fields for help pages.
 enum FieldList {
-  /// The fields of a recipe's section `prompt`, one per line.
+  /// The fields of a recipe's `prompt` section with their ranges or types, one per line.
   static var prompt: String {
     let rows = PromptRecipe.fields.descriptions(of: PromptRecipe()).flatMap(\.flattened)
       .filter { $0.type != "section" }

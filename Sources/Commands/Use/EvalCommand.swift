@@ -6,35 +6,37 @@ import Numerics
 import Pipeline
 import Text
 
+/// The command `ctpack eval`.
 struct EvalCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "eval",
     abstract: "Measure the perplexity of a bundle, a Hugging Face folder or a GGUF file.",
     discussion: """
-      Only real tokens are scored, and the same ones with and without a prompt. Two numbers can be \
-      compared only where their protocol, text and windows are the same.
+      Only the text's own tokens are scored, the same ones with and without a prompt; a prompt's \
+      positions never are. Two perplexities are comparable only if protocol, text and windows are the \
+      same.
 
-      A bundle with several prompts is measured with a choice among them, anew for every window \
-      (`--prompt auto`, --route, --route-tokens). `ctpack prompt compare` puts choices beside each \
-      prompt alone.
+      In a bundle with several prompts, one is chosen for each window (`--prompt auto`, --route, \
+      --route-tokens). `ctpack prompt compare` measures such choices beside each prompt alone.
       """)
 
   @Argument(help: "A bundle, a Hugging Face folder or a GGUF file.") var model: String
-  @Option(help: "A text as it is, or .jsonl whose `text` fields are joined by a space.")
+  @Option(help: "A UTF-8 text file, or a .jsonl file whose `text` fields are joined by a space.")
   var text: String
   @Option(help: "Tokens per window (default: the protocol's).") var seqlen: Int?
-  @Option(help: "Windows to score at most (default: all).") var windows: Int?
+  @Option(help: "Number of windows to score, from the start of the text (default: all).")
+  var windows: Int?
   @Option(
     name: .customLong("protocol"),
-    help: "ctp-1024, gptq-2048, llamacpp-512, or the same with another number of tokens.")
+    help: "ctp-1024, gptq-2048 or llamacpp-512; another number of tokens may follow the hyphen.")
   var protocolID = "ctp-1024"
   @Option(
     help: """
-      Of the products with the weights: float32, or bfloat16 (about twice as fast where the processor has it; \
-      it changes a perplexity by less than 0.1 %).
+      Precision of matrix products: float32, or bfloat16 (about twice as fast on processors that support it; \
+      changes a perplexity by less than 0.1 %).
       """)
   var arithmetic = Arithmetic.float32
-  @Flag(help: "The result as JSON.") var json = false
+  @Flag(help: "Print the result as JSON.") var json = false
   @OptionGroup var prompt: PromptOptions
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var verbosity: VerbosityOptions
@@ -73,7 +75,7 @@ struct EvalCommand: ParsableCommand {
       object["arithmetic"] = .string(model.arithmetic.available.rawValue)
       return try Output.print(.object(object))
     }
-    // What was asked for may not be what this processor has.
+    // The processor may lack the precision asked for.
     let arithmetic = model.arithmetic.available
     let numbers = arithmetic == .float32 ? "" : ", products in \(arithmetic)"
     var with = result.prompt.map { ", with prompt `\($0)`" } ?? ""
@@ -90,7 +92,7 @@ struct EvalCommand: ParsableCommand {
 }
 
 extension Perplexity {
-  /// The keys that scripts rely on.
+  /// The measurement with keys that scripts rely on.
   var json: JSON {
     var object: JSONObject = [
       "protocol": .string(protocolID), "ppl": .number(value), "ppl_stderr": .number(standardError),

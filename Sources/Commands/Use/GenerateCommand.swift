@@ -5,37 +5,42 @@ import Numerics
 import Pipeline
 import Text
 
+/// The command `ctpack generate`.
 struct GenerateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "generate", abstract: "Continue a text, or a few side by side.",
+    commandName: "generate", abstract: "Generate the continuation of one or more texts.",
     discussion: """
-      Without --temperature the most likely token is taken at each step. With it, tokens are \
-      drawn: the same seed and options give the same text. A prompt whose keys and values are \
-      stored in the bundle costs no time before the first token.
+      Each step takes the most likely token; with --temperature tokens are sampled, and the same seed \
+      and options give the same text. A prompt whose keys and values are stored in the bundle adds no \
+      time before the first token.
 
-      Where the bundle has several prompts, each text takes the one that suits it (`--prompt auto`, \
-      --route); --json says which, and how they scored.
+      In a bundle with several prompts, the best one is chosen for each text (`--prompt auto`, \
+      --route); --json shows the choice and the prompts' scores.
       """)
 
   @Argument(help: "A bundle, a Hugging Face folder or a GGUF file.") var model: String
   @Option(
     parsing: .singleValue,
-    help: "The text to continue; several times for several texts side by side.")
+    help: "The text to continue; repeat for several texts, which are generated in parallel.")
   var promptText: [String]
-  @Option(help: "Tokens to generate at most, per text; the model's positions are a limit too.")
+  @Option(
+    help:
+      "Maximum number of generated tokens per text; the model's context length also limits them.")
   var maxTokens = 64
-  @Option(help: "Logits are divided by it before a token is drawn; 0 takes the most likely.")
+  @Option(help: "Sampling temperature, by which logits are divided; 0 takes the most likely token.")
   var temperature = 0.0
-  @Option(help: "Draw among the k most likely tokens (0: all).") var topK = 0
-  @Option(help: "Draw among the most likely tokens that together have this probability.")
+  @Option(help: "Sample from the k most likely tokens only (0: all).") var topK = 0
+  @Option(
+    help:
+      "Sample from the most likely tokens whose probabilities add up to this value only (1: all).")
   var topP = 1.0
-  @Option(help: "Of the random numbers.") var seed: UInt64 = 0
-  @Option(help: "How keys and values are kept: float32, float16 or int8.")
+  @Option(help: "Seed for sampling.") var seed: UInt64 = 0
+  @Option(help: "Precision of cached keys and values: float32, float16 or int8.")
   var cache = AttentionCache.Format.float16
   @Option(
-    help: "Of the products with the weights: bfloat16 (where the processor has it) or float32.")
+    help: "Precision of matrix products: bfloat16 (if the processor supports it) or float32.")
   var arithmetic = Arithmetic.bfloat16
-  @Flag(help: "The result as JSON, with token ids.") var json = false
+  @Flag(help: "Print the result as JSON, with token ids.") var json = false
   @OptionGroup var prompt: PromptOptions
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var verbosity: VerbosityOptions
@@ -45,7 +50,7 @@ struct GenerateCommand: ParsableCommand {
       throw ValidationError("--max-tokens takes 1 to 1000000")
     }
     if !(1...64).contains(promptText.count) {
-      throw ValidationError("--prompt-text is given 1 to 64 times")
+      throw ValidationError("--prompt-text can be given 1 to 64 times")
     }
   }
 
@@ -69,7 +74,7 @@ struct GenerateCommand: ParsableCommand {
       try stream.show(token)
       return true
     }
-    // A cache in float32 holds no values rounded to float16, its first rows included.
+    // A float32 cache must not start with stored keys and values, which are rounded to float16.
     let exact = cache == .float32
     let names: [String]
     let results: Generation
@@ -100,7 +105,7 @@ struct GenerateCommand: ParsableCommand {
     }
   }
 
-  /// One text as an object, several as a list of them under `texts`.
+  /// The result as JSON: an object for one text, a list under `texts` for several.
   private func document(
     _ results: Generation, _ tokenizer: Tokenizer, _ names: [String]
   ) -> JSON {
@@ -124,7 +129,7 @@ struct GenerateCommand: ParsableCommand {
 
 extension AttentionCache.Format: ExpressibleByArgument {}
 
-/// Text as it comes.
+/// A generated text that is printed token by token.
 private final class TokenStream {
   private var decoder: StreamingDecoder
   private let isSilent: Bool

@@ -3,23 +3,24 @@ import Bytes
 import Pipeline
 import Text
 
+/// The command `ctpack tokenize`.
 struct TokenizeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tokenize", abstract: "Print the token ids of a text.",
     discussion: """
-      No token is added before or after the text. A folder needs only its tokenizer.json (or vocab.json \
-      and merges.txt), a GGUF file only its vocabulary: weights aren't read.
+      No special tokens are added. A folder needs only its tokenizer.json (or vocab.json and \
+      merges.txt), a GGUF file only its vocabulary: weights aren't read.
       """)
 
   @Argument(help: "A bundle, a Hugging Face folder or a GGUF file.") var model: String
-  @Argument(help: "A text as it is, or .jsonl whose `text` fields are joined by a space.")
+  @Argument(help: "A UTF-8 text file, or a .jsonl file whose `text` fields are joined by a space.")
   var file: String
-  @Flag(help: "The result as JSON.") var json = false
+  @Flag(help: "Print the result as JSON.") var json = false
 
   func run() throws {
     let tokenizer = try ModelFile.tokenizer(at: model)
     let ids: [Int32]
-    // A text may be empty here, though nothing can be measured on one.
+    // `Corpus` refuses empty files because nothing can be measured on them; they have no tokens.
     if try FileIdentity(path: file).size == 0 {
       ids = []
     } else {

@@ -5,7 +5,7 @@ import Numerics
 extension BlockCompressor {
   /// A block's inputs in the uncompressed model.
   package struct FullInputs {
-    /// [rows, d] chunks.
+    /// Chunks [rows, d].
     package let inputs: [Tensor]
     /// The set of files, 0 or 1, for the next block's inputs.
     package let set: Int
@@ -16,15 +16,17 @@ extension BlockCompressor {
     }
   }
 
-  /// Compresses block `index` of the uncompressed `model`.
+  /// Compresses block `index` of the uncompressed model `model`.
   ///
   /// - Parameters:
   ///   - inputs: the block's inputs, from `inputs(for:of:)` or the block before; left unchanged.
-  ///   - set: the set of files for the next block's inputs: 1 where `inputs` are of set 0, otherwise 0.
-  ///   - full: the block's inputs in the uncompressed model; needed where the settings correct for drift.
-  ///   - progress: told the sets of layers done, before each.
-  /// - Returns: the block, and the next one's inputs: after the compressed blocks, and, with `full`, in the
-  ///   uncompressed model.
+  ///   - set: the set of files for the next block's inputs: 1 if `inputs` are in set 0, otherwise
+  ///     0.
+  ///   - full: the block's inputs in the uncompressed model; required if the settings correct for
+  ///     drift.
+  ///   - progress: receives the number of sets of layers done, before each set.
+  /// - Returns: the compressed block, and the next block's inputs in the compressed model and, with
+  ///   `full`, in the uncompressed one.
   package func compressBlock(
     _ index: Int, of model: LanguageModel, inputs: [Tensor], set: Int = 1, full: FullInputs? = nil,
     progress: ProgressHandler = .none
@@ -60,8 +62,8 @@ extension BlockCompressor {
     return (work.finish(), outputs, fullOutputs)
   }
 
-  /// The outputs of a block that is compressed already, or of one of the uncompressed model: the same
-  /// numbers as from `compressBlock`.
+  /// The outputs of a block that is already compressed, or of a block of the uncompressed model,
+  /// bit for bit those of `compressBlock`.
   package func outputs(
     of block: Block, inputs: [Tensor], set: Int = 1, _ stream: Stream = .compressed
   ) throws(Failure) -> [Tensor] {

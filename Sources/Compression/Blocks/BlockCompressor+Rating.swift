@@ -4,14 +4,14 @@ import Models
 import Numerics
 
 extension BlockCompressor {
-  /// Rates every candidate for each linear layer of a block by its bytes and its output error. The inputs
-  /// are those of uncompressed blocks, so the settings correct for no drift.
+  /// Rates every candidate for each linear layer of a block by its size and its output error.
+  /// Inputs come from uncompressed blocks, so no candidate corrects for drift.
   ///
   /// - Parameters:
-  ///   - inputs: the block's inputs, from `inputs(for:of:)`; afterwards those of the next
+  ///   - inputs: the block's inputs, from `inputs(for:of:)`; overwritten with those of the next
   ///     block.
-  ///   - progress: told the sets of layers done, before each.
-  /// - Returns: the ratings by the weight's key, in the order of the computation, and the block with the
+  ///   - progress: receives the number of sets of layers done, before each set.
+  /// - Returns: the ratings by weight key, in order of execution, and the block compressed with the
   ///   settings that it has without an allocation.
   package func rateBlock(
     _ index: Int, of model: LanguageModel, inputs: [Tensor],

@@ -4,8 +4,8 @@ import Checkpoints
 import Models
 import Numerics
 
-/// The compression of a model one block at a time, each on inputs that carry the errors of all blocks
-/// before it.
+/// A compressor of models, one block at a time. Each block is calibrated on inputs that include the
+/// errors of all earlier blocks.
 ///
 ///     let compressor = try BlockCompressor(
 ///       settings, for: model.configuration, sequenceLength: 512)
@@ -15,11 +15,11 @@ import Numerics
 ///       inputs = outputs
 ///     }
 ///
-/// Where the settings correct for drift (`needsFullModel`), the rows of the uncompressed model go through
-/// the blocks beside those, as `full`.
+/// If the settings correct for drift (`needsFullModel`), the rows of the uncompressed model also go
+/// through the blocks, as `full`.
 ///
-/// Results depend on nothing but the settings, the block's weights and its inputs. Load the model
-/// with `residency: .streamed`, so that no block outlives its turn.
+/// Results depend only on the settings, the block's weights and its inputs. Load the model with
+/// `residency: .streamed`, so that each block is released after its turn.
 package struct BlockCompressor: Sendable {
   package let settings: CompressionSettings
   /// Tokens per calibration window.
@@ -28,23 +28,22 @@ package struct BlockCompressor: Sendable {
   let budget: MemoryBudget
   private let folder: String?
 
-  /// The model whose rows enter a block.
+  /// The model that a block's inputs come from.
   package enum Stream: Sendable, CaseIterable {
-    /// The compressed model, up to that block.
+    /// The compressed model, up to the block.
     case compressed
     /// The uncompressed model.
     case full
   }
 
-  /// Rows that go through a layer at once. Part of the definition of the result: sums are rounded
-  /// chunk by chunk.
+  /// Rows per chunk. Results depend on it, because sums are rounded chunk by chunk.
   private static let chunkRows = 4096
 
   /// - Parameters:
-  ///   - budget: the memory for the rows of all calibration windows between two sets of layers; half of it
-  ///     for each of two streams.
-  ///   - folder: the place for files of rows beyond the budget; nil keeps all rows in memory that can't be
-  ///     computed again.
+  ///   - budget: the memory for the rows of all calibration windows between two sets of layers;
+  ///     each of two streams gets half.
+  ///   - folder: the folder for files of rows beyond the budget; nil keeps in memory all rows that
+  ///     can't be recomputed.
   /// - Throws: `Failure(.usage)` for settings that a layer of the model can't have.
   package init(
     _ settings: CompressionSettings, for configuration: ModelConfiguration, sequenceLength: Int,
@@ -52,7 +51,7 @@ package struct BlockCompressor: Sendable {
   ) throws(Failure) {
     try settings.validate(for: configuration)
     guard sequenceLength > 0 else {
-      throw Failure(.usage, "a calibration window of \(sequenceLength) tokens holds nothing")
+      throw Failure(.usage, "a calibration window needs at least 1 token, not \(sequenceLength)")
     }
     self.settings = settings
     self.sequenceLength = sequenceLength
@@ -61,7 +60,7 @@ package struct BlockCompressor: Sendable {
     self.folder = folder
   }
 
-  /// The memory and files for the rows of this many windows.
+  /// The memory and files for the rows of `windows` calibration windows.
   package func space(windows: Int, _ stream: Stream = .compressed) -> ActivationSpace {
     let perChunk = windowsPerChunk
     let rows = stride(from: 0, to: windows, by: perChunk).map {
@@ -72,11 +71,11 @@ package struct BlockCompressor: Sendable {
 
   private var windowsPerChunk: Int { max(1, Self.chunkRows / sequenceLength) }
 
-  /// The most rows of a chunk for windows of this many tokens.
+  /// The maximum number of rows per chunk for windows of `sequenceLength` tokens.
   package static func mostRows(sequenceLength: Int) -> Int { max(chunkRows, sequenceLength) }
 
-  /// The inputs of block 0: embedded windows, in chunks of whole windows, [windows · length, d] each, in
-  /// set 0 of the files.
+  /// The inputs of block 0: embedded windows, in chunks of whole windows, [windows · length, d]
+  /// each, in set 0 of the files.
   package func inputs(
     for windows: [[Int32]], of model: LanguageModel, _ stream: Stream = .compressed
   ) throws(Failure) -> [Tensor] {

@@ -4,7 +4,8 @@ import Checkpoints
 import Models
 import Numerics
 
-/// The compression of one block stage by stage: statistics, solving, forward pass, each with its time.
+/// The state of one block's compression. It goes stage by stage through statistics, solving and
+/// forward pass, and times each.
 struct BlockWork {
   private let block: Block
   private let settings: CompressionSettings
@@ -16,9 +17,9 @@ struct BlockWork {
     self.settings = settings
   }
 
-  /// The statistics of a stage's input; nil where none of its layers needs them.
+  /// The statistics of a stage's input; nil if none of its layers needs them.
   ///
-  /// - Parameter full: the uncompressed model's block at the same stage, chunk for chunk.
+  /// - Parameter full: the uncompressed block at the same stage, with the same chunks.
   mutating func gather(
     _ stage: BlockStage, of run: StagedBlock, beside full: StagedBlock?
   ) -> InputStatistics? {
@@ -53,8 +54,8 @@ struct BlockWork {
     return statistics
   }
 
-  /// The statistics of every stage's input in the uncompressed block. `run` and `full` go through all
-  /// stages.
+  /// The statistics of every stage's input in the uncompressed block. Runs all stages of `run` and
+  /// `full`.
   mutating func gatherAll(
     _ run: consuming StagedBlock, beside full: inout StagedBlock?
   ) -> [InputStatistics?] {
@@ -68,8 +69,8 @@ struct BlockWork {
     return statistics
   }
 
-  /// Compresses a stage's layers. The stored form is what the forward pass goes on with, so that
-  /// later layers see exactly what a reader of the bundle will compute.
+  /// Compresses a stage's layers. The forward pass continues with the stored form, so that later
+  /// layers see exactly what a reader of the bundle will compute.
   mutating func solve(
     _ stage: BlockStage, statistics: consuming InputStatistics?
   ) throws(Failure) -> [LinearName: Weight] {
@@ -98,9 +99,9 @@ struct BlockWork {
     return weights
   }
 
-  /// The layers in groups that are solved side by side: small ones together, so that all cores have work
-  /// to the end; large ones alone, so that the working copies of only one are in memory. Results don't
-  /// depend on it.
+  /// Batches of layers that are solved in parallel: small layers together, to keep all cores busy;
+  /// large layers alone, so that only one has working copies in memory. Results don't depend on the
+  /// batches.
   private func batches(of linears: [LinearName]) -> [[LinearName]] {
     var batches: [[LinearName]] = []
     var room = 0
@@ -117,7 +118,7 @@ struct BlockWork {
     return batches
   }
 
-  /// Weights that are solved side by side, unless one matrix has more.
+  /// The maximum number of weights per batch, unless one matrix has more.
   private static let weightsAtOnce = 1 << 24
 
   /// Replaces a stage's weights and runs it.
@@ -129,7 +130,7 @@ struct BlockWork {
     seconds.forward += Self.seconds(since: start)
   }
 
-  /// Runs the stage of the uncompressed model, if that runs beside.
+  /// Runs a stage of the uncompressed block, if it runs alongside.
   mutating func commitFull(_ stage: BlockStage, in run: inout StagedBlock?) {
     let start = ContinuousClock.now
     run?.commit(stage)

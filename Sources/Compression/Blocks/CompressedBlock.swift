@@ -3,7 +3,7 @@ import Bytes
 import Models
 import Numerics
 
-/// One weight matrix as a bundle stores it, with its entry in the ledger and its events.
+/// A compressed weight matrix in stored form, with its ledger entry and its events.
 package struct CompressedTensor: Sendable {
   package let stored: StoredTensor
   package let ledger: LayerLedger
@@ -21,11 +21,12 @@ package struct CompressedTensor: Sendable {
 /// The linear layers of one block after compression.
 package struct CompressedBlock: Sendable {
   package let index: Int
-  /// In the order of the computation: q, k, v, o, gate (where there is one), up, down.
+  /// In order of execution: q, k, v, o, gate (where there is one), up, down.
   package let tensors: [CompressedTensor]
-  /// Wall time by part of the work, for the run's log, never for the artifact.
+  /// Wall time by phase, for the run's log; never part of the artifact.
   package let seconds: Seconds
 
+  /// Wall time in seconds.
   package struct Seconds: Sendable {
     package var statistics = 0.0
     package var solving = 0.0

@@ -1,25 +1,25 @@
 import Checkpoints
 import Models
 
-/// The memory that compressing a block takes besides the rows of the calibration text, in bytes: the
-/// part that no budget makes smaller.
+/// The memory for compressing a block besides the rows of the calibration text, in bytes. No budget
+/// reduces it.
 package enum CompressionMemory {
-  /// The program itself, and buffers that wait for their next use.
+  /// The program itself and buffers kept for reuse.
   private static let base = 384 << 20
 
-  /// An estimate from above for the largest layer of a model.
+  /// An upper estimate for the largest layer of a model.
   ///
   /// - Parameters:
-  ///   - rows: the most rows of a chunk.
-  ///   - besideFullModel: whether the uncompressed model runs beside, to correct for drift.
+  ///   - rows: the maximum number of rows per chunk.
+  ///   - besideFullModel: whether the uncompressed model runs alongside, to correct for drift.
   package static func bytes(
     for configuration: ModelConfiguration, rows: Int, besideFullModel: Bool = false
   ) -> Int {
     let c = configuration
     let solving = c.linears.map { name in
       let (n, k) = c.shape(of: name)
-      // H in float32 and, where masks and codes are found in two passes, a first factor; beside that
-      // a factor in float64 and float32, or one factor and the matrix: its weights, what they became,
+      // H in float32 and, if masks and codes take two passes, a first factor. On top of that a
+      // factor in float64 and float32, or one factor and the matrix: original and restored weights,
       // the solver's rows, codes and masks, and their packed form.
       guard besideFullModel else { return 8 * k * k + max(12 * k * k, 4 * k * k + 24 * n * k) }
       // Also the drift of the inputs and of the stream, and the corrected weights.

@@ -1,8 +1,8 @@
 import BundleFormat
 import Bytes
 
-/// Events of compression that a reader of the artifact should know about. They are part of the result:
-/// the same inputs give the same events, so they carry no times.
+/// Compression events recorded in the artifact. They carry no times, so that equal inputs give
+/// equal events.
 extension EventRecord {
   /// All kinds of events that compression records.
   package static let compressionKinds = ["damping-raised", "dead-columns", "scale-exponent"]
@@ -13,7 +13,8 @@ extension EventRecord {
     EventRecord(stage: "compress", tensor: tensor, kind: kind, detail: detail)
   }
 
-  /// H wasn't positive definite with the damping asked for; `share` of its mean diagonal was used.
+  /// A Hessian that wasn't positive definite with the requested damping; `share` of its mean
+  /// diagonal was used instead.
   static func dampingRaised(_ tensor: String, share: Double, retries: Int) -> EventRecord {
     compression("damping-raised", tensor, ["damping": .number(share), "retries": JSON(retries)])
   }
@@ -23,7 +24,7 @@ extension EventRecord {
     compression("dead-columns", tensor, ["columns": JSON(count)])
   }
 
-  /// Scales beyond f16's range are stored times 2^−exponent.
+  /// Scales beyond f16's range, stored as scale · 2^−exponent.
   static func scaleExponent(_ tensor: String, _ exponent: Int) -> EventRecord {
     compression("scale-exponent", tensor, ["exponent": JSON(exponent)])
   }

@@ -1,29 +1,33 @@
 import Bytes
 
-/// One layer's entry in the bundle's ledger: its settings and errors. Equal inputs give equal entries;
-/// times are kept apart.
+/// One layer's entry in the bundle's ledger: its settings and errors. It has no times, so that
+/// equal inputs give equal entries.
 package struct LayerLedger: Sendable, Equatable {
   package let tensor: String
   /// The settings of the recipe.
   package let settings: TensorSettings
+  /// Columns per group.
   package let groupWidth: Int
   /// The share of weights that were dropped; nil without a sparsity.
   package let sparsity: Double?
   /// With error feedback Σ ((w − q) / U_ii)², the damped objective; otherwise Σ (w − q)².
   package let solverError: Double
-  /// tr(ΔW H ΔWᵀ) / tr(W H Wᵀ), the share of the output's energy that became error, where W includes the
-  /// correction for drift; nil without H.
+  /// tr(ΔW H ΔWᵀ) / tr(W H Wᵀ), the share of the output's energy that became error, where W
+  /// includes the correction for drift; nil without H.
   package let relativeOutputError: Double?
-  /// tr(ΔW H ΔWᵀ) / tr(W H Wᵀ) for the step from the original weights W to the corrected ones; nil without
-  /// a correction for drift.
+  /// tr(ΔW H ΔWᵀ) / tr(W H Wᵀ) for the step from the original weights W to the corrected ones; nil
+  /// without a correction for drift.
   package let driftShift: Double?
-  /// λ / mean of H's diagonal as used, and how often it was raised.
+  /// The damping λ that was used, as a share of the mean of H's diagonal.
   package let damping: Double
+  /// The number of times that the damping was raised.
   package let dampingRetries: Int
+  /// Columns whose input is 0 in the whole calibration text.
   package let deadColumns: Int
-  /// Weights more than half a step outside their grid, as a share of all.
+  /// The share of weights that are more than half a step outside their grid.
   package let clippedShare: Double
 
+  /// The entry as the bundle stores it.
   package var json: JSON {
     var entry: JSONObject = [
       "tensor": .string(tensor), "method": .string(settings.method.rawValue),

@@ -1,4 +1,4 @@
-/// A candidate for the settings of one matrix, with its bytes and its output error.
+/// Candidate settings for one matrix, with the size in bytes and the output error.
 package struct CandidateRating: Sendable, Equatable {
   package let settings: TensorSettings
   package let bytes: Int
@@ -12,10 +12,10 @@ package struct CandidateRating: Sendable, Equatable {
   }
 }
 
-/// The choice of one candidate per matrix so that all together fit into a number of bytes.
+/// Mixed-precision allocation: one candidate per matrix within a total budget of bytes.
 package enum Allocation {
-  /// The candidates between which a mixed allocation chooses: `base` itself, other bits, other shares of
-  /// zeros, or both.
+  /// The candidate settings of a matrix: `base` itself and variants with other bits, other shares
+  /// of zeros, or both.
   package static func candidates(around base: TensorSettings) -> [TensorSettings] {
     var shares = [base.sparsity]
     if case .share(let share) = base.sparsity {
@@ -33,9 +33,11 @@ package enum Allocation {
     }
   }
 
-  /// The index of the chosen candidate per matrix: the least Σ error within `budget` bytes, as far as
-  /// one price per byte for all (and what is left over, spent where it helps most) finds it. nil where
-  /// not even the smallest candidates fit.
+  /// The index of the chosen candidate per matrix; nil if even the smallest candidates exceed
+  /// `budget` bytes.
+  ///
+  /// Approximately the least Σ error: one price per byte for all matrices (a Lagrange multiplier)
+  /// is found by bisection, and the bytes left over go to the steps with the highest gain per byte.
   package static func choose(_ ratings: [[CandidateRating]], budget: Int) -> [Int]? {
     func cheapest(_ price: Double) -> [Int] {
       ratings.map { candidates in
@@ -53,7 +55,7 @@ package enum Allocation {
       candidates.indices.min { candidates[$0].bytes < candidates[$1].bytes } ?? 0
     }
     guard size(best) <= budget else { return nil }
-    // Prices from nothing to where every matrix takes its smallest candidate.
+    // Prices from almost 0 to one at which every matrix takes its smallest candidate.
     var (low, high) = (0x1p-60, 1.0)
     for _ in 0..<60 {
       let middle = (low * high).squareRoot()

@@ -3,21 +3,20 @@ import Checkpoints
 import Models
 import Numerics
 
-/// The loss of the whole model by the compression of one block: the divergence of its distributions from
-/// those of the uncompressed model on a little text, in nats per token.
+/// The damage to the whole model from compressing one block: the divergence of its distributions
+/// from the uncompressed model's on a short text, in nats per token.
 ///
-/// The share of a layer's output that becomes error says little across blocks: where a few huge
-/// activations make up the output's energy, as in a model's first and last blocks, small shares do
-/// great harm.
+/// Relative output errors aren't comparable across blocks: if a few huge activations dominate the
+/// output's energy, as in a model's first and last blocks, a small relative error does great harm.
 package struct LossProbe {
   private let model: LanguageModel
   private let length: Int
-  /// [tokens, d] the inputs of block `next`.
+  /// The inputs of block `next`, [tokens, d].
   private var rows: Tensor
   private var next = 0
   private let teacher: Tensor
 
-  /// - Parameter windows: equally long; two thousand tokens are enough.
+  /// - Parameter windows: of equal length; 2,000 tokens in all are enough.
   package init(_ model: LanguageModel, windows: [[Int32]]) throws(Failure) {
     self.model = model
     length = windows.first?.count ?? 0
@@ -25,7 +24,7 @@ package struct LossProbe {
     teacher = try Self.hidden(model, from: 0, rows.copy(), length)
   }
 
-  /// The memory of a probe besides a block's own buffers, in bytes, estimated from above.
+  /// An upper estimate of a probe's memory in bytes, without a block's own buffers.
   package static func bytes(for configuration: ModelConfiguration, tokens: Int) -> Int {
     // The rows, the teacher's, and two changed copies.
     4 * 4 * tokens * configuration.hiddenSize
@@ -42,7 +41,7 @@ package struct LossProbe {
     return nats.reduce(0) { $0 + Double($1) } / Double(nats.count)
   }
 
-  /// Moves on to the next block.
+  /// Runs block `next` of the uncompressed model and moves on to the block after it.
   package mutating func advance() throws(Failure) {
     try Self.run(model.block(next), rows, length)
     next += 1

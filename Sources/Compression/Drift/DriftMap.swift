@@ -2,24 +2,25 @@ import Numerics
 
 /// The map M of `DriftCorrection`, for the weights of all layers that share an input.
 ///
-/// H⁻¹ = UᵀU is applied factor by factor to W·D, a few rows at a time, so that no [k, k] matrix is needed
-/// beside D and U. Only GPTAQ, which takes a triangle of D Uᵀ, needs that one.
+/// H⁻¹ = UᵀU is applied to W·D one factor at a time, a batch of rows after another, so that D and U
+/// are the only [k, k] matrices. GPTAQ alone needs a third, a triangle of D Uᵀ.
 struct DriftMap {
   private let drift: InputDrift
   private let factored: FactoredHessian
-  /// [k, k] triu(D Uᵀ, 1) of GPTAQ, rows by original column, columns in solving order; nil for the other
-  /// methods.
+  /// GPTAQ's triu(D Uᵀ, 1) [k, k], rows in original order, columns in solving order; nil for the
+  /// other methods.
   private let triangle: Tensor?
 
   /// Weights corrected for drift.
   struct Corrected {
     /// [out, in].
     let weights: Tensor
-    /// The distance from the original weights; nil where it takes a product with H (GPTAQ).
+    /// The energies of the step from the original weights; nil for GPTAQ, where they need a product
+    /// with H.
     let moved: Moved?
   }
 
-  /// The energies of a step S from weights W.
+  /// The energies of a step S from weights W, in the metric of H.
   struct Moved {
     /// tr(S H Sᵀ).
     var own = 0.0
@@ -27,7 +28,7 @@ struct DriftMap {
     var cross = 0.0
   }
 
-  /// Rows of weights that go through a product together.
+  /// Rows of weights per matrix product.
   private static let rowsAtOnce = 1200
 
   init(_ drift: InputDrift, method: DriftCorrection.Method, factor: FactoredHessian) {
@@ -43,7 +44,7 @@ struct DriftMap {
       columns(of: drift, inOrder: factored.order), upper: factored.factor, into: lifted,
       transposed: true)
     lifted.withMutableSpan { values in
-      // The diagonal itself too: later columns compensate a column's own drift.
+      // The diagonal is 0 too, because a column's drift is compensated by later columns only.
       for (position, column) in factored.order.enumerated() {
         for j in 0...position { values[Int(column) * k + j] = 0 }
       }
@@ -51,17 +52,21 @@ struct DriftMap {
     return lifted
   }
 
-  /// W + strength·(W·D + E)·H⁻¹ for weights W [n, k]; for GPTAQ W + strength·W·triu(D Uᵀ, 1)·U.
+  /// Weights W [n, k] corrected for drift,
   ///
-  /// All in float32: H⁻¹ magnifies what bfloat16 leaves out of W·D (SmolLM2 at 3 bits on one machine: C4
-  /// perplexity 50.6 instead of 49.4, PTB 76.0 instead of 73.1). Float64 instead (dgemm, and
-  /// H + λI factored by dpotrf) moved perplexities in both directions over three sizes of calibration, and
-  /// helped none of three texts by more than these sizes are apart.
+  ///     W + strength·(W·D + E)·H⁻¹
+  ///     W + strength·W·triu(D Uᵀ, 1)·U      for GPTAQ
   ///
-  /// S (H + λI) is strength·(W·D + E), an intermediate result, so that S·H costs no product. (In a dead
-  /// column both are 0, whatever the diagonal holds there.)
+  /// Products are in float32, because H⁻¹ magnifies the rounding errors of bfloat16 in W·D (SmolLM2
+  /// at 3 bits on one machine: C4 perplexity 50.6 instead of 49.4, PTB 76.0 instead of 73.1).
+  /// Float64 (dgemm, with H + λI factored by dpotrf) moved perplexities in both directions over
+  /// three calibration sizes, and improved none of three texts by more than the sizes differ among
+  /// themselves.
   ///
-  /// - Parameter stream: E [n, k], columns in their own order; nil is 0. Not for GPTAQ.
+  /// S·H needs no extra product, because S (H + λI) = strength·(W·D + E) is an intermediate result.
+  /// (In a dead column both are 0, whatever the diagonal.)
+  ///
+  /// - Parameter stream: E [n, k], columns in original order; nil for 0. Not used by GPTAQ.
   func corrected(_ weight: Tensor, stream: Tensor? = nil, strength: Double) -> Corrected {
     let k = weight.columns
     let result = weight.copy()
@@ -98,7 +103,7 @@ struct DriftMap {
     return Corrected(weights: result, moved: triangle == nil ? moved : nil)
   }
 
-  /// Adds some rows' shares of the energies.
+  /// Adds the energies of a batch of rows to `moved`.
   ///
   /// - Parameters:
   ///   - shift: S / strength, columns in solving order.

@@ -4,26 +4,27 @@ import Numerics
 
 /// The column loop of GPTQ, SparseGPT and round-to-nearest over whole weight matrices.
 ///
-/// Tiles of 64 rows of all matrices run in parallel: from the first to the last column where rows
-/// don't influence each other, block by block where masks are chosen over all rows of a block. Sums
-/// are added in the order of the tiles, so that results don't depend on the number of threads.
+/// Tiles of 64 rows of all matrices run in parallel: through all columns if rows are independent,
+/// one block of columns at a time if masks are chosen over all rows. Sums are added in tile order,
+/// so that results don't depend on the number of threads.
 package enum GPTQKernel {
-  /// The power of an error in the range search.
+  /// The exponent p of Σ|error|^p in the range search.
   package enum SearchPower: Sendable {
     case two
     case twoPointFour
   }
 
-  /// The choice of the weights that are dropped: they become exactly 0, and their error is fed forward
-  /// like any other.
+  /// The rule that selects the weights to drop. Dropped weights become exactly 0, and their error
+  /// is fed forward like any other.
   package enum Pruning: Sendable {
     case none
     /// [out, in], 1 = dropped.
     case fixed([UInt8])
-    /// The share of each block of 128 columns with the least w²/U_cc² over all rows of the block.
+    /// Drops this share of each block of 128 columns, the weights with the lowest w²/U_cc² over all
+    /// rows.
     case share(Double)
-    /// n:m sparsity: `kept` of each `of` neighbouring columns of a row stay; the solving order keeps the
-    /// columns of a group together.
+    /// n:m sparsity: `kept` of every `of` neighbouring columns of a row are kept. The solving order
+    /// must keep the columns of a group together.
     case pattern(kept: Int, of: Int)
   }
 
@@ -32,25 +33,29 @@ package enum GPTQKernel {
     package var weight: Tensor
     /// [in, in] upper U with H⁻¹ = UᵀU in solving order; nil rounds to nearest.
     package var factor: Tensor?
-    /// [in] the original column at each solving position; nil solves the columns in their own order.
+    /// [in] the original column at each solving position; nil for the original order.
     package var order: [Int32]?
-    /// [in] by original column: weights of the errors in the range search; nil weighs all alike.
+    /// [in] weights of the errors in the range search, by original column; nil for equal weights.
     package var importance: [Float]?
     package var pruning: Pruning
     /// Columns per group, 1...in.
     package var groupWidth: Int
-    /// 2...8; nil keeps the values of the weights that stay.
+    /// Bits per code, 2...8; nil prunes without quantizing.
     package var bits: Int?
+    /// Whether zero points are fixed at 2^(bits−1).
     package var symmetric: Bool
-    /// Whether all grids are fitted to the original weights; false needs the columns in their own order.
+    /// Whether all grids are fitted to the original weights; false requires the original column
+    /// order.
     package var staticGroups: Bool
-    /// 0...99, the number of ranges tried: 1, 0.99, … of the full one.
+    /// The number of ranges tried, 0...99: 1, 0.99, … of the full range.
     package var searchSteps: Int
     package var searchPower: SearchPower
-    /// The power of two that stored scales are multiplied by, in `StoredScale.exponents`.
+    /// The exponent of the power of two that stored scales are multiplied by, in
+    /// `StoredScale.exponents`.
     package var scaleExponent: Int
-    /// 0...1, with a factor only: the share of a column's distance from its original value that is taken
-    /// back when its turn comes (FOEM, arXiv 2507.11017).
+    /// The strength of FOEM's first-order term (arXiv 2507.11017), 0...1: the share of a column's
+    /// distance from its original value that is undone before it is rounded. Above 0 only with a
+    /// factor.
     package var firstOrder: Float
 
     package init(
@@ -78,13 +83,13 @@ package enum GPTQKernel {
 
   /// A solved weight matrix.
   package struct Solution: Sendable {
-    /// [out, in]; empty without `bits`, like scales and zeros.
+    /// [out, in]; empty without `bits`.
     package var codes: [UInt8]
-    /// [out, groups] f16 bits.
+    /// [out, groups] f16 bit patterns; empty without `bits`.
     package var scales: [UInt16]
-    /// [out, groups].
+    /// [out, groups]; empty without `bits`.
     package var zeros: [UInt8]
-    /// [out, in]: (code − zero) · scale · 2^scaleExponent, 0 where dropped.
+    /// [out, in]: (code − zero) · scale · 2^scaleExponent, and 0 for dropped weights.
     package var restored: Tensor
     /// [out, in], 1 = kept; nil without pruning.
     package var kept: [UInt8]?
@@ -96,7 +101,7 @@ package enum GPTQKernel {
 
   static let tileRows = Int(CTK_GPTQ_ROWS)
 
-  /// Solves matrices side by side; one solution per job, in their order.
+  /// Solves matrices in parallel. Returns one solution per job, in order.
   package static func solve(_ jobs: [Job]) -> [Solution] {
     let running = jobs.map { GPTQRun($0) }
     forEachTile(running) { run, tile in

@@ -1,8 +1,9 @@
 import CKernels
 import Numerics
 
-/// The kernel's view of a matrix, and the collection of its results.
+/// The C kernel's view of a matrix, and its results.
 extension GPTQRun {
+  /// The results of all tiles.
   func solution() -> GPTQKernel.Solution {
     var error = 0.0
     var clipped = 0
@@ -19,6 +20,7 @@ extension GPTQRun {
       kept: kept.isEmpty ? nil : Array(kept), error: error, clipped: clipped)
   }
 
+  /// Calls `body` with the C kernel's description of the matrix.
   func withLayer(_ body: (UnsafePointer<ctk_gptq_layer>) -> Void) {
     var (keptOf, of) = (Int32(0), Int32(0))
     if case .pattern(let kept, let width) = job.pruning {

@@ -2,8 +2,8 @@ import Bytes
 import CKernels
 import Numerics
 
-/// The state of one matrix while `GPTQKernel` solves it: its tiles and its results. Tiles run on several
-/// threads; each writes its own rows only.
+/// The state of one matrix while `GPTQKernel` solves it: its tiles and its results. Tiles run on
+/// several threads, and each writes only its own rows.
 @safe final class GPTQRun: @unchecked Sendable {
   let tiles: Int
   let job: GPTQKernel.Job
@@ -15,7 +15,7 @@ import Numerics
   let zeros: UnsafeMutableBufferPointer<UInt8>
   let kept: UnsafeMutableBufferPointer<UInt8>
   let sums: UnsafeMutablePointer<ctk_gptq_sums>
-  /// By tile: its scratch space and marks from `begin` to `end`, otherwise nil.
+  /// Scratch space and drop marks per tile, from `begin` to `end`; otherwise nil.
   private let states: UnsafeMutablePointer<TileState?>
   /// Costs and marks of one block over all tiles.
   private let costs: UnsafeMutableBufferPointer<Float>
@@ -44,7 +44,7 @@ import Numerics
       precondition(kept >= 1 && of > kept && of <= 128)
       precondition(
         order.indices.allSatisfy { Int(order[$0]) / of == Int(order[$0 / of * of]) / of },
-        "the solving order tears columns of one pattern apart")
+        "the solving order separates columns of one n:m group")
     }
     self.job = job
     self.order = order
@@ -84,7 +84,7 @@ import Numerics
 
   /// Whether masks are chosen over all rows of a block, so that tiles wait for each other.
   var choosesOverAllRows: Bool { job.choosesOverAllRows }
-  /// Whether grids are fitted before the first column to the weights that will be kept.
+  /// Whether grids are fitted before the first column, to the weights that are expected to be kept.
   var forecasts: Bool { job.choosesOverAllRows && job.staticGroups && job.bits != nil }
   var isDone: Bool { block.isEmpty }
 
@@ -94,6 +94,7 @@ import Numerics
 
   // MARK: One tile
 
+  /// Allocates a tile's scratch space and marks, and loads its weights.
   func begin(tile: Int) {
     var size = 0
     unsafe withLayer { size = unsafe Int(ctk_gptq_scratch($0)) }
@@ -121,7 +122,7 @@ import Numerics
     }
   }
 
-  /// Fits all grids of a tile; does nothing where each is fitted at its first column.
+  /// Fits all grids of a tile. Does nothing if each is fitted at its first column.
   func fit(tile: Int) {
     guard let state = unsafe states[tile], job.bits != nil, job.staticGroups else { return }
     unsafe withLayer { layer in
@@ -129,7 +130,7 @@ import Numerics
     }
   }
 
-  /// Solves a tile that waits for no other, from its first column to its last.
+  /// Solves a tile through all columns, independently of other tiles.
   func finish(tile: Int) {
     fit(tile: tile)
     var start = 0
@@ -150,6 +151,7 @@ import Numerics
     }
   }
 
+  /// Collects a tile's results and releases its scratch space.
   func end(tile: Int) {
     guard let state = unsafe states[tile] else { return }
     let first = tile * GPTQKernel.tileRows * job.columns
@@ -168,7 +170,7 @@ import Numerics
 
   // MARK: All tiles together
 
-  /// Marks the original weights that would be dropped, for grids that are fitted to the others.
+  /// Marks the original weights that would be dropped, so that grids are fitted to the others.
   func forecast() {
     while !isDone {
       for tile in 0..<tiles { rate(tile: tile) }
@@ -208,12 +210,13 @@ import Numerics
       from: marks + tile * size, count: size)
   }
 
+  /// Takes over the block's marks and solves its columns.
   func solveBlock(tile: Int) {
     mark(tile: tile)
     solve(tile: tile, block)
   }
 
-  /// Moves on to the next block, an empty one after the last.
+  /// Advances to the next block; an empty one after the last.
   func nextBlock() {
     let start = block.upperBound
     block = start < job.columns ? start..<blockEnd(start) : start..<start

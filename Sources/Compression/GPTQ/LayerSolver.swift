@@ -2,20 +2,20 @@ import BundleFormat
 import Bytes
 import Numerics
 
-/// Quantization and pruning of weight matrices: GPTQ (arXiv 2210.17323), SparseGPT (arXiv 2301.00774),
-/// and the baselines on the same grids.
+/// Quantization and pruning of weight matrices: GPTQ (arXiv 2210.17323), SparseGPT (arXiv
+/// 2301.00774), and the baselines on the same grids.
 ///
-/// Scales are rounded to f16 before the first weight is quantized, so that what is solved is
-/// exactly what decodes. Rows are independent given H, so results don't depend on the number of
+/// Scales are rounded to f16 before the first weight is quantized, so that the solved weights are
+/// exactly the decoded ones. Rows are independent given H, so results don't depend on the number of
 /// threads.
 package enum LayerSolver {
-  /// Solves matrices that read the same input, and so share `hessian`.
+  /// Compresses matrices that read the same input and so share `hessian`.
   ///
   /// - Parameters:
-  ///   - hessian: [in, in] of that input; needed by the methods that look at inputs.
-  ///   - drift: [in, in] of that input; needed where it is to be corrected for.
-  /// - Throws: `Failure(.usage)` for impossible settings, `Failure(.invalidData)` naming the tensor
-  ///   for values that aren't finite.
+  ///   - hessian: the input's second moment [in, in]; required if any settings need statistics.
+  ///   - drift: the input's drift [in, in]; required if any settings correct for it.
+  /// - Throws: `Failure(.usage)` for settings that a matrix can't have, `Failure(.invalidData)`
+  ///   naming the tensor for values that aren't finite.
   package static func solve(
     _ matrices: [WeightMatrix], hessian: Hessian?, drift: InputDrift? = nil
   ) throws(Failure) -> [SolvedTensor] {
@@ -24,11 +24,11 @@ package enum LayerSolver {
     return try solve(matrices, hessian: hessian, drift: &drift, &factors)
   }
 
-  /// Solves some of the matrices that share `hessian`, with the factors that earlier calls left in the
-  /// cache.
+  /// Compresses some of the matrices that share `hessian`, with the factors that earlier calls
+  /// cached.
   ///
   /// - Parameters:
-  ///   - drift: as large as H, and so set to nil once the last weights are corrected.
+  ///   - drift: set to nil once the last weights are corrected, because it is as large as H.
   ///   - areLast: whether no later call needs the drift.
   static func solve(
     _ matrices: [WeightMatrix], hessian: Hessian?, drift: inout InputDrift?, areLast: Bool = true,
@@ -38,7 +38,7 @@ package enum LayerSolver {
     var prepared: [PreparedMatrix] = []
     for matrix in matrices {
       try check(matrix, hessian: hessian)
-      // Checked for Wanda too, which would find masks in broken statistics.
+      // Checked for Wanda too, which needs no factor but would choose masks by damaged statistics.
       var checked: HessianDiagonal?
       if matrix.settings.needsStatistics, let hessian {
         checked = try factors.diagonal(of: hessian, name: inputs)
@@ -91,13 +91,15 @@ package enum LayerSolver {
     let map = try factors.map(of: drift, correction.method, hessian: hessian, key, name: name)
     let stream = correction.method == .block ? drift.stream : nil
     guard stream.map({ $0.rows == matrix.weight.rows }) ?? true else {
-      throw Failure(.internalError, at: matrix.name, "doesn't write the rows that have drifted")
+      throw Failure(
+        .internalError, at: matrix.name,
+        "the residual stream's drift has another number of rows than the weight")
     }
     return map.corrected(matrix.weight, stream: stream, strength: correction.strength)
   }
 
-  /// Finds masks, then moves the kept weights to the least-squares optimum, then finds codes. Where no
-  /// repair steps are set, one pass finds masks and codes together.
+  /// Finds masks, then moves the kept weights to the least-squares optimum, then finds codes.
+  /// Without repair steps, one pass finds masks and codes together.
   private static func solve(
     _ prepared: [PreparedMatrix], hessian: Hessian?
   ) -> [GPTQKernel.Solution] {
@@ -138,7 +140,7 @@ package enum LayerSolver {
     }
     try matrix.settings.validate(columns: columns, tensor: matrix.name)
     guard matrix.settings.compresses else {
-      throw Failure(.internalError, at: matrix.name, "is to stay as it is")
+      throw Failure(.internalError, at: matrix.name, "its settings don't compress it")
     }
     let needsStatistics = matrix.settings.needsStatistics
     guard let hessian else {
@@ -152,7 +154,8 @@ package enum LayerSolver {
     guard hessian.columns == columns else {
       throw Failure(
         .invalidData, at: matrix.name,
-        "the calibration statistics have \(hessian.columns) inputs, the weight has \(columns)")
+        "the calibration statistics have \(hessian.columns) inputs, the weight has \(columns) columns"
+      )
     }
     if needsStatistics, hessian.samples == 0 {
       throw Failure(

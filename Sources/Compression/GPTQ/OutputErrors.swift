@@ -1,16 +1,16 @@
 import Numerics
 
-/// The errors of a layer's outputs on the calibration text as shares of the outputs' energy,
-/// tr(Δ H Δᵀ) / tr(T H Tᵀ).
+/// The relative errors of a layer's outputs on the calibration text, as shares of the outputs'
+/// energy: tr(Δ H Δᵀ) / tr(T H Tᵀ).
 struct OutputErrors {
-  /// Restored weights against their target; nil where the target's output is 0.
+  /// Restored weights against their target; nil if the target's output is 0.
   let relative: Double?
-  /// The target against the original weights; nil where the original output is 0.
+  /// The target against the original weights; nil if the original output is 0.
   let shift: Double?
 
   /// - Parameters:
-  ///   - target: the same object as `original` without a correction.
-  ///   - moved: the target's distance from `original`; nil where it has yet to be computed.
+  ///   - target: the same object as `original` if there is no correction.
+  ///   - moved: the energies of the step from `original` to `target`; nil to compute them here.
   init(
     of restored: Tensor, target: Tensor, original: Tensor, moved: DriftMap.Moved?, hessian: Hessian
   ) {
@@ -30,7 +30,7 @@ struct OutputErrors {
     shift = whole > 0 ? max(0, shifted) / whole : nil
   }
 
-  /// Rows whose differences are in memory together.
+  /// Rows of the difference that are in memory at once.
   private static let rowsAtOnce = 1200
 
   private static func quadraticForm(_ a: Tensor, minus b: Tensor, _ h: Tensor) -> Double {

@@ -2,10 +2,11 @@ import BundleFormat
 import Bytes
 import Numerics
 
-/// A checked weight matrix with its job for the kernel, and the reading of the kernel's result.
+/// A checked weight matrix with its kernel job, which turns the kernel's solution into a
+/// `SolvedTensor`.
 struct PreparedMatrix {
   let matrix: WeightMatrix
-  /// [out, in] the weights to compress: the matrix' own, or those corrected for drift.
+  /// The weights to compress, [out, in]: the original ones, or those corrected for drift.
   let target: Tensor
   let factor: FactoredHessian?
   /// The factor for a second pass that quantizes; nil without such a pass.
@@ -13,15 +14,16 @@ struct PreparedMatrix {
   let job: GPTQKernel.Job
   /// λ as a share of the mean of H's diagonal, and λ itself; 0 without error feedback and repair.
   let damping: (share: Double, value: Double)
-  /// Columns whose input is always 0, where errors are fed forward or repaired: their weights become 0.
+  /// Columns whose input is always 0, and whose weights become 0. Empty without error feedback and
+  /// repair.
   private let deadColumns: [Int]
   private let moved: DriftMap.Moved?
   private let groupWidth: Int
   private let scaleExponent: Int
 
   /// - Parameters:
-  ///   - target: nil for the matrix' own weights.
-  ///   - checked: H's diagonal for repairs without a factor.
+  ///   - target: nil for the original weights.
+  ///   - checked: H's diagonal, for repair without a factor.
   ///   - diagonal: H_cc by column, for Wanda and the weighted range search.
   init(
     _ matrix: WeightMatrix, target: DriftMap.Corrected? = nil, factor: FactoredHessian?,
@@ -67,7 +69,7 @@ struct PreparedMatrix {
       importance: grid.rangeSearch == .weighted ? Self.normalized(diagonal) : nil,
       pruning: PruningMask.of(weight, settings, diagonal: diagonal), groupWidth: groupWidth,
       bits: settings.quantizes ? grid.bits : nil, symmetric: grid.symmetric,
-      // One group per row meets its first column before any error was fed forward.
+      // A single group per row starts at the first column, before any error is fed forward.
       staticGroups: settings.staticGroups || groupWidth == columns || factor == nil,
       searchSteps: grid.rangeSearch == .full ? 0 : GridSettings.searchSteps,
       searchPower: grid.rangeSearch == .clipped ? .twoPointFour : .two,
@@ -75,7 +77,7 @@ struct PreparedMatrix {
       firstOrder: factor == nil ? 0 : Float(settings.firstOrder))
   }
 
-  /// The diagonal scaled to a mean of 1, so that the products neither vanish nor overflow.
+  /// The diagonal scaled to a mean of 1, so that products with it neither underflow nor overflow.
   private static func normalized(_ diagonal: [Float]?) -> [Float]? {
     guard let diagonal, !diagonal.isEmpty else { return nil }
     var sum = 0.0
@@ -85,11 +87,14 @@ struct PreparedMatrix {
     return diagonal.map { Float(Double($0) * scale) }
   }
 
+  /// The compressed matrix with its ledger entry and events.
+  ///
+  /// - Throws: `Failure(.invalidData)` if the weights overflowed while errors were fed forward.
   func finish(_ solution: GPTQKernel.Solution, hessian: Hessian?) throws(Failure) -> SolvedTensor {
     let name = matrix.name
     guard solution.error.isFinite else {
       throw Failure(
-        .invalidData, at: name, "the weights grew beyond float32 while errors were fed forward",
+        .invalidData, at: name, "its weights overflowed float32 while errors were fed forward",
         advice: "raise the damping")
     }
     let grid = matrix.settings.grid

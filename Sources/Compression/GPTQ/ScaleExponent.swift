@@ -1,18 +1,20 @@
 import Bytes
 import Numerics
 
-/// The power of two that a matrix' scales are divided by before they are stored as f16.
+/// The exponent of the power of two that a matrix's scales are divided by before they are stored as
+/// f16.
 ///
-/// 0 unless f16's range demands otherwise: where the largest group's step comes near to overflow
-/// (65504), or so near to the subnormals (below 2^−14) that most groups would lose digits. Groups
-/// far below the largest may be subnormal: they are off by 2^−25 at most, which is nothing beside its
-/// step. Otherwise the largest step is put at 2^13 … 2^14: high, so that the small ones keep their digits,
-/// yet with room for weights that grow while errors are fed forward.
+/// 0 unless the largest group's step is close to overflow (65504), or so close to f16's subnormals
+/// (below 2^−14) that most groups would lose digits. Much smaller groups may become subnormal:
+/// their error is at most 2^−25, negligible next to the largest step. A non-zero exponent puts the
+/// largest step at 2^13 … 2^14: high, so that small steps keep their digits, yet with room for
+/// weights that grow while errors are fed forward.
 enum ScaleExponent {
+  /// Largest steps that need no exponent.
   private static let ordinary: ClosedRange<Float> = 0x1p-12...0x1p15
 
-  /// The exponent for a matrix; nil where its weights are too large for all of them (about 10^24 and more,
-  /// as in no model).
+  /// The exponent for a matrix; nil if its weights are too large for any exponent (about 10^24 and
+  /// more, found in no model).
   static func choose(weights: Tensor, groupWidth: Int, grid: GridSettings) -> Int? {
     var step = largestExtent(weights, groupWidth: groupWidth, symmetric: grid.symmetric)
     guard step > 0 else { return 0 }
@@ -22,7 +24,7 @@ enum ScaleExponent {
     return exponent <= StoredScale.exponents.upperBound ? exponent : nil
   }
 
-  /// The width of the widest range that a group's grid has to cover.
+  /// The width of the widest range that any group's grid has to cover.
   private static func largestExtent(
     _ weights: Tensor, groupWidth: Int, symmetric: Bool
   ) -> Float {

@@ -1,7 +1,7 @@
 import BundleFormat
 import Numerics
 
-/// A weight matrix with its settings, as the solver takes it.
+/// A weight matrix to compress, with its settings.
 package struct WeightMatrix: Sendable {
   /// The checkpoint's key, `model.layers.0.self_attn.q_proj.weight`.
   package let name: String
@@ -18,11 +18,11 @@ package struct WeightMatrix: Sendable {
 
 /// A compressed weight matrix: its codes, its restored weights and its entry in the ledger.
 package struct SolvedTensor: Sendable {
-  /// nil where weights keep their values.
+  /// The codes and grids; nil if the matrix isn't quantized.
   package let quantized: QuantizedTensor?
   /// [out, in], 1 = kept; nil without a sparsity.
   package let kept: [UInt8]?
-  /// [out, in] f32: exactly what the codes decode to, or the pruned weights before they are stored.
+  /// [out, in] f32: the decoded codes, bit for bit, or the pruned weights before storage.
   package let restored: Tensor
   package let ledger: LayerLedger
   package let events: [EventRecord]

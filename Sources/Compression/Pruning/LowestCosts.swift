@@ -1,11 +1,11 @@
 import CKernels
 
-/// The lowest of many costs, for masks.
+/// Selection of the lowest of many costs, for pruning masks.
 enum LowestCosts {
   /// 1 for the `count` lowest of `costs` (none negative or NaN), 0 for the others.
   ///
-  /// - Parameter ties: a cost's rank among equal ones, by its index: the lowest is marked first, and of
-  ///   equal ranks the first; nil marks the first of equal costs.
+  /// - Parameter ties: the rank of an index among equal costs: lower ranks are marked first, and
+  ///   equal ranks in order; nil marks equal costs in order.
   static func marks(
     _ costs: [Float], count: Int, ties: ((Int) -> Float)? = nil
   ) -> [UInt8] {
@@ -19,8 +19,8 @@ enum LowestCosts {
     return marks
   }
 
-  /// Chooses anew among the costs equal to the highest that is marked: only there can one of two equal
-  /// costs be marked and the other not.
+  /// Reorders by `ties` the costs equal to the highest marked one, the only equal costs of which
+  /// some are marked and others not.
   private static func settle(
     _ marks: inout [UInt8], _ costs: [Float], by ties: (Int) -> Float
   ) {
@@ -35,7 +35,8 @@ enum LowestCosts {
     for (rank, one) in ranked.enumerated() { marks[one.index] = rank < marked ? 1 : 0 }
   }
 
-  /// Marks by counting the lower costs of each; the kernel's histograms pay for many costs only.
+  /// Marks by counting the lower costs of each cost; the kernel's histograms pay off only for many
+  /// costs.
   private static func marksOfFew(
     _ costs: [Float], count: Int, ties: ((Int) -> Float)?
   ) -> [UInt8] {

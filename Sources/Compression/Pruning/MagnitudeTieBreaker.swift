@@ -1,12 +1,12 @@
 import Numerics
 
-/// The order in which magnitude pruning drops weights of equal size: by relative importance,
-/// |w| / Σ|row| + |w| / Σ|column| (RIA; Zhang et al., ICLR 2024).
+/// The order in which magnitude pruning drops weights of equal size: by relative importance, |w| /
+/// Σ|row| + |w| / Σ|column| (RIA; Zhang et al., ICLR 2024).
 ///
-/// A checkpoint that was quantized before has very many weights of the same size, among which magnitude
-/// can't choose. The larger share of an output's or an input's weights is the one to keep; that needs no
-/// calibration. Dropping the first of equal weights instead gives SmolLM2 at 4:8 a perplexity of 1,062
-/// on C4 instead of 756.
+/// A checkpoint that was quantized earlier has many weights of the same size, among which magnitude
+/// can't choose. Relative importance keeps the weight with the larger share of its row and its
+/// column, and needs no calibration. Dropping the first of equal weights gives SmolLM2 at 4:8 a C4
+/// perplexity of 1,062 instead of 756.
 struct MagnitudeTieBreaker {
   /// 1 / Σ|row| by row and 1 / Σ|column| by column.
   private let rows: [Float]
@@ -24,13 +24,13 @@ struct MagnitudeTieBreaker {
         columns[column] += size
       }
     }
-    // Where a sum is 0, all weights are 0 and equally important.
+    // If a sum is 0, all weights are 0 and equally important.
     self.rows = rows.map { $0 > 0 ? Float(1 / $0) : 0 }
     self.columns = columns.map { $0 > 0 ? Float(1 / $0) : 0 }
   }
 
-  /// The relative importance of weight row · columns + column, divided by its size; the lowest is
-  /// dropped first.
+  /// The relative importance of the weight at `index` = row · columns + column, divided by its
+  /// size; the lowest is dropped first.
   func rank(_ index: Int) -> Float {
     rows[index / columns.count] + columns[index % columns.count]
   }

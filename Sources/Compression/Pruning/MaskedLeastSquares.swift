@@ -2,14 +2,14 @@ import Bytes
 import CKernels
 import Numerics
 
-/// The least-squares weights under a mask: per row, the minimum of (w − w₀) H (w − w₀)ᵀ over the kept
-/// columns.
+/// The least-squares weights under a mask: per row, the minimum of (w − w₀) H (w − w₀)ᵀ over the
+/// kept columns.
 ///
-/// SparseGPT repairs each dropped weight with the columns that come after it only; once the mask is
-/// known, all kept weights can be moved. Solved by conjugate gradients with H's diagonal as
-/// preconditioner, many rows side by side, so that the work is matrix products.
+/// SparseGPT compensates for a dropped weight in later columns only; once the mask is known, all
+/// kept weights can move. Conjugate gradients with H's diagonal as preconditioner solve many rows
+/// together, so that the work is matrix products.
 enum MaskedLeastSquares {
-  /// Rows that go through a product together.
+  /// Rows per matrix product.
   private static let rowsAtOnce = 512
 
   /// Moves `weight` [out, in], whose dropped columns are 0, towards the minimum.
@@ -18,8 +18,8 @@ enum MaskedLeastSquares {
   ///   - original: [out, in] w₀.
   ///   - kept: [out, in], 1 = kept.
   ///   - hessian: [in, in], symmetric.
-  ///   - damping: added to its diagonal; > 0 where the diagonal has zeros.
-  ///   - steps: of conjugate gradients; the error never grows.
+  ///   - damping: added to H's diagonal; > 0 if the diagonal has zeros.
+  ///   - steps: conjugate-gradient steps; none increases the error.
   static func improve(
     _ weight: Tensor, towards original: Tensor, kept: [UInt8], hessian: Tensor, damping: Float,
     steps: Int

@@ -1,8 +1,10 @@
 import Numerics
 
-/// The weights that a pruning method drops: a mask found before the column loop (Wanda, magnitude), or a
-/// rule that the column loop follows (SparseGPT).
+/// The weights that a pruning method drops: a mask found before the column loop (Wanda, magnitude),
+/// or a rule that the column loop follows (SparseGPT).
 enum PruningMask {
+  /// The pruning rule of a weight matrix.
+  ///
   /// - Parameters:
   ///   - weight: [out, in].
   ///   - diagonal: [in] H_cc, twice the mean square of each input; needed by Wanda.
@@ -15,7 +17,7 @@ enum PruningMask {
     case (.gptq, .pattern(let kept, let of)), (.sparseGPT, .pattern(let kept, let of)):
       return .pattern(kept: kept, of: of)
     case (.wanda, _):
-      // Of |w|·‖x‖ only the order counts, and that of the squares is the same.
+      // Only the order of |w|·‖x‖ matters, and squares have the same order.
       var costs = squares(of: weight)
       if let diagonal {
         for i in costs.indices { costs[i] *= diagonal[i % weight.columns] }
@@ -30,11 +32,11 @@ enum PruningMask {
 
   private static func squares(of weight: Tensor) -> [Float] { weight.values.map { $0 * $0 } }
 
-  /// [out, in], 1 where the cost is among the lowest of the matrix (magnitude), of its row (Wanda), or of
-  /// its n:m group.
+  /// A mask [out, in], 1 if the cost is among the lowest of the matrix (magnitude), of its row
+  /// (Wanda), or of its n:m group.
   ///
-  /// - Parameter ties: a weight's rank among those of equal cost, by its index; the lowest is dropped
-  ///   first.
+  /// - Parameter ties: a weight's rank among those of equal cost, by its index; the lowest is
+  ///   dropped first.
   private static func mask(
     _ costs: [Float], columns: Int, _ settings: TensorSettings, ties: ((Int) -> Float)? = nil
   ) -> [UInt8] {

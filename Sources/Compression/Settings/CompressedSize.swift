@@ -1,8 +1,8 @@
 import Checkpoints
 
 extension ModelConfiguration {
-  /// Bytes of the model with its blocks' matrices compressed, estimated: codes or kept values, a bit
-  /// per weight for a mask where that is smaller, scales and zeros, and the rest in 16 bits.
+  /// The estimated size of the compressed model in bytes: codes or kept values, a mask of one bit
+  /// per weight if that is smaller, scales and zero points, and 16 bits for every other parameter.
   package func bytes(compressed settings: CompressionSettings) -> Int {
     let linear = settings.linear
     let kept = 1 - linear.sparsity.share

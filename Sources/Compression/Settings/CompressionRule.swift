@@ -1,7 +1,7 @@
-/// Settings for the linear layers whose names fit a pattern.
+/// Settings for the linear layers whose names match a pattern.
 package struct CompressionRule: Sendable, Hashable {
-  /// `*` stands for any characters; the pattern fits the whole name, whose `.weight` may be left out:
-  /// `*.down_proj`, `model.layers.0.*`.
+  /// A pattern for the whole name, in which `*` matches any characters; the name's `.weight` may be
+  /// omitted: `*.down_proj`, `model.layers.0.*`.
   package var pattern: String
   package var settings: TensorSettings
 
@@ -10,6 +10,7 @@ package struct CompressionRule: Sendable, Hashable {
     self.settings = settings
   }
 
+  /// Whether the pattern matches the name of a tensor.
   package func fits(_ tensor: String) -> Bool {
     let suffix = ".weight"
     return Self.fits(tensor.utf8[...], pattern.utf8[...])
@@ -17,7 +18,7 @@ package struct CompressionRule: Sendable, Hashable {
         && Self.fits(tensor.utf8.dropLast(suffix.count), pattern.utf8[...]))
   }
 
-  /// One `*` at a time is enough to go back to: what a later one takes can't help an earlier one.
+  /// Matches by backtracking to the last `*` only; going back to an earlier one can't help.
   private static func fits(_ text: Substring.UTF8View, _ pattern: Substring.UTF8View) -> Bool {
     let (text, pattern) = (Array(text), Array(pattern))
     var (t, p) = (0, 0)

@@ -4,30 +4,31 @@ import RecipeFields
 
 /// The settings of a whole model as fields of a recipe's `compression`.
 extension CompressionSettings {
+  /// The fields of a model's settings, in recipe order.
   package static let fields: [RecipeField<CompressionSettings>] = [
     .choice(
       "embeddings", \.embeddings,
-      "how the embedding matrix is stored; `source` as in the checkpoint, `q8` and `q4` as codes of 8 or 4 bits in groups of 64"
+      "storage of the embedding matrix; `source` keeps the checkpoint's format, `q8` and `q4` are codes of 8 and 4 bits in groups of 64"
     ),
     linearFields,
     .choice(
       "output_head", \.outputHead, default: .derived("as `embeddings`") { $0.embeddings },
-      "how the output head is stored, where it isn't the embedding matrix"),
-    // A baseline is there to be compared with, so Wanda's statistics are taken as its authors do: those of
-    // a whole block before any of its layers is pruned. Measured on SmolLM2 at 2:4, C4 perplexity 260
-    // that way and in float32, 280 in bfloat16, 310 layer by layer.
+      "storage of the output head, if it isn't tied to the embedding matrix"),
+    // Wanda is a baseline, so its statistics are gathered as its authors do: for a whole block
+    // before any of its layers is pruned. C4 perplexity of SmolLM2 at 2:4: 260 that way in float32,
+    // 280 in bfloat16, 310 layer by layer.
     .flag(
       "true_sequential", \.trueSequential,
       default: .derived("`true`, but `false` for `wanda`") { $0.linear.method != .wanda },
-      "a block's layers are calibrated one set after the other, on inputs that carry the earlier sets' errors"
+      "calibrate a block's layers one set after the other, on inputs that include the errors of earlier sets"
     ),
     rulesField,
   ]
 
-  /// Everything that decides the bytes, in one fixed form: part of a stage's key.
+  /// Canonical JSON of all settings that affect the stored bytes; part of a stage's key.
   package var canonical: JSON { .object(Self.fields.json(of: self)) }
 
-  /// The fields of matrices, beside the others in a recipe.
+  /// The fields of a matrix's settings, inlined into the section.
   private static let linearFields = RecipeField<CompressionSettings>(
     "linear", isInline: true,
     descriptions: { TensorSettings.fields.descriptions(of: TensorSettings.Draft($0.linear)) },
@@ -46,7 +47,7 @@ extension CompressionSettings {
       [
         FieldDescription(
           "rules", type: "list of sections", default: "none",
-          "other settings for the layers whose names fit; of several that fit, the last counts",
+          "other settings for the layers whose names match; if several rules match, the last one applies",
           fields: CompressionRule.fields.descriptions(of: CompressionRule.Head()))
       ]
     },
@@ -65,7 +66,9 @@ extension CompressionSettings {
 }
 
 extension TensorSettings {
-  /// - Parameter base: the settings of fields that are absent; nil for the defaults.
+  /// The settings in a section of a recipe.
+  ///
+  /// - Parameter base: the values of absent fields; nil for the defaults.
   init(from source: any FieldSource, over base: TensorSettings?) {
     var draft = Draft(over: base)
     source.read(Self.fields, into: &draft)
@@ -75,7 +78,7 @@ extension TensorSettings {
 }
 
 extension CompressionRule {
-  /// The fields that a rule has beside those of a matrix.
+  /// The fields of a rule that aren't settings of a matrix.
   struct Head {
     var pattern = ""
     var leaves = false
@@ -83,9 +86,9 @@ extension CompressionRule {
 
   static let fields: [RecipeField<Head>] = [
     .text(
-      "match", \.pattern, range: "`*` for any characters",
-      "the layers, by their checkpoint names: `*.down_proj`, `model.layers.0.*`"),
-    .flag("leave", \.leaves, "the layers stay as they are in the checkpoint"),
+      "match", \.pattern, range: "`*` matches any characters",
+      "the layers' names in the checkpoint: `*.down_proj`, `model.layers.0.*`"),
+    .flag("leave", \.leaves, "leave the layers as they are in the checkpoint"),
     RecipeField(
       "…", isInline: true,
       descriptions: { _ in
@@ -107,7 +110,7 @@ extension CompressionRule {
     }
     let settings = TensorSettings(from: source, over: base)
     if head.leaves, source.names.contains(where: { $0 != "match" && $0 != "leave" }) {
-      source.note("leave", "a matrix that is left as it is has no other settings")
+      source.note("leave", "`leave` excludes all other settings")
     }
     source.finish()
     self.init(pattern: head.pattern, settings: head.leaves ? .untouched : settings)

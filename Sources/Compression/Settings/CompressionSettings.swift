@@ -2,18 +2,22 @@ import Bytes
 import Checkpoints
 import Models
 
-/// What a recipe decides about compressing a whole model.
+/// The compression settings of a whole model.
 package struct CompressionSettings: Sendable, Hashable {
-  /// For every linear layer of every block that no rule fits.
+  /// The settings of linear layers that no rule matches.
   package var linear: TensorSettings
-  /// Of several that fit a layer the last one counts.
+  /// Settings that override `linear`; if several rules match a layer, the last one applies.
   package var rules: [CompressionRule]
-  /// Each set of layers is calibrated on inputs that carry the error of the sets before it in the
-  /// block ({q, k, v} → {o} → {gate, up} or {up} → {down}); otherwise all on the uncompressed block's.
+  /// Whether each set of layers is calibrated on inputs that include the errors of earlier sets in
+  /// the block ({q, k, v} → {o} → {gate, up} or {up} → {down}); false calibrates all on the
+  /// uncompressed block's.
   package var trueSequential: Bool
+  /// The storage format of the token embedding.
   package var embeddings: MatrixStorage
+  /// The storage format of the output head, if it isn't tied to the embedding.
   package var outputHead: MatrixStorage
 
+  /// - Parameter outputHead: nil for the format of the embeddings.
   package init(
     linear: TensorSettings = TensorSettings(), rules: [CompressionRule] = [],
     trueSequential: Bool = true, embeddings: MatrixStorage = .f16,
@@ -31,12 +35,12 @@ package struct CompressionSettings: Sendable, Hashable {
     rules.last { $0.fits(tensor) }?.settings ?? linear
   }
 
-  /// Whether some layer corrects for drift, so that the uncompressed model runs beside.
+  /// Whether any layer corrects for drift, so that the uncompressed model runs alongside.
   package var needsFullModel: Bool {
     ([linear] + rules.map(\.settings)).contains { $0.compresses && $0.drift != nil }
   }
 
-  /// The same for layers whose inputs haven't drifted.
+  /// The settings without corrections for drift, for inputs of the uncompressed model.
   package var withoutDrift: CompressionSettings {
     var settings = self
     settings.linear.drift = nil
@@ -44,7 +48,7 @@ package struct CompressionSettings: Sendable, Hashable {
     return settings
   }
 
-  /// How a tensor outside the blocks' linear layers is stored.
+  /// The storage format of a tensor outside the blocks' linear layers.
   package func storage(of tensor: String) -> MatrixStorage {
     if tensor == "lm_head.weight" { return outputHead }
     if tensor.hasSuffix("embed_tokens.weight") || embeddings.dense != nil { return embeddings }
@@ -52,7 +56,9 @@ package struct CompressionSettings: Sendable, Hashable {
     return .f16
   }
 
-  /// Refuses settings that no layer of `model` can have and rules that fit none, before anything runs.
+  /// Checks that the layers of `model` can have their settings and that every rule matches a layer.
+  ///
+  /// - Throws: `Failure(.usage)` naming the layer or the rule.
   package func validate(for model: ModelConfiguration) throws(Failure) {
     var unused = Set(rules.map(\.pattern))
     for block in 0..<model.layers {
@@ -66,8 +72,8 @@ package struct CompressionSettings: Sendable, Hashable {
     }
     if let pattern = rules.map(\.pattern).first(where: unused.contains) {
       throw Failure(
-        .usage, "the rule for `\(pattern)` fits no layer of the model",
-        advice: "layers are called like \(model.keys.weight(of: model.linears[0], block: 0))")
+        .usage, "the rule for `\(pattern)` matches no layer of the model",
+        advice: "layers have names like \(model.keys.weight(of: model.linears[0], block: 0))")
     }
   }
 }

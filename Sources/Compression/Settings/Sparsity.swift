@@ -1,12 +1,12 @@
 import Bytes
 import RecipeFields
 
-/// Which share of a matrix' weights becomes exactly 0.
+/// The share or pattern of a matrix's weights that becomes exactly 0.
 package enum Sparsity: Sendable, Hashable {
   case none
-  /// That share of all weights, 0 < share < 1, wherever it costs least.
+  /// This share of all weights, 0 < share < 1, wherever it costs least.
   case share(Double)
-  /// Of every `of` neighbouring columns of a row `kept` stay: 2:4, 4:8.
+  /// n:m sparsity: `kept` of every `of` neighbouring columns of a row are kept, as in 2:4 and 4:8.
   case pattern(kept: Int, of: Int)
 
   /// "50%" or "0.5" → a share, "2:4" → a pattern, "none"; nil for anything else.
@@ -36,7 +36,7 @@ package enum Sparsity: Sendable, Hashable {
     }
   }
 
-  /// "none", "0.5" or "2:4".
+  /// The spelling in recipes: "none", "0.5" or "2:4".
   package var label: String {
     switch self {
     case .none: "none"
@@ -45,7 +45,7 @@ package enum Sparsity: Sendable, Hashable {
     }
   }
 
-  /// The finding for a share or a pattern that no matrix can have.
+  /// The reason why no matrix can have this sparsity; nil if it is valid.
   var contradiction: FieldContradiction? {
     switch self {
     case .none: nil
@@ -58,12 +58,14 @@ package enum Sparsity: Sendable, Hashable {
       kept >= 1 && kept < of && of <= 32
         ? nil
         : FieldContradiction(
-          "\(kept):\(of) is no sparsity: n of m need 1 ≤ n < m ≤ 32",
+          "\(kept):\(of) isn't a valid pattern: n:m needs 1 ≤ n < m ≤ 32",
           advice: "2:4 keeps two of every four weights")
     }
   }
 
-  /// Refuses a pattern that is wider than a row of `columns`.
+  /// Checks that a pattern isn't wider than a row of `columns`.
+  ///
+  /// - Throws: `Failure(.usage)` naming the tensor.
   func validate(columns: Int?, tensor: String?) throws(Failure) {
     if case .pattern(let kept, let of) = self, let columns, of > columns {
       throw Failure(

@@ -4,15 +4,15 @@ import RecipeFields
 
 /// The settings of one matrix as fields of a recipe's `compression` and of its rules.
 extension TensorSettings {
-  /// Settings that fields are read into, laid over those that a rule leaves as they are.
+  /// Settings being read: the fields of a section override those of `base`.
   package struct Draft: Sendable {
     package var settings: TensorSettings
-    /// The recipe's own settings, where a rule is read; nil where those are.
+    /// The recipe's own settings while a rule is read; nil while they are read themselves.
     let base: TensorSettings?
-    /// The drift correction's strength, where it is given.
+    /// The drift correction's strength, if it is given.
     fileprivate var driftStrength: Double?
 
-    /// Finished settings, to be checked or written.
+    /// A draft of finished settings, for checking and writing.
     package init(_ settings: TensorSettings) {
       self.settings = settings
       base = nil
@@ -25,11 +25,12 @@ extension TensorSettings {
     }
   }
 
+  /// The fields of a matrix's settings, in recipe order.
   package static let fields: [RecipeField<Draft>] = [
     .flag(
       "act_order", \.settings.actOrder,
       default: .derived("`true`, but `false` for pruning alone") { $0.usualActOrder },
-      "columns are solved by descending mean square of their input, the important ones first (GPTQ's act-order)"
+      "solve columns by descending mean square of their input, so that important ones come first (GPTQ's act-order)"
     ),
     bitsField,
     .number(
@@ -38,39 +39,39 @@ extension TensorSettings {
     groupField,
     .choice(
       "method", \.settings.method,
-      "what decides which weights are dropped and what the others become: GPTQ (arXiv 2210.17323), SparseGPT (arXiv 2301.00774), Wanda (arXiv 2306.11695), magnitude pruning, or rounding to nearest"
+      "the method of quantization and pruning: GPTQ (arXiv 2210.17323), SparseGPT (arXiv 2301.00774), Wanda (arXiv 2306.11695), magnitude pruning, or rounding to nearest"
     ),
     .choice(
       "range", \.settings.grid.rangeSearch,
       default: .derived(
-        "`clip-weighted` where the method gathers statistics; for `rtn` and `magnitude` `clip` at 2 bits, otherwise `min-max`"
+        "`clip-weighted` if the method gathers statistics; for `rtn` and `magnitude` `clip` at 2 bits, otherwise `min-max`"
       ) { $0.usualRange },
-      "how each group's range is chosen: whole, the best of 80 shrunken ones by Σ|error|^2.4, or by H-weighted squared error"
+      "the range of each group's grid: the full range, or the best of 80 shrunken ones by Σ|error|^2.4 or by H-weighted squared error"
     ),
     .integer(
       "repair_steps", \.settings.repairSteps, 0...1000,
       default: .derived("20 with a sparsity, otherwise 0") { $0.usualRepairSteps },
-      "steps of conjugate gradients that move the kept weights to make up for the dropped ones"),
+      "conjugate-gradient steps that adjust the kept weights to compensate for the dropped ones"),
     sparsityField,
     .flag(
       "static_groups", \.settings.staticGroups,
-      "grids are fitted to the original weights, before the first column is solved"),
+      "fit grids to the original weights, before the first column is solved"),
     .flag(
       "symmetric", \.settings.grid.symmetric,
-      "zero points are fixed at 2^(bits − 1), instead of stored per group"),
+      "fix zero points at 2^(bits − 1) instead of storing one per group"),
     valuesField, driftField, driftStrengthField,
     .number(
       "first_order", \.settings.firstOrder, 0...1, record: .when { $0.settings.firstOrder > 0 },
-      "share of a column's distance from its original value that is taken back when its turn comes (FOEM, arXiv 2507.11017)"
+      "share of a column's distance from its original value that is undone before it is rounded (FOEM, arXiv 2507.11017)"
     ),
   ]
 
-  /// Everything that decides a matrix' codes, in one fixed form: part of a stage's key.
+  /// Canonical JSON of all settings that affect a matrix's codes; part of a stage's key.
   package var canonical: JSON { .object(Self.fields.json(of: Draft(self))) }
 }
 
-/// Defaults that follow from the method, the bits and the sparsity. What a rule inherits counts only
-/// where it is for the same method or sparsity, and was chosen rather than usual.
+/// Defaults that depend on the method, the bits and the sparsity. A rule inherits a value only if
+/// the settings that its default depends on are the same, and a range only if it isn't the default.
 extension TensorSettings.Draft {
   fileprivate var usualActOrder: Bool {
     base.flatMap { $0.sparsity == settings.sparsity ? $0.actOrder : nil }
@@ -99,7 +100,7 @@ extension TensorSettings.Draft {
   }
 }
 
-/// Fields with values of their own form.
+/// Fields whose values have their own syntax.
 extension TensorSettings {
   private static let bitsField = RecipeField<Draft>(
     "bits",
@@ -170,7 +171,8 @@ extension TensorSettings {
           "sparsity", type: "share, pattern or `none`",
           range: "above 0 and below 1, 1 % to 99 %, n:m with 1 ≤ n < m ≤ 32, or `none`",
           default: "`none`",
-          "the share of weights that become 0, or how many of every m neighbours stay: 2:4")
+          "the share of weights that become 0, or a pattern: 2:4 keeps 2 of every 4 neighbouring weights"
+        )
       ]
     },
     read: { source, draft in
@@ -192,7 +194,7 @@ extension TensorSettings {
         FieldDescription(
           "values", type: "name", range: FieldText.list(DenseStorage.allCases.map(\.rawValue)),
           default: "`f16`", if: "with `bits: none`",
-          "how weights are stored that aren't quantized; `source` keeps the checkpoint's")
+          "storage of weights that aren't quantized; `source` keeps the checkpoint's format")
       ]
     },
     read: { source, draft in
@@ -219,7 +221,7 @@ extension TensorSettings {
         FieldDescription(
           "drift", type: "name", range: FieldText.list(drifts),
           default: "`block` for `gptq` and `sparsegpt`, otherwise `none`",
-          "how a layer makes up for what compression before it did to its input: GPTAQ (arXiv 2504.02692), QEP (arXiv 2504.09629), or QEP and the drift of the residual stream"
+          "correction for the change in a layer's input from earlier compression: GPTAQ (arXiv 2504.02692), QEP (arXiv 2504.09629), or QEP plus the drift of the residual stream"
         )
       ]
     },
@@ -240,7 +242,8 @@ extension TensorSettings {
       draft.settings.drift = DriftCorrection(
         method, strength: draft.driftStrength ?? (method == usual?.method ? usual?.strength : nil))
     },
-    // Left out where it does nothing, as before it was there.
+    // Omitted without a correction, so that the JSON of recipes from before the field existed stays
+    // valid.
     write: { draft, object in
       object["drift"] = draft.settings.drift.map { .string($0.method.rawValue) }
     })
@@ -254,7 +257,7 @@ extension TensorSettings {
         FieldDescription(
           "drift_strength", type: "number", range: FieldText.words(strengths),
           default: "0.25 for `gptaq`, 0.5 for `qep` and `block`", if: "with a `drift`",
-          "the share of the drift that is made up for")
+          "the corrected share of the drift")
       ]
     },
     read: { source, draft in

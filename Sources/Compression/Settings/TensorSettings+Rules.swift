@@ -3,20 +3,20 @@ import RecipeFields
 
 /// Contradictions between the settings of one matrix.
 extension TensorSettings {
-  /// Rules between fields, for settings that do something.
+  /// Rules between fields, for settings that compress.
   package static let rules: [FieldRule<TensorSettings>] = [
     FieldRule("bits") {
       !$0.quantizes || GridSettings.packableBits.contains($0.grid.bits)
         ? nil
         : FieldContradiction("weights of \($0.grid.bits) bits can't be packed: use 2, 3, 4 or 8")
     },
-    // With act-order the columns of a group are met one by one all over the matrix, so there is no
-    // "first column" at which its grid could be fitted.
+    // With act-order a group's columns are scattered over the solving order, so there is no first
+    // column at which to fit its grid.
     FieldRule("static_groups", "act_order") {
       $0.quantizes && $0.method.feedsErrorsForward && $0.actOrder && !$0.staticGroups
         && $0.grid.group != .row
         ? FieldContradiction(
-          "act_order with groups needs static_groups, because groups on disk are runs of neighbours"
+          "act_order with groups needs static_groups, because stored groups are runs of neighbouring columns"
         )
         : nil
     },
@@ -50,24 +50,24 @@ extension TensorSettings {
     FieldRule("drift", "sparsity", "method") {
       $0.drift?.method == .gptaq && !$0.method.feedsErrorsForward
         ? FieldContradiction(
-          "gptaq lets later columns make up for drift, but \($0.method.rawValue) solves none after another",
+          "gptaq compensates for drift in later columns, but \($0.method.rawValue) solves all columns at once",
           advice: "use `drift: qep`, or gptq or sparsegpt")
         : nil
     },
     FieldRule("first_order", "sparsity", "method") {
       $0.firstOrder > 0 && !$0.method.feedsErrorsForward
         ? FieldContradiction(
-          "a first-order term belongs to errors that are fed forward, but \($0.method.rawValue) feeds none",
+          "a first-order term applies only to errors that are fed forward, but \($0.method.rawValue) feeds none forward",
           advice: "use gptq or sparsegpt, or leave `first_order` out")
         : nil
     },
   ]
 
-  /// Refuses settings that contradict each other or that a matrix of `columns` inputs can't have.
+  /// Checks that the settings don't contradict each other and that a matrix with `columns` inputs
+  /// can have them.
   ///
-  /// - Parameter columns: nil where the shape isn't known yet (a recipe read before its
-  ///   checkpoint).
-  /// - Throws: `Failure(.usage)` that names the tensor and the way out.
+  /// - Parameter columns: nil if the shape isn't known yet (a recipe read before its checkpoint).
+  /// - Throws: `Failure(.usage)` naming the tensor and a fix.
   package func validate(columns: Int? = nil, tensor: String? = nil) throws(Failure) {
     guard compresses else { return }
     if let (name, fault) = Self.fields.fault(in: Draft(self)) {

@@ -1,7 +1,7 @@
 import Bytes
 
-/// The factors of one Hessian by the settings that decide them. Layers that read the same input mostly
-/// need the same one, which is then computed once.
+/// A cache of one Hessian's factors, by the settings that determine them. Layers that read the same
+/// input usually need the same factor, which is computed once.
 struct FactorCache {
   private var factors: [Key: FactoredHessian] = [:]
   private var maps: [MapKey: DriftMap] = [:]
@@ -17,14 +17,14 @@ struct FactorCache {
     let together: Int
     let damping: Double
 
-    /// The factor for masks, and for codes where one pass finds both.
+    /// The key of the factor for masks, and for codes if one pass finds both.
     init(_ settings: TensorSettings) {
       actOrder = settings.prunesFirst ? false : settings.actOrder
       if case .pattern(_, let of) = settings.sparsity { together = of } else { together = 1 }
       damping = settings.damping
     }
 
-    /// The factor for codes in a pass of their own.
+    /// The key of the factor for codes that are found in a second pass.
     init(quantizing settings: TensorSettings) {
       actOrder = settings.actOrder
       together = 1
@@ -55,8 +55,8 @@ struct FactorCache {
     return made
   }
 
-  /// The map that corrects weights for drift; `drift` must be the same in all calls, and of `hessian`'s
-  /// input.
+  /// The map that corrects weights for drift; `drift` must be the same in all calls and belong to
+  /// `hessian`'s input.
   mutating func map(
     of drift: InputDrift, _ method: DriftCorrection.Method, hessian: Hessian, _ key: Key,
     name: String
@@ -69,6 +69,6 @@ struct FactorCache {
     return made
   }
 
-  /// Releases the drift that the maps hold.
+  /// Drops all maps, to release the drift that they hold.
   mutating func dropMaps() { maps = [:] }
 }

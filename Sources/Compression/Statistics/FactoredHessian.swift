@@ -9,22 +9,24 @@ struct FactoredHessian: Sendable {
   let order: [Int32]
   /// Original columns whose input is 0 in the whole calibration text, ascending.
   let deadColumns: [Int]
-  /// λ as a share of the mean of H's diagonal, and λ itself.
+  /// The damping λ as a share of the mean of H's diagonal.
   let dampingShare: Double
+  /// The damping λ.
   let damping: Double
   /// The number of times that the damping was raised.
   let retries: Int
 
-  /// The largest share tried. With λ a hundred times the mean, error feedback has no effect left; a
-  /// matrix that still isn't positive definite is no second moment at all.
+  /// The largest damping share that is tried. With λ at a hundred times the mean, error feedback
+  /// has no effect; a matrix that still isn't positive definite isn't a second moment.
   private static let largestShare = 100.0
 
   /// - Parameters:
   ///   - checked: the diagonal of the same H.
   ///   - together: columns that stay side by side in the solving order (those of an n:m pattern).
-  ///   - share: λ / mean of the live diagonal, at first; multiplied by 10 until the factor exists.
-  ///   - name: the tensors that read this input, for the text of a failure.
-  /// - Throws: `Failure(.invalidData)` where no damping helps.
+  ///   - share: the initial λ / mean of the live diagonal, multiplied by 10 until the factor
+  ///     exists.
+  ///   - name: the tensors that read this input, for error messages.
+  /// - Throws: `Failure(.invalidData)` if no damping makes H positive definite.
   init(
     _ hessian: Hessian, _ checked: HessianDiagonal, actOrder: Bool, together: Int = 1,
     damping share: Double, name: String
@@ -32,8 +34,8 @@ struct FactoredHessian: Sendable {
     let diagonal = hessian.diagonal
     let mean = checked.liveMean
     let order = Self.order(diagonal: diagonal, descending: actOrder, together: together)
-    // A dead input correlates with no other, so any positive value does; the mean keeps the condition
-    // number.
+    // A dead input correlates with no other, so any positive value works; the mean keeps the
+    // condition number.
     let live = order.map { diagonal[Int($0)] == 0 ? Float(mean) : diagonal[Int($0)] }
 
     var tried = share
@@ -63,9 +65,9 @@ struct FactoredHessian: Sendable {
     }
   }
 
-  /// The original column at each solving position: by descending mean square, equal ones in their own
-  /// order, or all in their own order. Whole groups of `together` columns are sorted by their sums; a
-  /// short last one stays the last.
+  /// The original column at each solving position: by descending mean square with ties in original
+  /// order, or all in original order. Whole groups of `together` columns are sorted by their sums;
+  /// a short last group stays last.
   private static func order(diagonal: [Float], descending: Bool, together: Int) -> [Int32] {
     guard descending else { return Array(0..<Int32(diagonal.count)) }
     let whole = diagonal.count / together

@@ -1,10 +1,10 @@
 import Bytes
 import Numerics
 
-/// The second moment of a layer's input, H = (2/N) Σ x xᵀ, gathered chunk by chunk as a running
+/// The second moment of a layer's input, H = (2/N) Σ x xᵀ, accumulated over chunks as a running
 /// mean.
 ///
-/// All matrices that read the same input (q, k, v; gate, up) share one.
+/// Matrices that read the same input (q, k, v; gate, up) share one Hessian.
 package struct Hessian: Sendable {
   /// [k, k], both triangles.
   package let matrix: Tensor
@@ -15,7 +15,7 @@ package struct Hessian: Sendable {
     matrix = Tensor([columns, columns])
   }
 
-  /// H of inputs that were seen elsewhere.
+  /// A Hessian that was computed elsewhere.
   ///
   /// - Parameter matrix: [k, k] symmetric.
   package init(matrix: Tensor, samples: Int) {
@@ -25,7 +25,7 @@ package struct Hessian: Sendable {
 
   package var columns: Int { matrix.rows }
 
-  /// Adds the rows of `x`, [m, k]. The order of calls matters to the last bit: keep it fixed.
+  /// Adds the rows of `x`, [m, k]. The last bits depend on the order of calls, so keep it fixed.
   package mutating func add(_ x: Tensor) {
     guard x.rows > 0 else { return }
     let total = samples + x.rows
@@ -34,7 +34,7 @@ package struct Hessian: Sendable {
     samples = total
   }
 
-  /// H_cc by column: 2 · the mean square of input c.
+  /// H_cc by column: twice the mean square of input c.
   package var diagonal: [Float] {
     (0..<columns).map { matrix[$0, $0] }
   }

@@ -4,12 +4,12 @@ import Bytes
 struct HessianDiagonal {
   /// Columns whose input is 0 in the whole calibration text, ascending.
   let deadColumns: [Int]
-  /// The mean of H_cc over the live columns, the unit of damping. > 0
+  /// The mean of H_cc over the live columns, above 0; the unit of damping.
   let liveMean: Double
 
-  /// - Parameter name: the tensors that read this input, for the text of a failure.
-  /// - Throws: `Failure(.invalidData)` for values that aren't finite, for a negative H_cc, and where all
-  ///   columns are dead.
+  /// - Parameter name: the tensors that read this input, for error messages.
+  /// - Throws: `Failure(.invalidData)` for values that aren't finite, for a negative H_cc, and if
+  ///   all columns are dead.
   init(_ hessian: Hessian, name: String) throws(Failure) {
     let k = hessian.columns
     if let index = hessian.matrix.firstNonFinite {
@@ -22,7 +22,8 @@ struct HessianDiagonal {
     if let column = diagonal.firstIndex(where: { $0 < 0 }) {
       throw Failure(
         .invalidData, at: name,
-        "column \(column) of the calibration statistics has the mean square \(diagonal[column])")
+        "column \(column) of the calibration statistics has a negative mean square, \(diagonal[column])"
+      )
     }
     deadColumns = diagonal.indices.filter { diagonal[$0] == 0 }
     guard deadColumns.count < k else {

@@ -1,7 +1,7 @@
 /// The calibration statistics of an input that several layers share.
 package struct InputStatistics: Sendable {
   package var hessian: Hessian
-  /// nil where no layer corrects for drift.
+  /// The input's drift; nil if no layer corrects for it.
   package var drift: InputDrift?
 
   package init(hessian: Hessian, drift: InputDrift? = nil) {

@@ -2,18 +2,20 @@ import BundleFormat
 import Bytes
 import Checkpoints
 
-/// How the matrices that stay dense (embedding, output head, learned positions) are stored. Gains and biases are never
-/// rounded: they are small and everything passes through them.
+/// The number format of matrices that aren't quantized: embedding, output head, learned positions,
+/// pruned weights. Gains and biases are never rounded, because they are small and every activation
+/// passes through them.
 package enum DenseStorage: String, Sendable, Hashable, CaseIterable {
-  /// f32, f16 and bf16 as they are, byte for byte; other types (GGUF blocks) as the f32 they decode
-  /// to.
+  /// The checkpoint's bytes for f32, f16 and bf16; other types (GGUF blocks) decoded to f32.
   case asSource = "source"
   case f32
   case f16
   case bf16
 
+  /// The tensor `name` of `source` in this format.
+  ///
   /// - Throws: `Failure(.invalidData)` for values that aren't finite, `Failure(.usage)` for values
-  ///   that f16 can't hold.
+  ///   beyond the range of f16.
   package func store(
     _ name: String, from source: any TensorSource
   ) throws(Failure) -> StoredTensor {
@@ -34,7 +36,7 @@ package enum DenseStorage: String, Sendable, Hashable, CaseIterable {
       values: ByteSlice(try layout.encode(values.values, name)))
   }
 
-  /// The format that numbers are rounded to, where they aren't taken over as they are.
+  /// The format of values that are converted.
   var format: FloatFormat {
     switch self {
     case .asSource, .f32: .float32
@@ -50,10 +52,11 @@ package enum DenseStorage: String, Sendable, Hashable, CaseIterable {
       advice: "the checkpoint is damaged; fetch it again")
   }
 
-  /// Little-endian bytes, each value rounded to nearest, ties to even.
+  /// The little-endian bytes of `values`, rounded to nearest, ties to even.
   func encode(_ values: [Float], _ name: String) throws(Failure) -> [UInt8] {
     if format == .float16, let value = values.first(where: { !Float16($0).isFinite }) {
-      throw Failure(.usage, at: name, "\(value) is beyond f16", advice: "store it as bf16")
+      throw Failure(
+        .usage, at: name, "\(value) is beyond the range of f16", advice: "store it as bf16")
     }
     return [UInt8](floats: values, as: format)
   }

@@ -3,22 +3,23 @@ import Bytes
 import Checkpoints
 import Numerics
 
-/// How a matrix is stored that no linear layer of a block multiplies with: the embedding, the output
-/// head.
+/// The storage format of a matrix outside the blocks: the embedding or the output head.
 package enum MatrixStorage: String, Sendable, Hashable, CaseIterable {
-  /// As it is; other types than f32, f16 and bf16 (GGUF blocks) as the f32 they decode to.
+  /// The checkpoint's bytes for f32, f16 and bf16; other types (GGUF blocks) decoded to f32.
   case source
   case f32
   case f16
   case bf16
-  /// Codes of 8 or 4 bits in groups of 64, each weight to the nearest point of a grid whose range is
-  /// searched.
+  /// 8-bit codes in groups of 64 columns, rounded to nearest on grids with a searched range.
   case q8
+  /// 4-bit codes in groups of 64 columns, rounded to nearest on grids with a searched range.
   case q4
 
-  /// nil where the matrix is quantized.
+  /// The dense format; nil for `q8` and `q4`.
   var dense: DenseStorage? { DenseStorage(rawValue: rawValue) }
 
+  /// The tensor `name` of `source` in this format. `q8` and `q4` leave tensors that aren't matrices
+  /// dense.
   package func store(
     _ name: String, from source: any TensorSource
   ) throws(Failure) -> StoredTensor {

@@ -8,7 +8,8 @@ extension QuantizedTensor {
       codes: Planar.pack(codes, rows: rows, columns: columns, bits: bits), mask: nil)
   }
 
-  /// Codes for those weights only where `kept` ([rows, columns]) isn't 0; `mask` says the same.
+  /// The matrix with codes only for weights whose `kept` [rows, columns] isn't 0; `mask` is the
+  /// stored form of `kept`.
   func stored(keeping kept: [UInt8], mask: StoredTensor.Mask) throws(Failure) -> StoredTensor {
     var survivors: [UInt8] = []
     survivors.reserveCapacity(codes.count)

@@ -2,10 +2,10 @@ import BundleFormat
 import Bytes
 
 extension SolvedTensor {
-  /// The matrix as the container holds it, in the smallest of the forms that fit: codes for all
-  /// weights, or for the survivors only beside a bitmask or, where an n:m pattern was kept, beside the
-  /// survivor index. Of equally small ones the first. Survivors are stored with their rows
-  /// interleaved where the shape allows it: no byte more, and faster to multiply with.
+  /// The matrix in the smallest of the container's layouts: codes for all weights, or codes for the
+  /// kept weights with a survivor index (n:m patterns only) or a bitmask. Ties go to the first of
+  /// these. Rows of kept weights are interleaved if the shape allows it, which takes no extra bytes
+  /// and multiplies faster.
   package func stored() throws(Failure) -> StoredTensor {
     guard let quantized else { return try storedValues() }
     let dense = try quantized.stored()
@@ -18,7 +18,8 @@ extension SolvedTensor {
     return try smallest.withInterleavedRows() ?? smallest
   }
 
-  /// Pruned only: the survivors' values, or all of them where that is smaller.
+  /// The values of a matrix that is pruned but not quantized: those of the kept weights, or all of
+  /// them if that is smaller.
   private func storedValues() throws(Failure) -> StoredTensor {
     let layout = ledger.settings.values ?? .f16
     let name = ledger.tensor
@@ -55,7 +56,7 @@ extension SolvedTensor {
 }
 
 extension StoredTensor {
-  /// Bytes of all parts.
+  /// The total size of all parts in bytes.
   var bytes: Int {
     [codes, scales, zeros, mask, index, dense].reduce(0) { $0 + ($1?.count ?? 0) }
   }

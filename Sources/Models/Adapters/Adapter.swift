@@ -3,19 +3,21 @@ import Bytes
 import Checkpoints
 import Numerics
 
-/// An adapter of a frozen model, checked against it and ready for use.
+/// Learned parameters beside a frozen model, checked against the model's shape: a prompt, a prefix
+/// or low-rank updates.
 package enum Adapter: Sendable {
-  /// Rows [n, e] before the token embeddings: a soft prompt, or a hard one's embeddings.
+  /// A soft prompt [n, e] before the token embeddings, or the embeddings of a hard prompt.
   case prompt(Tensor)
-  /// Keys and values before a text's, in every block.
+  /// A learned prefix: keys and values in every block, before those of the text.
   case prefix(KeyValues)
-  /// Low-rank updates of linear layers.
+  /// Low-rank updates of linear layers (LoRA).
   case lowRank(LowRankAdapter)
 
-  /// Positions before a text's first token.
+  /// Positions before a text's first token; 0 for low-rank updates.
   package var tokens: Int { shape.tokens }
 
-  /// All learned numbers, in the order of `AdapterShape`.
+  /// All learned numbers in the order of `AdapterShape`: [n, e] for a prompt,
+  /// [layers·2·n, kvHeads·headDim] for a prefix, [count] for low-rank updates.
   package var parameters: Tensor {
     switch self {
     case .prompt(let vectors): vectors
@@ -24,7 +26,7 @@ package enum Adapter: Sendable {
     }
   }
 
-  /// The kind and the sizes, without the token ids of a hard prompt.
+  /// Kind and sizes of the adapter, without the token ids of a hard prompt.
   package var shape: AdapterShape {
     switch self {
     case .prompt(let vectors):
@@ -37,8 +39,9 @@ package enum Adapter: Sendable {
     }
   }
 
-  /// The model with the low-rank updates, if there are any, and the start of each text.
-  /// - Throws: `usage` where the adapter is for a model of another shape.
+  /// Attaches the adapter: returns the model, with the low-rank updates if there are any, and the
+  /// prompt rows before each text.
+  /// - Throws: `usage` if the adapter is for a model of another shape.
   package func attached(
     to model: LanguageModel
   ) throws(Failure) -> (model: LanguageModel, start: PromptStart) {

@@ -3,43 +3,45 @@ import Bytes
 import Checkpoints
 import Numerics
 
-/// The shapes of adapters for a model.
+/// Adapter shapes for a model, from its configuration.
 extension AdapterShape {
-  /// A soft prompt of `tokens` rows, or with `ids` the hard prompt of these tokens.
+  /// The shape of a soft prompt of `tokens` rows, or with `ids` of the hard prompt of these tokens.
   package static func prompt(
     tokens: Int, ids: [Int32]? = nil, in c: ModelConfiguration
   ) -> AdapterShape {
     .embeddings(tokens: tokens, width: c.embeddingSize, ids: ids)
   }
 
-  /// A prefix of `tokens` rows in every block.
+  /// The shape of a prefix of `tokens` rows in every block.
   package static func prefix(tokens: Int, in c: ModelConfiguration) -> AdapterShape {
     .prefix(tokens: tokens, layers: c.layers, width: c.kvHeads * c.headDim)
   }
 
-  /// - Throws: `usage` where the shape is for another model.
+  /// Checks that an adapter of this shape fits the model.
+  /// - Throws: `usage` if it doesn't.
   package func check(_ c: ModelConfiguration) throws(Failure) {
     switch self {
     case .embeddings(_, let width, _):
       guard width == c.embeddingSize else {
         throw Failure(
-          .usage, "its vectors are \(width) wide, the model's \(c.embeddingSize)",
-          advice: "a prompt fits only models of its own width")
+          .usage,
+          "the prompt's vectors are \(width) wide, the model's embeddings \(c.embeddingSize)",
+          advice: "use a prompt that was learned for this model")
       }
     case .prefix(_, let layers, let width):
       guard layers == c.layers, width == c.kvHeads * c.headDim else {
         throw Failure(
           .usage,
-          "it has rows of \(width) for \(layers) blocks, the model rows of"
-            + " \(c.kvHeads * c.headDim) in \(c.layers)",
-          advice: "a prefix fits only models of its own shape")
+          "the prefix has keys \(width) wide in \(layers) blocks, the model keys"
+            + " \(c.kvHeads * c.headDim) wide in \(c.layers)",
+          advice: "use a prefix that was learned for this model")
       }
     case .lowRank(let shape): _ = try shape.layers(in: c)
     }
   }
 
-  /// The adapter of this shape with the values `parameters` [count], taken without a copy.
-  /// - Throws: `usage` where the shape or the count doesn't fit the model.
+  /// The adapter of this shape with the numbers `parameters` [count], used without a copy.
+  /// - Throws: `usage` if the shape or the count doesn't fit the model.
   package func adapter(
     _ parameters: Tensor, for c: ModelConfiguration
   ) throws(Failure) -> Adapter {
@@ -47,8 +49,8 @@ extension AdapterShape {
     guard let count, parameters.count == count else {
       throw Failure(
         .usage,
-        "\(parameters.count) numbers for an adapter that has \(count ?? 0) in this model",
-        advice: "an adapter fits only models of its own shape")
+        "the adapter has \(parameters.count) numbers; its shape needs \(count ?? 0) in this model",
+        advice: "use an adapter that was learned for this model")
     }
     switch self {
     case .embeddings(let tokens, let width, _):
@@ -61,8 +63,8 @@ extension AdapterShape {
     }
   }
 
-  /// The adapter of this shape with the values `parameters`.
-  /// - Throws: `usage` where the shape or the count doesn't fit the model.
+  /// The adapter of this shape with a copy of the numbers `parameters`, [count].
+  /// - Throws: `usage` if the shape or the count doesn't fit the model.
   package func adapter(
     _ parameters: [Float], for c: ModelConfiguration
   ) throws(Failure) -> Adapter {
@@ -71,8 +73,8 @@ extension AdapterShape {
 }
 
 extension Adapter {
-  /// An adapter of a bundle, for a model of this shape.
-  /// - Throws: `usage` where it is for another.
+  /// Loads an adapter that a bundle stores, for a model of configuration `c`.
+  /// - Throws: `usage` if the adapter is for a model of another shape.
   package init(_ stored: StoredAdapter, for c: ModelConfiguration) throws(Failure) {
     do throws(Failure) {
       self = try stored.shape.adapter(stored.values, for: c)

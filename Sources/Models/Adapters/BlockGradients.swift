@@ -1,18 +1,21 @@
 import Checkpoints
 import Numerics
 
-/// Gradients to the parameters that are learned inside one block, filled by its backward pass.
+/// Gradients with respect to the adapter's parameters inside one block, filled by its backward
+/// pass.
 struct BlockGradients {
-  /// Gradients to the cached prefix's keys and values [n, kvHeads·headDim]; nil where it isn't learned.
+  /// Gradients with respect to the prefix's keys and values, [n, kvHeads·headDim] each; nil if no
+  /// prefix is learned.
   var prefix: (keys: Tensor, values: Tensor)?
-  /// Gradients to A and B of the layers that have them.
+  /// Gradients with respect to A and B of each layer that has a low-rank update.
   var lowRank: [LinearName: LowRank] = [:]
-  /// Buffers that are free during a backward pass, in which layers' inputs are computed again.
+  /// Buffers that are free during a backward pass; layers' inputs are recomputed into them.
   let scratch: ForwardScratch
 
-  /// The gradients of layers that read the same rows, from the gradients to what they gave.
+  /// Computes the low-rank gradients of layers with one input, from the gradients with respect to
+  /// their outputs.
   ///
-  /// - Parameter rows: what they read; only asked for where one of them is learned.
+  /// - Parameter rows: recomputes the layers' input; called only if one of them is learned.
   func take(
     _ outputs: [(name: LinearName, gradient: Tensor)], of block: Block,
     reading rows: (ForwardScratch) -> Tensor
@@ -22,7 +25,7 @@ struct BlockGradients {
     let x = rows(scratch)
     for (name, dy) in learned {
       guard let into = lowRank[name], let part = block[name].lowRank else {
-        preconditionFailure("\(name.rawValue) has no low-rank part")
+        preconditionFailure("\(name.rawValue) has no low-rank update")
       }
       part.gradient(x: x, dy: dy, a: into.a, b: into.b)
     }

@@ -3,19 +3,19 @@ import Bytes
 import Checkpoints
 import Numerics
 
-/// Low-rank updates of some linear layers of a model, all of one rank (LoRA, Hu et al., arXiv
+/// Low-rank updates of some of a model's linear layers, all of one rank r (LoRA, Hu et al., arXiv
 /// 2106.09685).
 package struct LowRankAdapter: Sendable {
   package let shape: LowRankShape
-  /// All numbers [count]: per layer A [r, inputs], then B [outputs, r].
+  /// All learned numbers [count]: per layer A [r, inputs], then B [outputs, r].
   package let parameters: Tensor
   /// The updated layers, in the shape's order.
   private let layers: [LayerPlace]
-  /// A and B of each layer, views of `parameters`.
+  /// A and B of each layer as views of `parameters`, in the shape's order.
   package let parts: [LowRank]
 
-  /// - Parameter parameters: [count] as `shape` orders them, taken without a copy.
-  /// - Throws: `usage` where the shape isn't one of the model's, or the count another.
+  /// - Parameter parameters: [count] in the order of `shape`, used without a copy.
+  /// - Throws: `usage` if the shape doesn't fit the model, or `parameters` has another count.
   package init(
     parameters: Tensor, shape: LowRankShape, for c: ModelConfiguration
   ) throws(Failure) {
@@ -23,8 +23,9 @@ package struct LowRankAdapter: Sendable {
     guard let count = shape.count, parameters.count == count else {
       throw Failure(
         .usage,
-        "\(parameters.count) numbers for low-rank parts that have \(shape.count ?? 0) in this model",
-        advice: "low-rank parts fit only models of their own shape")
+        "the LoRA adapter has \(parameters.count) numbers; its shape needs"
+          + " \(shape.count ?? 0) in this model",
+        advice: "use a LoRA adapter that was learned for this model")
     }
     self.shape = shape
     self.parameters = parameters
@@ -42,7 +43,7 @@ package struct LowRankAdapter: Sendable {
     self.parts = parts
   }
 
-  /// The parts of one block.
+  /// The low-rank updates of block `block`, by layer name.
   func parts(of block: Int) -> [LinearName: LowRank] {
     var found: [LinearName: LowRank] = [:]
     for (layer, part) in zip(layers, parts) where layer.block == block {
@@ -53,8 +54,8 @@ package struct LowRankAdapter: Sendable {
 }
 
 extension LanguageModel {
-  /// This model with low-rank parts beside its layers; its weights are shared.
-  /// - Throws: `usage` where the parts are another model's.
+  /// This model with low-rank updates beside its layers; the weights are shared.
+  /// - Throws: `usage` if the updates are for a model of another shape.
   package func adapted(by adapter: LowRankAdapter) throws(Failure) -> LanguageModel {
     let checked = try LowRankAdapter(
       parameters: adapter.parameters, shape: adapter.shape, for: configuration)

@@ -3,28 +3,29 @@ import Bytes
 import Checkpoints
 import Numerics
 
-/// The place of a linear layer in a model: its block and its name there.
+/// A linear layer of a model, given by its block and its name.
 struct LayerPlace: Sendable, Hashable {
   let block: Int
   let name: LinearName
 }
 
-/// The shapes of LoRA adapters for a model.
+/// LoRA shapes for a model, from its configuration.
 extension LowRankShape {
-  /// The layers of these names in every block, block by block.
+  /// The shape of a LoRA adapter for the layers `names` of every block, block by block.
   package init(rank: Int, alpha: Double, names: [LinearName], in c: ModelConfiguration) {
     self.init(
       rank: rank, alpha: alpha,
       targets: c.lowRankTargets(LinearName.allCases.filter(names.contains)))
   }
 
-  /// The places of the targets in a model, in their order.
-  /// - Throws: `usage` naming what the model hasn't got.
+  /// The layers of a model that the targets name, in the order of the targets.
+  /// - Throws: `usage` if the rank or alpha is out of range, or a target isn't a layer of the model
+  ///   or is given twice.
   func layers(in c: ModelConfiguration) throws(Failure) -> [LayerPlace] {
     guard rank >= 1, rank <= 1 << 16, alpha.isFinite, !targets.isEmpty else {
       throw Failure(
-        .usage, "low-rank parts of rank \(rank), alpha \(alpha), beside \(targets.count) layers",
-        advice: "use a rank of 1 or more and at least one layer")
+        .usage, "a LoRA adapter of rank \(rank) and alpha \(alpha) for \(targets.count) layers",
+        advice: "use a rank of 1 to \(1 << 16), a finite alpha and at least one layer")
     }
     var known: [String: LayerPlace] = [:]
     for block in 0..<c.layers {
@@ -33,26 +34,30 @@ extension LowRankShape {
       }
     }
     var layers: [LayerPlace] = []
+    var seen: Set<LayerPlace> = []
     for target in targets {
       guard let place = known[target.tensor],
         c.shape(of: place.name) == (target.outputs, target.inputs)
       else {
         throw Failure(
           .usage,
-          "the model has no layer \(target.tensor) with \(target.outputs) × \(target.inputs) weights",
+          "the model has no layer \(target.tensor) with"
+            + " \(target.outputs) × \(target.inputs) weights",
           advice: "it has \(c.linears.map(\.rawValue).joined(separator: ", ")) in"
-            + " \(c.layers) blocks; low-rank parts fit only models of their own shape")
+            + " \(c.layers) blocks; use a LoRA adapter that was learned for this model")
+      }
+      guard seen.insert(place).inserted else {
+        throw Failure(
+          .usage, "the LoRA adapter has two updates for layer \(target.tensor)",
+          advice: "use at most one for each layer")
       }
       layers.append(place)
-    }
-    guard Set(layers).count == layers.count else {
-      throw Failure(.usage, "a layer has two low-rank parts")
     }
     return layers
   }
 
-  /// Initial values [count]: B is 0, so that the model is unchanged, and A uniform within ±1/√inputs
-  /// (Kaiming's bound with slope √5, as in PEFT).
+  /// Initial values [count]: B is 0, so that the model is unchanged at first, and A is uniform
+  /// within ±1/√inputs (Kaiming's bound with slope √5, as in PEFT).
   package func start(random: inout SeededGenerator) -> [Float] {
     var values: [Float] = []
     values.reserveCapacity(count ?? 0)
@@ -68,7 +73,7 @@ extension LowRankShape {
 }
 
 extension ModelConfiguration {
-  /// The linear layers `names` of every block, block by block, as targets of low-rank updates.
+  /// LoRA targets for the linear layers `names` of every block, block by block.
   package func lowRankTargets(_ names: [LinearName]) -> [LowRankTarget] {
     (0..<layers).flatMap { block in
       names.map { name in

@@ -3,13 +3,13 @@ import Checkpoints
 import Numerics
 
 extension PromptObjective {
-  /// One step's loss in nats per scored token, and its gradient to all of the adapter's parameters,
-  /// in their order and shape.
+  /// One step's loss in nats per scored token, and its gradient with respect to all of the
+  /// adapter's parameters, in their order and shape.
   ///
   /// - Parameters:
-  ///   - sequences: B sequences of the same length T ≥ 2; targets are tokens 1 ..< T of each.
-  ///   - target: the loss of the sequences' tokens.
-  /// - Throws: `usage` where the adapter isn't for this model.
+  ///   - sequences: B sequences of one length T ≥ 2; targets are tokens 1 ..< T of each.
+  ///   - target: the loss that each target contributes.
+  /// - Throws: `usage` if the adapter isn't for this model.
   package func gradient(
     sequences: [[Int32]], adapter: Adapter, against target: LossTarget = .tokens
   ) throws(Failure) -> (loss: Double, gradient: Tensor) {
@@ -34,7 +34,7 @@ extension PromptObjective {
     }
   }
 
-  /// Forwards and back with only the sequences' own rows computed; fills the gradients.
+  /// Forward and backward pass over the sequences' own rows; fills the gradients, returns the loss.
   private func step(
     _ sequences: [[Int32]], _ target: LossTarget, _ adapted: Adapted
   ) throws(Failure) -> Double {
@@ -50,19 +50,20 @@ extension PromptObjective {
     return loss
   }
 
-  /// The model of one step, with the parameters that are learned inside its blocks.
+  /// The model of one step, with the adapter's parameters inside its blocks and their gradients.
   struct Adapted {
     let model: LanguageModel
     var prefix: KeyValues?
     var prefixGradient: KeyValues?
     var lowRankGradient: LowRankAdapter?
 
-    /// Before a block's forward pass, first or repeated.
+    /// Copies the prefix to the first key and value rows of block `layer`; needed before each
+    /// forward pass of the block, recomputation included.
     func prepare(_ activations: BlockActivations, layer: Int) {
       prefix?.enter(layer, keys: activations.k, values: activations.v)
     }
 
-    /// nil where nothing is learned inside of blocks.
+    /// Gradient buffers for block `layer`; nil if nothing is learned inside blocks.
     func gradients(of layer: Int, scratch: ForwardScratch) -> BlockGradients? {
       guard prefixGradient != nil || lowRankGradient != nil else { return nil }
       return BlockGradients(

@@ -2,15 +2,17 @@ import Bytes
 import Checkpoints
 import Numerics
 
-/// Where the rows of a calibration run are kept: in memory as far as a budget goes, beyond it in
-/// files that are mapped chunk by chunk. Which of the two never changes a number.
+/// Storage for the rows of a calibration run: memory up to a budget, beyond it files that are
+/// mapped chunk by chunk. The placement never changes a result.
 ///
-/// The residual stream goes first, because every set of layers reads it, then attention's output,
-/// then the feed-forward's hidden rows, which are computed again instead of going to files.
+/// The residual stream gets memory first, because every stage reads it, then attention's output,
+/// then the feed-forward's hidden rows, which are recomputed instead of going to files.
 package struct ActivationSpace: Sendable {
-  /// How many of the chunks, counted from the first, are in memory.
+  /// Number of leading chunks whose residual stream is in memory.
   private let residualInMemory: Int
+  /// Number of leading chunks whose attention output is in memory.
   private let attendedInMemory: Int
+  /// Number of leading chunks whose hidden rows are kept in memory.
   private let hiddenInMemory: Int
   private let configuration: ModelConfiguration
   /// Rows per chunk.
@@ -19,16 +21,18 @@ package struct ActivationSpace: Sendable {
   private let prefix: String
 
   /// - Parameters:
-  ///   - rows: of each chunk.
-  ///   - folder: for the files; without one only the hidden rows follow the budget.
-  ///   - prefix: of the files' names, where several spaces share a folder.
+  ///   - rows: rows per chunk.
+  ///   - budget: memory for all chunks, in bytes.
+  ///   - folder: the files' folder; if nil, only the hidden rows follow the budget.
+  ///   - prefix: a prefix of the files' names, for spaces that share a folder.
   package init(
     rows: [Int], configuration: ModelConfiguration, budget: MemoryBudget, folder: String? = nil,
     prefix: String = ""
   ) {
     let c = configuration
     var left = budget.bytes
-    /// The number of chunks that fit into what is left, at `width` numbers a row.
+    /// Takes the first chunks that fit, at `width` numbers a row, from the remaining budget;
+    /// returns their number.
     func fitting(_ width: Int) -> Int {
       for (chunk, rows) in rows.enumerated() {
         let bytes = 4 * rows * width
@@ -37,7 +41,7 @@ package struct ActivationSpace: Sendable {
       }
       return rows.count
     }
-    // What enters a block stays until it is done, beside what leaves it.
+    // A block's input is kept beside its output until the block is done.
     residualInMemory = folder == nil ? rows.count : fitting(2 * c.hiddenSize)
     attendedInMemory = folder == nil ? rows.count : fitting(c.heads * c.headDim)
     hiddenInMemory = fitting(c.intermediateSize)
@@ -47,41 +51,43 @@ package struct ActivationSpace: Sendable {
     self.prefix = prefix
   }
 
-  /// Chunks of the residual stream that live in files.
+  /// Chunks whose residual stream is in files.
   package var spilledChunks: Range<Int> { residualInMemory..<rows.count }
 
-  /// Bytes of all files together.
+  /// Size of all files together, in bytes.
   package var spilledBytes: Int {
     let residual = rows[residualInMemory...].reduce(0, +) * 8 * configuration.hiddenSize
     let attended = rows[attendedInMemory...].reduce(0, +) * 4 * attendedWidth
     return residual + attended
   }
 
-  /// Bytes of a row of the residual stream.
+  /// Size of one row of the residual stream, in bytes.
   package var rowBytes: Int { 4 * configuration.hiddenSize }
 
   private var attendedWidth: Int { configuration.heads * configuration.headDim }
 
-  /// A chunk [rows, d] of the residual stream, its values those of the file where it has one and
-  /// arbitrary otherwise.
+  /// A chunk [rows, d] of the residual stream: the file's content if the chunk is in a file,
+  /// uninitialized otherwise.
   ///
-  /// - Parameter set: 0 and 1 take turns, so that what enters a block outlives the work on it.
+  /// - Parameter set: 0 or 1, in turns, so that a block's input outlives the work on the block.
   package func residual(_ chunk: Int, set: Int) throws(Failure) -> Tensor {
     try tensor(
       chunk, configuration.hiddenSize, file: spilledChunks.contains(chunk) ? "rows-\(set)" : nil)
   }
 
-  /// The file of a chunk of the residual stream, whether it is there or not; nil without a folder.
+  /// Path of the file for a chunk of the residual stream, which needn't exist; nil without a
+  /// folder.
   package func residualPath(_ chunk: Int, set: Int) -> String? { path("rows-\(set)", chunk) }
 
-  /// A chunk [rows, heads · headDim] of attention's output, its values arbitrary.
+  /// An uninitialized chunk [rows, heads·headDim] for attention's output.
   func attended(_ chunk: Int) throws(Failure) -> Tensor {
     try tensor(chunk, attendedWidth, file: isAttendedSpilled(chunk) ? "attended" : nil)
   }
 
+  /// Whether a chunk's attention output is in a file.
   func isAttendedSpilled(_ chunk: Int) -> Bool { chunk >= attendedInMemory }
 
-  /// Whether a chunk's hidden rows are kept between two uses.
+  /// Whether a chunk's hidden rows are kept between two uses, not recomputed.
   func keepsHidden(_ chunk: Int) -> Bool { chunk < hiddenInMemory }
 
   private func path(_ kind: String, _ chunk: Int) -> String? {

@@ -1,14 +1,15 @@
 import Numerics
 
 extension Block {
-  /// Back through the frozen block: `gradient` [R, d] holds d(loss)/d(output) and becomes
+  /// Backward pass through the frozen block: `gradient` [R, d] holds d(loss)/d(output) and becomes
   /// d(loss)/d(input).
   ///
   /// - Parameters:
-  ///   - activations: of the forward pass, for all R rows.
-  ///   - rows: the rows whose gradient is wanted below this block: all of them, or (under the first
-  ///     block) only the prefix's, or none. The other rows of `gradient` are then without meaning.
-  ///   - learned: receives the gradients to what is learned inside the block; nil where nothing is.
+  ///   - activations: the forward pass's activations, for all R rows.
+  ///   - rows: the input rows that need a gradient: all of them, or (below the first block) only
+  ///     the prefix's, or none. The other rows of `gradient` are undefined afterwards.
+  ///   - learned: receives the gradients with respect to parameters inside the block; nil if none
+  ///     are learned.
   func backward(
     _ gradient: Tensor, activations a: BlockActivations, plan: RowPlan, scratch s: BackwardScratch,
     wanted rows: Range<Int>, learned: BlockGradients? = nil
@@ -17,7 +18,8 @@ extension Block {
     attentionBackward(gradient, a, plan, s, wanted: rows, learned)
   }
 
-  /// From the gradient to the block's output to the one to `a.middle`, in place.
+  /// Turns the gradient with respect to the block's output into that with respect to `a.middle`, in
+  /// place.
   private func feedForwardBackward(
     _ gradient: Tensor, _ a: BlockActivations, _ s: BackwardScratch, _ learned: BlockGradients?
   ) {
@@ -46,7 +48,8 @@ extension Block {
     }
   }
 
-  /// From the gradient to `a.middle` to the one to `rows` of the block's input, in place.
+  /// Turns the gradient with respect to `a.middle` into that with respect to `rows` of the block's
+  /// input, in place.
   private func attentionBackward(
     _ gradient: Tensor, _ a: BlockActivations, _ plan: RowPlan, _ s: BackwardScratch,
     wanted rows: Range<Int>, _ learned: BlockGradients?

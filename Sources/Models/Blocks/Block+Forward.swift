@@ -1,36 +1,37 @@
 import Numerics
 
 extension Block {
-  /// Runs the block on `a.input`; the residual stream after it goes to `output` [R, d], which may be the
-  /// input itself where the input isn't needed any more.
+  /// Runs the block on `a.input` and writes the residual stream after it to `output` [R, d], which
+  /// may be the input itself if the input isn't needed any more.
   ///
-  /// - Parameter attention: called once the pass's queries, keys and values are there; true where it has
-  ///   filled `a.attended` in the plan's place.
+  /// - Parameter attention: called once the block's queries, keys and values are computed; returns
+  ///   true if it has filled `a.attended` itself, in place of the plan's attention.
   func forward(
     _ a: BlockActivations, plan: RowPlan, scratch: ForwardScratch, into output: Tensor,
     attention: () -> Bool = { false }
   ) {
     forwardToWide(a, plan: plan, scratch: scratch, attention: attention)
     feedForward.activate(a.wide, into: scratch.hidden)
-    // A norm before its layer leaves the residual stream as it was; one after it has just replaced it.
+    // With norms before their layers the residual stream is still in `a.middle`; a norm after
+    // attention has just written it to `scratch.norm`.
     let sum = a.ending?.sum ?? output
     sum.copy(from: norms.afterAttention == nil ? a.middle : scratch.norm)
     feedForward.down.apply(scratch.hidden, into: sum, accumulate: true, arithmetic: arithmetic)
     norms.afterFeedForward?.forward(sum, into: output, statistics: a.ending?.statistics)
   }
 
-  /// Fills `a` again with exactly what the backward pass reads, to the same bits: where activations
-  /// are recomputed.
+  /// Recomputes the activations that the backward pass reads, to the same bits, for blocks that
+  /// don't keep theirs.
   func recompute(_ a: BlockActivations, plan: RowPlan, scratch: ForwardScratch) {
     if a.ending == nil {
       forwardToWide(a, plan: plan, scratch: scratch)
     } else {
-      // What leaves the block is known already; its place is a buffer that is free by then.
+      // The block's output is known already; this copy of it goes to a buffer that is free by then.
       forward(a, plan: plan, scratch: scratch, into: scratch.norm)
     }
   }
 
-  /// All of the block up to the feed-forward's activation. Leaves the middle norm's output in
+  /// Runs the block up to the feed-forward's activation. Leaves the middle norm's output in
   /// `scratch.norm`.
   private func forwardToWide(
     _ a: BlockActivations, plan: RowPlan, scratch: ForwardScratch,
@@ -46,9 +47,15 @@ extension Block {
     feedForward.widen(ProductInput(scratch.norm, arithmetic), into: a.wide)
   }
 
-  /// Projections, norms of heads, rotation and attention on rows [R, d] → [R, heads·headDim].
+  /// Runs projections, head norms, rotary embedding and attention: rows [R, d] → `attended`
+  /// [R, heads·headDim].
   ///
-  /// - Parameter headNorms: keeps what the backward pass needs; nil where there is none.
+  /// - Parameters:
+  ///   - logSumExp: receives the softmax normalisers [R, heads] for a backward pass; nil without
+  ///     one.
+  ///   - headNorms: receives the head norms' inputs and statistics for a backward pass; nil without
+  ///     one, or if heads have no norms.
+  ///   - attention: returns true if it has filled `attended` itself.
   func attend(
     _ rows: Tensor, q queries: Tensor, k keys: Tensor, v values: Tensor, plan: RowPlan,
     into attended: Tensor, _ logSumExp: Tensor?, headNorms kept: HeadNormActivations? = nil,

@@ -2,32 +2,33 @@ import Bytes
 import Checkpoints
 import Numerics
 
-/// One transformer block: attention and a feed-forward, each added to the residual stream, each with
-/// a norm before it (LLaMA and most of OPT) or after it (OPT 350M).
+/// One transformer block: attention and a feed-forward, each added to the residual stream, each
+/// with a norm before it (LLaMA and most of OPT) or after it (OPT 350M).
 ///
 ///     x [R, d] → norm → q k v → positions → attention → o → + x
 ///              → norm → feed-forward → +
 package struct Block: Sendable {
   package let index: Int
   package let configuration: ModelConfiguration
-  /// Arithmetic that was asked for, for products with this block's weights.
+  /// Requested arithmetic for products with this block's weights.
   package var arithmetic = Arithmetic.float32
   package let norms: BlockNorms
-  /// nil where heads have no norms.
+  /// Norms of single heads' queries and keys; nil if the model has none.
   package let headNorms: HeadNorms?
-  /// [heads·headDim, d]
+  /// Query projection [heads·headDim, d].
   package internal(set) var q: Linear
-  /// [kvHeads·headDim, d]
+  /// Key projection [kvHeads·headDim, d].
   package internal(set) var k: Linear
-  /// [kvHeads·headDim, d]
+  /// Value projection [kvHeads·headDim, d].
   package internal(set) var v: Linear
-  /// [d, heads·headDim]
+  /// Output projection [d, heads·headDim].
   package internal(set) var o: Linear
   package internal(set) var feedForward: FeedForward
 
   /// - Parameters:
   ///   - attentionNorm: attention's norm, before or after it.
   ///   - feedForwardNorm: the feed-forward's norm, before or after it.
+  ///   - linear: returns the linear layer of a name; called once for each layer of the block.
   package init(
     index: Int, configuration: ModelConfiguration, attentionNorm: Norm, feedForwardNorm: Norm,
     headNorms: HeadNorms? = nil, linear: (LinearName) throws(Failure) -> Linear
@@ -44,7 +45,7 @@ package struct Block: Sendable {
     feedForward = try FeedForward(configuration.design.feedForward, linear: linear)
   }
 
-  /// A layer that this block has (`ModelConfiguration.linears`).
+  /// The linear layer `name`, one of `ModelConfiguration.linears`.
   package subscript(name: LinearName) -> Linear {
     get {
       switch name {

@@ -1,33 +1,39 @@
 import Checkpoints
 import Numerics
 
-/// Activations of one block's forward pass that its backward pass needs, for R rows and K key rows.
+/// Activations of one block's forward pass that its backward pass reads, for R rows and K key rows.
 ///
-/// `input` is shared with the block before (its output); the rest belongs to this object.
+/// `input` is shared with the previous block, whose output it is; all else belongs to this object.
 package final class BlockActivations {
   /// The residual stream before the block [R, d].
   var input: Tensor
-  /// Norm statistics of `input`, where a norm comes before attention.
+  /// Norm statistics of `input`, used if a norm comes before attention.
   let inputStatistics: NormStatistics
-  /// Queries, rotated where the model does that, [R, heads·headDim].
+  /// Queries [R, heads·headDim], after rotary embedding if the model has one.
   package let q: Tensor
-  /// Keys (rotated where the model does that) and values [K, kvHeads·headDim]; in a cache where a prefix
-  /// is cached.
+  /// Keys [K, kvHeads·headDim], after rotary embedding if the model has one; a view of the cache if
+  /// the prefix is cached.
   package internal(set) var k: Tensor
+  /// Values [K, kvHeads·headDim]; a view of the cache if the prefix is cached.
   package internal(set) var v: Tensor
-  /// nil where heads have no norms.
+  /// Inputs and statistics of the head norms; nil if heads have no norms.
   let headNorms: HeadNormActivations?
-  /// Attention's output [R, heads·headDim] and its softmax normalisers [R, heads].
+  /// Attention's output [R, heads·headDim].
   package let attended: Tensor
+  /// Attention's softmax normalisers, the logarithms of the sums [R, heads].
   let logSumExp: Tensor
-  /// The residual stream between attention and feed-forward [R, d], before a norm that follows attention.
+  /// The residual stream between attention and feed-forward [R, d], before a norm that follows
+  /// attention.
   let middle: Tensor
+  /// Norm statistics of `middle`.
   let middleStatistics: NormStatistics
+  /// Outputs of the feed-forward's layers before its activation.
   let wide: WideRows
-  /// The residual stream at the block's end [R, d] where a norm follows it; nil where it is the output.
+  /// The residual stream before a norm at the block's end [R, d], with the norm's statistics; nil
+  /// if there is no such norm.
   let ending: (sum: Tensor, statistics: NormStatistics)?
 
-  /// - Parameter keys: where keys and values live when not in buffers of their own (a cache).
+  /// - Parameter keys: a cache's buffers for keys and values; nil for buffers of their own.
   init(_ c: ModelConfiguration, plan: RowPlan, input: Tensor, keys: (k: Tensor, v: Tensor)? = nil) {
     let rows = plan.rows
     self.input = input
@@ -46,7 +52,7 @@ package final class BlockActivations {
       ? (Tensor([rows, c.hiddenSize]), NormStatistics(rows: rows)) : nil
   }
 
-  /// Bytes of one object for `plan`, its input (shared with the block before) left out.
+  /// Size of one object for `plan` in bytes, without `input`, which is shared.
   static func byteCount(_ c: ModelConfiguration, plan: RowPlan) -> Int {
     let sums = c.design.normPlacement == .after ? 2 : 1
     var perRow = 2 * c.heads * c.headDim + c.heads + WideRows.perRow(c) + NormStatistics.perRow
@@ -56,7 +62,7 @@ package final class BlockActivations {
   }
 }
 
-/// Buffers whose content no other block needs: one set serves a whole forward pass.
+/// Forward-pass buffers whose content no other block needs: one set serves all blocks.
 final class ForwardScratch {
   /// A norm's output [R, d].
   let norm: Tensor
@@ -69,7 +75,7 @@ final class ForwardScratch {
   }
 }
 
-/// The gradients inside one block; one set serves a whole backward pass.
+/// Buffers for the gradients inside one block; one set serves all blocks of a backward pass.
 final class BackwardScratch {
   let norm: Tensor
   let hidden: Tensor

@@ -1,20 +1,22 @@
 import Checkpoints
 
-/// The sets of linear layers that share one input, in the order in which a block runs them.
+/// A set of linear layers that share one input; the cases are in the order in which a block runs
+/// them.
 ///
-/// Calibration goes through them in this order ("true sequential", GPTQ §4): a later set sees the
-/// error of the sets before it.
+/// Calibration goes through the stages in this order ("true sequential", GPTQ §4), so that a later
+/// stage sees the error of those before it.
 package enum BlockStage: Int, CaseIterable, Sendable, Codable {
   case queryKeyValue, output
-  /// The layers that widen the rows for the activation: gate and up, or up alone.
+  /// The feed-forward's layers before its activation: gate and up, or up alone.
   case gateUp
   case down
 
-  /// Whether the layer's output is added to the residual stream.
+  /// Whether the stage's output is added to the residual stream.
   package var addsToStream: Bool { self == .output || self == .down }
 }
 
 extension LinearName {
+  /// The stage that runs this layer.
   package var stage: BlockStage {
     switch self {
     case .q, .k, .v: .queryKeyValue

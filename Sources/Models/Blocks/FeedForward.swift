@@ -2,18 +2,18 @@ import Bytes
 import Checkpoints
 import Numerics
 
-/// The half of a block that works on each row alone: rows are widened, go through an activation, and
-/// are brought back to the model's width.
+/// A block's feed-forward: each row is projected to the intermediate width i, goes through an
+/// activation, and is projected back to the model's width d.
 ///
 ///     gated (SwiGLU): x [m, d] → gate, up [m, i] → silu(gate)·up → down [m, d]
 ///     plain:          x [m, d] → up [m, i] → activation(up) → down [m, d]
 package struct FeedForward: Sendable {
   let kind: ModelDesign.FeedForward
-  /// [intermediate, d]; nil in plain ones.
+  /// Gate projection [i, d]; nil in a plain feed-forward.
   package internal(set) var gate: Linear?
-  /// [intermediate, d]; OPT's `fc1`.
+  /// Up projection [i, d]; OPT's `fc1`.
   package internal(set) var up: Linear
-  /// [d, intermediate]; OPT's `fc2`.
+  /// Down projection [d, i]; OPT's `fc2`.
   package internal(set) var down: Linear
 
   init(
@@ -25,17 +25,18 @@ package struct FeedForward: Sendable {
     down = try linear(.down)
   }
 
-  /// The layers before the activation, with where their output goes.
+  /// The layers before the activation, each with the buffer for its output.
   func widening(into wide: WideRows) -> [(layer: Linear, output: Tensor)] {
     guard let gate, let rows = wide.gate else { return [(up, wide.up)] }
     return [(gate, rows), (up, wide.up)]
   }
 
+  /// Applies the layers before the activation: x [m, d] → `wide` [m, i].
   func widen(_ x: ProductInput, into wide: WideRows) {
     for (layer, output) in widening(into: wide) { layer.apply(x, into: output) }
   }
 
-  /// From the widened rows to what `down` multiplies [m, i].
+  /// Applies the activation: `wide` [m, i] → the input of `down`, `hidden` [m, i].
   func activate(_ wide: WideRows, into hidden: Tensor) {
     switch kind {
     case .gated: SwiGLU.forward(wide.gates, wide.up, into: hidden)
@@ -43,7 +44,8 @@ package struct FeedForward: Sendable {
     }
   }
 
-  /// From the gradient to what `down` multiplies to those to the widened rows.
+  /// Backward pass of the activation: from the gradient with respect to the input of `down` to
+  /// those with respect to `wide`, [m, i] each.
   func activateBackward(_ dHidden: Tensor, _ wide: WideRows, into gradient: WideRows) {
     switch kind {
     case .gated:
@@ -53,7 +55,8 @@ package struct FeedForward: Sendable {
     }
   }
 
-  /// dx (+)= the gradient to what was widened.
+  /// Backward pass of the layers before the activation: dx [m, d] receives the gradient with
+  /// respect to their input; it is added to dx if `accumulate`.
   func widenTransposed(
     _ gradient: WideRows, into dx: Tensor, accumulate: Bool, arithmetic: Arithmetic
   ) {
@@ -65,11 +68,11 @@ package struct FeedForward: Sendable {
   }
 }
 
-/// Rows between a feed-forward's first layers and its activation, or the gradients to them.
+/// Outputs of a feed-forward's layers before its activation, or the gradients with respect to them.
 struct WideRows: Sendable {
-  /// [m, intermediate]; nil where the feed-forward has no gate.
+  /// Gate rows [m, intermediate]; nil if the feed-forward has no gate.
   let gate: Tensor?
-  /// [m, intermediate]
+  /// Up rows [m, intermediate].
   let up: Tensor
 
   init(_ c: ModelConfiguration, rows: Int) {
@@ -91,7 +94,7 @@ struct WideRows: Sendable {
     WideRows(gate: gate?.rows(range), up: up.rows(range))
   }
 
-  /// Each layer's rows.
+  /// The rows of each layer, here gradients, by the layer's name.
   var byLayer: [(name: LinearName, gradient: Tensor)] {
     (gate.map { [(.gate, $0)] } ?? []) + [(.up, up)]
   }

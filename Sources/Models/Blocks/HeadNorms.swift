@@ -1,8 +1,8 @@
 import Checkpoints
 import Numerics
 
-/// RMS norms of single heads: one for queries, one for keys, each with a gain [headDim] that all heads
-/// share. They act on the projections' results, before rotation (Qwen3).
+/// RMS norms of single heads: one for queries, one for keys, each with a gain [headDim] that all
+/// heads share. They act on the projections' outputs, before rotary embedding (Qwen3).
 package struct HeadNorms: Sendable {
   package let query: Norm
   package let key: Norm
@@ -27,12 +27,12 @@ package struct HeadNorms: Sendable {
   }
 }
 
-/// Queries and keys before their heads' norms, with the norms' statistics: what the backward pass
-/// through `HeadNorms` needs.
+/// Queries and keys before their head norms, with the norms' statistics: the activations that the
+/// backward pass through `HeadNorms` reads.
 final class HeadNormActivations {
-  /// [R·heads, headDim]
+  /// Queries before their norm [R·heads, headDim].
   let queries: Tensor
-  /// [R·kvHeads, headDim]
+  /// Keys before their norm [R·kvHeads, headDim].
   let keys: Tensor
   private let queryStatistics: NormStatistics
   private let keyStatistics: NormStatistics
@@ -49,8 +49,8 @@ final class HeadNormActivations {
     (c.heads + c.kvHeads) * (c.headDim + NormStatistics.perRow)
   }
 
-  /// Keeps the projections' results `q` [R, heads·headDim] and `k` [R, kvHeads·headDim] and normalises
-  /// them in place.
+  /// Keeps copies of the projections' outputs `q` [R, heads·headDim] and `k` [R, kvHeads·headDim],
+  /// then normalises them in place.
   func forward(_ norms: HeadNorms, queries q: Tensor, keys k: Tensor) {
     queries.copy(from: q.reshaped([queries.rows, queries.columns]))
     keys.copy(from: k.reshaped([keys.rows, keys.columns]))
@@ -59,8 +59,8 @@ final class HeadNormActivations {
     norms.key.forward(keys, into: k.reshaped([keys.rows, keys.columns]), statistics: keyStatistics)
   }
 
-  /// Turns the gradients to normalised queries and keys, shaped as in `forward`, into those to the
-  /// projections' results, in place.
+  /// Turns the gradients with respect to the normalised queries [R, heads·headDim] and keys
+  /// [R, kvHeads·headDim] into those with respect to the projections' outputs, in place.
   func backward(_ norms: HeadNorms, queries dq: Tensor, keys dk: Tensor) {
     let (dq, dk) = (
       dq.reshaped([queries.rows, queries.columns]), dk.reshaped([keys.rows, keys.columns])

@@ -1,14 +1,15 @@
 import Checkpoints
 import Numerics
 
-/// A frozen normalisation of rows, whichever kind the model has.
+/// A frozen normalisation of rows: RMS norm or layer norm.
 package enum Norm: Sendable {
-  /// Root mean square: gain [d].
+  /// RMS norm: gain [d].
   case rms(gain: Tensor, epsilon: Float)
-  /// Mean and variance: gain and bias [d], ones and zeros where the model has neither.
+  /// Layer norm: gain and bias [d], ones and zeros if the model has neither.
   case layer(gain: Tensor, bias: Tensor, epsilon: Float)
 
-  /// y = norm(x), both [m, d]; y may be x. `statistics` of m rows receive what `backward` needs.
+  /// Computes y = norm(x), both [m, d]; y may be x. `statistics`, of m rows, receives the numbers
+  /// that `backward` reads.
   package func forward(_ x: Tensor, into y: Tensor, statistics: NormStatistics? = nil) {
     switch self {
     case .rms(let gain, let epsilon):
@@ -20,7 +21,8 @@ package enum Norm: Sendable {
     }
   }
 
-  /// The gradient to x, from that to y; added to dx where `accumulate`. Otherwise dx may be dy.
+  /// Computes the gradient with respect to x, dx [m, d], from that with respect to y, dy [m, d];
+  /// adds to dx if `accumulate`. Otherwise dx may be dy.
   func backward(
     _ dy: Tensor, x: Tensor, statistics: NormStatistics, into dx: Tensor, accumulate: Bool
   ) {
@@ -36,11 +38,11 @@ package enum Norm: Sendable {
   }
 }
 
-/// Statistics of each row that a norm's backward pass needs.
+/// Per-row statistics that a norm's backward pass reads.
 package struct NormStatistics: Sendable {
-  /// The rows' means [m]; unused by a root mean square.
+  /// Means of the rows [m]; unused by RMS norms.
   let mean: Tensor
-  /// 1/RMS, or 1/standard deviation [m].
+  /// 1/RMS or 1/standard deviation of the rows [m].
   let inverse: Tensor
 
   /// Numbers kept per row.
@@ -60,13 +62,15 @@ package struct NormStatistics: Sendable {
   }
 }
 
-/// A block's two norms by their place: each half of a block is x → after(x + f(before(x))).
+/// A block's two norms by position: each half of a block computes x → after(x + f(before(x))).
 package struct BlockNorms: Sendable {
   /// Norm of attention's input.
   package let beforeAttention: Norm?
   /// Norm of the residual stream after attention.
   package let afterAttention: Norm?
+  /// Norm of the feed-forward's input.
   package let beforeFeedForward: Norm?
+  /// Norm of the residual stream after the feed-forward.
   package let afterFeedForward: Norm?
   /// The norm between attention and feed-forward.
   let middle: Norm

@@ -9,10 +9,11 @@ import Numerics
 ///       for chunk in run.chunks { gram.add(run.inputs(of: stage, chunk: chunk)) }
 ///       run.commit(stage, weights: compress(stage, gram))     // used for the rest of the block
 ///     }
-///     // `residuals` now hold what enters the next block.
+///     // `residuals` now hold the next block's input.
 ///
-/// Stages go in order, each committed once. Between stages only what the next needs is kept: the
-/// residual stream (updated in place) and one intermediate; in memory or in files, as the space says.
+/// Stages run in order, each committed once. Between stages only the next stage's inputs are kept:
+/// the residual stream (updated in place) and one intermediate, in memory or in files as the
+/// `ActivationSpace` decides.
 package struct StagedBlock {
   /// The block with the weights committed so far.
   package private(set) var block: Block
@@ -23,17 +24,18 @@ package struct StagedBlock {
   private var next: BlockStage? = .queryKeyValue
   /// Attention's output per chunk, between the first commit and the second.
   private var attended: [Tensor] = []
-  /// Its files, by chunk: made before the work begins, because only then a full disk can be reported.
+  /// Files for `attended`, by chunk: created before the work begins, because only then can a full
+  /// disk be reported.
   private var attendedFiles: [Int: Tensor] = [:]
-  /// The activation's output per chunk between the last two commits; nil where it is to be
-  /// recomputed.
+  /// The activation's output per chunk, between the last two commits; nil for chunks that recompute
+  /// it.
   private var hidden: [Tensor?] = []
 
   /// - Parameters:
   ///   - chunks: the residual stream [Bᵢ·length, d] per chunk, Bᵢ whole sequences each; overwritten
   ///     by the commits.
   ///   - length: tokens per sequence, positions 0 ..< length.
-  ///   - budget: for the feed-forward's hidden rows [rows, intermediate]; chunks beyond it
+  ///   - budget: memory for the feed-forward's hidden rows [rows, intermediate]; chunks beyond it
   ///     recompute theirs.
   package init(
     _ block: Block, chunks: [Tensor], length: Int, budget: MemoryBudget = .standard
@@ -44,13 +46,14 @@ package struct StagedBlock {
         rows: chunks.map(\.rows), configuration: block.configuration, budget: budget))
   }
 
-  /// - Parameter space: the place of everything but the residual stream, for chunks of just these rows.
-  /// - Throws: `io` where the disk has no room for the files.
+  /// - Parameter space: storage for everything but the residual stream, made for the same row
+  ///   counts as `chunks`.
+  /// - Throws: `io` if the disk has no room for the files.
   package init(
     _ block: Block, chunks: [Tensor], length: Int, space: ActivationSpace
   ) throws(Failure) {
     let c = block.configuration
-    precondition(space.rows == chunks.map(\.rows), "a space for other chunks")
+    precondition(space.rows == chunks.map(\.rows), "the space is for other chunks")
     self.block = block
     self.space = space
     residual = chunks
@@ -69,10 +72,11 @@ package struct StagedBlock {
     }
   }
 
+  /// Indices of the chunks.
   package var chunks: Range<Int> { residual.indices }
 
-  /// The rows that the linear layers of `stage` multiply, for one chunk [rows, in]: the normalised
-  /// residual stream, attention's output, or the activated hidden rows. Valid until the next call.
+  /// Input rows [rows, in] of the linear layers of `stage`, for one chunk: the normalised residual
+  /// stream, attention's output, or the activated hidden rows. Valid until the next call.
   package func inputs(of stage: BlockStage, chunk: Int) -> Tensor {
     precondition(stage == next, "stages are run in order")
     switch stage {
@@ -88,20 +92,22 @@ package struct StagedBlock {
     }
   }
 
-  /// The residual stream of a chunk [rows, d], to which a stage's output is going to be added.
+  /// The residual stream [rows, d] of a chunk, to which the output of `commit`'s layers is added.
   package func stream(chunk: Int) -> Tensor { residual[chunk] }
 
-  /// Lets go of what `inputs` handed out for a chunk: rows that live in files leave memory.
+  /// Releases the memory of a chunk's rows that are in files, once the result of `inputs` has been
+  /// used.
   package func release(_ chunk: Int) {
     residual[chunk].release()
     attendedFiles[chunk]?.release()
   }
 
-  /// Frees the buffers until they are needed again; what `inputs` handed out isn't valid any more.
+  /// Frees the scratch buffers until they are needed again; invalidates earlier results of
+  /// `inputs`.
   package func releaseScratch() { scratch.release() }
 
-  /// Puts `weights` (those left out stay as they are) in place and runs the stage's layers over all
-  /// chunks.
+  /// Replaces the stage's weights with `weights` (layers left out keep theirs) and runs its layers
+  /// over all chunks.
   package mutating func commit(_ stage: BlockStage, weights: [LinearName: Weight] = [:]) {
     precondition(stage == next, "stages are run in order")
     for (name, weight) in weights {
@@ -134,7 +140,7 @@ package struct StagedBlock {
     next = BlockStage(rawValue: stage.rawValue + 1)
   }
 
-  /// residual = norm(residual + layer(rows))
+  /// Computes residual = norm(residual + layer(rows)) for one chunk; no norm if nil.
   private func add(_ layer: Linear, _ rows: Tensor, to chunk: Int, _ norm: Norm?) {
     layer.apply(rows, into: residual[chunk], accumulate: true, arithmetic: block.arithmetic)
     norm?.forward(residual[chunk], into: residual[chunk])
@@ -176,8 +182,7 @@ package struct StagedBlock {
     return out
   }
 
-  /// Buffers for the largest chunk, made when they are first asked for; smaller chunks use their
-  /// first rows.
+  /// Buffers for the largest chunk, allocated on first use; smaller chunks use their first rows.
   private final class Scratch {
     enum Role { case norm, q, k, v, hidden }
 
@@ -191,7 +196,7 @@ package struct StagedBlock {
       self.rows = rows
     }
 
-    /// [rows, columns] of arbitrary values; the columns are the same for all uses of a role.
+    /// An uninitialized buffer [rows, columns]; all uses of a role have the same columns.
     func view(_ rows: Int, _ columns: Int, _ role: Role) -> Tensor {
       let buffer = buffers[role] ?? Tensor(uninitialized: [self.rows, columns])
       buffers[role] = buffer

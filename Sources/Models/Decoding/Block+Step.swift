@@ -1,7 +1,11 @@
 import Numerics
 
 extension Block {
-  /// One token of each text through this block, in place on `b.x`.
+  /// Runs one token of each text through this block, in place on `b.x` [texts, d].
+  ///
+  /// - Parameters:
+  ///   - positions: the position of each text's token.
+  ///   - caches: this block's keys and values of each text; the token's own are appended.
   func step(
     _ b: TextDecoder.Buffers, positions: [Int32], rotary: RotaryTable?, caches: [AttentionCache]
   ) {
@@ -31,7 +35,7 @@ extension Block {
 }
 
 extension Linear {
-  /// Several layers on the same rows, in one parallel loop if they are few.
+  /// Applies several layers to the same rows, in one parallel loop if there are few rows.
   fileprivate static func apply(
     _ layers: [(layer: Linear, output: Tensor)], to x: Tensor, _ arithmetic: Arithmetic
   ) {

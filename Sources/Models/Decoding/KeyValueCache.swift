@@ -2,24 +2,24 @@ import Bytes
 import Checkpoints
 import Numerics
 
-/// Keys (rotated where the model does that) and values of the rows already computed, for every block:
-/// a prompt shared by many windows, or the past of a text being generated.
+/// Keys (after rotary embedding if the model has one) and values of rows already computed, for
+/// every block: a prompt shared by many windows, or the past of a text being generated.
 package final class KeyValueCache {
-  /// Rows that hold a prefix.
+  /// Rows of the prefix, the first ones of the cache.
   package private(set) var count: Int = 0
   private var keys: [Tensor]
   private var values: [Tensor]
   private let width: Int
 
-  /// - Parameter capacity: rows to make room for, the prefix and what is appended to it.
+  /// - Parameter capacity: rows to allocate, for the prefix and the rows after it.
   package init(_ configuration: ModelConfiguration, capacity: Int) {
     width = configuration.kvHeads * configuration.headDim
     keys = (0..<configuration.layers).map { [width] _ in Tensor([capacity, width]) }
     values = (0..<configuration.layers).map { [width] _ in Tensor([capacity, width]) }
   }
 
-  /// The keys and values of `prompt` [n, e], computed alone at positions 0 ..< n.
-  /// - Throws: `usage` where the prompt's width isn't the model's.
+  /// Computes the keys and values of `prompt` [n, e] alone, at positions 0 ..< n.
+  /// - Throws: `usage` if the prompt's width isn't the model's.
   convenience init(of prompt: Tensor, in model: LanguageModel) throws(Failure) {
     try model.check(prompt: prompt)
     self.init(model.configuration, capacity: prompt.rows)
@@ -31,7 +31,7 @@ package final class KeyValueCache {
     keep(prompt.rows)
   }
 
-  /// Makes room for `capacity` rows; the prefix stays.
+  /// Grows the cache to at least `capacity` rows; the prefix is kept.
   package func reserve(_ capacity: Int) {
     guard let first = keys.first, first.rows < capacity else { return }
     keys = keys.map { grown($0, to: capacity) }
@@ -44,12 +44,12 @@ package final class KeyValueCache {
     return new
   }
 
-  /// Keys and values of block `layer`, the first `rows` rows: the prefix, then the rows of the
-  /// pass.
+  /// The first `rows` rows of the keys and values of block `layer`, [rows, kvHeads·headDim] each,
+  /// as views: the prefix, then the rows of the current pass.
   package func rows(_ rows: Int, layer: Int) -> (k: Tensor, v: Tensor) {
     (keys[layer].rows(0..<rows), values[layer].rows(0..<rows))
   }
 
-  /// Takes the first `count` rows as the prefix from now on.
+  /// Makes the first `count` rows the prefix.
   package func keep(_ count: Int) { self.count = count }
 }

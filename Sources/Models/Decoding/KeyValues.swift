@@ -2,33 +2,34 @@ import Bytes
 import Checkpoints
 import Numerics
 
-/// Keys and values of n positions before a text, in every block of one model: those that a soft prompt
-/// has there, computed once, or a learned prefix (Li and Liang, arXiv 2101.00190).
+/// Keys and values of n positions before a text, in every block of one model: those of a soft
+/// prompt, computed once, or a learned prefix (Li and Liang, arXiv 2101.00190).
 ///
-/// Keys are as they go into the cache: rotated already where a model computed them, learned as they are
-/// in a prefix. Texts begin at position n.
+/// Keys have the form in which they enter the cache: a soft prompt's after rotary embedding, a
+/// prefix's as learned. Texts begin at position n.
 package struct KeyValues: Sendable {
   /// Positions, n.
   package let tokens: Int
-  /// [layers · 2 · n, kvHeads · headDim]: per block all keys, then all values.
+  /// Keys and values [layers·2·n, kvHeads·headDim]: per block all keys, then all values.
   package let rows: Tensor
 
-  /// - Parameter rows: [layers · 2 · n, kvHeads · headDim], taken without a copy.
-  /// - Throws: `usage` where the shape isn't that of the model's blocks.
+  /// - Parameter rows: [layers·2·n, kvHeads·headDim], used without a copy.
+  /// - Throws: `usage` if the shape doesn't fit the model's blocks.
   package init(rows: Tensor, tokens: Int, for c: ModelConfiguration) throws(Failure) {
     let width = c.kvHeads * c.headDim
     guard tokens > 0, rows.shape == [c.layers * 2 * tokens, width] else {
       throw Failure(
         .usage,
-        "keys and values of \(tokens) positions are \(rows.shape); the model's \(c.layers) blocks"
-          + " have [\(c.layers * 2 * tokens), \(width)]",
-        advice: "a prefix fits only models of its own shape")
+        "keys and values of \(tokens) positions have the shape \(rows.shape); the model's"
+          + " \(c.layers) blocks need [\(c.layers * 2 * tokens), \(width)]",
+        advice: "use a prefix that was learned for this model")
     }
     self.tokens = tokens
     self.rows = rows
   }
 
-  /// The keys and values of a soft prompt [n, e], by one pass through the model.
+  /// Computes the keys and values of a soft prompt [n, e] by one pass through the model.
+  /// - Throws: `usage` if the prompt's width isn't the model's.
   package init(of prompt: Tensor, in model: LanguageModel) throws(Failure) {
     let c = model.configuration
     let n = prompt.rows
@@ -42,8 +43,8 @@ package struct KeyValues: Sendable {
     }
   }
 
-  /// Keys and values that a bundle stores in float16, [layers, 2, n, kvHeads · headDim].
-  /// - Throws: `invalidData` where the size isn't that of this model's blocks.
+  /// Decodes keys and values that a bundle stores in float16, [layers, 2, n, kvHeads·headDim].
+  /// - Throws: `invalidData` if the size doesn't fit the model's blocks.
   package init(
     stored values: ByteSlice, tokens: Int, for c: ModelConfiguration
   ) throws(Failure) {
@@ -52,8 +53,8 @@ package struct KeyValues: Sendable {
     guard tokens > 0, values.count == expected else {
       throw Failure(
         .invalidData,
-        "a prompt's keys and values are \(values.count) bytes; \(tokens) tokens in this model have"
-          + " \(expected)")
+        "a prompt's stored keys and values have \(values.count) bytes; \(tokens) tokens in this"
+          + " model need \(expected)")
     }
     try self.init(rows: Tensor(shape, values.floats(as: .float16)), tokens: tokens, for: c)
   }
@@ -61,24 +62,24 @@ package struct KeyValues: Sendable {
   /// All rows rounded to float16, as a bundle stores them.
   package var float16Bytes: ByteSlice { ByteSlice(rows.float16Bytes) }
 
-  /// Keys of block `layer` [n, kvHeads · headDim], a view.
+  /// Keys of block `layer` [n, kvHeads·headDim], a view.
   package func keys(of layer: Int) -> Tensor {
     rows.rows(2 * layer * tokens..<(2 * layer + 1) * tokens)
   }
 
-  /// Values of block `layer` [n, kvHeads · headDim], a view.
+  /// Values of block `layer` [n, kvHeads·headDim], a view.
   package func values(of layer: Int) -> Tensor {
     rows.rows((2 * layer + 1) * tokens..<(2 * layer + 2) * tokens)
   }
 
-  /// Copies block `layer`'s rows to the first rows of its keys `k` and values `v`.
+  /// Copies the keys and values of block `layer` to the first n rows of `k` and `v`.
   func enter(_ layer: Int, keys k: Tensor, values v: Tensor) {
     k.rows(0..<tokens).copy(from: keys(of: layer))
     v.rows(0..<tokens).copy(from: values(of: layer))
   }
 
-  /// A cache that begins with these rows and has room for `room` more.
-  /// - Throws: `usage` where they are another model's.
+  /// A cache that begins with these keys and values and has room for `room` more rows.
+  /// - Throws: `usage` if they are for a model of another shape.
   package func cache(for c: ModelConfiguration, room: Int) throws(Failure) -> KeyValueCache {
     _ = try KeyValues(rows: rows, tokens: tokens, for: c)
     let cache = KeyValueCache(c, capacity: tokens + room)

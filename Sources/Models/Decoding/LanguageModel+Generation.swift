@@ -1,32 +1,34 @@
 import Bytes
 import Numerics
 
-/// Continuations of some texts.
+/// Generated continuations of several texts.
 package struct Generation: Sendable {
   /// The new tokens of each text.
   package var tokens: [[Int32]]
-  /// The prompt chosen for each text; nil where it was given.
+  /// The prompt chosen for each text; nil if the caller gave it.
   package var choices: [PromptChoice?]
 }
 
-/// How a text is continued.
+/// Settings for generating a text's continuation.
 package struct GenerationSettings: Sendable {
+  /// Maximum number of new tokens per text.
   package var maxTokens = 64
   package var sampling = SamplingSettings()
-  /// How keys and values are kept.
+  /// Storage format of keys and values.
   package var cache = AttentionCache.Format.float16
-  /// A text ends, without it, when one of these comes.
+  /// Tokens that end a text; they aren't part of it.
   package var stopTokens: Set<Int32> = []
 
   package init() {}
 }
 
 extension LanguageModel {
-  /// Continuations of `texts` (token ids), all after the same optional prompt, up to as many positions as
-  /// the model was made for.
+  /// Generates continuations of `texts` (token ids), all after the same optional prompt, up to as
+  /// many positions as the model was made for.
   ///
-  /// - Parameter onToken: called with each token as it comes and the number of its text; false ends
-  ///   that text.
+  /// - Parameter onToken: called with a text's index and each of its new tokens; returning false
+  ///   ends that text.
+  /// - Throws: `usage` if a text is empty, has ids outside the vocabulary or is too long.
   package func generate(
     _ texts: [[Int32]], prompt: PromptStart = .none, settings: GenerationSettings,
     onToken: (Int, Int32) throws(Failure) -> Bool = { _, _ in true }
@@ -36,11 +38,12 @@ extension LanguageModel {
     }
   }
 
-  /// Continuations of `texts` (token ids), each after the prompt that `chooser` chooses for it, up to
-  /// as many positions as the model was made for.
+  /// Generates continuations of `texts` (token ids), each after the prompt that `chooser` chooses
+  /// for it, up to as many positions as the model was made for.
   ///
-  /// - Parameter onToken: called with each token as it comes and the number of its text; false ends
-  ///   that text.
+  /// - Parameter onToken: called with a text's index and each of its new tokens; returning false
+  ///   ends that text.
+  /// - Throws: `usage` if a text is empty, has ids outside the vocabulary or is too long.
   package func generate(
     _ texts: [[Int32]], chooser: any PromptChooser, settings: GenerationSettings,
     onToken: (Int, Int32) throws(Failure) -> Bool = { _, _ in true }
@@ -50,9 +53,12 @@ extension LanguageModel {
     }
   }
 
+  /// Generates continuations of texts that `begin` starts.
+  ///
   /// - Parameters:
   ///   - promptRows: rows of the longest prompt that a text may have.
-  ///   - begin: puts a text's prompt and tokens into the decoder; returns the logits [V].
+  ///   - begin: puts a text's prompt and tokens into the decoder and returns the logits [V] after
+  ///     them.
   private func generate(
     _ texts: [[Int32]], promptRows: Int, settings: GenerationSettings,
     onToken: (Int, Int32) throws(Failure) -> Bool,
@@ -64,8 +70,8 @@ extension LanguageModel {
     }
     let begun = promptRows + (texts.map(\.count).max() ?? 0)
     let positions = configuration.maximumPositions
-    // A text that is longer than the model was made for goes on all the same, but not for ever.
-    // Learned positions end where their table does.
+    // A text longer than the model was made for is still continued, but by no more positions than
+    // that. Learned positions are a hard limit.
     let most = configuration.positionLimit ?? (begun < positions ? positions : begun + positions)
     try configuration.checkPositions(begun)
     let decoder = try TextDecoder(

@@ -1,15 +1,15 @@
 import Bytes
 import Numerics
 
-/// One prompt in the form in which it enters a model: the rows before a text's own.
+/// A prompt in the form in which it enters a model: the rows before a text's own.
 package enum PromptStart: Sendable {
   case none
   /// A soft prompt [n, e], not yet run through the model.
   case vectors(Tensor)
-  /// Keys and values in every block of this very model: a prompt's, or a learned prefix.
+  /// Keys and values in every block of the same model: a prompt's, or a learned prefix.
   case keyValues(KeyValues)
 
-  /// Rows of the prompt, n.
+  /// Rows of the prompt, n; 0 without one.
   package var count: Int {
     switch self {
     case .none: 0
@@ -18,10 +18,10 @@ package enum PromptStart: Sendable {
     }
   }
 
-  /// The prompt's keys and values in every block of `model`, vectors having been run through it;
-  /// an empty cache where there is no prompt.
-  /// - Parameter room: further rows that the cache has room for.
-  /// - Throws: `usage` where the prompt isn't for this model.
+  /// A cache with the prompt's keys and values in every block of `model`; vectors are run through
+  /// the model first. Without a prompt the cache is empty.
+  /// - Parameter room: further rows to allocate.
+  /// - Throws: `usage` if the prompt isn't for this model.
   package func cache(for model: LanguageModel, room: Int = 0) throws(Failure) -> KeyValueCache {
     guard case .vectors(let prompt) = self, prompt.rows > 0 else {
       return try known(for: model, room: room)
@@ -32,8 +32,8 @@ package enum PromptStart: Sendable {
     return cache
   }
 
-  /// The rows of the first pass [rows, e]: the prompt's where its keys and values aren't known yet,
-  /// then the embeddings of `ids`.
+  /// Input rows of the first pass [rows, e]: the prompt's vectors if its keys and values aren't
+  /// known yet, then the embeddings of `ids`.
   func rows(before ids: [Int32], model: LanguageModel) throws(Failure) -> Tensor {
     let text = try model.embed(ids)
     guard case .vectors(let prompt) = self, prompt.rows > 0 else { return text }
@@ -44,8 +44,8 @@ package enum PromptStart: Sendable {
     return rows
   }
 
-  /// A cache that begins with the keys and values that are known without a pass, with `room` more
-  /// rows; nil where none are.
+  /// A cache with the keys and values that are known without a forward pass, and room for `room`
+  /// more rows; nil if none are known.
   func known(for model: LanguageModel, room: Int) throws(Failure) -> KeyValueCache? {
     switch self {
     case .none, .vectors: return nil

@@ -2,32 +2,34 @@ import Bytes
 import Foundation
 import Numerics
 
-/// How the next token is chosen from its logits.
+/// Settings for sampling the next token from its logits.
 package struct SamplingSettings: Sendable, Equatable {
-  /// 0 takes the most likely token; above, logits are divided by it.
+  /// Divisor of the logits; 0 always takes the most likely token.
   package var temperature = 0.0
   /// Only the k most likely tokens are eligible; 0 for all.
   package var topK = 0
   /// Only the most likely tokens that together reach this probability are eligible (at least one);
   /// 1 for all (Holtzman et al., arXiv 1904.09751).
   package var topP = 1.0
+  /// Seed of the random numbers.
   package var seed: UInt64 = 0
 
   package init() {}
 
-  /// - Throws: `usage` for values without a meaning.
+  /// Checks the settings' ranges.
+  /// - Throws: `usage` if a value is out of range.
   package func check() throws(Failure) {
     guard temperature.isFinite, temperature >= 0 else {
-      throw Failure(.usage, "a temperature of \(temperature)", advice: "use 0 or more")
+      throw Failure(.usage, "the temperature is \(temperature)", advice: "use 0 or more")
     }
-    guard topK >= 0 else { throw Failure(.usage, "top-k of \(topK)", advice: "use 0 or more") }
+    guard topK >= 0 else { throw Failure(.usage, "top-k is \(topK)", advice: "use 0 or more") }
     guard topP > 0, topP <= 1 else {
-      throw Failure(.usage, "top-p of \(topP)", advice: "use more than 0 and at most 1")
+      throw Failure(.usage, "top-p is \(topP)", advice: "use more than 0 and at most 1")
     }
   }
 }
 
-/// Chooses tokens; the same seed and the same logits give the same tokens.
+/// A sampler of tokens; the same seed and the same logits give the same tokens.
 package struct Sampler: Sendable {
   package let settings: SamplingSettings
   private var random: SeededGenerator
@@ -38,7 +40,7 @@ package struct Sampler: Sendable {
     random = SeededGenerator(seed: settings.seed)
   }
 
-  /// The next token for `logits` [V].
+  /// Draws the next token from `logits` [V].
   package mutating func next(_ logits: [Float]) -> Int32 {
     guard settings.temperature > 0 else { return Self.mostLikely(logits) }
     let eligible = shares(logits)
@@ -50,9 +52,9 @@ package struct Sampler: Sendable {
     return eligible.last?.token ?? Self.mostLikely(logits)
   }
 
-  /// The eligible tokens with their probabilities, which sum to 1; the likeliest first, the lower
-  /// id among equals. Tokens below e⁻⁴⁰ of the likeliest are left out: all of them together would
-  /// not come up once in 10¹¹ draws.
+  /// The eligible tokens with their probabilities, which sum to 1, the most likely first, the lower
+  /// id first among equals. Tokens with less than e⁻⁴⁰ of the highest probability are left out: all
+  /// of them together would not come up once in 10¹¹ draws.
   package func shares(_ logits: [Float]) -> [(token: Int32, share: Double)] {
     let top = Double(logits.max() ?? 0)
     let lowest = Float(top - 40 * settings.temperature)
@@ -73,7 +75,7 @@ package struct Sampler: Sendable {
     return (0..<count).map { (all[$0].token, weights[$0] / kept) }
   }
 
-  /// The lowest id among the most likely.
+  /// The token with the highest logit; the lowest id among equals.
   package static func mostLikely(_ logits: [Float]) -> Int32 {
     var best = 0
     for index in logits.indices where logits[index] > logits[best] { best = index }

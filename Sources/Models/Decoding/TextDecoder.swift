@@ -2,23 +2,24 @@ import Bytes
 import Checkpoints
 import Numerics
 
-/// Continuation of a few texts together, one token each per step, over caches of keys and values. The
-/// weights are read once per step, whatever the number of texts.
+/// A decoder that continues several texts together, one token each per step, over caches of keys
+/// and values. The weights are read once per step, whatever the number of texts.
 ///
-/// Not for use from two threads at once.
+/// Not thread-safe.
 package final class TextDecoder {
   package let model: LanguageModel
-  /// Rows of a text at most: prompt, given tokens and generated ones.
+  /// Maximum rows of a text: its prompt, given tokens and generated ones.
   package let capacity: Int
+  /// Storage format of keys and values.
   package let format: AttentionCache.Format
-  /// Per text, per block.
+  /// Keys and values, per text and block.
   private var caches: [[AttentionCache]] = []
-  /// The prompt chosen for each text; nil where it was given.
+  /// The prompt chosen for each text; nil if the caller gave it.
   package private(set) var choices: [PromptChoice?] = []
   private let rotary: RotaryTable?
   private var buffers: Buffers?
 
-  /// - Throws: `usage` where the model can't have that many positions.
+  /// - Throws: `usage` if the model has fewer positions than `capacity`.
   package init(
     _ model: LanguageModel, capacity: Int, format: AttentionCache.Format = .float16
   ) throws(Failure) {
@@ -29,23 +30,23 @@ package final class TextDecoder {
     rotary = model.configuration.rotaryTable(positions: capacity)
   }
 
-  /// Texts begun so far.
+  /// Number of texts begun so far.
   package var texts: Int { caches.count }
 
-  /// Rows of a text that are in the caches.
+  /// Number of rows of a text that are in the caches.
   package func rows(of text: Int) -> Int { caches[text].first?.count ?? 0 }
 
   /// Begins another text with `ids` after an optional prompt; returns the logits [V] after its last
   /// row.
-  /// - Throws: `usage` where there is nothing to begin with, or it doesn't fit.
+  /// - Throws: `usage` if there are no rows to compute, or they exceed the capacity.
   package func begin(_ ids: [Int32], prompt: PromptStart = .none) throws(Failure) -> [Float] {
     let given = try prompt.rows(before: ids, model: model)
     return try begin(given, after: prompt.known(for: model, room: ids.count), choice: nil)
   }
 
-  /// Begins another text with `ids` after the prompt that `chooser` chooses for it; returns the logits
-  /// [V] after its last row.
-  /// - Throws: `usage` where there is nothing to begin with, or it doesn't fit.
+  /// Begins another text with `ids` after the prompt that `chooser` chooses for it; returns the
+  /// logits [V] after its last row.
+  /// - Throws: `usage` if `ids` is empty, or the rows exceed the capacity.
   package func begin(
     _ ids: [Int32], chooser: any PromptChooser
   ) throws(Failure) -> [Float] {
@@ -62,7 +63,7 @@ package final class TextDecoder {
     }
   }
 
-  /// Begins a text with rows [m, e] after those that `prefix` holds.
+  /// Begins a text with the rows `given` [m, e] after those of `prefix`.
   private func begin(
     _ given: Tensor, after prefix: KeyValueCache?, choice: PromptChoice?
   ) throws(Failure) -> [Float] {
@@ -71,7 +72,9 @@ package final class TextDecoder {
     let inCache = prefix?.count ?? 0
     guard inCache + given.rows <= capacity else {
       throw Failure(
-        .usage, "\(inCache + given.rows) rows to begin with; there is room for \(capacity)")
+        .usage,
+        "the prompt and the text have \(inCache + given.rows) rows; there is room for \(capacity)",
+        advice: "use a shorter text or prompt")
     }
     let cache = prefix ?? KeyValueCache(c, capacity: given.rows)
     cache.reserve(inCache + given.rows)
@@ -97,7 +100,7 @@ package final class TextDecoder {
 
   /// Appends one token to each text of `texts`; returns the logits after them [texts, V], valid
   /// until the next step.
-  /// - Throws: `usage` where an id is outside of the vocabulary or a text is full.
+  /// - Throws: `usage` if an id is outside the vocabulary or a text is full.
   package func step(_ tokens: [Int32], texts: [Int]) throws(Failure) -> Tensor {
     precondition(tokens.count == texts.count && !tokens.isEmpty, "a token per text")
     try model.check(tokens)
@@ -128,7 +131,7 @@ package final class TextDecoder {
     return new
   }
 
-  /// Buffers of one step, [texts, …] each.
+  /// Buffers of one step, one row per text in each.
   final class Buffers {
     let x, norm, q, k, v, attended, added, activated, hidden, logits: Tensor
     let wide: WideRows

@@ -1,17 +1,17 @@
 import Checkpoints
 import Numerics
 
-/// From token embeddings, or a soft prompt's vectors beside them, to the residual stream.
+/// The layers from token embeddings or a soft prompt's vectors to the residual stream.
 ///
 ///     embeddings [m, e] → projection (OPT 350M) → + learned positions (OPT) → x [m, d]
 ///
-/// Positions count from 0 at the first row, the prompt's included.
+/// Positions count from 0 at the first row, whether of a prompt or of a text.
 package struct InputLayer: Sendable {
   /// Token embeddings [V, e].
   package let embedding: Weight
-  /// [d, e]; nil where e is d.
+  /// Projection [d, e] of embeddings to the model's width; nil if e is d.
   package let projection: Linear?
-  /// The learned positions, a row each, and the row of position 0; nil where positions are rotary.
+  /// Table of learned positions [rows, d], and the row of position 0; nil if positions are rotary.
   package let positions: (table: Weight, offset: Int)?
 
   package init(
@@ -22,10 +22,10 @@ package struct InputLayer: Sendable {
     self.positions = positions
   }
 
-  /// The width of embeddings, e.
+  /// Width of embeddings, e.
   var width: Int { embedding.columns }
 
-  /// Puts rows [m, e] at `positions` (one each) into the residual stream `x` [m, d].
+  /// Writes input rows [m, e] at `positions` (one each) to the residual stream `x` [m, d].
   package func enter(_ rows: Tensor, at positions: [Int32], into x: Tensor, arithmetic: Arithmetic)
   {
     if let projection {
@@ -36,7 +36,7 @@ package struct InputLayer: Sendable {
     add(positions, to: x)
   }
 
-  /// Puts the embeddings of `ids` at `positions` (one each) into the residual stream `x` [m, d].
+  /// Writes the embeddings of `ids` at `positions` (one each) to the residual stream `x` [m, d].
   package func enter(_ ids: [Int32], at positions: [Int32], into x: Tensor, arithmetic: Arithmetic)
   {
     guard projection == nil else {
@@ -55,7 +55,8 @@ package struct InputLayer: Sendable {
     Vector.add(table, into: x)
   }
 
-  /// The gradient to rows that entered [m, e], a copy, from that to the residual stream [m, d].
+  /// The gradient with respect to input rows [m, e], a copy, from that with respect to the residual
+  /// stream [m, d].
   func backward(_ gradient: Tensor, arithmetic: Arithmetic) -> Tensor {
     guard let projection else { return gradient.copy() }
     let result = Tensor([gradient.rows, width])

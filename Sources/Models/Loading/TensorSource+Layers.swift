@@ -2,9 +2,11 @@ import Bytes
 import Checkpoints
 import Numerics
 
-/// A model's layers from its tensors, whose shapes are checked against the configuration.
+/// Loading of a model's layers from its tensors, whose shapes are checked against the
+/// configuration.
 extension TensorSource {
-  /// Block `index` (0 ..< layers).
+  /// Loads block `index` (0 ..< layers).
+  /// - Throws: `invalidData` if a tensor is missing or doesn't have the configuration's shape.
   func block(_ index: Int) throws(Failure) -> Block {
     let (c, keys) = (configuration, configuration.keys)
     return try Block(
@@ -31,7 +33,7 @@ extension TensorSource {
       query: try norm(keys.queryNorm(block: index)), key: try norm(keys.keyNorm(block: index)))
   }
 
-  /// - Parameter key: without `.weight` or `.bias`.
+  /// - Parameter key: the norm's name without `.weight` or `.bias`.
   private func norm(_ key: String) throws(Failure) -> Norm {
     let (d, epsilon) = (configuration.hiddenSize, configuration.normEpsilon)
     switch configuration.design.norm {
@@ -47,6 +49,8 @@ extension TensorSource {
     }
   }
 
+  /// Loads token embeddings, projection and learned positions.
+  /// - Throws: `invalidData` if a tensor is missing or doesn't have the configuration's shape.
   func input() throws(Failure) -> InputLayer {
     let (c, keys) = (configuration, configuration.keys)
     var positions: (table: Weight, offset: Int)?
@@ -60,7 +64,9 @@ extension TensorSource {
       positions: positions)
   }
 
-  /// - Parameter embedding: also the head where the two are tied.
+  /// Loads final norm, projection and output head.
+  /// - Parameter embedding: the token embeddings, which are the head too if the two are tied.
+  /// - Throws: `invalidData` if a tensor is missing or doesn't have the configuration's shape.
   func output(tiedTo embedding: Weight) throws(Failure) -> OutputLayer {
     let (c, keys) = (configuration, configuration.keys)
     return OutputLayer(
@@ -80,7 +86,7 @@ extension TensorSource {
     return try weight(key)
   }
 
-  /// A gain or a bias [count], in float32.
+  /// Loads a gain or a bias [count] in float32.
   private func vector(_ key: String, count: Int) throws(Failure) -> Tensor {
     try check(key, is: [count])
     return try tensor(key)
@@ -96,7 +102,7 @@ extension TensorSource {
     guard found == expected else {
       throw Failure(
         .invalidData, file: files.first, at: place,
-        "has the shape \(found), but the model's configuration asks for \(expected)")
+        "has the shape \(found), but the model's configuration needs \(expected)")
     }
   }
 }

@@ -2,12 +2,12 @@ import Bytes
 import Checkpoints
 import Numerics
 
-/// A forward pass that keeps nothing but its buffers, for any number of runs over the same number
-/// of rows.
+/// A forward pass that keeps no activations between blocks, for any number of runs over the same
+/// number of rows R.
 package final class ForwardPass {
   let model: LanguageModel
   let plan: RowPlan
-  /// The residual stream [R, d]: `enter`, `run`, and read what leaves the last block.
+  /// The residual stream [R, d]: `enter` fills it, `run` replaces it with the last block's output.
   let x: Tensor
   private let activations: BlockActivations
   private let scratch: ForwardScratch
@@ -22,21 +22,22 @@ package final class ForwardPass {
     scratch = ForwardScratch(c, rows: plan.rows)
   }
 
-  /// Puts token embeddings, or a soft prompt's vectors, [R, e] into the residual stream.
+  /// Writes token embeddings or a soft prompt's vectors [R, e] to the residual stream.
   package func enter(_ rows: Tensor) {
     model.input.enter(rows, at: plan.positions, into: x, arithmetic: model.arithmetic)
   }
 
-  /// Puts the embeddings of tokens, one per row, into the residual stream.
+  /// Writes the embeddings of tokens `ids` [R] to the residual stream.
   package func enter(_ ids: [Int32]) {
     model.input.enter(ids, at: plan.positions, into: x, arithmetic: model.arithmetic)
   }
 
-  /// Runs all blocks in place on `x`. With a cache, its prefix must be the plan's; the new keys and
-  /// values stay in the cache after it.
+  /// Runs all blocks in place on `x`.
   ///
-  /// - Parameter attention: called with each block's number once its queries, keys and values are
-  ///   there; true where it has filled `attended` from them in the plan's place.
+  /// - Parameters:
+  ///   - cache: a cache whose prefix is the plan's; the new keys and values are kept after it.
+  ///   - attention: called with each block's index once its queries, keys and values are computed;
+  ///     returns true if it has filled `attended` itself, in place of the plan's attention.
   package func run(
     cache: KeyValueCache? = nil,
     attention: (BlockActivations, Int) -> Bool = { _, _ in false }
@@ -51,7 +52,7 @@ package final class ForwardPass {
     }
   }
 
-  /// Input rows of the output head for rows of `x`, [rows, e].
+  /// Input rows of the output head [rows.count, e] for rows of `x`.
   package func hidden(_ rows: Range<Int>) -> Tensor {
     let out = Tensor([rows.count, model.configuration.embeddingSize])
     model.output.hidden(x.rows(rows), arithmetic: model.arithmetic, into: out)

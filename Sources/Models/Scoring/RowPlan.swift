@@ -2,32 +2,33 @@ import Bytes
 import Checkpoints
 import Numerics
 
-/// The rows of a forward pass and the position of each: a shared prefix once, then B sequences of T tokens.
+/// The rows of a forward pass and the position of each: a shared prefix once, then B sequences of T
+/// tokens.
 ///
-/// A prompt's rows are the same for every sequence of a batch (nothing after them can change them),
+/// A prompt's rows are the same for every sequence of a batch, because no later row affects them,
 /// so they are computed once, not B times.
 package struct RowPlan: Sendable {
   package let shape: AttentionShape
   /// The position of each row of the residual stream, from 0 at the start of the prefix.
   package let positions: [Int32]
-  /// nil where positions aren't rotary.
+  /// Table of rotary embeddings; nil if positions aren't rotary.
   package let rotary: RotaryTable?
 
   /// Rows of the residual stream, queries and outputs.
   package var rows: Int { positions.count }
   /// Rows of keys and values, those of a cached prefix included.
   package var keyRows: Int { shape.prefix + shape.sequences * shape.length }
-  /// The key rows that this pass computes; earlier ones lie in a cache.
+  /// Key rows that this pass computes; earlier ones are in a cache.
   package var newKeyRows: Range<Int> { (keyRows - rows)..<keyRows }
-  /// The rows of the residual stream that belong to the sequences.
+  /// Rows of the residual stream that belong to the sequences.
   package var sequenceRows: Range<Int> { (rows - shape.sequences * shape.length)..<rows }
 
   /// - Parameters:
-  ///   - cachedPrefix: true where the prefix's keys and values are in a cache and its rows are not
+  ///   - cachedPrefix: whether the prefix's keys and values are in a cache, so that its rows aren't
   ///     computed.
-  ///   - rotary: a table of at least `prefix + length` positions; made here where nil and needed.
-  /// - Throws: `usage` where the positions exceed a sliding attention window (exact there only
-  ///   while nothing slides out of it) or a table of learned positions.
+  ///   - rotary: a table of at least `prefix + length` positions; made here if nil and needed.
+  /// - Throws: `usage` if the positions exceed a sliding attention window (this attention is exact
+  ///   only while no position leaves the window) or the table of learned positions.
   package init(
     _ configuration: ModelConfiguration, prefix: Int = 0, sequences: Int, length: Int,
     cachedPrefix: Bool = false, rotary: RotaryTable? = nil
@@ -44,7 +45,7 @@ package struct RowPlan: Sendable {
 }
 
 extension RowPlan {
-  /// The rows alone, for estimates: no table, and whatever positions the model has.
+  /// A plan for memory estimates: it has the rows but no rotary table, and doesn't check positions.
   init(rowsOf c: ModelConfiguration, prefix: Int, sequences: Int, length: Int) {
     shape = AttentionShape(
       heads: c.heads, kvHeads: c.kvHeads, headDim: c.headDim, prefix: prefix,
@@ -55,7 +56,7 @@ extension RowPlan {
 }
 
 extension ModelConfiguration {
-  /// nil where positions aren't rotary.
+  /// Table of rotary embeddings for `positions` positions; nil if the model's aren't rotary.
   func rotaryTable(positions: Int) -> RotaryTable? {
     guard design.positions == .rotary else { return nil }
     return RotaryTable(
@@ -63,7 +64,8 @@ extension ModelConfiguration {
       attentionFactor: 1)
   }
 
-  /// Positions beyond this don't exist; nil where more are only less accurate.
+  /// Maximum number of positions, the sliding window's or the learned table's; nil if more are
+  /// merely less accurate.
   package var positionLimit: Int? {
     switch design.positions {
     case .rotary: slidingWindow
@@ -71,6 +73,8 @@ extension ModelConfiguration {
     }
   }
 
+  /// Checks that the model has `count` positions.
+  /// - Throws: `usage` if `count` exceeds `positionLimit`.
   package func checkPositions(_ count: Int) throws(Failure) {
     guard let limit = positionLimit, count > limit else { return }
     let reason =
@@ -79,7 +83,7 @@ extension ModelConfiguration {
       case .learned: "the model has learned \(limit)"
       }
     throw Failure(
-      .usage, "\(count) positions, but \(reason)",
+      .usage, "\(count) positions are needed, but \(reason)",
       advice: "use at most \(limit) positions, the prompt included")
   }
 }

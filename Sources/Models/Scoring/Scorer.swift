@@ -2,25 +2,25 @@ import Bytes
 import Checkpoints
 import Numerics
 
-/// The negative log-likelihood of each real token but the first of some texts, with or without a
-/// prompt or another adapter.
+/// A scorer of texts: computes the negative log-likelihood in nats of each token but the first,
+/// with or without a prompt or another adapter.
 ///
-/// A prompt's keys and values are computed once, here, and serve every window. Buffers are kept
-/// between calls. Not for use from two threads at once.
+/// A prompt's keys and values are computed once, on creation, for all windows. Buffers are kept
+/// between calls. Not thread-safe.
 package final class Scorer {
-  /// Rows of one pass; equally long sequences are scored together up to this many.
+  /// Maximum rows of one pass; sequences of equal length are scored together up to this many rows.
   package static let rowsPerPass = 1024
 
   private let model: LanguageModel
   private let cache: KeyValueCache?
   private let chooser: (any PromptChooser)?
-  /// The prompt chosen for each sequence of the last call to `nll`; nil for those with nothing to
-  /// score, empty where there is no choice.
+  /// The prompt chosen for each sequence of the last call to `nll`: nil for a sequence with nothing
+  /// to score; empty if the scorer has no chooser.
   package private(set) var choices: [PromptChoice?] = []
   private var pass: ForwardPass?
 
   /// - Parameter adapter: learned parameters beside the frozen model; nil for none.
-  /// - Throws: `usage` where it isn't for this model.
+  /// - Throws: `usage` if it isn't for this model.
   package init(_ model: LanguageModel, adapter: Adapter?) throws(Failure) {
     let (adapted, start) = try adapter?.attached(to: model) ?? (model, .none)
     self.model = adapted
@@ -28,23 +28,24 @@ package final class Scorer {
     cache = start.count > 0 ? try start.cache(for: adapted) : nil
   }
 
-  /// - Parameter prompt: soft prompt [n, d], nil or empty for none.
-  /// - Throws: `usage` where the prompt's width isn't the model's.
+  /// - Parameter prompt: a soft prompt [n, e]; nil or empty for none.
+  /// - Throws: `usage` if the prompt's width isn't the model's.
   package convenience init(_ model: LanguageModel, prompt: Tensor? = nil) throws(Failure) {
     try self.init(model, adapter: prompt.map { .prompt($0) })
   }
 
-  /// A scorer that gives each sequence the prompt that `chooser` chooses for it; `choices` has them.
+  /// Makes a scorer that gives each sequence the prompt that `chooser` chooses for it, recorded in
+  /// `choices`.
   package init(_ model: LanguageModel, chooser: any PromptChooser) {
     self.model = model
     self.chooser = chooser
     cache = KeyValueCache(model.configuration, capacity: chooser.longest)
   }
 
-  /// Negative log-likelihoods in nats: for each sequence of T tokens its T − 1 targets, tokens 1
-  /// ..< T.
+  /// Negative log-likelihoods in nats: T − 1 values for each sequence of T tokens, those of tokens
+  /// 1 ..< T.
   ///
-  /// Token 0 is never scored, not even by the prompt's last position, so that the same tokens are
+  /// Token 0 is never scored, not even from the prompt's last position, so that the same tokens are
   /// scored with and without a prompt.
   package func nll(_ sequences: [[Int32]]) throws(Failure) -> [[Float]] {
     var result: [[Float]] = []
@@ -67,8 +68,8 @@ package final class Scorer {
       return batch.map { _ in [] }
     }
     let hidden = try hidden(batch, length: length)
-    // Always in float32: logits rounded to bfloat16 add 0.1 % to a perplexity (SmolLM2, WikiText-2),
-    // all blocks together a third of that.
+    // Always in float32: rounding logits to bfloat16 adds 0.1 % to the perplexity (SmolLM2,
+    // WikiText-2), rounding in all blocks together a third of that.
     let losses = CrossEntropy.loss(
       hidden: hidden, head: model.head, targets: Self.targets(batch))
     return batch.indices.map { Array(losses[$0 * length..<($0 + 1) * length - 1]) }
@@ -83,7 +84,7 @@ package final class Scorer {
     return logits
   }
 
-  /// Input rows of the output head for every token of the batch [B·T, e].
+  /// Input rows of the output head [B·T, e] for every token of a batch of B sequences of T tokens.
   func hidden(_ batch: [[Int32]], length: Int) throws(Failure) -> Tensor {
     let ids = batch.flatMap(\.self)
     try model.check(ids)
@@ -111,16 +112,16 @@ package final class Scorer {
     return new
   }
 
-  /// For each row the token after it; −1 (not scored) for the last of a sequence.
+  /// The next token for each row of a batch [B·T]; −1 (not scored) for the last row of a sequence.
   package static func targets(_ batch: [[Int32]]) -> [Int32] {
     batch.flatMap { $0.dropFirst() + [-1] }
   }
 }
 
 extension LanguageModel {
-  /// Negative log-likelihoods of `sequences` after `prompt` [n, d]: T − 1 values for a sequence of
-  /// T tokens, the same tokens with and without a prompt. For many calls with one prompt, use a
-  /// `Scorer`.
+  /// Negative log-likelihoods in nats of `sequences` after `prompt` [n, e]: T − 1 values for a
+  /// sequence of T tokens, for the same tokens with and without a prompt. For many calls with one
+  /// prompt, use a `Scorer`.
   package func nll(sequences: [[Int32]], prompt: Tensor? = nil) throws(Failure) -> [[Float]] {
     try Scorer(self, prompt: prompt).nll(sequences)
   }

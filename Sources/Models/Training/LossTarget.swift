@@ -1,19 +1,21 @@
 import Numerics
 
-/// The loss of a batch's tokens: against the text, or against a teacher.
+/// The loss of a batch's tokens: cross-entropy with the text, or divergence from a teacher.
 package enum LossTarget: Sendable {
-  /// The text's own next tokens: cross-entropy.
+  /// Cross-entropy with the text's own next tokens.
   case tokens
-  /// A teacher's most likely tokens at each row of the sequences [B·T] (the last of a sequence is
-  /// not read); `share` of the loss is the divergence from them, the rest cross-entropy.
+  /// Divergence from a teacher's most likely next tokens at each row of the sequences [B·T] (the
+  /// last row of a sequence isn't read), with weight `share`; the rest of the loss is
+  /// cross-entropy.
   case soft(SoftTargets, share: Double)
-  /// A teacher's hidden rows [B·T, e] in front of its head [V, e]: the whole divergence.
+  /// Divergence from a teacher's predictions over the whole vocabulary, given by its hidden rows
+  /// [B·T, e] and its head [V, e], with weight `share`; the rest of the loss is cross-entropy.
   case teacher(hidden: Tensor, head: Weight, share: Double)
 
-  /// The mean loss in nats per row with a label, and its gradient to `hidden` [rows, e], which is
-  /// zero where there is no label.
+  /// Computes the mean loss in nats per row with a label, and writes its gradient with respect to
+  /// `hidden` [rows, e] to `dHidden`: zero for rows without a label.
   ///
-  /// - Parameter labels: the next token of each row; −1 where a sequence ends.
+  /// - Parameter labels: the next token of each row [rows]; −1 for the last row of a sequence.
   func gradient(
     hidden: Tensor, head: Weight, labels: [Int32], into dHidden: Tensor, arithmetic: Arithmetic
   ) -> Double {
@@ -30,17 +32,19 @@ package enum LossTarget: Sendable {
         hidden: hidden, head: head, targets: targets, labels: labels, share: Float(share),
         scale: Float(scale), into: dHidden, arithmetic: arithmetic)
     case .teacher(let teacher, let teacherHead, let share):
-      return Self.whole(
+      return Self.wholeDivergence(
         hidden, head, teacher, teacherHead, share, scored, labels, into: dHidden, arithmetic)
     }
     return losses.reduce(0.0) { $0 + Double($1) } * scale
   }
 
-  private static func whole(
+  /// The loss of case `teacher`, with its gradient.
+  private static func wholeDivergence(
     _ hidden: Tensor, _ head: Weight, _ teacher: Tensor, _ teacherHead: Weight, _ share: Double,
     _ scored: [Int], _ labels: [Int32], into dHidden: Tensor, _ arithmetic: Arithmetic
   ) -> Double {
-    precondition(teacher.rows == hidden.rows, "a teacher's row for each of the student's")
+    precondition(
+      teacher.rows == hidden.rows, "the teacher must have one row for each of the student's")
     let scale = 1 / Double(scored.count)
     var crossEntropy = 0.0
     if share < 1 {
@@ -64,7 +68,7 @@ package enum LossTarget: Sendable {
 }
 
 extension Tensor {
-  /// Copies of some rows [indices.count, columns].
+  /// Copies of the rows `indices`, [indices.count, columns].
   func gathered(_ indices: [Int]) -> Tensor {
     let result = Tensor([indices.count, columns])
     for (i, row) in indices.enumerated() {

@@ -1,8 +1,7 @@
 import Bytes
 import Numerics
 
-/// The uncompressed model as a teacher: its predictions on texts without any prompt. Not for use from two
-/// threads at once.
+/// The uncompressed model as a teacher: its predictions on texts without a prompt. Not thread-safe.
 package final class Teacher {
   private let model: LanguageModel
   private let scorer: Scorer
@@ -12,16 +11,16 @@ package final class Teacher {
     scorer = try Scorer(model)
   }
 
-  /// The loss target of B sequences of one length T: the divergence from this teacher over the whole
+  /// The loss target for B sequences of one length T: divergence from this teacher over the whole
   /// vocabulary.
-  /// - Parameter share: the divergence's share of the loss; the rest is cross-entropy.
+  /// - Parameter share: the divergence's weight in the loss, 0 ... 1; the rest is cross-entropy.
   package func target(_ sequences: [[Int32]], share: Double) throws(Failure) -> LossTarget {
     .teacher(
       hidden: try scorer.hidden(sequences, length: sequences.first?.count ?? 0), head: model.head,
       share: share)
   }
 
-  /// The k most likely next tokens after every token of B sequences of one length T, [B·T] rows.
+  /// The k most likely next tokens after each token of B sequences of one length T, [B·T] rows.
   package func top(_ k: Int, of sequences: [[Int32]]) throws(Failure) -> SoftTargets {
     let hidden = try scorer.hidden(sequences, length: sequences.first?.count ?? 0)
     return TopTokens.run(hidden: hidden, head: model.head, k: k, arithmetic: model.arithmetic)

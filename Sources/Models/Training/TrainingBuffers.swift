@@ -1,21 +1,24 @@
 import Checkpoints
 import Numerics
 
-/// All memory of one step.
+/// All buffers of one training step, for R rows.
 final class TrainingBuffers {
   let plan: RowPlan
-  /// The residual stream before each block, and after the last: layers + 1 of [R, d].
+  /// The residual stream before each block and after the last: layers + 1 tensors [R, d].
   let residual: [Tensor]
-  /// Blocks from here on have activations of their own; those before share one object and are
+  /// The first block with activations of its own; blocks before it share one object and are
   /// recomputed.
   let firstKept: Int
   private let kept: [BlockActivations]
   private let shared: BlockActivations?
   let scratch: ForwardScratch
   let backward: BackwardScratch
+  /// Input rows of the output head [sequence rows, e].
   let hidden: Tensor
   let output: OutputBuffers
+  /// Gradient with respect to `hidden` [sequence rows, e].
   let hiddenGradient: Tensor
+  /// Gradient with respect to the residual stream [R, d].
   let gradient: Tensor
 
   init(_ model: LanguageModel, plan: RowPlan, budget: MemoryBudget) {
@@ -38,6 +41,7 @@ final class TrainingBuffers {
     gradient = Tensor([plan.rows, c.hiddenSize])
   }
 
+  /// The activations of block `layer`, its own or the shared ones.
   func activations(of layer: Int) -> BlockActivations {
     if layer >= firstKept { return kept[layer - firstKept] }
     guard let shared else { preconditionFailure("blocks before the first kept one share buffers") }

@@ -2,9 +2,9 @@ import Bytes
 import CKernels
 
 extension Attention {
-  /// The gradients to q, k and v (overwritten), from `dOut` and what `forward` returned. Scores are
-  /// computed again tile by tile. Where several heads or sequences read one key, their parts are
-  /// added up in a fixed order.
+  /// Computes the gradients with respect to q, k and v (overwritten) from `dOut` and the results of
+  /// `forward`. Scores are recomputed tile by tile. The contributions of all heads and sequences
+  /// that read a key are summed in a fixed order.
   package static func backward(
     dOut: Tensor, q: Tensor, k: Tensor, v: Tensor, out: Tensor, logSumExp: Tensor,
     shape: AttentionShape, dq: Tensor, dk: Tensor, dv: Tensor,
@@ -15,9 +15,9 @@ extension Attention {
     dk.fill(0)
     dv.fill(0)
     let units = shape.units
-    // Few long sequences are cut further, so that there is work for several threads.
+    // Few long sequences are split further, so that there is work for several threads.
     let shares = max(1, (8 + units.count * shape.kvHeads - 1) / max(1, units.count * shape.kvHeads))
-    // A wave of heads at a time, so that the parts waiting to be added stay within 128 MB or so.
+    // Heads are processed in waves, so that the partial gradients take about 128 MB at most.
     let keysPerHead = units.reduce(0) { $0 + $1.prefix + $1.length }
     let perHead = max(1, 2 * keysPerHead * shape.headDim * shares)
     let wave = max(1, min(shape.kvHeads, (1 << 25) / perHead))
@@ -45,8 +45,8 @@ extension Attention {
     }
   }
 
-  /// The share of some tiles of queries in the gradients to the keys and values that they see: the
-  /// prefix's rows first, then the unit's own.
+  /// The partial gradients with respect to one head's keys and values from some tiles of queries:
+  /// the prefix's rows first, then the unit's own, [prefix + length, headDim] each.
   private struct KeyGradient: Sendable {
     let unit: AttentionShape.Unit
     let kvHead: Int
@@ -68,11 +68,12 @@ extension Attention {
       dv = Tensor([unit.prefix + unit.length, shape.headDim])
     }
 
-    /// Where a block of keys starts in `dk` and `dv`.
+    /// The offset of a block of keys in `dk` and `dv`.
     func place(of block: AttentionShape.Unit.KeyBlock) -> Int {
       (block.position < 0 ? block.row : unit.prefix + block.position) * shape.headDim
     }
 
+    /// Adds the partial gradients to those of all keys and values.
     func add(to allKeys: Tensor, _ allValues: Tensor) {
       let dim = shape.headDim
       for i in 0..<unit.prefix + unit.length {
@@ -96,14 +97,14 @@ extension Attention {
     let logSum = Tensor(uninitialized: [rows])
     let delta = Tensor(uninitialized: [rows])
     let outputs = tile.gather(out)
-    // What the products see of it: otherwise a row that looks at one key alone, whose scores have no
-    // slope, would get one from the rounding.
+    // Rounded as in the products below. Otherwise a row that sees a single key, whose score has no
+    // gradient, would get one from the rounding.
     if arithmetic.available == .bfloat16 {
       gradients.roundToBFloat16(0..<gradients.count)
     }
     for row in 0..<rows {
       unsafe logSum.pointer[row] = logSumExp.pointer[tile.statistic(ofRow: row)]
-      // Σ p·dp over a row is what its output and its gradient have in common.
+      // Σ p·dp over a row equals the dot product of its output and the gradient of its output.
       unsafe ctk_dot_rows(
         gradients.pointer + row * dim, outputs.pointer + row * dim, dim, 1, dim,
         delta.pointer + row, 1, 0)

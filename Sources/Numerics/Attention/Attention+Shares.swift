@@ -2,17 +2,16 @@ import Bytes
 import CKernels
 
 extension Attention {
-  /// How the attention of an input's queries falls on each of several prefixes that they all see at
-  /// once: softmax over the keys of all prefixes and, causally, the input's own.
-  ///
-  /// What `forward` does for scores, with so many more keys and without any values.
+  /// Returns each prefix's share of an input's attention, if its queries see the keys of all
+  /// prefixes and, causally, the input's own keys in one softmax. No values are read.
   ///
   /// - Parameters:
-  ///   - q: queries of the input's first Q tokens [Q, heads·headDim], Q ≥ 1.
-  ///   - keys: their own keys [Q, kvHeads·headDim].
-  ///   - prefixKeys: keys of all prefixes, one after the other, [Σn, kvHeads·headDim].
-  ///   - lengths: how many each has, n ≥ 1; one prefix or more.
-  /// - Returns: per prefix the mean over heads and queries, within 0 … 1; together at most 1.
+  ///   - q: Queries of the input's first Q ≥ 1 tokens, [Q, heads·headDim].
+  ///   - keys: Keys of these tokens, [Q, kvHeads·headDim].
+  ///   - prefixKeys: Keys of all prefixes, concatenated, [Σn, kvHeads·headDim].
+  ///   - lengths: The number of keys n ≥ 1 of each prefix; at least one prefix.
+  /// - Returns: The share of each prefix, averaged over heads and queries, 0 … 1. Their sum is at
+  ///   most 1.
   package static func prefixShares(
     q: Tensor, keys: Tensor, prefixKeys: Tensor, lengths: [Int], heads: Int, kvHeads: Int,
     headDim: Int
@@ -32,7 +31,7 @@ extension Attention {
         }
       }
     }
-    // Long tiles come first, so that the last ones to be taken are short.
+    // Tiles with the most work come first, so that threads finish together.
     tiles.sort { ($0.work, $1.kvHead) > ($1.work, $0.kvHead) }
     let ordered = tiles
     let prefixes = lengths.count
@@ -48,7 +47,8 @@ extension Attention {
     }
   }
 
-  /// Summed over the tile's rows; the last one is what falls on the input itself.
+  /// Returns the attention shares of all prefixes, and as the last element that of the input
+  /// itself, summed over the tile's rows.
   private static func shares(
     of tile: AttentionTile, _ q: Tensor, _ keys: Tensor, _ prefixKeys: Tensor, _ lengths: [Int]
   ) -> [Double] {

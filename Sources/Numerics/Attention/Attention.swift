@@ -2,18 +2,19 @@ import Bytes
 import CKernels
 import Glibc
 
-/// Grouped-query attention with a causal mask, tile by tile with a running softmax (Dao et al.,
-/// arXiv 2205.14135): no more than a tile of scores exists at a time, and tiles that are masked
-/// entirely aren't computed. Query heads that read the same keys are treated together.
+/// Grouped-query attention with a causal mask, computed tile by tile with an online softmax (Dao et
+/// al., arXiv 2205.14135). Each thread holds one tile of scores at a time, and fully masked tiles
+/// are skipped. Query heads that share a key head are computed together.
 package enum Attention {
-  /// Keys per tile of scores, and about how many rows (queries × heads of a group) it has.
+  /// Keys per tile of scores.
   static let keyTile = 256
+  /// Rows (queries × heads of a group) per tile of scores, approximately.
   private static let tileRows = 384
 
-  /// out = softmax(q·kᵀ/√headDim)·v per head. `logSumExp` [queryRows, heads] receives
-  /// log Σ exp(score) where given, for `backward`.
+  /// Computes out = softmax(q·kᵀ/√headDim)·v per head. `logSumExp` [queryRows, heads], if given,
+  /// receives log Σ exp(score) for `backward`.
   ///
-  /// - Parameter arithmetic: of the two products; the softmax between them is float32.
+  /// - Parameter arithmetic: The arithmetic of the two products; the softmax is float32.
   package static func forward(
     q: Tensor, k: Tensor, v: Tensor, shape: AttentionShape, into out: Tensor,
     logSumExp: Tensor? = nil, arithmetic: Arithmetic = .float32
@@ -28,7 +29,7 @@ package enum Attention {
         }
       }
     }
-    // Long tiles come first, so that the last ones to be taken are short.
+    // Tiles with the most work come first, so that threads finish together.
     jobs.sort { ($0.work, $1.unit.firstKey, $1.kvHead) > ($1.work, $0.unit.firstKey, $0.kvHead) }
     let ordered = jobs
     Parallel.forEach(ordered.count) { i in
@@ -36,6 +37,7 @@ package enum Attention {
     }
   }
 
+  /// Queries per tile: a multiple of 16 between 32 and 192, for about `tileRows` rows.
   static func queryTile(_ shape: AttentionShape) -> Int {
     max(32, min(192, tileRows / shape.group / 16 * 16))
   }

@@ -1,7 +1,9 @@
-/// Who attends to whom. Rows 0 ..< prefix are shared by all sequences; row prefix + b·length + t is
-/// token t of sequence b. Keys and values have all rows, [rows, kvHeads·headDim]. Queries and
-/// outputs, [·, heads·headDim], have the same rows, or without the prefix's where
-/// `queriesFromPrefix` is false (a cached prefix; decoding is sequences = 1 and length = 1).
+/// The heads and the causal mask of an attention over a shared prefix and several sequences. Rows
+/// 0 ..< prefix are shared by all sequences; row prefix + b·length + t is token t of sequence b.
+///
+/// Keys and values have all rows, [rows, kvHeads·headDim]. Queries and outputs, [·, heads·headDim],
+/// have the same rows, or all but the prefix's if `queriesFromPrefix` is false (a cached prefix;
+/// decoding is sequences = 1 and length = 1).
 ///
 /// Prefix rows attend to the prefix up to themselves. Sequence rows attend to the whole prefix and
 /// to their own sequence up to themselves. Query head h reads key/value head h / (heads/kvHeads).
@@ -9,9 +11,12 @@ package struct AttentionShape: Sendable, Equatable {
   package var heads: Int
   package var kvHeads: Int
   package var headDim: Int
+  /// Rows of the shared prefix.
   package var prefix: Int
   package var sequences: Int
+  /// Tokens per sequence.
   package var length: Int
+  /// Whether the prefix's rows have queries.
   package var queriesFromPrefix: Bool
 
   package init(
@@ -29,21 +34,25 @@ package struct AttentionShape: Sendable, Equatable {
     self.queriesFromPrefix = queriesFromPrefix
   }
 
+  /// Rows of keys and values.
   package var keyRows: Int { prefix + sequences * length }
+  /// Rows of queries and outputs.
   package var queryRows: Int { queriesFromPrefix ? keyRows : sequences * length }
-  /// 1/√headDim
+  /// The factor of the scores, 1/√headDim.
   package var scale: Float { 1 / Float(headDim).squareRoot() }
+  /// Query heads per key/value head.
   var group: Int { heads / kvHeads }
 }
 
 extension AttentionShape {
   /// A run of rows that attend among themselves: the prefix or one sequence.
   struct Unit {
-    /// The first row among the keys, and among the queries.
+    /// The unit's first row among the keys.
     let firstKey: Int
+    /// The unit's first row among the queries.
     let firstQuery: Int
     let length: Int
-    /// How many prefix rows the unit's rows see beside their own.
+    /// The number of prefix rows that the unit's rows see besides their own.
     let prefix: Int
   }
 
@@ -65,20 +74,22 @@ extension AttentionShape {
 }
 
 extension AttentionShape.Unit {
-  /// A run of keys that a tile of queries meets.
+  /// A run of keys that is multiplied by a tile of queries.
   struct KeyBlock {
-    /// The first row among the keys, and the number of keys.
+    /// The block's first row among the keys.
     let row: Int
+    /// The number of keys.
     let count: Int
-    /// The first key's number within the unit; negative for prefix keys, which all queries see.
+    /// The first key's index in the unit; negative for prefix keys, which all queries see.
     let position: Int
 
-    /// How many of these keys the query at `position` of the unit sees, before clamping to 0...count;
-    /// every later query sees one more.
+    /// Returns the number of these keys that the unit's query `query` sees, before clamping to
+    /// 0...count. Each later query sees one more.
     func edge(of query: Int) -> Int { position < 0 ? count : query + 1 - position }
   }
 
-  /// The keys that queries `tile` see, in blocks of at most `size`; none is wholly masked.
+  /// Returns the keys that the queries `tile` see, in blocks of at most `size` keys; no block is
+  /// fully masked.
   func keyBlocks(for tile: Range<Int>, size: Int) -> [KeyBlock] {
     var blocks: [KeyBlock] = []
     for start in stride(from: 0, to: prefix, by: size) {
@@ -91,6 +102,7 @@ extension AttentionShape.Unit {
     return blocks
   }
 
+  /// Returns the unit's queries in tiles of at most `size` queries.
   func tiles(of size: Int) -> [Range<Int>] {
     stride(from: 0, to: length, by: size).map { $0..<min(length, $0 + size) }
   }

@@ -1,28 +1,30 @@
 import CKernels
 
-/// Some queries of one unit, for all heads that read one key/value head. Its rows are those heads'
-/// queries, head after head: row h·queries + i.
+/// A tile of queries of one unit, for all query heads that share a key/value head. Row h·queries +
+/// i is query i of the group's head h.
 struct AttentionTile: Sendable {
   let shape: AttentionShape
   let unit: AttentionShape.Unit
-  /// Numbers within the unit.
+  /// The queries' indices in the unit.
   let queries: Range<Int>
   let kvHead: Int
 
   var rows: Int { shape.group * queries.count }
+  /// Values per row of keys: kvHeads·headDim.
   var keyWidth: Int { shape.kvHeads * shape.headDim }
+  /// A measure of the tile's cost, for scheduling.
   var work: Int { (unit.prefix + queries.upperBound) * queries.count }
 
-  /// Where key or value row `row` of this tile's head starts.
+  /// The offset of key or value row `row` of this tile's head.
   func place(ofKey row: Int) -> Int { row * keyWidth + kvHead * shape.headDim }
 
-  /// Where row `row` of the tile stands among all queries and heads.
+  /// The query row and query head of row `row` of the tile.
   private func query(ofRow row: Int) -> (query: Int, head: Int) {
     let (head, i) = row.quotientAndRemainder(dividingBy: queries.count)
     return (unit.firstQuery + queries.lowerBound + i, kvHead * shape.group + head)
   }
 
-  /// Its place in a tensor [queryRows, heads].
+  /// The offset of the tile's row `row` in a tensor [queryRows, heads].
   func statistic(ofRow row: Int) -> Int {
     let (query, head) = query(ofRow: row)
     return query * shape.heads + head
@@ -30,7 +32,8 @@ struct AttentionTile: Sendable {
 
   private func place(ofRow row: Int) -> Int { statistic(ofRow: row) * shape.headDim }
 
-  /// The tile's rows of a tensor [queryRows, heads·headDim], one after another.
+  /// Copies the tile's rows of a tensor [queryRows, heads·headDim] to consecutive rows
+  /// [rows, headDim].
   func gather(_ all: Tensor) -> Tensor {
     let dim = shape.headDim
     let result = Tensor(uninitialized: [rows, dim])
@@ -40,7 +43,7 @@ struct AttentionTile: Sendable {
     return result
   }
 
-  /// The way back.
+  /// Copies the tile's rows [rows, headDim] to their places in a tensor [queryRows, heads·headDim].
   func scatter(_ rowsOfTile: Tensor, to all: Tensor) {
     let dim = shape.headDim
     for row in 0..<rows {
@@ -49,8 +52,8 @@ struct AttentionTile: Sendable {
     }
   }
 
-  /// rowsOfTile·kᵀ for one block of keys (or of values), [rows, stride] of which the first
-  /// `block.count` columns are written.
+  /// Computes rowsOfTile·kᵀ for one block of keys (or values). The first `block.count` columns of
+  /// `scores` [rows, stride] are written.
   func scores(
     _ rowsOfTile: Tensor, _ keys: Tensor, _ block: AttentionShape.Unit.KeyBlock,
     into scores: Tensor, _ arithmetic: Arithmetic = .float32
@@ -63,7 +66,8 @@ struct AttentionTile: Sendable {
     ).run(arithmetic)
   }
 
-  /// Calls `body` with the kernels' view of each head's rows of scores, and the first row's number.
+  /// Calls `body` with the C description of each head's rows of scores and the index of the first
+  /// row.
   func forEachHead(
     _ block: AttentionShape.Unit.KeyBlock, _ scores: Tensor,
     _ body: (UnsafePointer<ctk_scores>, Int) -> Void

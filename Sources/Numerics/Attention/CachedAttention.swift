@@ -2,18 +2,19 @@ import Bytes
 import CKernels
 import Glibc
 
-/// The key-value cache of one block for one text being decoded: keys (rotated where the model does that)
-/// and values [capacity, kvHeads · headDim], in float32, float16 or int8.
+/// The key-value cache of one transformer block for one sequence: keys (after rotary embedding, if
+/// the model has it) and values [capacity, kvHeads·headDim], in float32, float16 or int8.
 @safe package final class AttentionCache: @unchecked Sendable {
   /// The number format of keys and values.
   package enum Format: String, Sendable, CaseIterable {
     case float32
     case float16
-    /// 8-bit integers with a float32 scale per row and head.
+    /// Symmetric 8-bit integers with a float32 scale per row and head.
     case int8
   }
 
   package let format: Format
+  /// The most rows that the cache holds.
   package let capacity: Int
   package let kvHeads: Int
   package let headDim: Int
@@ -22,7 +23,7 @@ import Glibc
   private let keys: Rows
   private let values: Rows
 
-  /// Room for `capacity` rows of kvHeads·headDim numbers, keys and values each.
+  /// Allocates a cache for `capacity` rows of keys and values, kvHeads·headDim numbers each.
   package init(capacity: Int, kvHeads: Int, headDim: Int, format: Format) {
     self.capacity = capacity
     self.kvHeads = kvHeads
@@ -32,7 +33,7 @@ import Glibc
     values = Rows(capacity, kvHeads, headDim, format)
   }
 
-  /// Adds rows [n, kvHeads·headDim] at the end.
+  /// Appends rows [n, kvHeads·headDim] of keys and values.
   package func append(keys newKeys: Tensor, values newValues: Tensor) {
     let width = kvHeads * headDim
     precondition(
@@ -49,13 +50,13 @@ import Glibc
     count += newKeys.rows
   }
 
-  /// Drops the rows from `count` on.
+  /// Removes all rows after the first `count`.
   package func truncate(to count: Int) {
     precondition(count >= 0 && count <= self.count)
     self.count = count
   }
 
-  /// Keys or values in memory.
+  /// The storage of keys or of values.
   @safe private struct Rows: @unchecked Sendable {
     let storage: FloatStorage
     let scales: Tensor
@@ -94,6 +95,7 @@ import Glibc
 }
 
 extension AttentionCache.Format {
+  /// Bytes per number.
   var bytes: Int {
     switch self {
     case .float32: 4
@@ -102,6 +104,7 @@ extension AttentionCache.Format {
     }
   }
 
+  /// The kernels' constant for the format.
   var kernel: ctk_cache_format {
     switch self {
     case .float32: ctk_cache_f32
@@ -112,11 +115,12 @@ extension AttentionCache.Format {
 }
 
 extension AttentionCache {
-  /// Keys that one piece of work looks at; fixed, so that results don't depend on the threads.
+  /// Keys per piece of work; fixed, so that results don't depend on the number of threads.
   private static let keysPerPart = 256
 
-  /// One new token of each of several texts: out[j] = softmax(q[j]·kᵀ/√headDim)·v over all rows of
-  /// caches[j]; q and out [texts, heads·headDim].
+  /// Computes the attention of one new token of each of several sequences:
+  /// out[j] = softmax(q[j]·kᵀ/√headDim)·v over all rows of caches[j], q and out
+  /// [sequences, heads·headDim].
   package static func attend(
     _ q: Tensor, over caches: [AttentionCache], heads: Int, into out: Tensor
   ) {
@@ -154,7 +158,7 @@ extension AttentionCache {
     }
   }
 
-  /// Some keys of one head, and what the queries of its group made of them.
+  /// A range of keys of one head, with the softmax sums and weighted values of its group's queries.
   private final class Part: Sendable {
     let cache: AttentionCache
     let text: Int
@@ -194,7 +198,7 @@ extension AttentionCache {
     }
   }
 
-  /// Parts of one softmax put together, in order.
+  /// Combines the parts of one head's softmax in order and writes the group's outputs.
   private static func combine(_ parts: ArraySlice<Part>, into out: UnsafeMutablePointer<Float>) {
     guard let first = parts.first else { return }
     let dim = first.cache.headDim

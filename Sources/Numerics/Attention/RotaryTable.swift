@@ -2,18 +2,22 @@ import Bytes
 import CKernels
 import Glibc
 
-/// Cosines and sines for rotary positions (Su et al., arXiv 2104.09864), in the order of Hugging
-/// Face's models: value i of a head turns together with value i + headDim/2.
+/// Cosines and sines of rotary position embedding (Su et al., arXiv 2104.09864), in the "rotate
+/// half" order of Hugging Face's models: values i and i + headDim/2 of a head form a pair.
 package struct RotaryTable: Sendable {
   package let headDim: Int
-  /// Positions 0 ..< positions are in the table.
+  /// The number of positions in the table, 0 ..< positions.
   package let positions: Int
-  /// [positions, headDim/2] each.
+  /// Cosines, [positions, headDim/2].
   private let cosines: Tensor
+  /// Sines, [positions, headDim/2].
   private let sines: Tensor
 
-  /// `inverseFrequencies`: headDim/2 angles per position, in radians; all cosines and sines are
-  /// multiplied by `attentionFactor`.
+  /// Computes the table.
+  ///
+  /// - Parameters:
+  ///   - inverseFrequencies: Radians per position, [headDim/2].
+  ///   - attentionFactor: A factor of all cosines and sines.
   package init(
     headDim: Int, positions: Int, inverseFrequencies: [Float], attentionFactor: Float = 1
   ) {
@@ -26,7 +30,7 @@ package struct RotaryTable: Sendable {
     Parallel.ranges(positions, grain: 64) { range in
       for position in range {
         for i in 0..<half {
-          // The angle is rounded to float32 as the models' original code does.
+          // The angle is rounded to float32, as in the models' original code.
           let angle = Double(Float(position) * inverseFrequencies[i])
           unsafe cosines.pointer[position * half + i] = Float(cos(angle)) * attentionFactor
           unsafe sines.pointer[position * half + i] = Float(sin(angle)) * attentionFactor
@@ -37,11 +41,13 @@ package struct RotaryTable: Sendable {
     self.sines = sines
   }
 
-  /// Turns x [rows, heads·headDim] in place, row r by the angles of `positions[r]`; backwards where
-  /// `inverse`, which is also how gradients pass.
+  /// Rotates x [rows, heads·headDim] in place, row r by the angles of `positions[r]`. `inverse`
+  /// rotates back, which is also the backward pass.
   package func apply(to x: Tensor, heads: Int, positions: [Int32], inverse: Bool = false) {
     precondition(x.columns == heads * headDim && positions.count == x.rows && !x.isReadOnly)
-    precondition(positions.allSatisfy { $0 >= 0 && Int($0) < self.positions }, "position too high")
+    precondition(
+      positions.allSatisfy { $0 >= 0 && Int($0) < self.positions },
+      "a position outside of 0 ..< \(self.positions)")
     let half = headDim / 2
     Parallel.ranges(x.rows, grain: 32) { rows in
       for row in rows {

@@ -1,17 +1,17 @@
 import Bytes
 import CKernels
 
-/// The activations of feed-forward layers without a gate, value by value; the raw values are
-/// Hugging Face's names.
+/// An elementwise activation of feed-forward layers without a gate. Raw values are Hugging Face's
+/// names.
 package enum Activation: String, Sendable, CaseIterable {
   /// max(x, 0)
   case relu
-  /// x·Φ(x), exact rather than by a hyperbolic tangent (Hendrycks and Gimpel, arXiv 1606.08415).
+  /// x·Φ(x), exact rather than the tanh approximation (Hendrycks and Gimpel, arXiv 1606.08415).
   case gelu
 
   private static let grain = 1 << 14
 
-  /// `y` may be `x` itself.
+  /// Computes y = f(x) elementwise; `y` may be `x`.
   package func forward(_ x: Tensor, into y: Tensor) {
     precondition(x.count == y.count && !y.isReadOnly)
     Parallel.ranges(x.count, grain: Self.grain) { range in
@@ -23,7 +23,7 @@ package enum Activation: String, Sendable, CaseIterable {
     }
   }
 
-  /// The gradient to x, from that to y; `dx` may be `dy` or `x`.
+  /// Computes dx = dy·f′(x) elementwise; `dx` may be `dy` or `x`.
   package func backward(_ dy: Tensor, x: Tensor, into dx: Tensor) {
     precondition(x.count == dy.count && x.count == dx.count && !dx.isReadOnly)
     Parallel.ranges(x.count, grain: Self.grain) { range in

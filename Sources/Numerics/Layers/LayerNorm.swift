@@ -1,10 +1,12 @@
 import Bytes
 import CKernels
 
-/// Normalisation of rows by mean and variance (Ba, Kiros and Hinton, arXiv 1607.06450).
+/// Layer normalisation, by the mean and variance of each row (Ba, Kiros and Hinton, arXiv
+/// 1607.06450).
 package enum LayerNorm {
-  /// y = (x − mean)·r·gain + bias, r = 1/√(variance + epsilon) per row; x and y [m, d] (y may be x),
-  /// gain and bias [d]. Mean and r go to `mean` and `inverse` [m] where given, for `backward`.
+  /// Computes y = (x − mean)·r·gain + bias with r = 1/√(variance + epsilon) per row, for x and y
+  /// [m, d] (y may be x), gain and bias [d]. `statistics`, if given, receive mean and r [m] for
+  /// `backward`.
   package static func forward(
     _ x: Tensor, gain: Tensor, bias: Tensor, epsilon: Float, into y: Tensor,
     statistics: (mean: Tensor, inverse: Tensor)? = nil
@@ -29,7 +31,8 @@ package enum LayerNorm {
     }
   }
 
-  /// The gradient to x, from that to y; added to dx where `accumulate`. Otherwise dx may be dy.
+  /// Computes the gradient with respect to x, `dx` [m, d], from that with respect to y. It is added
+  /// to dx if `accumulate`; otherwise dx may be dy.
   package static func backward(
     _ dy: Tensor, x: Tensor, gain: Tensor, statistics: (mean: Tensor, inverse: Tensor),
     into dx: Tensor, accumulate: Bool = false

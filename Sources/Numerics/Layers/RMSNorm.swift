@@ -3,8 +3,8 @@ import CKernels
 
 /// Root-mean-square normalisation of rows (Zhang and Sennrich, arXiv 1910.07467).
 package enum RMSNorm {
-  /// y = x·r·gain, r = 1/√(mean x² + epsilon) per row; x and y [m, d], gain [d]. r goes to
-  /// `inverseRMS` [m] where given, for `backward`.
+  /// Computes y = x·r·gain with r = 1/√(mean x² + epsilon) per row, for x and y [m, d] and gain
+  /// [d]. `inverseRMS` [m], if given, receives r for `backward`.
   package static func forward(
     _ x: Tensor, gain: Tensor, epsilon: Float, into y: Tensor, inverseRMS: Tensor? = nil
   ) {
@@ -21,7 +21,8 @@ package enum RMSNorm {
     }
   }
 
-  /// The gradient to x, from that to y; added to dx where `accumulate`.
+  /// Computes the gradient with respect to x, `dx` [m, d], from that with respect to y. It is added
+  /// to dx if `accumulate`.
   package static func backward(
     _ dy: Tensor, x: Tensor, gain: Tensor, inverseRMS: Tensor, into dx: Tensor,
     accumulate: Bool = false

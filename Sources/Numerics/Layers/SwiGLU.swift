@@ -1,11 +1,11 @@
 import Bytes
 import CKernels
 
-/// The gated activation h = gate·σ(gate)·up (Shazeer, arXiv 2002.05202), value by value.
+/// The gated activation h = gate·σ(gate)·up (Shazeer, arXiv 2002.05202), elementwise.
 package enum SwiGLU {
   private static let grain = 1 << 14
 
-  /// `h` may be `gate` or `up` itself.
+  /// Computes h = gate·σ(gate)·up; `h` may be `gate` or `up`.
   package static func forward(_ gate: Tensor, _ up: Tensor, into h: Tensor) {
     precondition(gate.count == up.count && h.count == gate.count && !h.isReadOnly)
     Parallel.ranges(gate.count, grain: grain) { range in
@@ -14,7 +14,7 @@ package enum SwiGLU {
     }
   }
 
-  /// The gradients to gate and up; each may be written over any of the inputs.
+  /// Computes the gradients with respect to gate and up; each may overwrite any of the inputs.
   package static func backward(
     _ dh: Tensor, gate: Tensor, up: Tensor, dGate: Tensor, dUp: Tensor
   ) {

@@ -3,15 +3,17 @@ import CKernels
 
 /// The negative log-likelihood of target tokens, fused with the output head.
 package enum CrossEntropy {
-  /// −log p(target) in nats per row of `hidden` [m, d] through `head` [V, d]; 0 where the target is
-  /// −1, and no work either.
+  /// Returns −log p(target) in nats for each row of `hidden` [m, d] through `head` [V, d]. Rows
+  /// with target −1 are skipped: their loss is 0.
   package static func loss(
     hidden: Tensor, head: Weight, targets: [Int32], arithmetic: Arithmetic = .float32
   ) -> [Float] {
     run(hidden, head, targets, arithmetic.available, gradient: nil, scale: 0)
   }
 
-  /// As `loss`; `dHidden` [m, d] receives scale·∂(Σ nll)/∂hidden, zero where the target is −1.
+  /// Returns −log p(target) in nats for each row of `hidden` [m, d] through `head` [V, d] and
+  /// writes scale·∂(Σ nll)/∂hidden to `dHidden` [m, d]. Rows with target −1 are skipped: their loss
+  /// and gradient are 0.
   package static func gradient(
     hidden: Tensor, head: Weight, targets: [Int32], scale: Float, into dHidden: Tensor,
     arithmetic: Arithmetic = .float32
@@ -51,7 +53,8 @@ package enum CrossEntropy {
     return losses
   }
 
-  /// The rows with a target, as many at a time as a softmax takes.
+  /// Calls `body` with the indices of rows that have a target, as many at a time as
+  /// `VocabularySoftmax` takes.
   static func forEachScored(
     _ targets: [Int32], width: Int, _ arithmetic: Arithmetic, _ body: ([Int]) -> Void
   ) {
@@ -62,6 +65,7 @@ package enum CrossEntropy {
     }
   }
 
+  /// Returns a copy of the given rows of `hidden`, [rows.count, d].
   static func gathered(_ hidden: Tensor, _ rows: [Int]) -> Tensor {
     let d = hidden.columns
     let x = Tensor(uninitialized: [rows.count, d])

@@ -1,21 +1,24 @@
 import Bytes
 import CKernels
 
-/// KL(teacher ‖ student) between two models' distributions over the vocabulary, and its gradient to
-/// the student's hidden rows. Both models' logits pass by in tiles, twice: once for the softmax
-/// normalisers, once for the divergence; they are never stored whole.
+/// KL(teacher ‖ student) between two models' distributions over the vocabulary, in nats, and its
+/// gradient with respect to the student's hidden rows. Both models' logits are computed tile by
+/// tile in two passes, one for the softmax normalisers and one for the divergence, so that they are
+/// never all in memory.
 package enum Divergence {
   private static let tile = 256
   private static let rowsAtOnce = 300
 
-  /// Nats per row of `student` [m, d] through `head` [V, d], against `teacher` [m, e] through
-  /// `teacherHead` [V, e]. Where `dHidden` [m, d] is given it receives scale·∂(Σ KL)/∂student.
+  /// Returns the divergence in nats of each row of `student` [m, d] through `head` [V, d] from
+  /// `teacher` [m, e] through `teacherHead` [V, e]. `dHidden` [m, d], if given, receives
+  /// scale·∂(Σ KL)/∂student.
   package static func run(
     student: Tensor, head: Weight, teacher: Tensor, teacherHead: Weight, scale: Float = 1,
     into dHidden: Tensor? = nil, arithmetic: Arithmetic = .float32
   ) -> [Float] {
     precondition(
-      student.rows == teacher.rows && head.rows == teacherHead.rows, "one vocabulary, one text")
+      student.rows == teacher.rows && head.rows == teacherHead.rows,
+      "student and teacher must have the same rows and the same vocabulary")
     if let dHidden {
       precondition(
         dHidden.rows == student.rows && dHidden.columns == student.columns && !dHidden.isReadOnly)
@@ -68,7 +71,7 @@ package enum Divergence {
       student_log_sum: studentSums.pointer, teacher_log_sum: teacherSums.pointer)
   }
 
-  /// log Σ exp over the vocabulary, per row [m].
+  /// Returns log Σ exp of each row's logits over the vocabulary, [m].
   private static func logSums(_ tiles: VocabularyTiles) -> Tensor {
     let m = tiles.hidden.rows
     let parts = (0..<VocabularyTiles.parts).map { _ in RunningSoftmax(rows: m) }

@@ -1,10 +1,10 @@
 import Bytes
 import Foundation
 
-/// The mean of some rows' distributions over the vocabulary.
+/// The mean of several distributions over the vocabulary.
 package enum MeanSoftmax {
-  /// row[v] = log(mean over r of softmax(logits[r])[v]) for logits [n, V] and `row` [1, V]; at least the
-  /// logarithm of the smallest normal number.
+  /// Writes row[v] = log(mean over r of softmax(logits[r])[v]) for logits [n, V] and `row` [1, V],
+  /// clamped from below to the logarithm of the smallest normal number.
   package static func logarithms(_ logits: Tensor, into row: Tensor) {
     let vocabulary = logits.columns
     precondition(

@@ -1,12 +1,14 @@
 import CKernels
 import Glibc
 
-/// The softmax of some rows over logits that pass by in tiles (Milakov and Gimelshein, arXiv 1805.02867):
-/// per row the highest logit so far, and Σ exp against it.
+/// An online softmax over rows of logits that are computed tile by tile (Milakov and Gimelshein,
+/// arXiv 1805.02867).
 final class RunningSoftmax: Sendable {
+  /// The highest logit so far, [rows].
   let highest: Tensor
+  /// Σ exp(logit − highest) so far, [rows].
   let sums: Tensor
-  /// Per row: what sums over earlier tiles are to be multiplied by, after `add`.
+  /// The factor by which sums over earlier tiles must be multiplied after `add`, [rows].
   let correction: Tensor
 
   init(rows: Int) {
@@ -16,8 +18,8 @@ final class RunningSoftmax: Sendable {
     correction = Tensor([rows])
   }
 
-  /// Takes in the first `count` columns of `logits` [rows, stride], which become exp(logit − highest)
-  /// where they are to be kept.
+  /// Adds the first `count` columns of `logits` [rows, stride]. With `keep` they are overwritten
+  /// with exp(logit − highest).
   func add(_ logits: Tensor, count: Int, keep: Bool = false) {
     var view = unsafe ctk_scores(
       scores: logits.pointer, stride: logits.columns, rows: logits.rows, n: count, edge: count,
@@ -26,7 +28,7 @@ final class RunningSoftmax: Sendable {
       &view, highest.pointer, sums.pointer, correction.pointer, keep ? 1 : 0)
   }
 
-  /// log Σ exp of row `i` over all parts of the vocabulary, combined in their order.
+  /// Returns log Σ exp of row `i` over all parts of the vocabulary, combined in their order.
   static func logSum(of i: Int, _ parts: [RunningSoftmax]) -> Float {
     let top = parts.reduce(-Float.infinity) { max($0, $1.highest[i]) }
     let total = parts.reduce(Float(0)) { $0 + $1.sums[i] * exp($1.highest[i] - top) }

@@ -2,17 +2,17 @@ import Bytes
 import CKernels
 import Glibc
 
-/// What a teacher says of the next token, row by row: its probabilities for k tokens, and all the
-/// rest as one number, the tail.
+/// A teacher's next-token distributions: per row the probabilities of k tokens, and the tail, which
+/// is the total probability of all other tokens.
 package struct SoftTargets: Sendable, Equatable {
-  /// Tokens named per row.
+  /// The number of tokens per row.
   package let k: Int
-  /// [rows · k], the tokens of a row all different.
+  /// Token ids, [rows · k]; those of a row are distinct.
   package var ids: [Int32]
-  /// [rows · k], ≥ 0.
+  /// Probabilities of `ids`, [rows · k], ≥ 0.
   package var probabilities: [Float]
-  /// [rows], the probability of all other tokens together. A number of its own: what the rounded
-  /// probabilities leave of 1 may be nothing but their rounding.
+  /// The total probability of all other tokens, [rows]. It is stored because 1 − Σ probabilities
+  /// may consist of rounding errors alone.
   package var tails: [Float]
 
   package init(k: Int, ids: [Int32], probabilities: [Float], tails: [Float]) {
@@ -26,23 +26,27 @@ package struct SoftTargets: Sendable, Equatable {
   package var rows: Int { ids.count / k }
 }
 
-/// The divergence from a teacher that is known by its most likely tokens, mixed with the
-/// cross-entropy of the text itself, fused with the output head at the cost of the latter alone.
+/// A distillation loss: the KL divergence from a teacher known by its most likely tokens, mixed
+/// with the cross-entropy of the text. Fused with the output head, it costs no more than the
+/// cross-entropy.
 ///
-/// Per row, with q the student's probabilities, S the tokens named, p their probabilities and t the
-/// tail, the divergence of the two distributions over S and “any other”:
+/// Let q be the student's probabilities, S the set of the row's target tokens, p their teacher
+/// probabilities and t the teacher's tail. The divergence is that of the two distributions over S
+/// and one class for all other tokens:
 ///
 ///     KL = Σ_S p·log(p/q) + t·log(t / (1 − Σ_S q))
 ///
-/// By the chain rule of divergences it is never more than the whole KL, and the gap is the tail's
-/// own. Its slope to a logit is q − p in S, and q·(1 − t / (1 − Σ_S q)) outside.
+/// By the chain rule of divergences it never exceeds the KL over the whole vocabulary; the
+/// difference is the tail's share. Its derivative with respect to a logit is q − p for tokens in S,
+/// and q·(1 − t / (1 − Σ_S q)) for the others.
 package enum SoftCrossEntropy {
-  /// Below this the student's own tail drowns in the rounding of its sum: it then counts as so much,
-  /// lest t / (1 − Σ_S q) be anything.
+  /// The lower bound of the student's tail 1 − Σ_S q. A smaller tail is lost in the rounding of the
+  /// sum, and t / (1 − Σ_S q) would be arbitrary.
   private static let smallestTail = 1e-4
 
-  /// share·KL + (1 − share)·nll in nats per row of `hidden` [m, d] through `head` [V, d]; 0 where
-  /// the label is −1, and no work either. `dHidden` [m, d] receives scale·∂(Σ)/∂hidden.
+  /// Returns share·KL + (1 − share)·nll in nats for each row of `hidden` [m, d] through `head` [V,
+  /// d], and writes scale·∂(Σ)/∂hidden to `dHidden` [m, d]. Rows with label −1 are skipped: their
+  /// loss and gradient are 0.
   package static func gradient(
     hidden: Tensor, head: Weight, targets: SoftTargets, labels: [Int32], share: Float,
     scale: Float, into dHidden: Tensor, arithmetic: Arithmetic = .float32
@@ -58,8 +62,8 @@ package enum SoftCrossEntropy {
     CrossEntropy.forEachScored(labels, width: d, arithmetic) { rows in
       let x = CrossEntropy.gathered(hidden, rows)
       let softmax = VocabularySoftmax(x, head, arithmetic, withMeans: true)
-      // The named tokens' logits must be those of the softmax: rounded elsewhere, a sum of their
-      // shares could exceed 1.
+      // The target tokens' logits must be rounded as the softmax's are, or the sum of their
+      // probabilities could exceed 1.
       let isRounded = arithmetic == .bfloat16
       if isRounded { x.roundToBFloat16(0..<x.count) }
       Parallel.ranges(rows.count, grain: 8) { range in
@@ -76,7 +80,7 @@ package enum SoftCrossEntropy {
     return losses.values
   }
 
-  /// One row's teacher and label.
+  /// The soft targets and the label of one row.
   private struct Row {
     let ids: [Int32]
     let probabilities: [Float]
@@ -106,7 +110,7 @@ package enum SoftCrossEntropy {
         unsafe ctk_dot_rows(weight, x, d, 1, d, &logs[j], 1, 0)
         logs[j] -= softmax.logSums[i]
       }
-      // In float64: the student's tail is what is left of 1.
+      // Summed in float64, because the student's tail is 1 − Σ q.
       var (divergence, own) = (0.0, 0.0)
       for j in 0..<k {
         let p = Double(probabilities[j])
@@ -117,7 +121,7 @@ package enum SoftCrossEntropy {
       if tail > 0 { divergence += tail * (log(tail) - log(ownTail)) }
 
       let ratio = Float(tail / ownTail)
-      // Every token as one outside of S, then the difference for those inside.
+      // The derivative outside of S is applied to every token, then the difference to those in S.
       unsafe softmax.addMean(of: i, times: scale * (1 - share * ratio), to: place)
       for j in 0..<k {
         let slope = exp(logs[j]) * ratio - probabilities[j]
@@ -130,7 +134,7 @@ package enum SoftCrossEntropy {
 }
 
 extension Tensor {
-  /// Rounds some elements to the nearest bfloat16, halves to even, as products in it do.
+  /// Rounds elements in place to the nearest bfloat16, ties to even, as bfloat16 products do.
   func roundToBFloat16(_ range: Range<Int>) {
     for i in range {
       let bits = unsafe pointer[i].bitPattern

@@ -2,14 +2,14 @@ import Bytes
 import CKernels
 import Glibc
 
-/// The most likely tokens of hidden rows and their probabilities: what a student needs to know of
-/// its teacher.
+/// The k most likely tokens of hidden rows and their probabilities, the soft targets of
+/// distillation.
 package enum TopTokens {
   private static let tile = 256
   private static let rowsAtOnce = 300
 
-  /// The k most likely tokens of each row of `hidden` [m, d] through `head` [V, d], most likely
-  /// first, with their probabilities; k ≤ V.
+  /// Returns the k ≤ V most likely tokens of each row of `hidden` [m, d] through `head` [V, d], in
+  /// descending order of probability.
   package static func run(
     hidden: Tensor, head: Weight, k: Int, arithmetic: Arithmetic = .float32
   ) -> SoftTargets {
@@ -18,10 +18,10 @@ package enum TopTokens {
     var (probabilities, tails) = ([Float](), [Float]())
     for start in stride(from: 0, to: hidden.rows, by: rowsAtOnce) {
       let rows = hidden.rows(start..<min(hidden.rows, start + rowsAtOnce))
-      let found = Found(rows, head, k, arithmetic.available)
+      let candidates = Candidates(rows, head, k, arithmetic.available)
       for row in 0..<rows.rows {
         var tail = 1.0
-        for (id, probability) in found.best(of: row) {
+        for (id, probability) in candidates.best(of: row) {
           ids.append(id)
           probabilities.append(probability)
           tail -= Double(probability)
@@ -32,8 +32,8 @@ package enum TopTokens {
     return SoftTargets(k: k, ids: ids, probabilities: probabilities, tails: tails)
   }
 
-  /// What the parts of the vocabulary have found for some rows.
-  private struct Found {
+  /// The k highest logits and the softmax of some rows, for each part of the vocabulary.
+  private struct Candidates {
     let k: Int
     var values: [Tensor] = []
     var ids: [[Int32]] = []
@@ -43,7 +43,7 @@ package enum TopTokens {
       self.k = k
       let (m, parts) = (hidden.rows, VocabularyTiles.parts)
       let tiles = VocabularyTiles(hidden, head, arithmetic)
-      // Ids as the bits of floats, so that threads can fill them side by side.
+      // Ids are stored as the bit patterns of floats, so that threads can write them concurrently.
       let names = (0..<parts).map { _ in Tensor([m, k]) }
       for _ in 0..<parts {
         values.append(Tensor([m, k]))
@@ -65,7 +65,7 @@ package enum TopTokens {
       ids = names.map { $0.values.map { Int32(bitPattern: $0.bitPattern) } }
     }
 
-    /// The best of all parts, in the vocabulary's order where equal.
+    /// Returns the row's k most likely tokens over all parts; ties are in the vocabulary's order.
     func best(of row: Int) -> [(Int32, Float)] {
       let logSum = RunningSoftmax.logSum(of: row, softmaxes)
       var places = [Int](repeating: 0, count: values.count)

@@ -2,21 +2,20 @@ import Bytes
 import CKernels
 import Glibc
 
-/// The softmax of some hidden rows over the whole vocabulary, which passes by in tiles, so that all
-/// logits never exist at once.
+/// The softmax of hidden rows over the whole vocabulary, computed tile by tile so that the logits
+/// are never all in memory.
 struct VocabularySoftmax: Sendable {
-  /// Vocabulary rows per tile of logits, and how many hidden rows go together: a tile of logits
-  /// stays in the second level of the caches, and in bfloat16, where products are fast, so do the
-  /// rows' sums.
+  /// Vocabulary rows per tile of logits, and the most hidden rows per batch. A tile of logits fits
+  /// in the L2 cache; in bfloat16, where products are faster, so do the rows' sums.
   private static func tile(_ arithmetic: Arithmetic) -> (columns: Int, rows: Int) {
     arithmetic == .bfloat16 ? (256, 300) : (192, 1024)
   }
 
-  /// log Σ exp of each row's logits.
+  /// log Σ exp of each row's logits, [m].
   let logSums: [Float]
   private let sums: [Partial]
 
-  /// As many rows at a time as keep the parts' sums within 32 MB.
+  /// The most hidden rows of one softmax: the parts' sums then take at most 32 MB.
   static func rowsAtOnce(width d: Int, _ arithmetic: Arithmetic) -> Int {
     max(64, min(tile(arithmetic).rows, (1 << 20) / d))
   }
@@ -24,7 +23,7 @@ struct VocabularySoftmax: Sendable {
   /// - Parameters:
   ///   - hidden: [m, d], at most `rowsAtOnce` rows.
   ///   - head: [V, d].
-  ///   - withMeans: keeps what `addMean` needs.
+  ///   - withMeans: Whether to sum the weighted head rows that `addMean` needs.
   init(_ hidden: Tensor, _ head: Weight, _ arithmetic: Arithmetic, withMeans: Bool) {
     let (m, d) = (hidden.rows, head.columns)
     let tiles = VocabularyTiles(hidden, head, arithmetic)
@@ -44,7 +43,7 @@ struct VocabularySoftmax: Sendable {
     logSums = (0..<m).map { RunningSoftmax.logSum(of: $0, softmaxes) }
   }
 
-  /// place [d] += factor·Σ p·w over the vocabulary, for row `i`.
+  /// Adds factor·Σ p·w over the vocabulary to `place` [d], for row `i`.
   func addMean(of i: Int, times factor: Float, to place: UnsafeMutablePointer<Float>) {
     for part in sums {
       let share = exp(part.softmax.highest[i] - logSums[i])
@@ -53,7 +52,7 @@ struct VocabularySoftmax: Sendable {
     }
   }
 
-  /// What one part of the vocabulary has: its softmax, and (for means) Σ exp·w per row [m, d].
+  /// The softmax over one part of the vocabulary and, with means, Σ exp·w per row, [m, d].
   private struct Partial: Sendable {
     let softmax: RunningSoftmax
     let weighted: Tensor

@@ -1,11 +1,11 @@
 import CKernels
 
-/// Rows of hidden states on their way through an output head, a tile of the vocabulary at a time,
-/// in either arithmetic: logits forward, and their gradients back.
+/// Products of hidden rows [m, d] with an output head [V, d], one tile of the vocabulary at a time:
+/// logits forward, and their gradients backward.
 struct VocabularyTiles: Sendable {
   let hidden: Tensor
   let head: Weight
-  /// nil in float32.
+  /// The hidden rows in bfloat16; nil in float32.
   private let packed: PackedRows?
 
   init(_ hidden: Tensor, _ head: Weight, _ arithmetic: Arithmetic) {
@@ -15,12 +15,12 @@ struct VocabularyTiles: Sendable {
     packed = arithmetic.available == .bfloat16 ? PackedRows(hidden) : nil
   }
 
-  /// The vocabulary is cut into this many parts that proceed independently; their results are
-  /// combined in order, so the number of threads doesn't show.
+  /// The number of parts of the vocabulary that are processed independently. Their results are
+  /// combined in order, so they don't depend on the number of threads.
   static let parts = 8
 
-  /// Walks through one of the vocabulary's parts on the calling thread, `tile` tokens at a time: hands `body`
-  /// the tokens, their logits [m, tile], and the space that `addBack` takes.
+  /// Computes the logits of one part of the vocabulary on the calling thread, `tile` tokens at a
+  /// time. `body` receives the tokens, their logits [m, tile], and the scratch space for `addBack`.
   func forEachTile(
     _ tile: Int, part: Int,
     _ body: (_ tokens: Range<Int>, _ logits: Tensor, _ scratch: Tensor) -> Void
@@ -33,7 +33,7 @@ struct VocabularyTiles: Sendable {
     }
   }
 
-  /// The tokens of one of the parts of a vocabulary, `tile` at a time.
+  /// Returns the token ranges of one part of the vocabulary, `tile` tokens each.
   private static func tiles(_ tile: Int, part: Int, of vocabulary: Int) -> [Range<Int>] {
     let end = vocabulary * (part + 1) / parts
     return stride(from: vocabulary * part / parts, to: end, by: tile).map {
@@ -41,12 +41,13 @@ struct VocabularyTiles: Sendable {
     }
   }
 
-  /// Space that one thread needs for decoded weights: [tile, d], nothing where they aren't decoded.
+  /// Allocates one thread's space for decoded weights: [tile, d], empty if none are decoded.
   func scratch(_ tile: Int) -> Tensor {
     Tensor(uninitialized: [head.isDense || packed != nil ? 0 : tile, head.columns])
   }
 
-  /// logits[i, j] of the tokens `range` into rows `stride` apart, on the calling thread.
+  /// Writes the logits of the tokens `range` to rows of `logits` that are `stride` values apart, on
+  /// the calling thread.
   func logits(_ range: Range<Int>, into logits: Tensor, stride: Int, _ scratch: Tensor) {
     let (m, d) = (hidden.rows, head.columns)
     guard let packed else {
@@ -65,8 +66,8 @@ struct VocabularyTiles: Sendable {
     }
   }
 
-  /// sums [m, d] += slopes·W of the tokens `range`, on the calling thread, right after their
-  /// `logits` with the same `scratch`, where the decoded weights still are.
+  /// Adds slopes·W of the tokens `range` to `sums` [m, d], on the calling thread. It must follow
+  /// the call of `logits` for the same tokens, because `scratch` then holds their decoded weights.
   func addBack(
     _ slopes: Tensor, stride: Int, _ range: Range<Int>, to sums: Tensor, _ scratch: Tensor
   ) {
@@ -92,7 +93,7 @@ struct VocabularyTiles: Sendable {
     }
   }
 
-  /// At most as wide as one call of the kernel computes.
+  /// Splits a range into pieces no wider than the columns of one kernel call.
   private static func pieces(of range: Range<Int>) -> [Range<Int>] {
     let step = Int(ctk_bf16_columns)
     return stride(from: range.lowerBound, to: range.upperBound, by: step).map {

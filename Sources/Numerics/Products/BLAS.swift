@@ -2,21 +2,21 @@ import CKernels
 import COpenBLAS
 import Glibc
 
-/// The library underneath the Cholesky factors, and which of its kernels run. (Products in float32
-/// are this module's own, see CKernels/gemm.c.)
+/// OpenBLAS, which computes the Cholesky factors, and its choice of kernels. (Float32 products are
+/// this package's own, see CKernels/products/gemm.c.)
 ///
-/// OpenBLAS picks kernels by the processor's model, and falls back to those of 2013 for models that
-/// are newer than itself. What the processor can do is a better guide, so unless the user chose
-/// through OPENBLAS_CORETYPE, the choice is redone from the CPU's flags.
+/// OpenBLAS chooses kernels by the processor's model, and falls back to those of 2013 for models
+/// newer than itself. Unless the user has set OPENBLAS_CORETYPE, the choice is therefore redone
+/// from the CPU's feature flags.
 package enum BLAS {
-  /// Picks the kernels and makes the library single-threaded (loops above it use the cores).
-  /// Whatever needs the library calls it; calling it again does nothing.
+  /// Chooses the kernels and makes the library single-threaded, because callers parallelise around
+  /// it. Must be called before the library is used; further calls do nothing.
   package static func prepare() { _ = kernelClass }
 
-  /// Library, its kernels, and the level of this module's own kernels, for example
-  /// "openblas-0.3.21/Cooperlake+avx512+bf16" (bf16: bfloat16 products exist; int8 or dotprod: only
-  /// the decode products have fast kernels, in integers). Results are the same to the bit wherever this
-  /// is the same.
+  /// The library, its kernels, and the level of the package's own kernels, for example
+  /// "openblas-0.3.21/Cooperlake+avx512+bf16" (bf16: bfloat16 products are available; int8 or
+  /// dotprod: only the decode products have fast kernels, in integers). Machines with equal classes
+  /// compute identical bits.
   package static let kernelClass: String = {
     let library = prepareLibrary()
     let products =
@@ -29,21 +29,21 @@ package enum BLAS {
     return "\(library)+\(KernelLevel.current)\(products)"
   }()
 
-  /// One line for people: the kernel class, and who chose it.
+  /// The kernel class, and OPENBLAS_CORETYPE if the user has set it, on one line.
   package static var describe: String {
     let by = chosenByUser.map { " (OPENBLAS_CORETYPE=\($0) as set by the user)" } ?? ""
     return kernelClass + by
   }
 
-  /// What the user set, as it was when the library was prepared.
+  /// The user's OPENBLAS_CORETYPE, read before the library was prepared.
   private static let chosenByUser: String? = environment("OPENBLAS_CORETYPE")
 
   private static func prepareLibrary() -> String {
     openblas_set_num_threads(1)
     let before = coreName
     if chosenByUser == nil, let better = preferredCore, better != before {
-      // The library reads the variable once more when its choice is redone; afterwards it goes, so
-      // that child processes choose for themselves.
+      // The library reads the variable when its choice is redone. It is unset afterwards, so that
+      // child processes choose for themselves.
       unsafe setenv("OPENBLAS_CORETYPE", better, 1)
       gotoblas_dynamic_quit()
       gotoblas_dynamic_init()
@@ -53,12 +53,12 @@ package enum BLAS {
     return "openblas-\(version)/\(coreName)"
   }
 
-  /// The best kernels for the CPU's flags; nil where the library's own choice stands.
+  /// The best kernels for the CPU's feature flags; nil to keep the library's choice.
   private static var preferredCore: String? {
     #if arch(x86_64)
       switch KernelLevel.highest {
       case .avx512: ctk_has_avx512_bf16() != 0 ? "Cooperlake" : "SkylakeX"
-      // Zen and Haswell kernels are both AVX2: there the library's choice is as good.
+      // Zen and Haswell kernels are both AVX2, so the library's choice is as good.
       case .avx2: isAVX2Core ? nil : "Haswell"
       case .plain: nil
       }
@@ -87,17 +87,18 @@ package enum BLAS {
   }
 }
 
-/// Which instructions this module's own kernels use.
+/// The instruction set level of the package's own kernels.
 package enum KernelLevel: Int32, Sendable, CaseIterable, Comparable, CustomStringConvertible {
   case plain = 0
   case avx2 = 1
   case avx512 = 2
 
-  /// What this processor can do.
+  /// The highest level that this processor supports.
   package static var highest: KernelLevel { KernelLevel(rawValue: ctk_highest_level()) ?? .plain }
+  /// The level in use on the calling thread.
   package static var current: KernelLevel { KernelLevel(rawValue: ctk_level()) ?? .plain }
 
-  /// Limits the level on the calling thread and in the loops that it starts, for comparisons
+  /// Limits the level on the calling thread and in the parallel loops it starts, for comparisons
   /// between levels.
   package static func limit(to level: KernelLevel) { _ = ctk_limit_level(level.rawValue) }
 

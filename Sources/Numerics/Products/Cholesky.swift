@@ -1,28 +1,29 @@
 import Bytes
 import COpenBLAS
 
-/// Cholesky factors in float64.
+/// Cholesky factorization in float64.
 package enum Cholesky {
-  /// Rows and columns per block; fixed, so that the number of threads doesn't show.
+  /// Rows and columns per block; fixed, so that results don't depend on the number of threads.
   private static let block = 128
 
-  /// The upper triangular U with h⁻¹ = UᵀU, for symmetric h [k, k] of which the upper triangle is
-  /// read; nil where h isn't positive definite or holds values that aren't finite.
+  /// Returns the upper triangular U [k, k] with h⁻¹ = UᵀU, for symmetric h [k, k] of which the
+  /// upper triangle is read; nil if h isn't positive definite or has values that aren't finite.
   ///
-  /// h⁻¹ itself isn't formed: with h reversed in both directions factored as LLᵀ, U is L⁻¹ reversed
-  /// again. Takes 2k³/3 operations and 8k² bytes.
+  /// h⁻¹ isn't formed: if h with rows and columns reversed is LLᵀ, then U is L⁻¹ with rows and
+  /// columns reversed. Takes 2k³/3 operations and 8k² bytes.
   package static func inverseUpperFactor(_ h: Tensor) -> Tensor? {
     inverseUpperFactor(
       h, order: Array(0..<Int32(h.rows)), diagonal: (0..<h.rows).map { h[$0, $0] })
   }
 
-  /// The same for h with its rows and columns in another order and with other values on its
-  /// diagonal; no copy of h is made for that.
+  /// Returns the upper triangular U [k, k] with h′⁻¹ = UᵀU, where h′ is h with its rows and columns
+  /// permuted and its diagonal replaced. No copy of h is made.
   ///
   /// - Parameters:
-  ///   - h: [k, k], symmetric to the bit.
-  ///   - order: h's column at each of the k positions.
-  ///   - diagonal: [k] by position.
+  ///   - h: The matrix [k, k], bitwise symmetric.
+  ///   - order: h's column at each of the k positions of h′.
+  ///   - diagonal: The diagonal of h′, [k].
+  /// - Returns: U, or nil if h′ isn't positive definite or has values that aren't finite.
   package static func inverseUpperFactor(
     _ h: Tensor, order: [Int32], diagonal: [Float]
   ) -> Tensor? {
@@ -33,7 +34,8 @@ package enum Cholesky {
     guard Vector.isFinite(h), diagonal.allSatisfy(\.isFinite) else { return nil }
     BLAS.prepare()
     let matrix = Float64Matrix(size: k)
-    // Row-major with the lower triangle in use: reversing the flat order does it.
+    // The lower triangle of the reversed matrix is filled: place (k − 1 − i, k − 1 − j) gets h′[i,
+    // j].
     Parallel.ranges(k, grain: 32) { rows in
       for i in rows {
         let row = Int(order[i]) * k
@@ -49,13 +51,13 @@ package enum Cholesky {
     return Vector.isFinite(u) ? u : nil
   }
 
-  /// The lower triangle becomes L, one block of columns after another; false where a pivot isn't
-  /// positive.
+  /// Overwrites the lower triangle with L, one block of columns after another; returns false if a
+  /// pivot isn't positive.
   private static func factorize(_ matrix: Float64Matrix) -> Bool {
     let k = matrix.size
     for left in stride(from: 0, to: k, by: block) {
       let width = min(block, k - left)
-      // What the columns before contribute to this block of columns and all rows below.
+      // Subtract the preceding columns' contribution from this block of columns and all rows below.
       Parallel.ranges(k - left, grain: block) { rows in
         let row = left + rows.lowerBound
         unsafe cblas_dgemm(
@@ -63,7 +65,7 @@ package enum Cholesky {
           matrix.place(row, 0), Int32(k), matrix.place(left, 0), Int32(k), 1,
           matrix.place(row, left), Int32(k))
       }
-      // LAPACK counts by columns: its upper triangle is the lower one here.
+      // LAPACK is column-major: its upper triangle is the lower one here.
       var (size, stride, info) = (Int32(width), Int32(k), Int32(0))
       unsafe dpotrf_("U", &size, matrix.place(left, left), &stride, &info)
       guard info == 0 else { return false }
@@ -77,7 +79,7 @@ package enum Cholesky {
     return true
   }
 
-  /// L⁻¹, block of columns by block of columns, straight into its reversed place.
+  /// Writes L⁻¹ with rows and columns reversed to `u`, one block of columns at a time.
   private static func invert(_ matrix: Float64Matrix, reversedInto u: Tensor) {
     let k = matrix.size
     Parallel.ranges(k, grain: block) { columns in
@@ -109,7 +111,7 @@ package enum Cholesky {
   }
 }
 
-/// A square matrix, row-major, its values arbitrary at first.
+/// A square row-major matrix in float64, with arbitrary initial content.
 @safe private final class Float64Matrix: @unchecked Sendable {
   let size: Int
   private let values: UnsafeMutablePointer<Double>

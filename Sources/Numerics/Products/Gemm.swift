@@ -1,8 +1,9 @@
 import Bytes
 import CKernels
 
-/// Matrix products on raw memory: C[m,n] = alpha·op(A)·op(B) + beta·C, row-major, where op
-/// transposes what is stored transposed. `lda`, `ldb`, `ldc` are the distances between stored rows.
+/// A matrix product on raw memory: C = alpha·op(A)·op(B) + beta·C with op(A) [m, k], op(B) [k, n]
+/// and C [m, n], row-major, where op transposes if `transposeA` or `transposeB` is set. `lda`,
+/// `ldb` and `ldc` are the distances in floats between stored rows.
 @unsafe struct Gemm {
   var m: Int
   var n: Int
@@ -17,17 +18,17 @@ import CKernels
   var ldc: Int
   var alpha: Float = 1
   var beta: Float = 0
-  /// B out of stored weights instead of `b`, decoded on its way into the product: all of them, or
-  /// their rows (where B is transposed) or columns from `firstOfWeight` on.
+  /// Stored weights that take the place of `b` and are decoded panel by panel: their rows if B is
+  /// transposed, otherwise their columns, from `firstOfWeight` on.
   var weight: UnsafePointer<ctk_weight>?
   var firstOfWeight = 0
-  /// Where op(B)'s rows outside of these are 0: products with them are left out, the bits are the same. Not
-  /// empty.
+  /// The rows of op(B) that may be nonzero, not empty; nil means all. Skipping the others doesn't
+  /// change the bits of the product.
   var innerRows: Range<Int>?
 
-  /// On the calling thread.
+  /// Computes the product on the calling thread.
   ///
-  /// - Parameter arithmetic: bfloat16 rounds both operands on their way in; alpha is 1 then.
+  /// - Parameter arithmetic: bfloat16 rounds both operands first, and requires alpha = 1.
   func run(_ arithmetic: Arithmetic = .float32) {
     if unsafe m == 0 || n == 0 { return }
     var job = unsafe ctk_gemm(
@@ -42,7 +43,7 @@ import CKernels
     unsafe ctk_multiply(&job)
   }
 
-  /// The part that computes C's rows `rows` and columns `columns`.
+  /// Returns the product for the rows `rows` and columns `columns` of C.
   func part(_ rows: Range<Int>, _ columns: Range<Int>) -> Gemm {
     var piece = unsafe self
     unsafe piece.m = rows.count
@@ -54,7 +55,7 @@ import CKernels
     return unsafe piece
   }
 
-  /// On all threads. Each tile packs its part of B for itself.
+  /// Computes the product in tiles on all threads. Each tile packs its own part of B.
   func runTiled() {
     // Codes decode in blocks of 64 columns.
     let width = unsafe weight != nil && !transposeB ? 128 : Self.tileWidth
@@ -65,10 +66,10 @@ import CKernels
     }
   }
 
-  /// Three of the kernel's panels.
+  /// Columns per tile: three of the kernel's panels.
   private static let tileWidth = 96
 
-  /// C cut into tiles, row of tiles by row of tiles. They are high, so that little is packed twice.
+  /// Returns C's tiles in row-major order. They are tall, so that little of B is packed twice.
   static func tiles(
     rows m: Int, columns n: Int, width: Int = tileWidth
   ) -> [(rows: Range<Int>, columns: Range<Int>)] {

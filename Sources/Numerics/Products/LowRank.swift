@@ -2,21 +2,21 @@ import Bytes
 import CKernels
 import Synchronization
 
-/// A low-rank matrix beside a frozen one: y += scale·B·(A·x), A [r, inputs], B [outputs, r] (Hu et
-/// al., arXiv 2106.09685 §4.1). Always in float32, whatever the arithmetic of the frozen matrix. A
-/// and B must not change while it is in use.
+/// A low-rank update of a frozen linear layer: y += scale·B·(A·x) with A [r, inputs] and B
+/// [outputs, r] (LoRA, Hu et al., arXiv 2106.09685 §4.1). It is computed in float32, regardless of
+/// the frozen layer's arithmetic. A and B must not change while it is in use.
 package struct LowRank: Sendable {
-  /// [r, inputs]
+  /// A, [r, inputs].
   package let a: Tensor
-  /// [outputs, r]
+  /// B, [outputs, r].
   package let b: Tensor
-  /// alpha / r
+  /// alpha / r.
   package let scale: Float
-  /// For tokens being generated; training has no use for it.
-  private let scaledAcross = LazyTensor()
+  /// scale·Bᵀ [r, outputs], made when the first token is decoded; training doesn't need it.
+  private let scaledTransposedB = LazyTensor()
 
   package init(a: Tensor, b: Tensor, scale: Float) {
-    precondition(a.rows == b.columns, "A \(a.shape) and B \(b.shape) have one rank")
+    precondition(a.rows == b.columns, "A \(a.shape) and B \(b.shape) differ in rank")
     self.a = a
     self.b = b
     self.scale = scale
@@ -24,35 +24,37 @@ package struct LowRank: Sendable {
 
   package var rank: Int { a.rows }
 
-  /// y += scale·B·(A·x), x [m, inputs], y [m, outputs].
+  /// Adds scale·B·(A·x) to y, for x [m, inputs] and y [m, outputs].
   package func apply(_ x: Tensor, addedTo y: Tensor) {
     check(x, y)
     guard x.rows > DecodeProducts.maxRows else { return decode(x, y) }
     MatMul.multiply(reduced(x), b, into: y, transposeB: true, alpha: scale, beta: 1)
   }
 
-  /// dx += scale·Aᵀ·(Bᵀ·dy)
+  /// Adds scale·Aᵀ·(Bᵀ·dy) to dx, for dy [m, outputs] and dx [m, inputs].
   package func applyTransposed(_ dy: Tensor, addedTo dx: Tensor) {
     check(dx, dy)
-    MatMul.multiply(widened(dy), a, into: dx, alpha: scale, beta: 1)
+    MatMul.multiply(reducedGradient(dy), a, into: dx, alpha: scale, beta: 1)
   }
 
-  /// The gradients to A and B (overwritten), from the rows that went in and the gradient to those
-  /// that came out.
+  /// Computes the gradients with respect to A and B from the inputs x [m, inputs] and the gradient
+  /// dy [m, outputs]. `dA` and `dB` are overwritten.
   package func gradient(x: Tensor, dy: Tensor, a dA: Tensor, b dB: Tensor) {
     check(x, dy)
-    precondition(dA.shape == a.shape && dB.shape == b.shape, "gradients as large as A and B")
-    MatMul.multiply(widened(dy), x, into: dA, transposeA: true, alpha: scale)
+    precondition(
+      dA.shape == a.shape && dB.shape == b.shape,
+      "gradients \(dA.shape) and \(dB.shape) for A \(a.shape) and B \(b.shape)")
+    MatMul.multiply(reducedGradient(dy), x, into: dA, transposeA: true, alpha: scale)
     MatMul.multiply(dy, reduced(x), into: dB, transposeA: true, alpha: scale)
   }
 
   private func check(_ x: Tensor, _ y: Tensor) {
     precondition(
       x.rows == y.rows && x.columns == a.columns && y.columns == b.rows,
-      "\(x.shape) and \(y.shape) beside [\(b.rows), \(a.columns)]")
+      "inputs \(x.shape) and outputs \(y.shape) for a matrix [\(b.rows), \(a.columns)]")
   }
 
-  /// A·x per row [m, r].
+  /// Returns A·x per row, [m, r].
   private func reduced(_ x: Tensor) -> Tensor {
     let result = Tensor(uninitialized: [x.rows, rank])
     unsafe Gemm(
@@ -62,8 +64,8 @@ package struct LowRank: Sendable {
     return result
   }
 
-  /// Bᵀ·dy per row [m, r].
-  private func widened(_ dy: Tensor) -> Tensor {
+  /// Returns Bᵀ·dy per row, [m, r].
+  private func reducedGradient(_ dy: Tensor) -> Tensor {
     let result = Tensor(uninitialized: [dy.rows, rank])
     unsafe Gemm(
       m: dy.rows, n: rank, k: dy.columns, a: dy.pointer, lda: dy.columns, b: b.pointer, ldb: rank,
@@ -72,11 +74,11 @@ package struct LowRank: Sendable {
     return result
   }
 
-  /// Tokens being generated: too little work for a second thread. Row by row of Bᵀ, because sums
-  /// over a rank of 8 would cost more than their products.
+  /// Adds scale·B·(A·x) to y for a few rows, which are too little work for a second thread. It goes
+  /// through Bᵀ row by row, because summing over a rank of 8 would cost more than the products.
   private func decode(_ x: Tensor, _ y: Tensor) {
     let (inputs, outputs) = (a.columns, b.rows)
-    let across = scaledAcross.value { scaledTransposed() }
+    let across = scaledTransposedB.value { scaledTransposed() }
     unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: rank) { reduced in
       guard let reduced = reduced.baseAddress else { return }
       for row in 0..<x.rows {
@@ -90,7 +92,7 @@ package struct LowRank: Sendable {
     }
   }
 
-  /// scale·Bᵀ [r, outputs].
+  /// Returns scale·Bᵀ, [r, outputs].
   private func scaledTransposed() -> Tensor {
     let one = Tensor([rank, rank])
     for i in 0..<rank { one[i, i] = 1 }
@@ -100,7 +102,7 @@ package struct LowRank: Sendable {
   }
 }
 
-/// A tensor that is made when it is first asked for.
+/// A tensor that is computed on first use.
 private final class LazyTensor: Sendable {
   private let made = Mutex<Tensor?>(nil)
 
@@ -114,7 +116,7 @@ private final class LazyTensor: Sendable {
 }
 
 extension Gemm {
-  /// On all threads, for products with few columns: in tiles of rows alone.
+  /// Computes a product with few columns on all threads, in tiles of whole rows.
   fileprivate func runByRows() {
     let height = 64
     nonisolated(unsafe) let whole = unsafe self

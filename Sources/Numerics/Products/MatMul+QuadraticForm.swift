@@ -2,20 +2,21 @@ import Bytes
 import Synchronization
 
 extension MatMul {
-  /// tr(a h aᵀ) for a [n, k] and symmetric h [k, k].
+  /// Returns tr(a h aᵀ) for a [n, k] and symmetric h [k, k].
   ///
-  /// What lies above the diagonal counts twice instead of being computed twice, so that it takes half of
-  /// the product's operations. Products are float32; float64 adds them up, tile by tile in a fixed order.
+  /// h's blocks above the diagonal are weighted by 2 and those below it skipped, which takes half
+  /// of the operations. Products are float32; they are summed in float64, in a fixed order of
+  /// tiles.
   package static func quadraticForm(_ a: Tensor, _ h: Tensor) -> Double {
     let k = a.columns
     precondition(h.rows == k && h.columns == k, "tr(a h aᵀ) of \(a.shape) and \(h.shape)")
-    // The last to be taken are the ones with least to do.
+    // Tiles with the least work come last, so that threads finish together.
     let tiles = Array(unsafe Gemm.tiles(rows: a.rows, columns: k).reversed())
     let sums = Mutex([Double](repeating: 0, count: tiles.count))
     Parallel.forEach(tiles.count) { i in
       let (rows, columns) = tiles[i]
       let product = Tensor(uninitialized: [rows.count, columns.count])
-      /// product += alpha·(a's columns `inner`)·(h's rows `inner`)
+      /// Adds alpha·(a's columns `inner`)·(h's rows `inner`) to beta·product.
       func add(_ inner: Range<Int>, alpha: Float, beta: Float) {
         unsafe Gemm(
           m: rows.count, n: columns.count, k: inner.count,

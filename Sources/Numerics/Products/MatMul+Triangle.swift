@@ -1,11 +1,12 @@
 import Bytes
 
 extension MatMul {
-  /// c = a·u, or a·uᵀ, for an upper triangular u [k, k], 0 below its diagonal: the bits of `multiply` in about
-  /// half of its time.
+  /// Computes c = a·u, or a·uᵀ if `transposed`, for an upper triangular u with zeros below the
+  /// diagonal. The bits are those of the full product, in about half of its time.
   ///
   /// - Parameters:
   ///   - a: [m, k].
+  ///   - u: [k, k].
   ///   - c: [m, k]; must not share memory with `a` or `u`.
   package static func multiply(
     _ a: Tensor, upper u: Tensor, into c: Tensor, transposed: Bool = false
@@ -17,7 +18,7 @@ extension MatMul {
     nonisolated(unsafe) let whole = unsafe Gemm(
       m: m, n: k, k: k, a: a.pointer, lda: k, b: u.pointer, ldb: k, transposeB: transposed,
       c: c.pointer, ldc: k)
-    // The last to be taken are the ones with least to do.
+    // Tiles with the least work come last, so that threads finish together.
     let tiles = unsafe Gemm.tiles(rows: m, columns: k)
     Parallel.forEach(tiles.count) { i in
       let (rows, columns) = tiles[transposed ? i : tiles.count - 1 - i]

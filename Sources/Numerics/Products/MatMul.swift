@@ -1,10 +1,10 @@
 import Bytes
 import CKernels
 
-/// Products of whole tensors.
+/// Matrix products of whole tensors in float32.
 package enum MatMul {
-  /// c = alpha·op(a)·op(b) + beta·c, where op transposes as asked. c is [m, n]; `c` must not share
-  /// memory with `a` or `b`.
+  /// Computes c = alpha·op(a)·op(b) + beta·c with op(a) [m, k], op(b) [k, n] and c [m, n], where op
+  /// transposes if `transposeA` or `transposeB` is set. `c` must not share memory with `a` or `b`.
   package static func multiply(
     _ a: Tensor, _ b: Tensor, into c: Tensor, transposeA: Bool = false, transposeB: Bool = false,
     alpha: Float = 1, beta: Float = 0
@@ -22,8 +22,8 @@ package enum MatMul {
     ).runTiled()
   }
 
-  /// h = keep·h + scale·xᵀx for x [m, k] and symmetric h [k, k]. Only the tiles on and above the
-  /// diagonal are computed; the rest is mirrored, so h is symmetric to the bit.
+  /// Computes h = keep·h + scale·xᵀx for x [m, k] and symmetric h [k, k]. Only the tiles on and
+  /// above the diagonal are computed; the rest is mirrored, so h is bitwise symmetric.
   package static func gram(_ x: Tensor, into h: Tensor, scale: Float, keep: Float) {
     let k = x.columns
     precondition(

@@ -1,25 +1,27 @@
 import Glibc
 import Synchronization
 
-/// Memory for a tensor's values, aligned so that kernels load whole cache lines.
+/// Memory for a tensor's values, aligned to 64 bytes so that kernels load whole cache lines.
 ///
-/// Large ones don't come from the heap: its aligned blocks can't be used again for the next tensor
-/// of the same size (glibc before 2.38), so that a long run would grow without bound.
+/// Blocks of 128 KiB and more are mapped from the system instead of allocated on the heap: glibc
+/// before 2.38 can't reuse an aligned heap block for the next tensor of the same size, so a long
+/// run would grow without bound.
 @safe final class FloatStorage {
   let pointer: UnsafeMutablePointer<Float>
-  /// nil where the memory is the heap's.
+  /// The mapped pages that hold the values; nil if the memory is on the heap.
   private let block: LargeBlock?
 
-  /// A place that is aligned and never read, for tensors without values.
-  static var nowhere: UnsafeMutableRawPointer {
-    guard let place = unsafe UnsafeMutableRawPointer(bitPattern: 64) else { fatalError() }
-    return unsafe place
+  /// An aligned address that is never dereferenced, for tensors without values.
+  static var emptyAddress: UnsafeMutableRawPointer {
+    guard let address = unsafe UnsafeMutableRawPointer(bitPattern: 64) else { fatalError() }
+    return unsafe address
   }
 
+  /// Allocates `count` float32 values: zeros if `zeroed`, otherwise arbitrary content.
   init(count: Int, zeroed: Bool) {
     let count = max(count, 1)
     if count * 4 >= LargeBlock.smallest {
-      let (block, isZero) = LargeBlock.take(count * 4)
+      let (block, isZero) = LargeBlock.acquire(count * 4)
       self.block = block
       unsafe pointer = block.start.bindMemory(to: Float.self, capacity: count)
       if zeroed, !isZero { unsafe pointer.update(repeating: 0, count: count) }
@@ -32,46 +34,48 @@ import Synchronization
   }
 
   deinit {
-    if let block { block.give() } else { unsafe pointer.deallocate() }
+    if let block { block.recycle() } else { unsafe pointer.deallocate() }
   }
 }
 
-/// A run of whole pages from the system. A few that were given back wait for their next use,
-/// because a fresh page costs about as much as filling it.
+/// A run of whole pages mapped from the system. Released blocks are kept in a free list for reuse,
+/// because faulting in a fresh page costs about as much as filling it.
 @safe private struct LargeBlock: @unchecked Sendable {
   let start: UnsafeMutableRawPointer
   let size: Int
 
+  /// The smallest allocation in bytes that is mapped.
   static let smallest = 1 << 17
   private static let grain = 1 << 16
-  /// Bytes that may wait.
-  private static let mostWaiting = 256 << 20
-  /// Oldest first.
-  private static let waiting = Mutex<[LargeBlock]>([])
+  /// The most bytes that the free list holds.
+  private static let maxFreeBytes = 256 << 20
+  /// The free list, oldest block first.
+  private static let freeBlocks = Mutex<[LargeBlock]>([])
 
-  /// At least `bytes`, and whether they are known to be zero.
-  static func take(_ bytes: Int) -> (LargeBlock, isZero: Bool) {
+  /// Returns a block of at least `bytes` bytes, and whether it is known to be zero.
+  static func acquire(_ bytes: Int) -> (LargeBlock, isZero: Bool) {
     let size = (bytes + grain - 1) / grain * grain
-    let used = waiting.withLock { blocks in
+    let used = freeBlocks.withLock { blocks in
       blocks.lastIndex { $0.size == size }.map { blocks.remove(at: $0) }
     }
     if let used { return (used, false) }
     let address = unsafe mmap(
       nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
     guard let address = unsafe address, unsafe address != MAP_FAILED else {
-      fatalError("the system has no \(size) bytes of memory left")
+      fatalError("out of memory: the system refused \(size) bytes")
     }
-    // Fewer, larger pages where the system offers them; nothing depends on it.
+    // A hint that asks for huge pages; nothing depends on it.
     _ = unsafe madvise(address, size, MADV_HUGEPAGE)
     return (unsafe LargeBlock(start: address, size: size), true)
   }
 
-  func give() {
-    let released = Self.waiting.withLock { blocks in
+  /// Adds the block to the free list and unmaps the oldest blocks beyond its limit.
+  func recycle() {
+    let released = Self.freeBlocks.withLock { blocks in
       blocks.append(self)
       var total = blocks.reduce(0) { $0 + $1.size }
       var count = 0
-      while total > Self.mostWaiting {
+      while total > Self.maxFreeBytes {
         total -= blocks[count].size
         count += 1
       }

@@ -1,11 +1,12 @@
 import Glibc
 
-/// xoshiro256** (Blackman and Vigna, "Scrambled linear pseudorandom number generators", 2018),
-/// seeded through splitmix64. Its state can be saved and restored, so that a run that was
-/// interrupted draws the same numbers as one that was not.
+/// A xoshiro256** pseudorandom generator (Blackman and Vigna, "Scrambled linear pseudorandom number
+/// generators", 2018), seeded through splitmix64. Its state can be saved and restored, so that an
+/// interrupted run draws the same numbers as an uninterrupted one.
 package struct SeededGenerator: RandomNumberGenerator, Sendable, Codable, Equatable {
   private var state: [UInt64]
 
+  /// Expands `seed` to the 256-bit state.
   package init(seed: UInt64) {
     var x = seed
     state = (0..<4).map { _ in
@@ -17,13 +18,13 @@ package struct SeededGenerator: RandomNumberGenerator, Sendable, Codable, Equata
     }
   }
 
-  /// A generator that goes on from a saved `words`; nil unless they are four, not all zero.
+  /// Restores a generator from its saved state `words`; nil unless they are four, not all zero.
   package init?(words: [UInt64]) {
     guard words.count == 4, words.contains(where: { $0 != 0 }) else { return nil }
     state = words
   }
 
-  /// The state, four words.
+  /// The state as four words.
   package var words: [UInt64] { state }
 
   package init(from decoder: any Decoder) throws {
@@ -53,10 +54,10 @@ package struct SeededGenerator: RandomNumberGenerator, Sendable, Codable, Equata
     return result
   }
 
-  /// Evenly spread over 0 ..< 1, in steps of 2⁻⁵³.
+  /// Draws a uniformly distributed number in 0 ..< 1, a multiple of 2⁻⁵³.
   package mutating func uniform() -> Double { Double(next() >> 11) * 0x1p-53 }
 
-  /// An integer in 0 ..< bound, every one equally likely (Lemire's multiplication with rejection).
+  /// Draws a uniformly distributed integer in 0 ..< bound (Lemire's multiplication with rejection).
   package mutating func below(_ bound: Int) -> Int {
     precondition(bound > 0)
     let n = UInt64(bound)
@@ -68,15 +69,15 @@ package struct SeededGenerator: RandomNumberGenerator, Sendable, Codable, Equata
     return Int(product.high)
   }
 
-  /// Normally distributed with mean 0 and deviation 1 (Box and Muller; the pair's sine is dropped,
-  /// so that the state is all there is to save).
+  /// Draws a normally distributed number with mean 0 and standard deviation 1 (Box and Muller). The
+  /// second number of each pair is discarded, so `words` is the whole state.
   package mutating func normal() -> Double {
     let radius = (-2 * log(1 - uniform())).squareRoot()
     return radius * cos(2 * .pi * uniform())
   }
 
-  /// A permutation after Fisher and Yates. (The standard library's `shuffled(using:)` doesn't
-  /// promise the same order in every release.)
+  /// Returns the items in random order (Fisher and Yates). The standard library's
+  /// `shuffled(using:)` doesn't guarantee the same order in every release.
   package mutating func shuffled<T>(_ items: [T]) -> [T] {
     var result = items
     for i in stride(from: result.count - 1, to: 0, by: -1) { result.swapAt(i, below(i + 1)) }

@@ -1,6 +1,6 @@
 import CKernels
 
-/// Single values and whole copies. Hot loops belong in a kernel instead.
+/// Access to single values, and copies of all values. Hot loops belong in a kernel instead.
 extension Tensor {
   /// The value at a flat row-major index.
   package subscript(index: Int) -> Float {
@@ -15,7 +15,7 @@ extension Tensor {
     }
   }
 
-  /// The value in a row and column (`columns` counts all extents but the first).
+  /// The value at a row and a column of the tensor seen as a matrix [rows, columns].
   package subscript(row: Int, column: Int) -> Float {
     get {
       precondition(column >= 0 && column < columns, "column \(column) of \(columns)")
@@ -27,31 +27,32 @@ extension Tensor {
     }
   }
 
-  /// All values, copied.
+  /// A copy of all values in row-major order.
   package var values: [Float] {
     unsafe Array(UnsafeBufferPointer(start: pointer, count: count))
   }
 
-  /// A tensor of its own with the same values.
+  /// Returns a new tensor of the same shape with a copy of the values.
   package func copy() -> Tensor {
     let result = Tensor(uninitialized: shape)
     unsafe result.pointer.update(from: pointer, count: count)
     return result
   }
 
+  /// Sets every element to `value`.
   package func fill(_ value: Float) {
     precondition(!isReadOnly, "writing to mapped values")
     unsafe pointer.update(repeating: value, count: count)
   }
 
-  /// Takes over the values of a tensor with the same number of them.
+  /// Overwrites the values with those of `other`, which has the same number of elements.
   package func copy(from other: Tensor) {
     precondition(!isReadOnly, "writing to mapped values")
     precondition(other.count == count, "\(other.shape) into \(shape)")
     unsafe pointer.update(from: other.pointer, count: count)
   }
 
-  /// Takes over values from an array with the same number of them.
+  /// Overwrites the values with those of an array of `count` elements.
   package func copy(from values: [Float]) {
     precondition(!isReadOnly, "writing to mapped values")
     precondition(values.count == count, "\(values.count) values into \(shape)")
@@ -61,13 +62,13 @@ extension Tensor {
     }
   }
 
-  /// Calls `body` with all values, to read. For code that works on spans.
+  /// Calls `body` with a read-only span of all values.
   package func withSpan<R, E: Error>(_ body: (Span<Float>) throws(E) -> R) throws(E) -> R {
     let buffer = unsafe UnsafeBufferPointer(start: pointer, count: count)
     return try body(unsafe buffer.span)
   }
 
-  /// Calls `body` with all values, to read and write.
+  /// Calls `body` with a mutable span of all values.
   package func withMutableSpan<R, E: Error>(
     _ body: (inout MutableSpan<Float>) throws(E) -> R
   ) throws(E) -> R {

@@ -1,16 +1,16 @@
 import Bytes
 
-/// A float32 array in row-major order with reference semantics: two variables may name the same
+/// A float32 array in row-major order with reference semantics: two variables may refer to the same
 /// values. Owned memory is aligned to 64 bytes.
 ///
 /// Reading from several threads is safe. Writing is safe as long as no other thread reads or writes
-/// the same elements; the kernels of this module divide their outputs accordingly.
+/// the same elements; the kernels of this module partition their outputs accordingly.
 @safe package final class Tensor: @unchecked Sendable {
   /// Extents, outermost first; none is negative. An empty shape means one scalar.
   package let shape: [Int]
   /// The number of values.
   package let count: Int
-  /// Values that live in a mapped file can't be written.
+  /// Whether writing is forbidden, as for values of a mapped file.
   package let isReadOnly: Bool
   private let owner: AnyObject
   /// The first value. The tensor must outlive the pointer's use.
@@ -26,19 +26,19 @@ import Bytes
     self.isReadOnly = readOnly
   }
 
-  /// Zeros.
+  /// Creates a tensor of zeros.
   package convenience init(_ shape: [Int]) {
     let storage = FloatStorage(count: Tensor.elements(of: shape), zeroed: true)
     unsafe self.init(shape: shape, pointer: storage.pointer, owner: storage, readOnly: false)
   }
 
-  /// Memory whose content is arbitrary until a kernel fills all of it.
+  /// Creates a tensor with arbitrary content, for a kernel that writes every element.
   package convenience init(uninitialized shape: [Int]) {
     let storage = FloatStorage(count: Tensor.elements(of: shape), zeroed: false)
     unsafe self.init(shape: shape, pointer: storage.pointer, owner: storage, readOnly: false)
   }
 
-  /// `values` in row-major order; their count must be the shape's product.
+  /// Creates a tensor from `values` in row-major order; their count must be the shape's product.
   package convenience init(_ shape: [Int], _ values: [Float]) {
     self.init(uninitialized: shape)
     precondition(values.count == count, "\(values.count) values for shape \(shape)")
@@ -48,14 +48,14 @@ import Bytes
     }
   }
 
-  /// Little-endian float32 values where they are, without a copy (with one where `bytes` doesn't
-  /// start on a multiple of four). Read-only.
+  /// Creates a read-only tensor over little-endian float32 `bytes` without copying them. They are
+  /// copied only if they don't start at a multiple of four bytes.
   package convenience init(mapping bytes: ByteSlice, shape: [Int]) {
     let count = Tensor.elements(of: shape)
     precondition(bytes.count == count * 4, "\(bytes.count) bytes for shape \(shape)")
     if bytes.isAligned(to: 4) {
       let base = unsafe bytes.withUnsafeBytes { $0.baseAddress }
-      let address = unsafe base ?? UnsafeRawPointer(FloatStorage.nowhere)
+      let address = unsafe base ?? UnsafeRawPointer(FloatStorage.emptyAddress)
       let first = unsafe address.assumingMemoryBound(to: Float.self)
       unsafe self.init(
         shape: shape, pointer: UnsafeMutablePointer(mutating: first), owner: SliceOwner(bytes),
@@ -70,7 +70,8 @@ import Bytes
     }
   }
 
-  /// The values that `file` holds, to read and write; its bytes must be exactly the shape's.
+  /// Creates a writable tensor over the float32 values of `file`, whose size must be exactly that
+  /// of the shape.
   package convenience init(_ file: ScratchFile, shape: [Int]) {
     let count = Tensor.elements(of: shape)
     precondition(file.byteCount == count * 4, "\(file.byteCount) bytes for shape \(shape)")
@@ -79,10 +80,10 @@ import Bytes
       readOnly: false)
   }
 
-  /// The file that holds the values; nil for values in memory.
+  /// The scratch file that holds the values; nil for values in memory.
   package var file: ScratchFile? { owner as? ScratchFile }
 
-  /// Values in a scratch file leave memory until they are used again; nothing happens to others.
+  /// Evicts values of a scratch file from memory until they are next used; a no-op otherwise.
   package func release() { file?.release() }
 
   /// The first extent (1 for a scalar).
@@ -90,7 +91,7 @@ import Bytes
   /// The product of all extents but the first.
   package var columns: Int { shape.dropFirst().reduce(1, *) }
 
-  /// Some rows, sharing this tensor's values.
+  /// Returns a view of some rows that shares this tensor's values.
   package func rows(_ range: Range<Int>) -> Tensor {
     precondition(
       !shape.isEmpty && range.lowerBound >= 0 && range.upperBound <= rows,
@@ -100,18 +101,20 @@ import Bytes
       owner: owner, readOnly: isReadOnly)
   }
 
-  /// The same values under another shape with the same product.
+  /// Returns a view of all values under another shape with the same product.
   package func reshaped(_ shape: [Int]) -> Tensor {
     precondition(Tensor.elements(of: shape) == count, "\(self.shape) seen as \(shape)")
     return unsafe Tensor(shape: shape, pointer: pointer, owner: owner, readOnly: isReadOnly)
   }
 
+  /// The number of values of a tensor of `shape`.
   static func elements(of shape: [Int]) -> Int {
     precondition(shape.allSatisfy { $0 >= 0 }, "negative extent in \(shape)")
     return shape.reduce(1, *)
   }
 }
 
+/// An object that keeps mapped bytes alive for a tensor.
 private final class SliceOwner {
   let bytes: ByteSlice
   init(_ bytes: ByteSlice) { self.bytes = bytes }

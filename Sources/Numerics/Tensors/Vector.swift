@@ -1,7 +1,7 @@
 import Bytes
 import CKernels
 
-/// Elementwise operations on tensors of the same number of values.
+/// Elementwise operations on tensors with equal numbers of values.
 package enum Vector {
   private static let grain = 1 << 15
 

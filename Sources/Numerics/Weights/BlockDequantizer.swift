@@ -1,9 +1,8 @@
 import Bytes
 import CKernels
 
-/// How a GGUF file stores a tensor's values; raw values are the format's own type numbers.
-///
-/// The cases keep the spelling that everybody uses.
+/// A tensor type of GGUF files. Raw values are GGUF's type numbers, and the cases keep its
+/// spelling.
 // swift-format-ignore: AlwaysUseLowerCamelCase
 package enum BlockType: UInt32, Sendable, CaseIterable {
   case f32 = 0
@@ -18,7 +17,7 @@ package enum BlockType: UInt32, Sendable, CaseIterable {
   case q6_K = 14
   case bf16 = 30
 
-  /// As people write it: "Q4_K".
+  /// The type's usual name, such as "Q4_K".
   package var name: String {
     switch self {
     case .f32: "F32"
@@ -35,7 +34,7 @@ package enum BlockType: UInt32, Sendable, CaseIterable {
     }
   }
 
-  /// The format of plain numbers; nil for blocks of codes.
+  /// The float format of unquantized types; nil for quantized ones.
   package var floatFormat: FloatFormat? {
     switch self {
     case .f32: .float32
@@ -45,7 +44,7 @@ package enum BlockType: UInt32, Sendable, CaseIterable {
     }
   }
 
-  /// The type of plain numbers in `format`.
+  /// The unquantized type with values in `format`.
   package init(_ format: FloatFormat) {
     self =
       switch format {
@@ -80,14 +79,15 @@ package enum BlockType: UInt32, Sendable, CaseIterable {
     }
   }
 
-  /// Bytes of `count` weights; nil where they aren't whole blocks or the size overflows.
+  /// Returns the size in bytes of `count` weights; nil if they aren't whole blocks or the size
+  /// overflows.
   package func byteCount(of count: Int) -> Int? {
     guard count >= 0, count % blockLength == 0 else { return nil }
     let (bytes, overflowed) = (count / blockLength).multipliedReportingOverflow(by: blockBytes)
     return overflowed ? nil : bytes
   }
 
-  /// Reads whole blocks from `source` and writes their weights.
+  /// Dequantizes whole blocks from `source`.
   fileprivate func expand(
     _ source: UnsafePointer<UInt8>, into weights: UnsafeMutablePointer<Float>, _ blocks: Int
   ) {
@@ -107,14 +107,13 @@ package enum BlockType: UInt32, Sendable, CaseIterable {
   }
 }
 
-/// Expands stored blocks to float32, with the exact meaning that each kernel in gguf_blocks.c
-/// states.
+/// Dequantization of GGUF blocks to float32, exactly by the formulas in gguf_blocks.c.
 package enum BlockDequantizer {
-  /// The tensor of `shape` (row-major) in `bytes`, whose size must be the type's for that many
-  /// weights.
+  /// Returns the row-major tensor of `shape` stored in `bytes`, whose size must be that of the type
+  /// for as many weights.
   ///
-  /// `rowOrder` re-orders rows (the first extent) on the way: row r of the result is row
-  /// `rowOrder[r]` of the blocks. Every row must then hold whole blocks.
+  /// With `rowOrder`, row r of the result is row `rowOrder[r]` of the blocks. Rows run along the
+  /// first extent and must then hold whole blocks.
   package static func decode(
     _ bytes: ByteSlice, type: BlockType, shape: [Int], rowOrder: [Int]? = nil
   ) -> Tensor {
@@ -123,7 +122,8 @@ package enum BlockDequantizer {
     return tensor
   }
 
-  /// As above, into the memory of `tensor`.
+  /// Dequantizes `bytes` into `tensor` (row-major). With `rowOrder`, row r of the result is row
+  /// `rowOrder[r]` of the blocks; rows must then hold whole blocks.
   package static func decode(
     _ bytes: ByteSlice, type: BlockType, into tensor: Tensor, rowOrder: [Int]? = nil
   ) {
@@ -160,7 +160,7 @@ package enum BlockDequantizer {
     }
   }
 
-  /// Writes the weights of some blocks from index `start` of the tensor on.
+  /// Dequantizes `blocks` into the tensor, starting at flat index `start`.
   private static func expand(
     _ bytes: ByteSlice, _ type: BlockType, _ tensor: Tensor, at start: Int, _ blocks: Range<Int>
   ) {
@@ -174,7 +174,7 @@ package enum BlockDequantizer {
 }
 
 extension Tensor {
-  /// The flat index of the first NaN or infinity; nil where all values are finite.
+  /// The flat index of the first NaN or infinity; nil if all values are finite.
   package var firstNonFinite: Int? {
     let index = unsafe ctk_first_non_finite(pointer, count)
     return index < count ? index : nil

@@ -1,22 +1,22 @@
 import Bytes
 import CKernels
 
-/// Products of weights with one or a few rows of activations, as in decoding token by token. They are
-/// memory-bound, so each weight is read once per pass. Matrices that read the same rows share one
-/// parallel loop.
+/// Products of weights with one or a few rows of activations, as in decoding token by token. They
+/// are memory-bound, so each weight is read once per pass. Matrices that read the same rows share
+/// one parallel loop.
 package enum DecodeProducts {
-  /// Rows of activations that are multiplied this way, in passes of `passRows`; more go through the
-  /// tiled products, which decode each weight once for all rows.
+  /// The most rows of activations that are multiplied this way, in passes of `passRows`. More rows
+  /// go through the tiled products, which decode each weight once for all rows.
   package static let maxRows = Int(ctk_decode_max_rows)
 
-  /// Rows of activations that one pass over the weights multiplies.
+  /// The most rows of activations that one pass over the weights multiplies.
   private static let passRows = Int(ctk_decode_pass_rows)
 
-  /// output = x·Wᵀ for each pair, x [m, inputs] with m ≤ `maxRows`, outputs [m, outputs].
+  /// Computes output = x·Wᵀ for each pair: x [m, inputs] with m ≤ `maxRows`, output [m, outputs].
   ///
-  /// In bfloat16, packed codes are multiplied as they are stored with activations rounded to 16 bits
-  /// (to 2⁻¹⁶ of the largest of 64 neighbours), which is finer than bfloat16 and runs on more
-  /// processors: AVX2 and NEON are enough. In float32 everything is float32.
+  /// In bfloat16, packed codes are multiplied in integers, with activations rounded to 16 bits (an
+  /// error of at most 2⁻¹⁶ of the largest of 64 neighbours). That is finer than bfloat16 and needs
+  /// only AVX2 or NEON. In float32, operands and sums are float32.
   package static func multiply(
     _ x: Tensor, _ products: [(weight: Weight, output: Tensor)], arithmetic: Arithmetic
   ) {
@@ -38,7 +38,7 @@ package enum DecodeProducts {
     }
   }
 
-  /// output = x·Wᵀ in float32, with the weights dequantized some rows at a time.
+  /// Computes output = x·Wᵀ in float32, with the weights dequantized some rows at a time.
   private static func inFloat32(_ weight: Weight, _ x: Tensor, _ output: Tensor) {
     // Interleaved rows are dequantized sixteen at a time.
     let (m, columns, atOnce) = (x.rows, weight.columns, weight.isInterleaved ? 16 : 8)
@@ -61,8 +61,8 @@ package enum DecodeProducts {
   }
 }
 
-/// Several products as the kernels see them, at addresses that stay fixed while they run, so that pieces
-/// of work need no reference counting.
+/// Several products in the kernels' structs, at addresses that stay fixed while they run, so that
+/// the parallel pieces need no reference counting.
 @safe private final class DecodeJobs {
   private var weights: [UnsafeMutablePointer<ctk_weight>] = unsafe []
   private var inputs: [Int: RoundedRows] = [:]
@@ -70,7 +70,7 @@ package enum DecodeProducts {
   private var rows = 0
   private var kept: [(Weight, Tensor, Tensor)] = []
 
-  /// Adds a product; false if there is no kernel for it.
+  /// Adds a product; returns false if there is no kernel for it.
   func add(_ weight: Weight, _ x: Tensor, _ output: Tensor, _ arithmetic: Arithmetic) -> Bool {
     var rounded: RoundedRows?
     switch weight {
@@ -93,11 +93,13 @@ package enum DecodeProducts {
     return true
   }
 
+  /// Runs all products in one parallel loop over their weight rows.
   func run() {
     unsafe jobs.withUnsafeBufferPointer { all in
       nonisolated(unsafe) let all = unsafe all
-      // Long stretches of rows, so that a core's prefetches don't fetch what another core reads. Results
-      // don't depend on the cuts; at multiples of 16, no interleaved tile is computed twice.
+      // Pieces are long runs of rows, so that a core doesn't prefetch what another core reads.
+      // Results don't depend on the cuts; at multiples of 16, no interleaved tile is computed
+      // twice.
       let pieces = max(1, min(2 * Parallel.threads, rows / 16))
       let rows = rows
       @Sendable func cut(_ piece: Int) -> Int {
@@ -116,7 +118,7 @@ package enum DecodeProducts {
 }
 
 extension PackedMatrix {
-  /// The group size, if packed codes can be multiplied as they are stored; nil otherwise.
+  /// The quantization group size, if the decode kernels can multiply the codes; nil otherwise.
   fileprivate func groupOfCodes(_ arithmetic: Arithmetic) -> Int? {
     let group = min(groupSize, columns)
     guard arithmetic == .bfloat16, ctk_has_decode_kernels() != 0, ctk_decode_takes_group(group) != 0
@@ -127,8 +129,8 @@ extension PackedMatrix {
   }
 }
 
-/// Rows of activations as 16-bit integers in two bytes (CKernels/include/decode.h), with their sums over
-/// the quantization groups of the weights.
+/// Rows of activations as 16-bit integers, each stored as two bytes (CKernels/include/decode.h),
+/// with their sums over the quantization groups of the weights.
 @safe private final class RoundedRows {
   let pointer: UnsafeMutablePointer<ctk_decode_inputs>
   private let storage: FloatStorage

@@ -2,41 +2,50 @@ import Bytes
 import CKernels
 import Synchronization
 
-/// A weight matrix [rows, columns] as 2, 3, 4 or 8 bit codes with a float16 scale per group of
-/// columns, in the planar layout of the bundle (drawn in CKernels/include/unpack_planar.h):
-/// w = (code − zero)·scale·2^scaleExponent. With a mask only the kept weights have codes, and the
-/// others are exactly 0.
+/// A quantized weight matrix [rows, columns]: codes of 2, 3, 4 or 8 bits and a float16 scale per
+/// group of columns, in the bundle's planar layout (see CKernels/include/unpack_planar.h).
+///
+/// w = (code − zero)·scale·2^scaleExponent. In a sparse matrix only the kept weights, the
+/// survivors, have codes; the others are exactly 0.
 package struct PackedMatrix: Sendable {
   package let rows: Int
   package let columns: Int
+  /// Bits per code: 2, 3, 4 or 8.
   package let bits: Int
+  /// Columns per scale; the last group of a row may be shorter.
   package let groupSize: Int
-  /// Row after row in whole blocks of 64; with a mask one stream over the survivors.
+  /// The packed codes: row after row in whole blocks of 64, or one stream of a sparse matrix's
+  /// survivors.
   package let codes: ByteSlice
-  /// float16, [rows, groups].
+  /// Float16 scales, [rows, groups].
   package let scales: ByteSlice
-  /// Codes over the flattened [rows·groups]; nil means 2^(bits − 1) everywhere.
+  /// Zero points, packed like codes over the flattened [rows·groups]; nil means 2^(bits − 1) for
+  /// all.
   package let zeros: ByteSlice?
-  /// One bit per weight, 1 = kept, rows padded to 64 with zero bits; nil means all are kept.
+  /// One bit per weight, 1 = kept, each row padded to 64 with zero bits; nil without a mask.
   package let mask: ByteSlice?
-  /// The survivors of an n:m pattern, instead of a mask; nil means none.
+  /// The survivors under n:m sparsity, in place of a mask; nil without n:m sparsity.
   package let index: SurvivorIndex?
+  /// The exponent of a power of two that multiplies every scale, −60 … 60.
   package let scaleExponent: Int
-  /// Whether the rows of a sparse matrix stand side by side, sixteen to a tile (Formats/packing.md): its
-  /// parts are then in the order that unpack_planar.h tells.
+  /// Whether the rows of a sparse matrix are interleaved, sixteen to a tile (Formats/packing.md).
+  /// The order of its parts is given in unpack_planar.h.
   package let interleaved: Bool
   /// The number of weights with a code.
   package let survivors: Int
   let view: View
 
-  /// Throws `invalidData` where the parts' sizes don't fit the shape.
+  /// Checks the sizes of the parts against the shape, and the mask's padding.
+  ///
+  /// - Throws: `invalidData` if a part doesn't fit the shape.
   package init(
     rows: Int, columns: Int, bits: Int, groupSize: Int, codes: ByteSlice, scales: ByteSlice,
     zeros: ByteSlice? = nil, mask: ByteSlice? = nil, index: SurvivorIndex? = nil,
     scaleExponent: Int = 0, interleaved: Bool = false
   ) throws(Failure) {
     guard [2, 3, 4, 8].contains(bits) else {
-      throw Failure(.invalidData, "a packed matrix has \(bits)-bit codes; 2, 3, 4 and 8 exist")
+      throw Failure(
+        .invalidData, "a packed matrix has \(bits)-bit codes; 2, 3, 4 and 8 bits are supported")
     }
     guard (1...1 << 31).contains(rows), (1...1 << 31).contains(columns),
       rows.multipliedReportingOverflow(by: columns).partialValue <= 1 << 40, groupSize >= 1
@@ -59,7 +68,7 @@ package struct PackedMatrix: Sendable {
           "rows of \(rows) × \(columns) in groups of \(groupSize) can't be interleaved")
       }
     }
-    // The rows in the order in which they are stored.
+    // Rows of the matrix per row of the stored mask.
     let tile = interleaved ? 16 : 1
     let size = PackedSize(rows: rows, columns: columns, bits: bits, groupSize: groupSize)
     try Self.require(scales, size.scales, "scales")
@@ -105,11 +114,14 @@ package struct PackedMatrix: Sendable {
 
   private static func require(_ part: ByteSlice, _ size: Int, _ name: String) throws(Failure) {
     guard part.count == size else {
-      throw Failure(.invalidData, "its \(name) are \(part.count) bytes; its shape needs \(size)")
+      throw Failure(
+        .invalidData, "the \(name) take \(part.count) bytes; the matrix's shape needs \(size)")
     }
   }
 
-  /// How many survivors stand before each row, and in all.
+  /// Returns the number of survivors before each row, and the total as the last element.
+  ///
+  /// - Throws: `invalidData` if a row's padding bits aren't zero.
   private static func countSurvivors(
     _ mask: ByteSlice, rows: Int, columns: Int
   ) throws(Failure) -> [Int64] {
@@ -136,19 +148,20 @@ package struct PackedMatrix: Sendable {
       }
     }
     if let row = wrong.withLock({ $0 }) {
-      throw Failure(.invalidData, "the mask's row \(row) keeps columns beyond \(columns)")
+      throw Failure(
+        .invalidData, "row \(row) of the mask has bits set beyond its \(columns) columns")
     }
     for row in 0..<rows { starts[row + 1] += starts[row] }
     return starts
   }
 
-  /// Calls `body` with the kernels' view of this matrix.
+  /// Calls `body` with the C description of this matrix.
   package func withDescription(_ body: (UnsafePointer<ctk_packed>) -> Void) {
     unsafe body(view.pointer)
     withExtendedLifetime(self) {}
   }
 
-  /// The kernels' view, at a place of its own for as long as there is a copy of this matrix.
+  /// The C description of a matrix at a fixed address, shared by all copies of the matrix.
   @safe final class View: @unchecked Sendable {
     let pointer: UnsafeMutablePointer<ctk_packed>
     private let starts: UnsafeMutableBufferPointer<Int64>
@@ -179,7 +192,7 @@ package struct PackedMatrix: Sendable {
     unsafe view.group_size = min(groupSize, columns)
     unsafe view.scale_exponent = Int32(scaleExponent)
     unsafe view.interleaved = interleaved ? 1 : 0
-    // The matrix keeps the slices, and they their memory.
+    // The pointers stay valid because the matrix holds the slices.
     unsafe view.codes = base(codes)
     unsafe view.scales = base(scales)
     unsafe view.zeros = zeros.flatMap { unsafe base($0) }
@@ -198,11 +211,11 @@ package struct PackedMatrix: Sendable {
   }
 }
 
-/// The survivors of an n:m pattern: per group of columns the number (rank) of the kept combination,
-/// Σ C(pᵢ, i) over its ascending positions, without gaps, lowest bit first.
+/// The survivors of an n:m pattern: for each group of columns the rank of the kept combination,
+/// Σ C(pᵢ, i) over its ascending positions, as a bit stream without gaps, lowest bit first.
 package struct SurvivorIndex: Sendable {
   package let pattern: NMPattern
-  /// `pattern.rankBits` per group, groups in row-major order.
+  /// The ranks, `pattern.rankBits` bits per group, groups in row-major order.
   package let ranks: ByteSlice
 
   package init(_ pattern: NMPattern, ranks: ByteSlice) {
@@ -211,7 +224,7 @@ package struct SurvivorIndex: Sendable {
   }
 }
 
-/// The sizes in bytes of the parts of a packed matrix.
+/// The sizes of a packed matrix's parts in bytes.
 struct PackedSize {
   let rows: Int
   let columns: Int

@@ -1,15 +1,16 @@
 import Bytes
 import CKernels
 
-/// Rows [m, k] on their way into products with weights, in the form that the arithmetic asks for.
-/// Layers that read the same rows share one.
+/// Activations [m, k] prepared for products with weights in a given arithmetic. Layers that read
+/// the same activations share one, so that they are rounded and packed once.
 package struct ProductInput: Sendable {
   package let rows: Tensor
-  /// As far as this processor has what was asked for.
+  /// The arithmetic that this processor supports: float32 if bfloat16 isn't available.
   package let arithmetic: Arithmetic
-  /// nil in float32, and for so few rows that DecodeProducts multiplies them.
+  /// The rows in bfloat16; nil in float32 and for at most `DecodeProducts.maxRows` rows.
   let packed: PackedRows?
 
+  /// Prepares `rows` [m, k], packing them if the products run in bfloat16.
   package init(_ rows: Tensor, _ arithmetic: Arithmetic) {
     self.rows = rows
     self.arithmetic = arithmetic.available
@@ -18,7 +19,7 @@ package struct ProductInput: Sendable {
   }
 }
 
-/// Rows rounded to bfloat16 and laid out as the kernel reads them (CKernels/include/gemm_bf16.h).
+/// Rows rounded to bfloat16 in the kernel's packed layout (CKernels/include/gemm_bf16.h).
 @safe final class PackedRows: @unchecked Sendable {
   let rows: Int
   let columns: Int
@@ -33,7 +34,7 @@ package struct ProductInput: Sendable {
     }
   }
 
-  /// Space to be filled by `pack`.
+  /// Allocates space for `pack` to fill.
   init(rows: Int, columns: Int) {
     self.rows = rows
     self.columns = columns
@@ -45,14 +46,14 @@ package struct ProductInput: Sendable {
   /// All blocks of rows.
   var blocks: Range<Int> { 0..<(rows + Self.blockRows - 1) / Self.blockRows }
 
-  /// Packs the rows of some blocks of `a`, whose rows are `lda` apart.
+  /// Packs the rows of some blocks of `a`, whose rows are `lda` values apart.
   func pack(_ blocks: Range<Int>, from a: UnsafePointer<Float>, lda: Int) {
     let first = blocks.lowerBound * Self.blockRows
     let count = min(rows, blocks.upperBound * Self.blockRows) - first
     unsafe ctk_pack_bf16(a + first * lda, lda, count, columns, block(blocks.lowerBound))
   }
 
-  /// Where a block of rows starts.
+  /// Returns the address of a block of rows.
   func block(_ index: Int) -> UnsafeMutablePointer<UInt32> {
     let words = unsafe UnsafeMutableRawPointer(storage.pointer).assumingMemoryBound(
       to: UInt32.self)

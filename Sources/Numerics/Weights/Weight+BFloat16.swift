@@ -1,12 +1,12 @@
 import Bytes
 import CKernels
 
-/// Products in bfloat16: weights are decoded panel by panel inside the product, whatever their form.
+/// Products in bfloat16, which decode weights of any format panel by panel.
 extension Weight {
-  /// Rows of the input per tile; a tile decodes its part of the weights for itself.
+  /// Input rows per tile. Each tile decodes its part of the weights independently.
   private static let tileRows = 600
 
-  /// y = x·Wᵀ, or y = x·W where `transposed`; added to y where `accumulate`.
+  /// Computes y = x·Wᵀ, or y = x·W if `transposed`; the product is added to y if `accumulate`.
   func multiply(_ x: PackedRows, into y: Tensor, accumulate: Bool, transposed: Bool) {
     let n = transposed ? columns : rows
     // A transposed tile begins at a whole block of codes.
@@ -28,8 +28,8 @@ extension Weight {
     }
   }
 
-  /// One tile on the calling thread: some blocks of the input's rows times the columns `n` of B (at
-  /// most 128), where `k` are the weights' rows that a transposed product runs over.
+  /// Multiplies blocks of input rows by the columns `n` of op(W) (at most 128), on the calling
+  /// thread. A transposed product sums over the weight rows `k`.
   static func multiply(
     _ weight: UnsafePointer<ctk_weight>, _ x: PackedRows, _ blocks: Range<Int>, _ n: Range<Int>,
     transposed: Bool, k: Range<Int>, into c: UnsafeMutablePointer<Float>, ldc: Int, beta: Float
@@ -44,14 +44,14 @@ extension Weight {
     unsafe ctk_multiply_bf16(&product)
   }
 
-  /// Calls `body` with the kernels' view of the stored weights.
+  /// Calls `body` with the C description of the stored weights.
   func withStored(_ body: (UnsafePointer<ctk_weight>) -> Void) {
     var view = unsafe view
     unsafe body(&view)
     withExtendedLifetime(self) {}
   }
 
-  /// The kernels' view of the stored weights, good for as long as they are there.
+  /// The C description of the stored weights, valid as long as this value is alive.
   var view: ctk_weight {
     var kind = ctk_weight_packed
     var values: UnsafePointer<UInt8>?

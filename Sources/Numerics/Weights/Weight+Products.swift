@@ -1,15 +1,17 @@
 import CKernels
 
-/// Products with inputs, forwards and backwards.
+/// Products with activations, forward and backward.
 extension Weight {
-  /// y = x·Wᵀ (added to y where `accumulate`), x [m, inputs], y [m, outputs].
+  /// Computes y = x·Wᵀ for x [m, inputs] and y [m, outputs]; the product is added to y if
+  /// `accumulate`.
   package func apply(
     _ x: Tensor, into y: Tensor, accumulate: Bool = false, arithmetic: Arithmetic = .float32
   ) {
     apply(ProductInput(x, arithmetic), into: y, accumulate: accumulate)
   }
 
-  /// As above, with the input in the form of its arithmetic.
+  /// Computes y = x·Wᵀ for a prepared input x [m, inputs] and y [m, outputs]; the product is added
+  /// to y if `accumulate`.
   package func apply(_ input: ProductInput, into y: Tensor, accumulate: Bool = false) {
     let x = input.rows
     let m = x.rows
@@ -28,7 +30,8 @@ extension Weight {
     }
   }
 
-  /// dx = dy·W (added to dx where `accumulate`), dy [m, outputs], dx [m, inputs].
+  /// Computes dx = dy·W for dy [m, outputs] and dx [m, inputs]; the product is added to dx if
+  /// `accumulate`.
   package func applyTransposed(
     _ dy: Tensor, into dx: Tensor, accumulate: Bool = false, arithmetic: Arithmetic = .float32
   ) {
@@ -47,7 +50,8 @@ extension Weight {
     }
   }
 
-  /// Calls `body` with the values where they are in float32, else with what products decode.
+  /// Calls `body` with the values of dense weights, otherwise with the C description of stored
+  /// ones.
   private func withFloats(
     _ body: (UnsafePointer<Float>?, UnsafePointer<ctk_weight>?) -> Void
   ) {

@@ -1,14 +1,14 @@
 import Bytes
 import CKernels
 
-/// A linear layer's weights [rows = outputs, columns = inputs], as they are stored. Products decode
-/// what they need piece by piece; a full float32 copy exists only where `dense()` is asked for.
+/// A linear layer's weight matrix [outputs, inputs] in its storage format. Products decode it piece
+/// by piece; a full float32 copy exists only if `dense()` makes one.
 package enum Weight: Sendable {
-  /// Float32 in memory or mapped.
+  /// Float32 values in memory or in a mapped file.
   case dense(Tensor)
-  /// Numbers in a format of a file, row-major, as they lie there.
+  /// Values in a float format, row-major and little-endian, at any alignment.
   case stored(FloatFormat, ByteSlice, rows: Int, columns: Int)
-  /// Codes on a grid.
+  /// Quantized codes, dense or sparse.
   case packed(PackedMatrix)
 
   /// The number of outputs.
@@ -29,7 +29,7 @@ package enum Weight: Sendable {
     }
   }
 
-  /// All weights in float32.
+  /// Returns all weights in float32, [rows, columns].
   package func dense() -> Tensor {
     if case .dense(let tensor) = self { return tensor }
     let result = Tensor(uninitialized: [rows, columns])
@@ -39,7 +39,7 @@ package enum Weight: Sendable {
     return result
   }
 
-  /// Copies the rows with these numbers into `result` [rowIndices.count, columns].
+  /// Decodes the rows at `rowIndices` into `result` [rowIndices.count, columns].
   package func gather(_ rowIndices: [Int32], into result: Tensor) {
     precondition(
       result.rows == rowIndices.count && result.columns == columns && !result.isReadOnly,
@@ -53,7 +53,7 @@ package enum Weight: Sendable {
     }
   }
 
-  /// Decodes some rows into packed float32 rows.
+  /// Decodes the rows in `range` into consecutive float32 rows at `output`.
   func decode(_ range: Range<Int>, into output: UnsafeMutablePointer<Float>) {
     precondition(range.lowerBound >= 0 && range.upperBound <= rows)
     let count = range.count * columns
@@ -81,7 +81,7 @@ package enum Weight: Sendable {
     }
   }
 
-  /// Some rows in float32: where they are for dense weights, else decoded into `scratch`.
+  /// Returns the rows in `range` in float32: dense weights in place, others decoded into `scratch`.
   func floats(
     _ range: Range<Int>, scratch: UnsafeMutablePointer<Float>
   ) -> UnsafePointer<Float> {
@@ -92,10 +92,12 @@ package enum Weight: Sendable {
     return unsafe UnsafePointer(scratch)
   }
 
+  /// Whether the rows of the packed matrix are interleaved, sixteen to a tile.
   var isInterleaved: Bool {
     if case .packed(let matrix) = self { matrix.interleaved } else { false }
   }
 
+  /// Whether the weights are float32 values that need no decoding.
   var isDense: Bool {
     if case .dense = self { true } else { false }
   }

@@ -2,13 +2,14 @@ import Bytes
 import Text
 
 extension CalibrationRecipe {
-  /// A text of more bytes per token than this that it has to yield is long enough as far as can be told
-  /// without reading it.
+  /// Bytes per required token above which a text is assumed to be long enough without tokenizing
+  /// it.
   private static let ampleBytesPerToken = 8
 
-  /// The windows that compression looks at.
+  /// Returns the calibration windows of a text with the tokens `ids`, `windows` windows of `length`
+  /// tokens.
   ///
-  /// - Throws: `invalidData` where the text has too few tokens for them.
+  /// - Throws: `invalidData` if the text has too few tokens.
   func windows(of ids: [Int32]) throws(Failure) -> [[Int32]] {
     let found =
       switch selection {
@@ -26,8 +27,8 @@ extension CalibrationRecipe {
     return found
   }
 
-  /// Whether a file of `bytes` may hold too little: then it is tokenized before a checkpoint is imported
-  /// for it.
+  /// Returns whether a text of `bytes` bytes may be too short, so that it has to be tokenized
+  /// before the checkpoint is imported.
   func mayBeTooShort(bytes: Int) -> Bool {
     bytes / Self.ampleBytesPerToken < (selection == .random ? length : windows * length)
   }

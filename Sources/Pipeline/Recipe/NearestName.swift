@@ -1,6 +1,7 @@
-/// Which known name a misspelt one was meant to be.
+/// Suggestions for misspelt names.
 package enum NearestName {
-  /// The known name with the fewest edits, if they are few enough for a slip of the hand.
+  /// Returns the known name with the smallest edit distance; nil if the distance exceeds half of
+  /// the shorter name's length and 1.
   package static func of(_ name: String, among known: [String]) -> String? {
     guard name.utf8.count <= 64 else { return nil }
     let ranked = known.map { (name: $0, distance: distance(name.lowercased(), $0.lowercased())) }
@@ -8,7 +9,8 @@ package enum NearestName {
     return best.distance <= max(1, min(name.count, best.name.count) / 2) ? best.name : nil
   }
 
-  /// Insertions, deletions, replacements and swaps of neighbours (optimal string alignment).
+  /// Returns the edit distance in bytes: insertions, deletions, replacements and swaps of
+  /// neighbours (optimal string alignment).
   package static func distance(_ a: String, _ b: String) -> Int {
     let a = Array(a.utf8)
     let b = Array(b.utf8)

@@ -3,7 +3,7 @@ import Bytes
 import Prompts
 import RecipeFields
 
-/// The section `prompt` as a table: the learner's settings, and what only a recipe knows.
+/// The table of the section `prompt`: the learner's settings, and fields that only recipes have.
 extension PromptRecipe {
   package static let fields: [RecipeField<PromptRecipe>] =
     [
@@ -14,39 +14,44 @@ extension PromptRecipe {
         "`soft`: learned rows before the token embeddings; `hard`: a given text; `prefix`: learned keys and values in every block (arXiv 2101.00190); `lora`: low-rank updates of linear layers (arXiv 2106.09685)"
       ),
       .text(
-        "hard_text", \.hardText, if: .kinds(.hard), missing: "a hard prompt is a given text",
-        "the text that the prompt is"),
+        "hard_text", \.hardText, if: .kinds(.hard), missing: "it is the text of a hard prompt",
+        "the text of the prompt"),
       .file(
         "text", \.text, default: .inherited("the calibration's `text`"), if: .learned,
-        "the text to learn from: plain, or lines of JSON with a `text` each; never the one it is judged by"
+        "the training text: plain text or JSON lines with a field `text`; separate from validation and evaluation texts"
       ),
       .choice(
         "arithmetic", \.arithmetic, record: .when { $0.kind != .hard },
         recorded: { $0.available },
-        "the numbers of the products with the weights, forwards and backwards; float32 where the processor has no bfloat16 products"
+        "the precision of matrix products with the weights, forward and backward; float32 if the processor has no bfloat16 products"
       ),
     ] + PromptSettings.updates.lifted(\.settings) + [
       .section(
         "validation",
-        [.file("text", \.validationText, "a text that is neither learned from nor judged by")]
+        [
+          .file(
+            "text", \.validationText,
+            "the validation text, separate from training and evaluation texts")
+        ]
           + PromptSettings.measurements.lifted(\.settings), if: .learned,
-        missing: "the best prompt is chosen on text of its own",
+        missing: "it names the text by which the best prompt is chosen",
         "the measurements by which the best prompt is chosen")
     ] + PromptSettings.parameters.lifted(\.settings) + [
       startTextField,
       .text(
         "sink", \.sink, if: .kinds(.soft),
-        "a token whose embedding is the prompt's first row and is never changed, such as `<s>`; counts as one of `tokens`"
+        "a token, such as `<s>`, whose embedding is the prompt's first row and stays fixed; it is one of `tokens`"
       ),
       startFromField,
       .flag(
         "key_values", \.keyValues, default: .derived("`true`") { _ in true },
         if: .kinds(.soft, .hard), record: .never,
-        "the artifact holds the prompt's keys and values in every block, so that using it costs no time before the first token"
+        "stores the prompt's keys and values of every block in the artifact, so that the prompt doesn't delay the first token"
       ),
     ]
 
-  /// Everything but the files' places and what only packaging asks: part of a stage's key.
+  /// The canonical form, a part of stage keys: all fields except paths and those used only in
+  /// packaging.
   package var json: JSON { .object(Self.fields.json(of: self)) }
 
   /// Reads and checks the section.
@@ -55,7 +60,7 @@ extension PromptRecipe {
     if let fault = PromptName.fault(name) { source.note("name", fault) }
     source.check(PromptSettings.rules, of: settings)
     if settings.initialisation == .given, startText == nil {
-      source.note("init", "a given start is written as `init_text: …`")
+      source.note("init", "to start from a given text, use `init_text: …`")
     }
     source.finish()
   }
@@ -67,7 +72,7 @@ extension PromptRecipe {
         FieldDescription(
           "init_text", type: "text", default: "none",
           if: PromptCondition.kinds(.soft, .prefix).words,
-          "the text whose tokens' embeddings learning starts from, repeated where they are too few; instead of `init`"
+          "the text whose token embeddings are the starting rows, repeated if there are too few; instead of `init`"
         )
       ]
     },
@@ -80,8 +85,8 @@ extension PromptRecipe {
     write: { prompt, object in object["init_text"] = prompt.startText.map { .string($0) } })
 
   private static let placeFields: [RecipeField<PromptPlace>] = [
-    .file("bundle", \.bundle, "the bundle that holds it"),
-    .text("prompt", \.prompt, absent: "the only one", "its name there"),
+    .file("bundle", \.bundle, "the bundle that contains the prompt"),
+    .text("prompt", \.prompt, absent: "the only prompt", "the prompt's name in that bundle"),
   ]
 
   private static let startFromField = RecipeField<PromptRecipe>(
@@ -90,14 +95,14 @@ extension PromptRecipe {
       [
         FieldDescription(
           "init_from", type: "section", default: "none", if: PromptCondition.learned.words,
-          "a prompt in a bundle that learning starts from, of the same kind and size, or a soft prompt for a prefix; instead of `init`",
+          "a prompt in a bundle to start from: of the same kind and size, or a soft prompt to start a prefix; instead of `init`",
           fields: placeFields.descriptions(of: PromptPlace(bundle: "")))
       ]
     },
     read: { source, prompt in
       let given = ["init", "init_text", "init_from"].filter(source.has)
       if given.count > 1 {
-        source.note(given[1], "and `\(given[0])` both say what the prompt starts from")
+        source.note(given[1], "conflicts with `\(given[0])`: give only one of them")
       }
       guard source.has("init_from") else { return false }
       var place = PromptPlace(bundle: "")
@@ -117,13 +122,13 @@ extension PromptRecipe {
 private typealias PromptCondition = FieldCondition<PromptRecipe>
 
 extension FieldCondition where Section == PromptRecipe {
-  /// Fields of adapters of one kind, or of two.
+  /// A condition for fields of one or two kinds of adapter.
   static func kinds(_ kind: AdapterKind, _ other: AdapterKind? = nil) -> Self {
     let own: FieldCondition<PromptSettings> =
       other.map { .kinds(kind, $0) } ?? .kinds(kind)
     return own.lifted(\.settings)
   }
 
-  /// Fields of everything that is learned.
+  /// A condition for fields of learned adapters.
   static var learned: Self { FieldCondition<PromptSettings>.learned.lifted(\.settings) }
 }

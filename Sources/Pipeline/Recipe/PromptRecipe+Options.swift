@@ -2,11 +2,11 @@ import Bytes
 import Yams
 
 extension PromptRecipe {
-  /// A recipe from a command's options: fields of the section `prompt` by their names, with a dot before a
-  /// field inside another ("validation.every"). Values are plain, or lists as YAML writes them (`[q, v]`).
-  /// Paths are relative to the current folder.
+  /// Reads a prompt recipe from command-line options: fields of the section `prompt`, with a dot
+  /// before the name of a nested field ("validation.every"). Values are plain scalars or YAML lists
+  /// (`[q, v]`). Paths are relative to the current folder.
   ///
-  /// - Throws: `usage` with everything that is wrong, `inputMissing` where only files are missing.
+  /// - Throws: `usage` listing all problems; `inputMissing` if the only problems are missing files.
   package init(options: [(field: String, value: String)]) throws(Failure) {
     let problems = RecipeProblems(file: "the options")
     var root = OptionFields()
@@ -16,7 +16,7 @@ extension PromptRecipe {
         do throws(Failure) {
           node = try YAMLDocument.parse(value, file: field)
         } catch {
-          throw Failure(.usage, at: field, "`\(value)` is no list: \(error.finding)")
+          throw Failure(.usage, at: field, "`\(value)` is not a YAML list: \(error.finding)")
         }
       } else {
         node = .scalar(Node.Scalar(value, .implicit, .plain))
@@ -37,7 +37,7 @@ extension PromptRecipe {
   }
 }
 
-/// Fields and sections by name, in the order in which they were given.
+/// Fields and sections by name, in the order given.
 private struct OptionFields {
   private enum Entry {
     case value(Node)
@@ -45,7 +45,7 @@ private struct OptionFields {
   }
   private var entries: [(name: String, entry: Entry)] = []
 
-  /// False where there is something in that place.
+  /// Sets the field at `path`. Returns false if the path is already taken.
   mutating func set(_ path: ArraySlice<String>, to value: Node) -> Bool {
     guard let name = path.first else { return false }
     let index = entries.firstIndex { $0.name == name }
@@ -66,6 +66,7 @@ private struct OptionFields {
     return true
   }
 
+  /// The fields as a YAML mapping.
   var node: Node {
     .mapping(
       Node.Mapping(

@@ -4,42 +4,45 @@ import Numerics
 import Prompts
 import Text
 
-/// How an adapter is learned, or which text a hard prompt is: a recipe's section `prompt`.
+/// A recipe's section `prompt`: how an adapter is learned, or the text of a hard prompt.
 package struct PromptRecipe: Sendable, Equatable {
-  /// A prompt in a bundle.
+  /// A reference to a prompt in a bundle.
   package struct PromptPlace: Sendable, Equatable {
+    /// The path of the bundle.
     package var bundle: String
-    /// nil where the bundle has only one.
+    /// The prompt's name; nil for the bundle's only prompt.
     package var prompt: String?
   }
 
   package var name = "default"
-  /// The learner's settings. Tokens of texts (`sink`, `startText`) are missing until there is a tokenizer.
+  /// The learner's settings. Token IDs of `sink` and `startText` aren't set before there is a
+  /// tokenizer.
   package var settings = PromptSettings()
-  /// The text that a hard prompt is.
+  /// The text of a hard prompt.
   package var hardText: String?
-  /// The path of the text to learn from.
+  /// The path of the training text.
   package var text = ""
-  /// The path of the text by which the best prompt is chosen.
+  /// The path of the validation text, by which the best prompt is chosen.
   package var validationText = ""
-  /// The numbers of the products with the weights, forwards and backwards.
+  /// The precision of matrix products with the weights, forward and backward.
   package var arithmetic = Arithmetic.bfloat16
-  /// The text whose tokens the prompt starts from.
+  /// The text whose token embeddings are the starting rows.
   package var startText: String?
-  /// The token, as text, that stands before the prompt and is never changed.
+  /// The text of the sink token, whose embedding is the prompt's first row and stays fixed.
   package var sink: String?
-  /// The prompt of another bundle to start from.
+  /// The prompt in another bundle to start from.
   package var startFrom: PromptPlace?
-  /// Whether the artifact holds the prompt's keys and values in every block, so that using the
-  /// prompt costs no time before the first token.
+  /// Whether the artifact stores the prompt's keys and values of every block, so that the prompt
+  /// doesn't delay the first token.
   package var keyValues = false
 
   package init() {}
 
   package var kind: AdapterKind { settings.kind }
 
-  /// The learner's settings with the tokens of the recipe's texts.
-  /// - Throws: `invalidData` where the sink isn't one token.
+  /// Returns the learner's settings with the token IDs of `sink` and `startText`.
+  ///
+  /// - Throws: `invalidData` if the sink isn't exactly one token.
   func settings(with tokenizer: Tokenizer) throws(Failure) -> PromptSettings {
     var settings = settings
     if let sink {
@@ -55,10 +58,10 @@ package struct PromptRecipe: Sendable, Equatable {
     return settings
   }
 
-  /// Whether the full model is asked about all training windows before learning begins.
+  /// Whether the full model's distributions over all training windows are computed before learning.
   var needsTeacherStage: Bool { settings.teacherPool != nil }
 
-  /// The texts that the prompt is learned from and chosen by; none where nothing is learned.
+  /// The training and validation texts; empty for a hard prompt.
   package var texts: [(role: String, path: String)] {
     kind == .hard ? [] : [(role: "training", path: text), ("validation", validationText)]
   }

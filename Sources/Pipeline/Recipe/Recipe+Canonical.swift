@@ -1,15 +1,16 @@
 import Bytes
 
 extension Recipe {
-  /// Every text that a build reads, by what it is used for.
+  /// All texts that a build reads, each with its role.
   package var texts: [(role: String, path: String)] {
     [(role: "calibration", path: calibration.text)] + (prompt?.texts ?? [])
       + evaluations.map { ("evaluation \($0.name)", $0.text) }
   }
 
-  /// The recipe with every default filled in and with base names and digests in the place of paths,
-  /// so that it says what was done and nothing about the machine. This is what goes into the
-  /// bundle.
+  /// Returns the canonical recipe, which the bundle stores: all defaults filled in, and paths
+  /// replaced by base names and digests, so that it describes the build and not the machine.
+  ///
+  /// - Parameter files: names and digests of the input files by role.
   package func canonical(files: [String: [(name: String, digest: SHA256Digest)]]) -> JSON {
     var sources = JSONObject()
     for (role, list) in files.sorted(by: { $0.key < $1.key }) {

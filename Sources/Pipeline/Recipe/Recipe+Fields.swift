@@ -1,33 +1,33 @@
 import Bytes
 import RecipeFields
 
-/// The whole recipe as a table: every field and section, in the order in which they are read.
+/// The table of the recipe's fields and sections, in the order in which they are read.
 extension Recipe {
   package static let fields: [RecipeField<Recipe>] = [
     .text(
       "name", \.name, range: PlainName.letters,
-      default: .derived("the file's name without its ending") { PathNames.stem($0.path) },
-      "names the artifact; a variant's name is added to it"),
-    .integer("seed", \.seed, 0...Int.max, "the seed of everything that is drawn at random"),
+      default: .derived("the file's name without its extension") { PathNames.stem($0.path) },
+      "the artifact's name; a variant's name is appended"),
+    .integer("seed", \.seed, 0...Int.max, "the seed of all random choices"),
     modelField,
     .section(
       "calibration", \.calibration, of: CalibrationRecipe.fields,
       default: FieldDescription.required, prepare: { $1.seed = $0.seed },
-      "the text that compression looks at"),
+      "the calibration text, on which compression gathers its statistics"),
     .section(
       "compression", \.compression, of: CompressionRecipe.fields, default: "4 bits by GPTQ",
-      "how the weights are compressed"),
+      "the method and settings of weight compression"),
     promptField, evaluationField, gateField,
     .section(
       "package", \.packaging, of: PackagingRecipe.fields, default: "`mapped`",
-      "how the artifact is stored"),
+      "the storage of the artifact"),
     RecipeField(
       "output",
       descriptions: { _ in
         [
           FieldDescription(
             "output", type: "path", default: "`NAME.ctpack` in the current folder",
-            "the artifact, unless the command names another")
+            "the path of the artifact, unless given on the command line")
         ]
       },
       read: { source, recipe in
@@ -40,8 +40,8 @@ extension Recipe {
         [
           FieldDescription(
             "memory", type: "bytes", range: "such as `512 MiB` or `1.5 GiB`",
-            default: "half of the machine's",
-            "memory that a build may use, in bytes, unless the command says otherwise; changes no number"
+            default: "half of the machine's memory",
+            "the memory that a build may use, unless given on the command line; doesn't affect results"
           )
         ]
       },
@@ -59,21 +59,23 @@ extension Recipe {
         [
           FieldDescription(
             "shape", type: "path", default: "none",
-            "a `config.json`, by which a build can be explained before the checkpoint is there"
+            "a `config.json` with which a build can be explained without the checkpoint"
           )
         ]
       },
       read: { source, recipe in
         recipe.shape = source.file("shape")
-        // A path that leads nowhere is noted, and plans nothing.
+        // An unresolvable path is a problem by itself and doesn't allow planning.
         if source.has("shape") { source.allowMissingFiles() }
         return recipe.shape != nil
       }),
     .file("path", \.model, "a Hugging Face folder or a GGUF file"),
     .text(
       "name", \.modelName,
-      default: .derived("the path's last part without its ending") { PathNames.stem($0.model) },
-      "what people call the model"),
+      default: .derived("the path's last component without its extension") {
+        PathNames.stem($0.model)
+      },
+      "the model's name in provenance"),
   ]
 
   private static let modelField = RecipeField<Recipe>(
@@ -125,7 +127,7 @@ extension Recipe {
       [
         FieldDescription(
           "evaluation", type: "list of sections", default: "none",
-          "the texts on which perplexity is measured: of the full and of the compressed model, each with the prompt and without",
+          "the texts on which perplexity is measured, for the full and the compressed model, each with and without the prompt",
           fields: EvaluationRecipe.fields.descriptions(of: EvaluationRecipe()))
       ]
     },
@@ -139,7 +141,8 @@ extension Recipe {
       for (index, one) in recipe.evaluations.enumerated()
       where recipe.evaluations[..<index].contains(where: { $0.name == one.name }) {
         source.note(
-          "evaluation", "two evaluations are called `\(one.name)`: give one another `name`")
+          "evaluation",
+          "two evaluations are called `\(one.name)`: give one of them a different `name`")
       }
       return true
     })
@@ -150,7 +153,7 @@ extension Recipe {
       [
         FieldDescription(
           "gate", type: "section", default: "no limits",
-          "limits that the measured perplexities must meet before anything is packaged, for every evaluation; an evaluation's name holds a section of its own limits",
+          "limits that the perplexities of every evaluation must meet before anything is packaged; a section named after an evaluation sets limits for that one",
           fields: GateRecipe.Limits.fields.descriptions(of: GateRecipe.Limits.none))
       ]
     },

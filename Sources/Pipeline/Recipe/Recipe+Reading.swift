@@ -3,24 +3,24 @@ import RecipeFields
 import Yams
 
 extension Recipe {
-  /// Reads and checks a recipe file. Nothing has run yet when this throws.
+  /// Reads and checks a recipe file, before anything runs.
   ///
   /// - Parameters:
-  ///   - variant: one of the recipe's `variants`; the artifact is named after both.
-  ///   - planning: whether files may be missing where the model's shape is known.
-  /// - Throws: one `Failure` that lists every problem with its line: `inputMissing` where only
-  ///   files are missing, `invalidData` otherwise.
+  ///   - variant: one of the recipe's `variants`, whose name is appended to the artifact's.
+  ///   - planning: whether files may be missing if the recipe gives the model's shape.
+  /// - Throws: one `Failure` that lists every problem with its line: `inputMissing` if all of them
+  ///   are missing files, `invalidData` otherwise.
   package init(path: String, variant: String? = nil, planning: Bool = false) throws(Failure) {
     try self.init(
       YAMLDocument.load(path: path), path: path, variant, planning, RecipePaths(recipe: path))
   }
 
-  /// The names of the variants of the recipe at `path`.
+  /// Returns the names of the variants of the recipe at `path`.
   package static func variants(path: String) throws(Failure) -> [String] {
     RecipeVariants.names(try YAMLDocument.load(path: path))
   }
 
-  /// Reads and checks a recipe's text, for files relative to the folder of `path`.
+  /// Reads and checks a recipe's text; its file paths are relative to the folder of `path`.
   package init(
     yaml: String, path: String, variant: String? = nil, planning: Bool = false,
     environment: [String: String] = [:]

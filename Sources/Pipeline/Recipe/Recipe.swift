@@ -3,11 +3,11 @@ import Bytes
 import Compression
 import Numerics
 
-/// A recipe file, read, checked and completed with defaults: what a build is made of and what is done
-/// to it. The tables of its fields (`Recipe.fields` and those of its sections) are all that knows their
-/// names, ranges and defaults.
+/// A recipe, read from a file, checked and completed with defaults: the inputs and settings of a
+/// build. The tables of fields (`Recipe.fields` and those of its sections) are the only definition
+/// of the fields' names, ranges and defaults.
 package struct Recipe: Sendable, Equatable {
-  /// The recipe file as it was named.
+  /// The path of the recipe file, as given.
   package var path: String
   /// The artifact's name.
   package var name = ""
@@ -15,88 +15,96 @@ package struct Recipe: Sendable, Equatable {
   package var seed = 0
   /// The path of a checkpoint: a Hugging Face folder or a GGUF file.
   package var model = ""
-  /// A `config.json` of the model, by which a build can be planned without the checkpoint; nil where
-  /// the recipe names none.
+  /// The path of a `config.json` with which a build can be planned without the checkpoint; nil if
+  /// not given.
   package var shape: String?
-  /// Files that aren't there, a sentence each; only a recipe read for planning has any.
+  /// Missing files, one sentence each; always empty unless the recipe was read for planning.
   package var missing: [String] = []
-  /// What people call the model.
+  /// The model's name in provenance.
   package var modelName = ""
   package var calibration = CalibrationRecipe()
   package var compression = CompressionRecipe()
-  /// nil where the artifact is to have no prompt.
+  /// The prompt to learn or embed; nil for an artifact without one.
   package var prompt: PromptRecipe?
   package var evaluations: [EvaluationRecipe] = []
   package var gate = GateRecipe()
   package var packaging = PackagingRecipe()
   /// The path of the artifact; nil for `<name>.ctpack` in the current folder.
   package var output: String?
-  /// Bytes that a build may have in memory: activations beyond it go to files or are computed again.
-  /// Half of the machine's by default; never changes a number.
+  /// The memory budget of a build in bytes: activations beyond it are written to files or
+  /// recomputed. Half of the machine's memory by default; it doesn't affect results.
   package var memory = ProcessUsage.availableMemory / 2
-  /// The line of each field that the file has, by section and name: "compression.bits".
+  /// The line of each field in the file, by section and name: "compression.bits".
   package var lines: [String: Int] = [:]
 
-  /// The recipe of an empty file, which has no model yet.
+  /// Makes the recipe of an empty file: all defaults, and no model.
   init(emptyFile path: String) { self.path = path }
 }
 
-/// Text that the compression looks at.
+/// The calibration text, on which compression gathers its statistics.
 package struct CalibrationRecipe: Sendable, Equatable {
+  /// The positions of windows in the text.
   package enum Selection: String, Sendable, CaseIterable {
-    /// Windows at random places, as GPTQ's authors do.
+    /// Windows at random positions, as in GPTQ's reference implementation.
     case random
-    /// Windows one after the other from the start.
+    /// Consecutive windows from the start of the text.
     case consecutive
   }
 
+  /// The path of the text.
   package var text = ""
+  /// The number of windows.
   package var windows = 128
-  /// Tokens per window.
+  /// The number of tokens per window.
   package var length = 512
   package var selection = Selection.random
+  /// The seed of random positions.
   package var seed = 0
 }
 
-/// How the model's matrices are compressed.
+/// The compression of the model's weights.
 package struct CompressionRecipe: Sendable, Equatable {
   package var settings = CompressionSettings()
-  /// The numbers of the products that carry the calibration text through the blocks.
+  /// The precision of matrix products in the calibration's forward passes.
   package var arithmetic = Arithmetic.bfloat16
-  /// Bits per weight of the compressed layers, everything included, within which bits and sparsity are
-  /// chosen per layer; nil where all layers get the same.
+  /// The budget in bits per weight of the compressed layers, scales and zero points included,
+  /// within which bits and sparsity are chosen per layer; nil to give all layers the same settings.
   package var targetBits: Double?
-  /// Kinds of numerical events that end the build.
+  /// The kinds of numerical events that make the build fail.
   package var failOn: [String] = []
 }
 
-/// One text on which the four numbers are taken.
+/// An evaluation text, on which up to four perplexities are measured.
 package struct EvaluationRecipe: Sendable, Equatable {
   package var name = ""
+  /// The path of the text.
   package var text = ""
+  /// The name of the perplexity protocol.
   package var protocolID = "ctp-1024"
-  /// Tokens per window; the protocol's own where nil.
+  /// The number of tokens per window; nil for the protocol's.
   package var length: Int?
-  /// At most so many windows; all where nil.
+  /// The maximum number of windows; nil for all.
   package var windows: Int?
-  /// The numbers of the products with the weights.
+  /// The precision of matrix products with the weights and in attention.
   package var arithmetic = Arithmetic.float32
 }
 
-/// How the artifact is stored.
+/// The storage of the artifact.
 package struct PackagingRecipe: Sendable, Equatable {
-  /// Whether tensors are mapped as they are, or entropy coded.
+  /// The storage of tensors: mapped in the kernels' layout, or entropy coded.
   package var storage = TensorStorage.mapped
 }
 
-/// What the numbers must reach before anything is packaged.
+/// The limits that perplexities must meet before anything is packaged.
 package struct GateRecipe: Sendable, Equatable {
+  /// The limits of one evaluation; nil for no limit.
   package struct Limits: Sendable, Equatable {
-    /// Perplexity of the artifact: compressed, with its prompt if it has one.
+    /// The highest perplexity of the artifact: compressed, with its prompt if it has one.
     package var maxPerplexity: Double?
-    /// That perplexity over the full model's.
+    /// The highest ratio of the artifact's perplexity to the full model's.
     package var maxRatioToFull: Double?
-    /// The share of the gap between full and compressed that the prompt closes: (c − p) / (c − f).
+    /// The least share of the gap between the full model's perplexity f and the compressed model's
+    /// c that the prompt's p closes: (c − p) / (c − f).
     package var minGapClosed: Double?
 
     package static let none = Limits()
@@ -110,11 +118,12 @@ package struct GateRecipe: Sendable, Equatable {
     package var isEmpty: Bool { self == .none }
   }
 
-  /// For every evaluation that has no limits of its own.
+  /// The limits of all evaluations, unless `named` overrides them.
   package var all = Limits.none
+  /// Limits by evaluation name.
   package var named: [String: Limits] = [:]
 
-  /// The limits of one evaluation: its own where it sets them, otherwise those for all.
+  /// Returns the limits of one evaluation: its own if set, otherwise those for all.
   package func limits(for evaluation: String) -> Limits {
     guard let own = named[evaluation] else { return all }
     return Limits(

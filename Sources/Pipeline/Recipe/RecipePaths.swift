@@ -1,9 +1,10 @@
 import Bytes
 import Foundation
 
-/// Paths in a recipe: relative to the recipe's folder, with `${NAME}` for environment variables.
+/// Resolution of paths in a recipe: relative to its folder, with `${NAME}` for environment
+/// variables.
 struct RecipePaths {
-  /// The folder that holds the recipe.
+  /// The folder of the recipe; empty for the current folder.
   let folder: String
   let environment: [String: String]
 
@@ -14,7 +15,8 @@ struct RecipePaths {
     self.environment = environment
   }
 
-  /// The path that `text` means; a sentence where it means none.
+  /// Expands variables in `text` and makes it relative to the folder; fails with a clause if a
+  /// variable isn't set or the syntax is wrong.
   func resolve(_ text: String) -> Result<String, Unresolved> {
     var path = ""
     var rest = text[...]

@@ -1,7 +1,8 @@
 import Bytes
 
-/// Everything wrong with a recipe, collected so that all of it is shown at once.
+/// The problems found in a recipe, collected so that all are reported at once.
 final class RecipeProblems {
+  /// One problem, with its line if known.
   struct Problem {
     let line: Int?
     let kind: Failure.Kind
@@ -12,12 +13,13 @@ final class RecipeProblems {
   private(set) var all: [Problem] = []
   /// The line of each field, by section and name.
   var lines: [String: Int] = [:]
-  /// Whether the recipe is read for planning a build.
+  /// Whether the recipe is read only to plan a build.
   private let isPlanning: Bool
-  /// Whether files that aren't there are no problem, only worth saying.
+  /// Whether missing files are listed in `missing` instead of being problems.
   private var allowsMissing = false
+  /// Missing files of a planned build, one sentence each.
   private(set) var missing: [String] = []
-  /// The most problems that are shown.
+  /// The maximum number of problems shown.
   private static let shown = 20
 
   init(file: String, isPlanning: Bool = false) {
@@ -25,15 +27,19 @@ final class RecipeProblems {
     self.isPlanning = isPlanning
   }
 
+  /// Makes missing files no problem from here on, if the recipe is read for planning.
   func allowMissingFiles() { allowsMissing = isPlanning }
 
+  /// Adds a problem.
   func add(_ line: Int?, _ text: String, kind: Failure.Kind = .invalidData) {
     if kind == .inputMissing, allowsMissing { return missing.append(text) }
     all.append(Problem(line: line, kind: kind, text: text))
   }
 
-  /// Throws where there is a problem: `inputMissing` if files are missing and nothing else is
-  /// wrong, otherwise `invalidData`.
+  /// Checks that there is no problem.
+  ///
+  /// - Throws: a `Failure` listing the problems: `inputMissing` if all of them are missing files,
+  ///   `invalidData` otherwise.
   func check() throws(Failure) {
     guard !all.isEmpty else { return }
     let kind: Failure.Kind =

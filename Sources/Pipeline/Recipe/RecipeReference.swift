@@ -1,21 +1,23 @@
 import Bytes
 import RecipeFields
 
-/// The reference of recipes: every field of every section, from the tables that read them.
+/// The reference of recipes: every field of every section, generated from the tables that read
+/// them.
 package enum RecipeReference {
-  /// One section's rows.
+  /// A section of the reference.
   package struct Section: Sendable {
-    /// As recipes spell it; "recipe" for the fields outside of sections.
+    /// The name as spelt in recipes; "recipe" for the fields outside sections.
     package let name: String
     package let meaning: String
+    /// The rows, those of nested sections included.
     package let fields: [FieldDescription]
   }
 
-  /// The recipe's own fields, then its sections in their order.
+  /// The recipe's top-level fields, then its sections in order.
   package static let sections: [Section] = {
     let top = Recipe.fields.descriptions(of: Recipe(emptyFile: "")) + [variants]
     let own = Section(
-      name: topName, meaning: "Fields outside of sections, and the sections.",
+      name: topName, meaning: "Fields outside sections, and the sections.",
       fields: top.map { field in
         var row = field
         row.fields = []
@@ -28,16 +30,18 @@ package enum RecipeReference {
       }
   }()
 
+  /// The name of the section of top-level fields.
   package static let topName = "recipe"
 
-  /// Variants are laid over a recipe before its fields are read.
+  /// The row for `variants`, which are merged into a recipe before its fields are read.
   private static let variants = FieldDescription(
     RecipeVariants.key, type: "sections by name", default: "none",
-    "named builds of the same recipe, each with the fields in which it differs; `~` takes a field away; one is chosen for each run"
+    "named variants of the recipe, each with the fields in which it differs; `~` removes a field; each run builds one variant"
   )
 
-  /// The section called `name`.
-  /// - Throws: `usage` where there is none.
+  /// Returns the section `name`.
+  ///
+  /// - Throws: `usage` if there is none.
   package static func section(_ name: String) throws(Failure) -> Section {
     if let found = sections.first(where: { $0.name == name }) { return found }
     let names = sections.map(\.name)
@@ -47,7 +51,7 @@ package enum RecipeReference {
       advice: "\(near)the sections are \(names.joined(separator: ", "))")
   }
 
-  /// All sections as JSON: a list of objects, one per field.
+  /// Returns sections as JSON: an array with one object per field.
   package static func json(_ sections: [Section]) -> JSON {
     .array(
       sections.flatMap { section in
@@ -64,7 +68,7 @@ package enum RecipeReference {
       })
   }
 
-  /// All sections as tables in Markdown.
+  /// All sections as Markdown tables.
   package static var markdown: String {
     sections.map { section in
       let head = """
@@ -86,18 +90,19 @@ package enum RecipeReference {
     }.joined(separator: "\n")
   }
 
-  /// A capital letter and a full stop.
+  /// Returns `text` with a capital letter and a full stop.
   private static func sentence(_ text: String) -> String {
     text.prefix(1).uppercased() + text.dropFirst() + (text.hasSuffix(".") ? "" : ".")
   }
 
-  /// The lines between which a file holds the tables.
+  /// The lines that enclose the tables in a Markdown file.
   private static let (start, end) = (
     "<!-- begin: recipe-fields -->\n", "<!-- end: recipe-fields -->\n"
   )
 
-  /// A page's text with the tables in their place.
-  /// - Throws: `invalidData` where the page has no such place.
+  /// Returns the text of a Markdown file with the tables updated.
+  ///
+  /// - Throws: `invalidData` if the file lacks the enclosing lines.
   package static func filled(_ page: String, file: String) throws(Failure) -> String {
     guard let from = page.ranges(of: start).first?.upperBound,
       let to = page[from...].ranges(of: end).first?.lowerBound

@@ -2,10 +2,12 @@ import Bytes
 import RecipeFields
 import Yams
 
-/// One mapping of a recipe file, read field by field. A field that is wrong is noted with its line, and
-/// reading goes on and finds the rest.
+/// A mapping in a recipe file, read field by field. Problems are recorded with their lines, and
+/// reading continues, so that all problems are found.
 final class RecipeSection: FieldSource {
+  /// The section's qualified name: "prompt.validation".
   let section: String
+  /// The line on which the section starts; nil if absent.
   let line: Int?
   let isGiven: Bool
   let problems: RecipeProblems
@@ -13,7 +15,9 @@ final class RecipeSection: FieldSource {
   private var fields: [(name: String, line: Int?, value: Node)] = []
   private var known: [String] = []
 
-  /// - Parameter node: nil where the section is absent: every field then has its default.
+  /// Wraps a YAML mapping; anything else is recorded as a problem.
+  ///
+  /// - Parameter node: the mapping; nil if the section is absent.
   init(_ node: Node?, section: String, problems: RecipeProblems, paths: RecipePaths) {
     self.section = section
     self.problems = problems
@@ -55,6 +59,7 @@ final class RecipeSection: FieldSource {
 
   var names: [String] { fields.map(\.name) }
 
+  /// Returns the line of a field, or the section's if the field is absent.
   func line(of name: String) -> Int? { fields.first { $0.name == name }?.line ?? line }
 
   func has(_ name: String) -> Bool { fields.contains { $0.name == name } }
@@ -63,6 +68,7 @@ final class RecipeSection: FieldSource {
     if !known.contains(name) { known.append(name) }
   }
 
+  /// Returns the value of a field as YAML, and marks its name as known.
   func node(_ name: String) -> Node? {
     expect(name)
     return fields.first { $0.name == name }?.value
@@ -70,6 +76,7 @@ final class RecipeSection: FieldSource {
 
   func note(_ name: String, _ text: String) { note(name, text, kind: .invalidData) }
 
+  /// Records a problem with a field.
   func note(_ name: String, _ text: String, kind: Failure.Kind) {
     problems.add(line(of: name), "\(qualified(name)): \(text)", kind: kind)
   }
@@ -78,6 +85,7 @@ final class RecipeSection: FieldSource {
     section == RecipeSection.top ? name : "\(section).\(name)"
   }
 
+  /// The name of the top-level section in messages.
   static let top = "the recipe"
 
   func isSection(_ name: String) -> Bool {
@@ -97,7 +105,7 @@ final class RecipeSection: FieldSource {
 
   func allowMissingFiles() { problems.allowMissingFiles() }
 
-  /// The elements of a list; one value alone counts as a list of one.
+  /// Returns the elements of a list; a single value is treated as a list of one.
   private func nodes(_ name: String) -> [Node] {
     switch node(name) {
     case .sequence(let sequence): Array(sequence)
@@ -108,6 +116,7 @@ final class RecipeSection: FieldSource {
 
   func list(_ name: String) -> [String] { nodes(name).map { $0.string ?? "" } }
 
+  /// Describes a node for error messages: "a list".
   static func kind(_ node: Node?) -> String {
     switch node {
     case .scalar(let scalar): "`\(scalar.string.prefix(40))`"
@@ -119,8 +128,9 @@ final class RecipeSection: FieldSource {
   }
 }
 
-/// Single values.
+/// Getters of single values.
 extension RecipeSection {
+  /// Returns the text of an unquoted scalar; nil for anything else.
   private func plain(_ name: String) -> String? {
     guard case .scalar(let scalar)? = node(name), scalar.style == .plain else { return nil }
     return scalar.string
@@ -170,7 +180,7 @@ extension RecipeSection {
   func text(_ name: String) -> String? {
     guard let node = node(name) else { return nil }
     guard case .scalar(let scalar) = node, !scalar.string.isEmpty else {
-      wrong(name, "a text")
+      wrong(name, "text")
       return nil
     }
     return scalar.string

@@ -4,38 +4,40 @@ import Compression
 import Numerics
 import RecipeFields
 
-/// The tables of the smaller sections.
+/// The table of the section `calibration`.
 extension CalibrationRecipe {
   static let fields: [RecipeField<CalibrationRecipe>] = [
-    .file("text", \.text, "plain text, or lines of JSON with a `text` each"),
-    .integer("windows", \.windows, 1...1_000_000, "windows of the text that are looked at"),
-    .integer("length", \.length, 2...1_048_576, "tokens per window"),
+    .file("text", \.text, "plain text, or JSON lines with a field `text`"),
+    .integer("windows", \.windows, 1...1_000_000, "the number of calibration windows"),
+    .integer("length", \.length, 2...1_048_576, "the number of tokens per window"),
     .choice(
       "selection", \.selection,
-      "windows at random places (as GPTQ's authors do), or one after the other from the start"),
+      "the positions of the windows: random (as in GPTQ's reference implementation), or consecutive from the start of the text"
+    ),
     .integer(
       "seed", \.seed, 0...Int.max, default: .inherited("the recipe's `seed`"),
-      "the seed of random places"),
+      "the seed of random positions"),
   ]
 
   var json: JSON { .object(Self.fields.json(of: self)) }
 }
 
+/// The table of the section `compression`.
 extension CompressionRecipe {
   static let fields: [RecipeField<CompressionRecipe>] =
     CompressionSettings.fields.lifted(\.settings) + [
-      // Measured on SmolLM2 at 3 and 4 bits: perplexities as with float32, sooner. Wanda is a baseline,
-      // computed as its authors do.
+      // Measured on SmolLM2 at 3 and 4 bits: the same perplexities as with float32, in less time.
+      // Wanda is a baseline, computed in its authors' precision.
       .choice(
         "arithmetic", \.arithmetic,
         default: .derived("`bfloat16`, but `float32` for `wanda`") {
           $0.settings.linear.method == .wanda ? .float32 : .bfloat16
         }, recorded: { $0.available },
-        "the numbers of the products that carry the calibration text through the blocks; float32 where the processor has no bfloat16 products"
+        "the precision of matrix products in the calibration's forward passes; float32 if the processor has no bfloat16 products"
       ),
       .number(
         "target_bits_per_weight", \.targetBits, 1...16, absent: "none",
-        "bits per weight of the compressed layers, scales and zero points included, within which bits and sparsity are chosen per layer; without it all layers get the same"
+        "the budget in bits per weight of the compressed layers, scales and zero points included, within which bits and sparsity are chosen per layer; without it, all layers get the same settings"
       ),
       failOnField,
     ]
@@ -49,7 +51,7 @@ extension CompressionRecipe {
         FieldDescription(
           "fail_on", type: "list of names",
           range: FieldText.list(EventRecord.compressionKinds.map(spelling)),
-          default: "none", "kinds of numerical events that end the build")
+          default: "none", "kinds of numerical events that make the build fail")
       ]
     },
     read: { source, recipe in
@@ -66,40 +68,42 @@ extension CompressionRecipe {
       if !recipe.failOn.isEmpty { object["fail_on"] = JSON(recipe.failOn) }
     })
 
-  /// The name of a kind of event as recipes spell it: `damping_raised`.
+  /// Returns the spelling of an event kind in recipes: `damping_raised`.
   @Sendable private static func spelling(_ kind: String) -> String {
     kind.replacing("-", with: "_")
   }
 }
 
+/// The table of the section `evaluation`.
 extension EvaluationRecipe {
   static let fields: [RecipeField<EvaluationRecipe>] = [
     .text(
       "name", \.name,
-      default: .derived("the text's name without its ending") { PathNames.stem($0.text) },
-      "names the evaluation in reports and in `gate`"),
-    .file("text", \.text, "plain text, or lines of JSON with a `text` each"),
-    .text("protocol", \.protocolID, "how perplexity is taken: `ctp-N` has windows of N tokens"),
+      default: .derived("the text's name without its extension") { PathNames.stem($0.text) },
+      "the evaluation's name in reports and in `gate`"),
+    .file("text", \.text, "plain text, or JSON lines with a field `text`"),
+    .text("protocol", \.protocolID, "the perplexity protocol: `ctp-N` has windows of N tokens"),
     .integer(
       "seqlen", \.length, 2...1_048_576, absent: "the protocol's", null: true,
-      "tokens per window"),
+      "the number of tokens per window"),
     .integer(
       "windows", \.windows, 1...1_000_000_000, absent: "all", null: true,
-      "at most so many windows, from the text's start"),
+      "the maximum number of windows, from the start of the text"),
     .choice(
       "arithmetic", \.arithmetic, recorded: { $0.available },
-      "the numbers of the products with the weights and of attention's; float32 where the processor has no bfloat16 products"
+      "the precision of matrix products with the weights and in attention; float32 if the processor has no bfloat16 products"
     ),
   ]
 
   var json: JSON { .object(Self.fields.json(of: self)) }
 }
 
+/// The table of the section `package`.
 extension PackagingRecipe {
   static let fields: [RecipeField<PackagingRecipe>] = [
     .choice(
       "storage", \.storage,
-      "tensors mapped as the kernels read them, or entropy coded: a smaller file, decoded into memory"
+      "`mapped`: tensors in the kernels' layout, mapped from the file; `coded`: entropy-coded tensors, a smaller file that is decoded into memory"
     )
   ]
 
@@ -107,6 +111,7 @@ extension PackagingRecipe {
 }
 
 extension GateRecipe {
+  /// Reads the section `gate`, with its sections named after evaluations.
   init(_ source: any FieldSource, evaluations: [String], hasPrompt: Bool) {
     all = Limits(source, hasPrompt: hasPrompt)
     named = [:]
@@ -116,25 +121,26 @@ extension GateRecipe {
       section.finish()
     }
     if evaluations.isEmpty, let first = source.names.first {
-      source.note(first, "there is no evaluation that could meet it")
+      source.note(first, "there is no evaluation to apply it to: add one to `evaluation`")
     }
     for name in evaluations { source.expect(name) }
     source.finish()
   }
 }
 
+/// The table of limits in the section `gate`.
 extension GateRecipe.Limits {
   static let fields: [RecipeField<GateRecipe.Limits>] = [
     .number(
       "max_ppl", \.maxPerplexity, 1...Double.greatestFiniteMagnitude, absent: "none",
-      "the artifact's perplexity at most: compressed, with its prompt if it has one"),
+      "the highest perplexity of the artifact: compressed, with its prompt if it has one"),
     .number(
       "max_ratio_to_full", \.maxRatioToFull, 0...Double.greatestFiniteMagnitude, absent: "none",
-      "that perplexity over the full model's, at most"),
+      "the highest ratio of the artifact's perplexity to the full model's"),
     .number(
       "min_gap_closed", \.minGapClosed,
       -Double.greatestFiniteMagnitude...Double.greatestFiniteMagnitude, absent: "none",
-      "the share of the gap between the full model's perplexity f and the compressed one's c that the prompt's p closes, at least: (c − p) / (c − f)"
+      "the least share of the gap between the full model's perplexity f and the compressed model's c that the prompt's p closes: (c − p) / (c − f)"
     ),
   ]
 
@@ -142,7 +148,7 @@ extension GateRecipe.Limits {
     self.init()
     source.read(Self.fields, into: &self)
     if minGapClosed != nil, !hasPrompt {
-      source.note("min_gap_closed", "needs a prompt: it is the prompt that closes the gap")
+      source.note("min_gap_closed", "needs a prompt, which is what closes the gap")
     }
   }
 

@@ -1,29 +1,33 @@
 import Bytes
 import Yams
 
-/// One recipe file for several builds that differ in a few fields:
+/// The variants of a recipe: several builds that differ in a few fields, in one file:
 ///
 ///     compression: {bits: 4}
 ///     variants:
 ///       3bit: {compression: {bits: 3}}
 ///       sparse: {compression: {bits: ~, sparsity: 0.5}}
 ///
-/// A variant's sections are laid over the recipe's field by field; `~` takes a field away.
+/// A variant's sections are merged into the recipe's field by field; `~` removes a field.
 enum RecipeVariants {
   static let key = "variants"
 
-  /// The names of a recipe's variants, in its order; empty where it has none.
+  /// Returns the names of a recipe's variants, in file order.
   static func names(_ root: Node) -> [String] {
     guard case .mapping(let variants)? = value(of: key, in: root) else { return [] }
     return variants.compactMap { $0.key.string }
   }
 
-  /// The recipe with the variant `name` laid over it.
-  /// - Throws: `usage` where there is no such variant, or one must be chosen.
+  /// Returns the recipe with the variant `name` merged into it.
+  ///
+  /// - Throws: `usage` if there is no such variant, or if `name` is nil and the recipe has
+  ///   variants; `invalidData` if the variants aren't mappings.
   static func choose(_ name: String?, from root: Node, file: String) throws(Failure) -> Node {
     guard case .mapping(let all) = root, let node = value(of: key, in: root) else {
       guard let name else { return root }
-      throw Failure(.usage, file: file, "has no variants, and so no `\(name)`")
+      throw Failure(
+        .usage, file: file, "the recipe has no variants, but `\(name)` was requested",
+        advice: "leave the variant out")
     }
     let place = node.mark.map { "line \($0.line)" }
     guard case .mapping(let variants) = node, !variants.isEmpty else {
@@ -53,6 +57,7 @@ enum RecipeVariants {
     return mapping.first { $0.key.string == key }?.value
   }
 
+  /// Merges the mapping `above` into `below`.
   private static func laid(_ above: Node, over below: Node) -> Node {
     guard case .mapping(let new) = above, case .mapping(let old) = below else { return above }
     var pairs = old.map { ($0.key, $0.value) }

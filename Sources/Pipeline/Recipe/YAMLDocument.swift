@@ -1,16 +1,20 @@
 import Bytes
 import Yams
 
-/// A YAML file as a tree of nodes with line numbers; hostile files are refused before they cost
-/// anything.
+/// A loader of YAML files into trees of nodes with line numbers. Limits on size, aliases and depth
+/// make it reject hostile files quickly.
 enum YAMLDocument {
-  /// Recipes are a page of text; a file beyond this is not one.
+  /// The largest file size in bytes; recipes are about a page of text.
   static let sizeLimit = 256 << 10
-  /// Aliases (`*name`) repeat what an anchor holds. With a handful, no tower of them can grow
-  /// large.
+  /// The maximum number of aliases (`*name`). Nested aliases multiply the content of their anchors;
+  /// a handful can't grow large.
   static let aliasLimit = 8
+  /// The maximum nesting depth.
   static let depthLimit = 32
 
+  /// Loads the file at `path`.
+  ///
+  /// - Throws: `inputMissing`; `invalidData` with the line of an error.
   static func load(path: String) throws(Failure) -> Node {
     let file = try MappedFile(path: path)
     guard file.bytes.count <= sizeLimit else {
@@ -27,6 +31,7 @@ enum YAMLDocument {
     return try parse(text, file: path)
   }
 
+  /// Parses YAML text; `file` is named in errors.
   static func parse(_ text: String, file: String) throws(Failure) -> Node {
     try checkAliases(text, file)
     let node: Node?
@@ -42,8 +47,8 @@ enum YAMLDocument {
     return node
   }
 
-  /// Counts what could be an alias outside of whole-line comments; text that merely holds asterisks
-  /// counts too, which the limit leaves room for.
+  /// Checks the number of possible aliases outside whole-line comments. Asterisks in other text may
+  /// be counted too; the limit leaves room for them.
   private static func checkAliases(_ text: String, _ file: String) throws(Failure) {
     var count = 0
     var line = 1
@@ -68,7 +73,7 @@ enum YAMLDocument {
         count += 1
         guard count <= aliasLimit else {
           throw Failure(
-            .invalidData, file: file, at: "line \(line)", "holds more than \(aliasLimit) aliases")
+            .invalidData, file: file, at: "line \(line)", "has more than \(aliasLimit) aliases")
         }
       }
       before = byte
@@ -112,7 +117,7 @@ enum YAMLDocument {
     }
   }
 
-  /// How many bytes from the start are well-formed UTF-8.
+  /// Returns the length in bytes of the longest well-formed UTF-8 prefix.
   private static func validPrefix(_ bytes: [UInt8]) -> Int {
     var low = 0
     var decoder = UTF8()

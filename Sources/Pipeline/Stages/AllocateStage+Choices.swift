@@ -2,7 +2,8 @@ import Bytes
 import Compression
 
 extension AllocateStage {
-  /// The ratings of layers as nats: their common loss falls to them by their errors.
+  /// Returns the ratings with errors converted to nats: `loss`, measured for all these layers
+  /// together, is divided among them in proportion to their errors.
   static func weighted(
     _ layers: [(tensor: String, ratings: [CandidateRating])], loss: Double,
     _ settings: CompressionSettings
@@ -22,7 +23,9 @@ extension AllocateStage {
 }
 
 extension CompressionSettings {
-  /// These settings with what an allocation chose for each layer.
+  /// Returns these settings with a rule for each layer's choice of an allocation.
+  ///
+  /// - Throws: `invalidData` naming the tensor or key that is wrong.
   func with(choices: JSON) throws(Failure) -> CompressionSettings {
     var settings = self
     for choice in choices.array ?? [] {
@@ -31,7 +34,7 @@ extension CompressionSettings {
       own.grid.bits = try choice.required("bits", as: Int.self)
       let label = try choice.required("sparsity", as: String.self)
       guard let sparsity = Sparsity(label) else {
-        throw Failure(.invalidData, at: tensor, "\"\(label)\" is no sparsity")
+        throw Failure(.invalidData, at: tensor, "\"\(label)\" is not a sparsity")
       }
       own.sparsity = sparsity
       settings.rules.append(CompressionRule(pattern: tensor, settings: own))

@@ -6,20 +6,24 @@ import Compression
 import Models
 import Numerics
 
-/// Plain weights, calibration windows and a budget → the bits and the share of zeros of each layer.
+/// The stage that chooses each layer's bits and sparsity within a budget.
 ///
-/// Every candidate of every layer is solved once on the uncompressed model's inputs, over a part of
-/// the calibration text, and rated by the share of its output that becomes error. What that costs the
-/// whole model is measured set by set of a block ({q, k, v}, {o}, {gate, up}, {down}), as the divergence
-/// from the uncompressed model with that set alone compressed. The least expected loss within the budget is chosen.
+/// Inputs: uncompressed weights and calibration windows. Every candidate setting of every layer is
+/// solved once on the uncompressed model's inputs, over a part of the calibration text, and rated
+/// by its relative output error. The effect on the whole model is measured for each set of a
+/// block's layers ({q, k, v}, {o}, {gate, up}, {down}) as the divergence from the uncompressed
+/// model when only that set is compressed. The allocation minimizes the expected loss within the
+/// budget.
 struct AllocateStage: Stage {
-  /// Settings without correction for drift: candidates see the uncompressed model's inputs.
+  /// The settings without drift correction, because candidates see the uncompressed model's inputs.
   private let settings: CompressionSettings
   let configuration: ModelConfiguration
-  /// Bits per weight of the compressed layers, scales, zeros and masks included.
+  /// The budget in bits per weight of the compressed layers, including scales, zero points and
+  /// masks.
   let target: Double
+  /// The number of calibration tokens used.
   let tokens: Int
-  /// Bytes that the process may have in memory; rows beyond it go to files.
+  /// The memory budget in bytes; activations beyond it are written to files.
   let memory: Int
   let arithmetic: Arithmetic
 
@@ -36,10 +40,11 @@ struct AllocateStage: Stage {
   }
 
   static let name = "allocate"
+  /// The choices, a JSON array with one object per layer.
   static let choices = StageOutput("choices", of: name)
-  /// Windows that are looked at: which layer is sensitive shows on little text.
+  /// The number of windows used; a layer's sensitivity shows on little text.
   static let windows = 16
-  /// Tokens on which the loss of a set of layers is measured.
+  /// The number of tokens on which the loss of a set of layers is measured.
   static let probedTokens = 2048
 
   var name: String { Self.name }
@@ -73,7 +78,7 @@ struct AllocateStage: Stage {
     let all = try TokenWindows(parsing: MappedFile(path: path).bytes, file: path).windows
     let windows = Array(all.prefix(Self.windows))
     let compressor = try compressor(length: windows[0].count, context)
-    // In files as far as memory doesn't hold them; each block overwrites what entered it.
+    // Kept in files beyond the memory budget; each block's outputs overwrite its inputs.
     let inputs = try compressor.inputs(for: windows, of: model)
     var rated: [(tensor: String, ratings: [CandidateRating])] = []
     var weights = 0
@@ -98,7 +103,7 @@ struct AllocateStage: Stage {
       }
       try probe.advance()
       source.bundle.release()
-      context.report(block + 1, of: configuration.layers, "loses up to \(Figure.short(worst)) nats")
+      context.report(block + 1, of: configuration.layers, "up to \(Figure.short(worst)) nats lost")
     }
     for name in configuration.linears {
       let shape = configuration.shape(of: name)
@@ -113,7 +118,7 @@ struct AllocateStage: Stage {
       throw Failure(
         .usage, "no allocation fits \(target) bits per weight",
         advice:
-          "the least that its candidates take is \(Figure.fixed(Double(least * 8) / Double(weights), 2))"
+          "raise `target_bits_per_weight`; the smallest candidates take \(Figure.fixed(Double(least * 8) / Double(weights), 2))"
       )
     }
     let choices = zip(rated, chosen).map { layer, index -> JSON in
@@ -135,6 +140,7 @@ struct AllocateStage: Stage {
 }
 
 extension AllocateStage {
+  /// Makes a compressor with the memory that remains after its fixed buffers.
   private func compressor(length: Int, _ context: StageContext) throws -> BlockCompressor {
     let probe = LossProbe.bytes(for: configuration, tokens: max(Self.probedTokens, length))
     let fixed =
@@ -143,8 +149,8 @@ extension AllocateStage {
         for: configuration, rows: BlockCompressor.mostRows(sequenceLength: length))
     if fixed > memory {
       context.say(
-        "rating a block takes about \(Figure.bytes(fixed)) of memory, more than the"
-          + " \(Figure.bytes(memory)) given")
+        "rating a block takes about \(Figure.bytes(fixed)) of memory, more than the limit of"
+          + " \(Figure.bytes(memory))")
     }
     return try BlockCompressor(
       settings, for: configuration, sequenceLength: length,

@@ -2,13 +2,15 @@ import Builds
 import Bytes
 import Text
 
-/// Text → the windows of token ids that compression looks at, and how much of the vocabulary they
-/// cover.
+/// The stage that tokenizes the calibration text into windows of token IDs, and counts how much of
+/// the vocabulary they cover.
 struct CalibrateStage: Stage {
   let recipe: CalibrationRecipe
+  /// The size of the text in bytes.
   let textBytes: Int
 
   static let name = "calibrate"
+  /// The windows, in the format of `TokenWindows`.
   static let windows = StageOutput("windows", of: name)
 
   var name: String { Self.name }
@@ -53,13 +55,14 @@ struct CalibrateStage: Stage {
   }
 }
 
-/// Equally long windows of token ids as a file: window count and length as u32, then the ids as
-/// i32, all little-endian.
+/// Windows of token IDs of equal length. The file format, little-endian: the number of windows and
+/// their length as u32, then the IDs as i32.
 struct TokenWindows {
   let windows: [[Int32]]
 
   init(_ windows: [[Int32]]) { self.windows = windows }
 
+  /// The file's content.
   var bytes: [UInt8] {
     var bytes: [UInt8] = []
     bytes.append(littleEndian: UInt32(windows.count))
@@ -68,6 +71,9 @@ struct TokenWindows {
     return bytes
   }
 
+  /// Parses a file's content.
+  ///
+  /// - Throws: `invalidData` if the size doesn't match the header.
   init(parsing bytes: ByteSlice, file: String) throws(Failure) {
     guard let count = bytes.integer(at: 0, as: UInt32.self).map(Int.init),
       let length = bytes.integer(at: 4, as: UInt32.self).map(Int.init), count > 0, length > 0,

@@ -2,7 +2,7 @@ import Builds
 import BundleFormat
 import Bytes
 
-/// Evidence against the recipe's limits: nothing is packaged that doesn't meet them.
+/// The stage that fails the build unless the measured perplexities meet the recipe's limits.
 struct GateStage: Stage {
   let gate: GateRecipe
   let evaluations: [String]
@@ -37,7 +37,7 @@ struct GateStage: Stage {
     }
     guard missed.isEmpty else {
       throw Failure(
-        .notMet, "the gate is not met, nothing was packaged: " + missed.joined(separator: "; "),
+        .notMet, "the gate is not met and nothing was packaged: " + missed.joined(separator: "; "),
         advice: "change the recipe (more bits, more steps, or the limit) and run again")
     }
     context.report(met.count, of: met.count, met.isEmpty ? "no limits set" : "met")
@@ -47,13 +47,16 @@ struct GateStage: Stage {
   }
 }
 
-/// The perplexities of one text, as far as they were measured.
+/// The measured perplexities of one text; nil where not measured.
 package struct FourNumbers: Sendable, Equatable {
   package var full: Double?
+  /// The full model's with the prompt.
   package var fullWithPrompt: Double?
   package var compressed: Double?
+  /// The compressed model's with the prompt.
   package var compressedWithPrompt: Double?
 
+  /// Selects the perplexities of `text` from measurements.
   package init(_ records: [EvidenceRecord], text: String) {
     func value(_ model: String, prompted: Bool) -> Double? {
       records.first {
@@ -66,11 +69,11 @@ package struct FourNumbers: Sendable, Equatable {
     compressedWithPrompt = value("compressed", prompted: true)
   }
 
-  /// The perplexity of the artifact as shipped: with its prompt where it has one.
+  /// The perplexity of the artifact as shipped: with its prompt if it has one.
   package var shipped: Double? { compressedWithPrompt ?? compressed }
 
-  /// The share of the gap between full and compressed that the prompt closes; above 1 where it goes
-  /// beyond the full model, nil where there is no gap.
+  /// The share of the perplexity gap between the full and the compressed model that the prompt
+  /// closes: above 1 if the result is better than the full model's, nil if there is no gap.
   package var gapClosed: Double? {
     guard let full, let compressed, let compressedWithPrompt, compressed > full else { return nil }
     return (compressed - compressedWithPrompt) / (compressed - full)
@@ -78,14 +81,19 @@ package struct FourNumbers: Sendable, Equatable {
 }
 
 extension GateRecipe.Limits {
+  /// The comparison of one measured value with its limit.
   package struct Check {
+    /// The limit's name in recipes.
     package let limit: String
+    /// The limit's value.
     package let bound: Double
+    /// The measured value; nil if it is unknown.
     package let value: Double?
-    /// By how much the limit is missed, in words; nil where it is met.
+    /// The amount by which the limit is missed, in words; nil if it is met.
     package let miss: String?
   }
 
+  /// Compares the measured perplexities with these limits.
   package func checks(_ numbers: FourNumbers) -> [Check] {
     var checks: [Check] = []
     func atMost(_ limit: String, _ bound: Double?, _ value: Double?) {

@@ -5,18 +5,20 @@ import Checkpoints
 import Numerics
 import Text
 
-/// Checkpoint → one file with every tensor in plain numbers, the tokenizer and the configuration.
+/// The stage that imports a checkpoint into a bundle of uncompressed tensors, the tokenizer and the
+/// configuration.
 ///
-/// Floats are taken over byte for byte; other types (GGUF blocks) become the f32 that they decode
-/// to, one tensor at a time, by way of a scratch file.
+/// Floating-point tensors are copied byte for byte. Other types (GGUF blocks) are decoded to
+/// float32 into a scratch file, one tensor at a time.
 struct ImportStage: Stage {
   let source: any TensorSource
+  /// The path of the checkpoint.
   let path: String
 
   static let name = "import"
-  /// A bundle of plain numbers.
+  /// The bundle of uncompressed tensors.
   static let model = StageOutput("model", of: name)
-  /// A tokenizer.json.
+  /// The tokenizer as a tokenizer.json.
   static let tokenizer = StageOutput("tokenizer", of: name)
 
   var name: String { Self.name }
@@ -32,7 +34,7 @@ struct ImportStage: Stage {
 
   var outputs: [StageOutput] { [Self.model, Self.tokenizer] }
 
-  /// The files are read through `source`.
+  /// Declares the checkpoint's files. There are no handles, because `source` reads the files.
   func declareInputs(in list: inout InputList) {
     let files = source.files.sorted()
     for file in files {
@@ -81,7 +83,7 @@ struct ImportStage: Stage {
       ])
   }
 
-  /// The values in pieces, because the largest tensor is a large part of a model.
+  /// Writes a tensor's values in pieces, because the largest tensor is a large part of a model.
   private static func write(
     _ tensor: Tensor, to file: inout AtomicFileWriter
   ) throws(Failure) {
@@ -92,6 +94,8 @@ struct ImportStage: Stage {
     }
   }
 
+  /// Returns a tensor for the bundle: decoded to float32 if `decoded` is given, otherwise as stored
+  /// in the checkpoint.
   private func stored(_ name: String, _ decoded: ByteSlice?) throws(Failure) -> StoredTensor {
     let shape = source.shape(of: name) ?? []
     if let decoded {

@@ -6,12 +6,13 @@ import Numerics
 import Prompts
 import Routing
 
-/// Everything that was made → one bundle: weights, tokenizer, prompt, evidence, events, provenance
-/// and recipe.
+/// The stage that writes the artifact: a bundle of weights, tokenizer, prompt, evidence, events,
+/// provenance and recipe.
 struct PackageStage: Stage {
   let recipe: Recipe
+  /// The paths of the checkpoint's files.
   let sourceFiles: [String]
-  /// Bytes of the artifact, estimated.
+  /// The estimated size of the artifact in bytes.
   let bytes: Int
 
   static let name = "package"
@@ -23,14 +24,15 @@ struct PackageStage: Stage {
     ["recipe": recipe.canonical(files: [:]), "program": .string(ProgramVersion.current)]
   }
   var usesKernels: Bool { true }
-  /// Tokens of the vocabulary, over which the prompt's routing key is learned: nothing else takes
-  /// long.
+  /// The unit of progress: tokens of the vocabulary, over which the prompt's routing key is
+  /// learned. The other parts take little time.
   var unit: String { "token" }
   var work: Double { 50 }
   var needs: StageNeeds {
     StageNeeds(memory: recipe.prompt == nil ? 128 << 20 : 512 << 20, disk: bytes)
   }
 
+  /// The names of the stages recorded in provenance.
   private var stages: [String] {
     [ImportStage.name, CalibrateStage.name, CompressStage.name]
       + (recipe.prompt?.needsTeacherStage == true ? [TeacherStage.name] : [])
@@ -43,13 +45,13 @@ struct PackageStage: Stage {
     let compressed: FileInput
     let events: FileInput
     let ledger: FileInput
-    /// nil without a prompt.
+    /// The prompt's files; nil without a prompt.
     let prompt: PromptOutputs.Inputs?
-    /// nil without a prompt.
+    /// The record of the prompt's learning; nil without a prompt.
     let training: FileInput?
-    /// nil where nothing was measured.
+    /// The measurements; nil without evaluations.
     let evidence: FileInput?
-    /// The records of the stages that made the artifact, in their order.
+    /// The records of the stages that made the artifact, in order.
     let records: [(stage: String, record: RecordInput)]
     let texts: [(role: String, name: String, file: FileInput)]
     /// The checkpoint's files.
@@ -120,7 +122,7 @@ struct PackageStage: Stage {
       outputs: [Self.bundle: .file(target)], summary: ["digest": .string(digest.hex)])
   }
 
-  /// The measurements of the compressed model with its prompt, for the prompt's own record.
+  /// Returns the measurements of the compressed model with its prompt, for the prompt's record.
   private static func validations(
     _ evidence: [EvidenceRecord], weights: SHA256Digest
   ) -> [Validation] {
@@ -136,7 +138,7 @@ struct PackageStage: Stage {
     }
   }
 
-  /// The texts of these roles, as they were when the stage began.
+  /// Returns the texts of these roles, with their digests at the stage's start.
   private func data(
     _ roles: [String], _ context: StageContext, _ inputs: Inputs
   ) -> [Provenance.DataSource] {
@@ -145,7 +147,7 @@ struct PackageStage: Stage {
     }
   }
 
-  /// Base names and digests of every file that went in, by what it was used for.
+  /// Returns the base names and digests of all input files by role.
   private func files(
     _ context: StageContext, _ inputs: Inputs
   ) -> [String: [(name: String, digest: SHA256Digest)]] {
@@ -159,6 +161,7 @@ struct PackageStage: Stage {
     return files
   }
 
+  /// Returns the artifact's provenance: models, data, stages and program version.
   private func provenance(
     _ full: ModelBundle, recipe digest: SHA256Digest, _ context: StageContext, _ inputs: Inputs
   ) -> Provenance {
@@ -178,7 +181,8 @@ struct PackageStage: Stage {
 }
 
 extension StoredAdapter {
-  /// The keys and values that this prompt has in a model with these weights.
+  /// Returns the keys and values of this prompt in every block of `model`, whose weights have the
+  /// digest `weights`.
   func keyValues(
     in model: LanguageModel, weights: SHA256Digest
   ) throws(Failure) -> StoredKeyValues {

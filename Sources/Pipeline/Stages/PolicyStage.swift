@@ -2,9 +2,10 @@ import Builds
 import BundleFormat
 import Bytes
 
-/// The numerical events of compressing against what the recipe doesn't accept.
+/// The stage that fails the build if compression had numerical events that the recipe's `fail_on`
+/// lists.
 struct PolicyStage: Stage {
-  /// Kinds of events, in the container's spelling: "damping-raised".
+  /// The kinds of events that fail the build, as spelt in bundles: "damping-raised".
   let refused: [String]
 
   static let name = "policy"
@@ -29,10 +30,10 @@ struct PolicyStage: Stage {
       }
       let more = hits.count > 5 ? " and \(hits.count - 5) more" : ""
       throw Failure(
-        .notMet, "the recipe's fail_on refuses: " + shown.joined(separator: "; ") + more,
-        advice: "look at the layers, calibrate with more text, or accept the event")
+        .notMet, "events listed in the recipe's fail_on: " + shown.joined(separator: "; ") + more,
+        advice: "check these layers, calibrate on more text, or remove the kind from fail_on")
     }
-    context.report(events.count, of: events.count, "none that the recipe refuses")
+    context.report(events.count, of: events.count, "none listed in fail_on")
     let verdict: JSON = ["events": JSON(events.count), "refused": .array([])]
     return StageResult(
       outputs: [Self.verdict: .bytes(verdict.canonicalBytes)], summary: verdict)

@@ -8,17 +8,17 @@ import Models
 import Numerics
 import Text
 
-/// The numbers that an artifact is judged by: per text the perplexity of the full model, the full
-/// model with the same prompt, the compressed model, and the compressed model with the prompt, all
-/// over the same tokens.
+/// The stage that measures the perplexities of each evaluation text over the same tokens: of the
+/// full model and of the compressed model, each without and with the prompt.
 struct VerifyStage: Stage {
   let evaluations: [EvaluationRecipe]
   let rules: [PerplexityProtocol]
-  /// nil without a prompt: then there are two numbers per text.
+  /// The prompt's name; nil without a prompt, which leaves two numbers per text.
   let promptName: String?
   let work: Double
 
   static let name = "verify"
+  /// The measurements, a JSON array of `EvidenceRecord`.
   static let evidence = StageOutput("evidence", of: name)
 
   var name: String { Self.name }
@@ -39,9 +39,9 @@ struct VerifyStage: Stage {
     let tokenizer: FileInput
     let full: FileInput
     let compressed: FileInput
-    /// nil without a prompt.
+    /// The prompt's files; nil without a prompt.
     let prompt: PromptOutputs.Inputs?
-    /// A text per evaluation.
+    /// The texts, one per evaluation.
     let texts: [FileInput]
   }
   func declareInputs(in list: inout InputList) -> Inputs {
@@ -76,7 +76,7 @@ struct VerifyStage: Stage {
   }
 }
 
-/// One run of the stage: what is measured already, and the measurement in the making.
+/// One run of the stage: the finished measurements and the state of the current one.
 private struct VerifyRun {
   let stage: VerifyStage
   let context: StageContext
@@ -113,7 +113,7 @@ private struct VerifyRun {
     }
   }
 
-  /// Two or four numbers for one text, those already there left out.
+  /// Measures the two or four perplexities of one text, except those already measured.
   mutating func measure(
     _ evaluation: EvaluationRecipe, _ rule: PerplexityProtocol, _ textInput: FileInput
   ) throws {
@@ -170,14 +170,16 @@ private struct VerifyRun {
     }
   }
 
-  /// Windows of all texts, those to come taken to be as long as this one.
+  /// Returns the number of windows of all texts, assuming that the others are as long as this one.
   private func total(_ windowsOfOne: Int) -> Int { windowsOfOne * stage.evaluations.count }
 
+  /// Saves the state every two seconds or before a stop, then marks a safe point.
   private mutating func saveIfDue(_ state: PerplexityMeter.State) throws {
     if context.isStopping || ProcessUsage.clock - savedAt >= 2 { try save(state) }
     try context.checkStop()
   }
 
+  /// Saves the finished measurements and the state of the current one.
   private mutating func save(_ state: PerplexityMeter.State?) throws {
     var object: JSONObject = ["records": .array(records.map(\.json))]
     if let state {

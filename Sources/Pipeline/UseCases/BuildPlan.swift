@@ -8,27 +8,27 @@ import Models
 import Numerics
 import Text
 
-/// A recipe and the model that it names, checked against each other, as stages.
+/// The stages of a build, from a recipe that was checked against its model.
 package struct BuildPlan: Sendable {
   package let recipe: Recipe
   package let stages: [any Stage]
   /// Bytes of the checkpoint's files, tokenizer and configuration included; 0 where it isn't there yet.
   package let sourceBytes: Int
 
-  /// The output that is the finished artifact.
+  /// The output that becomes the artifact.
   package static let artifact = PackageStage.bundle
 
-  /// The names of all stages that a build can have, in their order.
+  /// The names of all possible stages of a build, in order.
   package static let stageOrder = [
     ImportStage.name, CalibrateStage.name, AllocateStage.name, CompressStage.name,
     PolicyStage.name, TeacherStage.name, PromptOutputs.stage, VerifyStage.name, GateStage.name,
     PackageStage.name,
   ]
 
-  /// Opens the checkpoint (structure, names and shapes; no values) and checks what the recipe asks
-  /// of it.
+  /// Opens the checkpoint (its structure, names and shapes, but no values), checks the recipe's
+  /// settings against it, and makes the stages.
   ///
-  /// - Throws: `invalidData` with the recipe's lines, or what is wrong with the checkpoint.
+  /// - Throws: `invalidData` with lines of the recipe, or with the checkpoint's problem.
   package init(_ recipe: Recipe) throws(Failure) {
     let source = try Self.source(recipe)
     let configuration = source.configuration
@@ -56,7 +56,7 @@ package struct BuildPlan: Sendable {
     }
     let calibration = recipe.calibration
     if recipe.missing.isEmpty, calibration.mayBeTooShort(bytes: Self.size(calibration.text)) {
-      // A failure to read the tokenizer is no mistake of the text.
+      // Outside `check`, because a failure to read the tokenizer is no problem of the text.
       let tokenizer = try ModelFile.tokenizer(of: source, path: recipe.model)
       _ = check("calibration.text") { () throws(Failure) in
         try calibration.windows(of: tokenizer.encode(try Corpus.load(path: calibration.text).text))
@@ -96,7 +96,7 @@ package struct BuildPlan: Sendable {
       if prompt.needsTeacherStage {
         stages.append(TeacherStage(recipe: prompt, forwardWork: configuration.forwardWork))
       }
-      // The other half is for what is there whatever is kept: the weights, one block's buffers.
+      // The other half of the memory is for the weights and one block's buffers.
       stages.append(
         prompt.kind == .hard
           ? HardPromptStage(recipe: prompt)
@@ -118,7 +118,10 @@ package struct BuildPlan: Sendable {
     self.stages = stages
   }
 
-  /// The checkpoint; where it isn't there but its architecture is known, that.
+  /// Opens the checkpoint; if it is missing and the recipe gives its shape, returns an outline
+  /// without values.
+  ///
+  /// - Throws: `invalidData` if the checkpoint doesn't have the given shape.
   private static func source(_ recipe: Recipe) throws(Failure) -> any TensorSource {
     guard let shape = recipe.shape else { return try Checkpoint.open(recipe.model) }
     let outline = try OutlinedCheckpoint(configuration: shape)
@@ -128,19 +131,22 @@ package struct BuildPlan: Sendable {
     guard own.isSameModel(as: expected) else {
       throw Failure(
         .invalidData, file: recipe.path, at: recipe.lines["model.shape"].map { "line \($0)" },
-        "the checkpoint is another model than \(PathNames.last(shape)) says: \(own.layers) blocks"
-          + " \(own.hiddenSize) wide, not \(expected.layers) blocks \(expected.hiddenSize) wide")
+        "the checkpoint doesn't match \(PathNames.last(shape)): it has \(own.layers) blocks of width"
+          + " \(own.hiddenSize), not \(expected.layers) blocks of width \(expected.hiddenSize)",
+        advice: "correct `model.shape` or `model.path`")
     }
     return source
   }
 
+  /// Returns the section of a qualified field name.
   private static func section(_ place: String) -> String {
     String(place.prefix { $0 != "." })
   }
 
+  /// Returns a file's size in bytes; 0 if it is missing.
   private static func size(_ path: String) -> Int { (try? FileIdentity(path: path).size) ?? 0 }
 
-  /// Four passes over each text, its tokens taken to be four bytes long.
+  /// Estimates the work of two or four passes over each text, at four bytes per token.
   private static func verifyWork(
     _ recipe: Recipe, _ rules: [PerplexityProtocol], _ configuration: ModelConfiguration
   ) -> Double {

@@ -1,8 +1,8 @@
 import Bytes
 
 extension Failure.Reason {
-  /// The recipe has variants and none was chosen.
+  /// The recipe has variants, and none was chosen.
   package static let variantNeeded = Failure.Reason("recipe.variant-needed")
-  /// The objective needs an uncompressed model and none was given.
+  /// The objective needs the uncompressed model, and none was given.
   package static let teacherNeeded = Failure.Reason("learning.teacher-needed")
 }

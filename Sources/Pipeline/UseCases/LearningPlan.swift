@@ -7,20 +7,22 @@ import Numerics
 import Prompts
 import Routing
 
-/// A prompt to be learned on a finished bundle: a recipe checked against the bundle, as stages that
-/// a `Build` runs and resumes; `publish` then puts their result into the bundle.
+/// The stages that learn a prompt on a finished bundle, from a recipe that was checked against the
+/// bundle. A `Build` runs and resumes them; `publish` then adds the prompt to the bundle.
 package struct LearningPlan: Sendable {
   package let recipe: PromptRecipe
   package let stages: [any Stage]
   private let bundle: String
   private let weights: SHA256Digest
 
+  /// Checks the recipe against the bundle and makes the stages.
+  ///
   /// - Parameters:
-  ///   - full: the uncompressed model, for objectives that have a teacher.
-  ///   - memory: bytes that learning may use.
-  /// - Throws: `usage` where the bundle has a prompt of this name, the settings don't fit the model, or a
-  ///   teacher is missing, of no use, or of another shape; `notMet` where it is of another base model;
-  ///   `invalidData` where the bundle is damaged.
+  ///   - full: the uncompressed model, for objectives with a teacher.
+  ///   - memory: the memory budget in bytes.
+  /// - Throws: `usage` if the bundle already has a prompt of this name, if the settings don't fit
+  ///   the model, or if the teacher is missing, unused or of another shape; `notMet` if the teacher
+  ///   has another base model; `invalidData` if the bundle is damaged.
   package init(
     _ recipe: PromptRecipe, on bundle: ModelBundle, full: ModelFile?, memory: Int
   ) throws(Failure) {
@@ -49,13 +51,15 @@ package struct LearningPlan: Sendable {
     self.stages = stages
   }
 
+  /// Checks that a teacher is given if and only if the objective needs one, and that it is the
+  /// bundle's uncompressed model.
   private static func check(
     _ full: ModelFile?, _ recipe: PromptRecipe, _ bundle: ModelBundle, _ own: ModelConfiguration
   ) throws(Failure) {
     guard recipe.settings.teacherShare > 0 else {
       guard let full else { return }
       throw Failure(
-        .usage, file: full.path, "cross-entropy asks no teacher",
+        .usage, file: full.path, "the objective cross-entropy needs no teacher",
         advice: "choose the objective kl or mix, or leave the teacher out")
     }
     guard let full else {
@@ -67,9 +71,9 @@ package struct LearningPlan: Sendable {
     guard other.isSameModel(as: own) else {
       throw Failure(
         .usage, file: full.path,
-        "is another model than the bundle's: \(other.layers) blocks \(other.hiddenSize) wide and"
-          + " \(other.vocabularySize) tokens, not \(own.layers), \(own.hiddenSize) and"
-          + " \(own.vocabularySize)",
+        "doesn't match the bundle's model: it has \(other.layers) blocks of width"
+          + " \(other.hiddenSize) and \(other.vocabularySize) tokens, not \(own.layers),"
+          + " \(own.hiddenSize) and \(own.vocabularySize)",
         advice: "name the model that the bundle was compressed from")
     }
     // A checkpoint has no digest before it is imported.
@@ -82,14 +86,15 @@ package struct LearningPlan: Sendable {
       advice: "name the model that the bundle was compressed from")
   }
 
-  /// Puts the learned prompt into the bundle, with its keys and values and its routing key, in one
-  /// step.
+  /// Adds the learned prompt to the bundle, with its keys and values and its routing key, in one
+  /// commit.
   ///
   /// - Parameters:
   ///   - done: the stages' records.
-  ///   - progress: told how far the learning of the routing key is.
+  ///   - progress: receives the progress of learning the routing key.
   /// - Returns: the prompt and the bundle's new generation.
-  /// - Throws: `notMet` where the bundle's weights aren't those it was learned on any more.
+  /// - Throws: `notMet` if the bundle's weights are no longer those on which the prompt was
+  ///   learned.
   package func publish(
     _ done: [StageMarker], from store: Store,
     progress: ProgressHandler = .none
@@ -102,8 +107,8 @@ package struct LearningPlan: Sendable {
     guard target.weightsDigest == weights else {
       throw Failure(
         .notMet, file: bundle,
-        "the bundle has other weights than those that the prompt was learned on",
-        advice: "run the same command again to learn it on these")
+        "the bundle's weights have changed since the prompt was learned on them",
+        advice: "run the same command again to learn it on the new weights")
     }
     func path(_ output: StageOutput) throws(Failure) -> String {
       guard let object = done.object(of: output) else {
@@ -128,7 +133,7 @@ package struct LearningPlan: Sendable {
     return (prompt, try BundleEditor.append(to: bundle, sections: sections))
   }
 
-  /// The texts, as they were when the stage read them.
+  /// Returns the texts, with the digests that the stage recorded.
   private func data(_ done: StageMarker) throws(Failure) -> [Provenance.DataSource] {
     let inputs = done.key.document["inputs"] ?? .null
     var data: [Provenance.DataSource] = []

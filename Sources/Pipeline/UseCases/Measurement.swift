@@ -6,21 +6,22 @@ import Numerics
 import Routing
 import Text
 
-/// Measurement of a perplexity outside of a build: with progress, stopped by Ctrl-C, nothing kept.
+/// Perplexity measurements outside a build: with a progress display, interruptible, and not saved.
 package struct Measurement {
   private let model: LanguageModel
   private let tokenizer: Tokenizer
   private let progress: BuildProgress
 
+  /// Makes measurements of `model`, shown on `progress`.
   package init(model: LanguageModel, tokenizer: Tokenizer, progress: BuildProgress) {
     self.model = model
     self.tokenizer = tokenizer
     self.progress = progress
   }
 
-  /// The perplexity of a text, with a prompt in front of each window where one is given.
+  /// Measures the perplexity of a text, optionally with a prompt before each window.
   ///
-  /// - Throws: `usage` where the text is shorter than a window; `interrupted` between two windows.
+  /// - Throws: `usage` if the text is shorter than a window; `interrupted` between two windows.
   package func perplexity(
     _ text: String, rule: PerplexityProtocol, windows: Int? = nil,
     prompt: (name: String, adapter: Adapter)? = nil, label: String
@@ -31,10 +32,10 @@ package struct Measurement {
     return try run(meter, label: label)
   }
 
-  /// The perplexity of a text with a prompt that `router` chooses for each window.
+  /// Measures the perplexity of a text with a prompt that `router` chooses for each window.
   ///
-  /// - Parameter names: names of the prompts to choose from, in the router's order.
-  /// - Throws: `usage` where the text is shorter than a window; `interrupted` between two windows.
+  /// - Parameter names: the names of the prompts to choose from, in the router's order.
+  /// - Throws: `usage` if the text is shorter than a window; `interrupted` between two windows.
   package func perplexity(
     _ text: String, rule: PerplexityProtocol, windows: Int? = nil, choosing names: [String],
     by router: PromptRouter, label: String
@@ -45,7 +46,7 @@ package struct Measurement {
     return try run(meter, label: label)
   }
 
-  /// Adds a text to `comparison`: scores its windows with every prompt.
+  /// Scores a text's windows with every prompt and adds the results to `comparison`.
   package func compare(
     _ text: String, named name: String, digest: SHA256Digest, windows: Int? = nil,
     into comparison: inout PromptComparison
@@ -72,7 +73,7 @@ package struct Measurement {
 }
 
 extension Tokenizer {
-  /// The token that this vocabulary wants before every text; nil for most.
+  /// The ID of the token that this tokenizer puts before every text; nil for most tokenizers.
   package var forcedBOS: Int32? {
     guard let bosToken, encode("", addSpecialTokens: true).first == bosToken else { return nil }
     return bosToken
@@ -80,7 +81,7 @@ extension Tokenizer {
 }
 
 extension PerplexityProtocol {
-  /// The protocol `id` with windows of `length` tokens in the place of its own.
+  /// Makes the protocol `id`, with windows of `length` tokens instead of its own if given.
   package init(id: String, length: Int?) throws(Failure) {
     let rule = try PerplexityProtocol(id: id)
     guard let length else {

@@ -6,12 +6,14 @@ import Models
 import Numerics
 import Text
 
-/// A model in any form that is read: a bundle, a Hugging Face folder or a GGUF file.
+/// A model in any supported format: a bundle, a Hugging Face folder or a GGUF file.
 package enum ModelFile: Sendable {
   case bundle(ModelBundle)
   case checkpoint(any TensorSource, path: String)
 
-  /// Opens by content, whatever the name says.
+  /// Opens a model, detecting the format from the content, not the name.
+  ///
+  /// - Throws: `inputMissing`; `invalidData` if the content isn't valid.
   package init(path: String) throws(Failure) {
     self =
       try Self.isCheckpoint(path)
@@ -23,7 +25,7 @@ package enum ModelFile: Sendable {
     guard FileManager.default.fileExists(atPath: path) else {
       throw Failure(.inputMissing, file: path, "there is no such file or folder")
     }
-    // "folder/." exists for folders alone.
+    // "path/." exists only if the path is a folder.
     if FileManager.default.fileExists(atPath: path + "/.") { return true }
     let head = try MappedFile(path: path).bytes
     return head.slice(0..<min(4, head.count))?.array == Array("GGUF".utf8)
@@ -36,6 +38,7 @@ package enum ModelFile: Sendable {
     }
   }
 
+  /// Reads the model's configuration.
   package func configuration() throws(Failure) -> ModelConfiguration {
     switch self {
     case .bundle(let bundle):
@@ -44,7 +47,10 @@ package enum ModelFile: Sendable {
     }
   }
 
-  /// - Parameter arithmetic: of the products with the weights; float32 where the processor lacks it.
+  /// Loads the model.
+  ///
+  /// - Parameter arithmetic: the precision of matrix products; float32 if the processor doesn't
+  ///   support it.
   package func model(_ arithmetic: Arithmetic = .float32) throws(Failure) -> LanguageModel {
     switch self {
     case .bundle(let bundle): try LanguageModel(bundle: bundle, arithmetic: arithmetic)
@@ -52,8 +58,11 @@ package enum ModelFile: Sendable {
     }
   }
 
-  /// The model with `prompt` attached, and the rows with which a text then begins: in a bundle the prompt's
-  /// stored keys and values where there are some, unless `exact` forbids values rounded to float16.
+  /// Attaches `prompt` to the model.
+  ///
+  /// - Parameter exact: whether to ignore stored keys and values, which are rounded to float16.
+  /// - Returns: the model with the prompt, and the rows with which each text starts: in a bundle,
+  ///   the prompt's stored keys and values if there are any.
   package func start(
     with prompt: StoredAdapter?, of model: LanguageModel, exact: Bool
   ) throws(Failure) -> (model: LanguageModel, start: PromptStart) {
@@ -64,6 +73,7 @@ package enum ModelFile: Sendable {
     return try Adapter(prompt, for: model.configuration).attached(to: model)
   }
 
+  /// Loads the model's tokenizer.
   package func tokenizer() throws(Failure) -> Tokenizer {
     switch self {
     case .bundle(let bundle): try Tokenizer(json: bundle.tokenizer, file: bundle.path)
@@ -81,6 +91,9 @@ package enum ModelFile: Sendable {
     return try tokenizer(material, files, path: path)
   }
 
+  /// Loads a checkpoint's tokenizer.
+  ///
+  /// - Throws: `inputMissing` if the checkpoint has none.
   static func tokenizer(of source: any TensorSource, path: String) throws(Failure) -> Tokenizer {
     try tokenizer(source.tokenizer, source.files, path: path)
   }
@@ -96,8 +109,8 @@ package enum ModelFile: Sendable {
     case .gguf(let vocabulary): return try Tokenizer(gguf: vocabulary, file: path)
     case .none:
       throw Failure(
-        .inputMissing, file: path, "the model comes without a tokenizer",
-        advice: "put its tokenizer.json beside it, or its vocab.json and merges.txt")
+        .inputMissing, file: path, "the model has no tokenizer",
+        advice: "put its tokenizer.json next to the weights, or its vocab.json and merges.txt")
     }
   }
 }

@@ -7,26 +7,29 @@ import Prompts
 import Routing
 import Text
 
-/// Prompts of one bundle to be put onto another: chosen and checked first, then measured on the
-/// target where a text is given, and written in one step.
+/// A transfer of prompts from one bundle to another: selected and checked first, then optionally
+/// measured on the target, and written in one commit.
 package struct TransferPlan: Sendable {
+  /// The prompts to transfer.
   package enum Selection: Sendable {
     /// Every prompt of the source, under its own name.
     case all
-    /// The source's only prompt.
+    /// The source's only prompt, optionally under a new name.
     case only(as: String?)
+    /// Prompts by name, each optionally under a new name.
     case named([(name: String, newName: String?)])
   }
 
+  /// The checked transfers, one per prompt.
   package private(set) var transfers: [Transfer]
-  /// Measurements of the target: without a prompt, then with each; empty before `measure`.
+  /// The measurements of the target, without a prompt and then with each; empty before `measure`.
   package private(set) var records: [EvidenceRecord] = []
   private let target: ModelBundle
 
-  /// Chooses and checks; writes nothing.
+  /// Selects and checks the prompts without writing anything.
   ///
-  /// - Throws: `usage` where the source has no prompt or leaves a choice, or where a name is taken;
-  ///   `notMet` where a prompt belongs to another base model, tokenizer or width.
+  /// - Throws: `usage` if the source has no prompt, if the selection is ambiguous, or if a name is
+  ///   taken; `notMet` if a prompt belongs to another base model, tokenizer or width.
   package init(
     _ selection: Selection, from source: ModelBundle, to target: ModelBundle
   ) throws(Failure) {
@@ -47,13 +50,13 @@ package struct TransferPlan: Sendable {
     }
   }
 
-  /// Measures the target without and with each prompt, and learns each prompt's routing key there.
+  /// Measures the target's perplexity without and with each prompt, and learns each prompt's
+  /// routing key on the target.
   ///
   /// - Parameters:
   ///   - name: the text's name in evidence.
-  ///   - windows: windows at most; nil for all.
-  /// - Throws: `usage` where the text is shorter than a window; `interrupted` where the user asked to
-  ///   stop.
+  ///   - windows: the maximum number of windows; nil for all.
+  /// - Throws: `usage` if the text is shorter than a window; `interrupted` if a stop was requested.
   package mutating func measure(
     _ corpus: Corpus, named name: String, rule: PerplexityProtocol, windows: Int?,
     progress: BuildProgress
@@ -96,11 +99,11 @@ package struct TransferPlan: Sendable {
     }
   }
 
-  /// Appends the prompts and the measurements to the target, in place, in one commit.
+  /// Appends the prompts and the measurements to the target in one commit.
   ///
   /// - Returns: the target's new generation.
-  /// - Throws: `notMet` where a prompt isn't validated on the target's weights and
-  ///   `allowUnvalidated` is false; `usage` where two would have the same name.
+  /// - Throws: `notMet` if a prompt isn't validated on the target's weights and `allowUnvalidated`
+  ///   is false; `usage` if two prompts would have the same name.
   package func write(allowUnvalidated: Bool) throws(Failure) -> UInt64 {
     try Transfer.write(transfers, adding: records, allowUnvalidated: allowUnvalidated)
   }

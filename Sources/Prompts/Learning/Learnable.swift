@@ -1,18 +1,17 @@
 import Bytes
 import Models
 
-/// An adapter being learned beside frozen weights: matrices of parameters, one after the other in a
+/// A trainable adapter of a frozen model. Its parameters are matrices, one after the other in a
 /// flat array.
 package protocol Learnable {
   /// The frozen model.
   var model: LanguageModel { get }
-  /// Rows and columns of each matrix, in the order of the parameters.
+  /// The shapes of the matrices, in parameter order.
   var shapes: [MatrixShape] { get }
 
-  /// The mean loss of a batch in nats per scored token, and its gradient in the order of the
-  /// parameters.
+  /// The mean loss of a batch in nats per scored token, and its gradient in parameter order.
   ///
-  /// - Parameter sequences: of one length.
+  /// - Parameter sequences: windows of equal length.
   func gradient(
     of sequences: [[Int32]], against target: LossTarget, at parameters: [Float]
   ) throws(Failure) -> (loss: Double, gradient: [Float])
@@ -21,6 +20,7 @@ package protocol Learnable {
   func adapter(with parameters: [Float]) throws(Failure) -> Adapter
 }
 
+/// The shape of a matrix of parameters.
 package struct MatrixShape: Sendable, Equatable {
   package var rows: Int
   package var columns: Int
@@ -34,10 +34,11 @@ package struct MatrixShape: Sendable, Equatable {
 }
 
 extension Learnable {
-  /// Scores texts with the parameters in use.
+  /// A scorer of texts with the adapter of `parameters`.
   func scorer(with parameters: [Float]) throws(Failure) -> Scorer {
     try Scorer(model, adapter: adapter(with: parameters))
   }
 
+  /// The number of parameters in all matrices.
   package var parameterCount: Int { shapes.reduce(0) { $0 + $1.count } }
 }

@@ -11,7 +11,7 @@ package struct LearnableAdapter: Learnable {
   package let shapes: [MatrixShape]
   private let objective: PromptObjective
 
-  /// - Parameter budget: for the backward pass; changes the time taken, never the numbers.
+  /// - Parameter budget: the memory for the backward pass; affects the time taken, not the results.
   package init(_ model: LanguageModel, shape: AdapterShape, budget: MemoryBudget = .standard) {
     self.model = model
     self.shape = shape
@@ -33,7 +33,7 @@ package struct LearnableAdapter: Learnable {
 }
 
 extension AdapterShape {
-  /// The matrices that make up the parameters, in their order.
+  /// The shapes of the parameter matrices, in order.
   fileprivate var matrices: [MatrixShape] {
     switch self {
     case .embeddings(let tokens, let width, _): [MatrixShape(rows: tokens, columns: width)]

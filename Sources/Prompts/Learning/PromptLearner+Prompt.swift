@@ -2,11 +2,14 @@ import Bytes
 import Models
 import Numerics
 
-/// Learners of soft prompts and adapters, made from settings.
+/// Learners created from prompt settings.
 extension PromptLearner {
+  /// A learner before its first step, after measuring the start on the validation text.
+  ///
   /// - Parameters:
-  ///   - start: an adapter of the same kind and size to begin from; nil for the settings' own start.
-  ///   - budget: for the backward pass; changes the time taken, never the numbers.
+  ///   - start: an adapter of the same kind and size to start from; nil for the start in the
+  ///     settings.
+  ///   - budget: the memory for the backward pass; affects the time taken, not the results.
   package init(
     prompt settings: PromptSettings, for model: LanguageModel, texts: Texts,
     start: Adapter? = nil, budget: MemoryBudget = .standard, progress: ProgressHandler = .none
@@ -23,7 +26,8 @@ extension PromptLearner {
       learnable, start: first, settings: settings, texts: texts, progress: progress)
   }
 
-  /// A learner that goes on from a saved state, with the settings and texts of the run that made it.
+  /// A learner that resumes from a saved state. Settings and texts must be those of the run that
+  /// saved it.
   package init(
     prompt settings: PromptSettings, for model: LanguageModel, texts: Texts, saved: ByteSlice,
     budget: MemoryBudget = .standard, progress: ProgressHandler = .none

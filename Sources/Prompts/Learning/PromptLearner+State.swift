@@ -1,12 +1,12 @@
 import Bytes
 
 extension PromptLearner {
-  /// All that a learner carries from step to step. The random order of the data follows from the
-  /// settings' seed and `position`; there is no other randomness after the start.
+  /// The state of a learner between steps. The order of the data depends only on the settings' seed
+  /// and `position`; nothing else is random after the start.
   package struct State: Sendable, Equatable {
     /// A measurement on the validation windows.
     package struct Point: Sendable, Equatable {
-      /// Steps done before it; 0 is the starting prompt.
+      /// Steps done before the measurement; 0 for the starting prompt.
       package let step: Int
       package let perplexity: Double
     }
@@ -14,16 +14,20 @@ extension PromptLearner {
     /// Steps done.
     package internal(set) var step = 0
     package internal(set) var position = TrainingWindows.Position()
-    /// What is learned, matrix after matrix.
+    /// The parameters being learned, matrix after matrix.
     package internal(set) var parameters: [Float]
     package internal(set) var optimiser: Optimiser
+    /// The parameters with the lowest validation perplexity so far.
     package internal(set) var best: [Float] = []
+    /// The lowest validation perplexity so far.
     package internal(set) var bestPerplexity = Double.infinity
+    /// Steps done before the best measurement.
     package internal(set) var bestStep = 0
-    /// Perplexity of the validation windows without any prompt.
+    /// The perplexity of the validation windows without a prompt.
     package internal(set) var validationWithoutPrompt = 0.0
-    /// Batch loss of every step so far, in nats.
+    /// The batch loss of every step so far, in nats per scored token.
     package internal(set) var losses: [Double] = []
+    /// All measurements so far, in order.
     package internal(set) var curve: [Point] = []
 
     init(parameters: [Float], optimiser: Optimiser) {
@@ -39,15 +43,15 @@ extension PromptLearner {
 /// The saved form of a state, little-endian:
 ///
 ///     "CTPLEARN" | u32 version = 2 | u32 0 | u64 header length | header, canonical JSON
-///     then four float32 arrays, as many numbers each as `counts` says: the parameters, the
-///     optimiser's two, the best parameters
+///     then four float32 arrays with the lengths in `counts`: the parameters, the optimiser's
+///     two, the best parameters
 ///
-/// Float64 values stand in the header as the decimal form of their 64 bits, so that no digit is
-/// lost.
+/// The header holds float64 values as their 64 bits in decimal, so that no digit is lost.
 extension PromptLearner.State {
   private static let magic = Array("CTPLEARN".utf8)
   private static let version: UInt32 = 2
 
+  /// The saved form.
   package var bytes: [UInt8] {
     let (first, second) = optimiser.memory
     let arrays = [parameters, first, second, best]
@@ -73,12 +77,12 @@ extension PromptLearner.State {
     return out
   }
 
-  /// Reads what `bytes` wrote.
+  /// Parses the saved form.
   ///
   /// - Parameters:
-  ///   - kind: of the optimiser that the state is for.
-  ///   - shapes: of the matrices that are learned.
-  /// - Throws: `invalidData` where it isn't that.
+  ///   - kind: the kind of the optimiser.
+  ///   - shapes: the shapes of the parameter matrices.
+  /// - Throws: `invalidData` if the bytes aren't a state of this optimiser and these shapes.
   package init(
     parsing bytes: ByteSlice, _ kind: Optimiser.Kind, shapes: [MatrixShape], file: String? = nil
   ) throws(Failure) {
@@ -90,7 +94,7 @@ extension PromptLearner.State {
     guard bytes.count >= 24, bytes.slice(0..<8)?.array == Self.magic else {
       throw wrong("doesn't start with CTPLEARN")
     }
-    guard bytes.integer(at: 8) == Self.version else { throw wrong("has another version") }
+    guard bytes.integer(at: 8) == Self.version else { throw wrong("has an unsupported version") }
     guard let length = bytes.integer(at: 16, as: UInt64.self), length <= bytes.count - 24,
       let text = bytes.slice(24..<24 + Int(length))
     else { throw wrong("is shorter than its header") }

@@ -3,6 +3,7 @@ import Foundation
 import Models
 
 extension PromptLearner {
+  /// Adds a measurement to the curve, and keeps the parameters if they are the best so far.
   mutating func record(validation value: Double) {
     state.curve.append(State.Point(step: state.step, perplexity: value))
     guard value < state.bestPerplexity || state.best.isEmpty else { return }
@@ -11,8 +12,8 @@ extension PromptLearner {
     state.bestStep = state.step
   }
 
-  /// Perplexity of the validation windows with the adapter of these parameters, or without any:
-  /// every token but the first of each.
+  /// The perplexity of the validation windows with the adapter of `parameters`, or without an
+  /// adapter if nil. Every token but the first of each window is scored.
   func perplexity(of parameters: [Float]?) throws(Failure) -> Double {
     let scorer: Scorer
     if let parameters {
@@ -20,7 +21,8 @@ extension PromptLearner {
     } else {
       scorer = try Scorer(learnable.model)
     }
-    // Half as many rows as a measurement alone takes: the buffers of the steps are in memory too.
+    // Half the rows of a measurement on its own, because the buffers of the steps are in memory
+    // too.
     let windowsPerPass = max(1, Scorer.rowsPerPass / 2 / settings.length)
     var (sum, count) = (0.0, 0)
     for start in stride(from: 0, to: validation.count, by: windowsPerPass) {

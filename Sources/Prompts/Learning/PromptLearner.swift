@@ -3,35 +3,36 @@ import Foundation
 import Models
 import Numerics
 
-/// Teaches a prompt, or another adapter, to repair a frozen model: the loss goes back through the
-/// model's weights as they are (dense or packed) to the adapter's parameters alone, and those of
+/// A trainer for a prompt or another adapter of a frozen model. The loss is propagated back through
+/// the model's weights (dense or packed) to the adapter's parameters alone, and the parameters with
 /// the best validation perplexity are kept (arXiv 2305.11186 §3–4).
 ///
-/// Between any two steps the whole state can be saved; a learner resumed from it goes on to the
-/// same bits.
+/// The state can be saved between any two steps; a learner resumed from it ends with the same bits.
 package struct PromptLearner {
-  /// What one step did.
+  /// The result of one step.
   package struct Report: Sendable {
-    /// Steps done, this one included.
+    /// Steps done, including this one.
     package let step: Int
+    /// Steps in total.
     package let steps: Int
-    /// Mean loss of the step's batches before the update, in nats.
+    /// Mean loss of the step's batches before the update, in nats per scored token.
     package let loss: Double
     /// Norm of the gradient before clipping.
     package let gradientNorm: Double
     package let learningRate: Double
-    /// Perplexity on the validation windows where it was measured after this step.
+    /// Perplexity on the validation windows after this step; nil if it wasn't measured.
     package let validation: Double?
     /// The lowest validation perplexity so far.
     package let best: Double
   }
 
-  /// What is learned from, and what the best is chosen by.
+  /// The texts to learn from and to choose the best parameters by.
   package struct Texts {
-    /// Tokens of the training text, and of a text held out from it.
+    /// Tokens of the training text.
     package var training: [Int32]
+    /// Tokens of a text held out from training.
     package var validation: [Int32]
-    /// Needed where the settings give it a share.
+    /// The teacher; required if the settings give it a share of the loss.
     package var teacher: TeacherSource?
 
     package init(training: [Int32], validation: [Int32], teacher: TeacherSource? = nil) {
@@ -41,11 +42,11 @@ package struct PromptLearner {
     }
   }
 
-  /// Where the time of this learner's steps went, in seconds.
+  /// The time spent by this learner, in seconds.
   package struct Seconds: Sendable {
     /// Forward and backward passes and updates.
     package internal(set) var updates = 0.0
-    /// What the teacher was asked, or read of its answers.
+    /// Forward passes of the teacher, or reads from its cache.
     package internal(set) var teacher = 0.0
     /// Measurements on the validation text.
     package internal(set) var validation = 0.0
@@ -55,14 +56,15 @@ package struct PromptLearner {
   package internal(set) var state: State
   package private(set) var seconds = Seconds()
   let learnable: any Learnable
-  /// Told the validation windows done within one measurement, which takes many times as long as a step. What
-  /// it throws ends the step, to be done again from the state before it.
+  /// Receives the number of validation windows done within a measurement, which takes many times as
+  /// long as a step. An error that it throws ends the step, which can be repeated from the state
+  /// before it.
   let progress: ProgressHandler
   private var windows: TrainingWindows
   private let teacher: TeacherSource?
   let validation: [[Int32]]
 
-  /// A learner at its start; measures the start on the validation text.
+  /// A learner before its first step, after measuring the start on the validation text.
   ///
   /// - Parameter start: the parameters before the first step.
   package init(
@@ -80,7 +82,8 @@ package struct PromptLearner {
     record(validation: with)
   }
 
-  /// A learner that goes on from `state`, with the settings and texts of the run that made it.
+  /// A learner that resumes from `state`. Settings and texts must be those of the run that saved
+  /// it.
   package init(
     _ learnable: any Learnable, settings: PromptSettings, texts: Texts, state: State,
     progress: ProgressHandler = .none
@@ -89,11 +92,11 @@ package struct PromptLearner {
     guard state.parameters.count == learnable.parameterCount else {
       throw Failure(
         .invalidData,
-        "there are \(state.parameters.count) numbers to start from, not"
+        "the start has \(state.parameters.count) parameters, the adapter"
           + " \(learnable.parameterCount)", advice: "start the learning again")
     }
     guard settings.teacherShare == 0 || texts.teacher != nil else {
-      throw Failure(.usage, "the loss needs a teacher, and there is none")
+      throw Failure(.usage, "the objective needs a teacher, but there is none")
     }
     self.learnable = learnable
     self.settings = settings
@@ -115,16 +118,18 @@ package struct PromptLearner {
     }
   }
 
-  /// Whether the measurements stopped getting better before all steps were done.
+  /// Whether learning ended before all steps were done, because measurements stopped improving.
   package var isStoppedEarly: Bool {
     settings.patience > 0 && state.measurementsSinceBest >= settings.patience
       && state.step < settings.steps
   }
 
+  /// Whether no steps are left, because all are done or learning ended early.
   package var isDone: Bool { state.step >= settings.steps || isStoppedEarly }
 
-  /// One batch (or a few, accumulated), one update, and a measurement where one is due.
-  /// - Throws: `notMet` where the loss or the gradient is no longer a finite number.
+  /// Runs one batch (or several, accumulated), one update, and a measurement if one is due.
+  ///
+  /// - Throws: `notMet` if the loss or the gradient is no longer a finite number.
   package mutating func step() throws(Failure) -> Report {
     precondition(!isDone, "all steps are done")
     let (begin, asked) = (ContinuousClock.now, seconds.teacher)
@@ -158,7 +163,7 @@ package struct PromptLearner {
       learningRate: rate, validation: measured, best: state.bestPerplexity)
   }
 
-  /// Means over the batches of one update.
+  /// The mean loss and gradient over the batches of one update.
   private mutating func accumulatedGradient() throws(Failure) -> (Double, [Float]) {
     var (total, sum) = (0.0, [Float]())
     for _ in 0..<settings.accumulation {
@@ -184,7 +189,8 @@ package struct PromptLearner {
     (ContinuousClock.now - start) / .seconds(1)
   }
 
-  /// The best parameters, all steps left having been done. To save states between steps, call `step`.
+  /// Runs all remaining steps and returns the best parameters. To save states between steps, call
+  /// `step`.
   @discardableResult
   package mutating func run() throws(Failure) -> [Float] {
     while !isDone { _ = try step() }

@@ -4,9 +4,10 @@ import Checkpoints
 import Models
 import RecipeFields
 
-/// The learner's settings as fields of a recipe's `prompt`. A new setting is one line here beside its property.
+/// The learner's settings as fields of a recipe's `prompt`. A new setting needs one line here and
+/// its property.
 extension PromptSettings {
-  /// Fields of the updates.
+  /// The fields of the updates.
   package static let updates: [RecipeField<PromptSettings>] = [
     .integer("steps", \.steps, 1...100_000_000, if: .learned, "updates of the prompt"),
     .integer("batch", \.batch, 1...65_536, if: .learned, "training windows per batch"),
@@ -32,7 +33,7 @@ extension PromptSettings {
       if: .learned, "steps over which the learning rate rises linearly from 0; at most `steps`"),
     .choice(
       "schedule", \.schedule, if: .learned,
-      "the learning rate after the warm-up: in a line or along half a cosine to 0, or constant"),
+      "the learning rate after the warm-up: linear or cosine decay to 0, or constant"),
     .number(
       "weight_decay", \.weightDecay, 0...1, if: .learned,
       "decoupled weight decay per step, as a share of the learning rate"),
@@ -41,13 +42,13 @@ extension PromptSettings {
       "the Euclidean norm to which a larger gradient is scaled down"),
     .integer(
       "seed", \.seed, 0...Int.max, default: .inherited("the recipe's `seed`"), if: .learned,
-      "the seed of the order of windows and of random starts"),
+      "the seed for the order of training windows and for random starts"),
     .integer(
       "patience", \.patience, 0...1_000_000, if: .learned,
-      "measurements without a better one after which learning ends; 0 for never"),
+      "measurements without improvement after which learning ends; 0 for never"),
   ]
 
-  /// Fields of the section `validation`.
+  /// The fields of the section `validation`.
   package static let measurements: [RecipeField<PromptSettings>] = [
     .integer(
       "windows", \.validationWindows, 1...1_000_000,
@@ -59,7 +60,7 @@ extension PromptSettings {
       }, "steps between two measurements; the last step is always followed by one"),
   ]
 
-  /// Fields of the teacher, and of what is learned.
+  /// The fields of the teacher and of the adapter.
   package static let parameters: [RecipeField<PromptSettings>] = [
     .number(
       "kl_share", \.klShare, 0...1, if: .mixed,
@@ -69,7 +70,7 @@ extension PromptSettings {
       "teacher_top", \.teacherTop, 0...4096,
       default: .derived("64") { usualTeacherTop($0.objective) }, if: .taught,
       record: .when { $0.teacherShare > 0 },
-      "likeliest tokens kept per position of the uncompressed model's distribution, asked before learning; 0 asks for all of it at each step"
+      "most likely tokens kept per position of the uncompressed model's distribution, computed before learning; 0 computes the whole distribution at each step"
     ),
     .integer(
       "rank", \.rank, 1...65_536, if: .kinds(.lora),
@@ -84,28 +85,28 @@ extension PromptSettings {
       "rows of a soft prompt, or of a prefix's keys and values in every block"),
     .choice(
       "init", \.initialisation, shown: [.text, .vocabulary, .first], if: .kinds(.soft, .prefix),
-      "the rows that learning starts from: embeddings of running text, of random tokens, or of the vocabulary's first tokens"
+      "the initial rows: embeddings of consecutive tokens of the text, of random tokens, or of the vocabulary's first tokens"
     ),
   ]
 
-  /// Contradictions between settings that are each possible.
+  /// Rules between settings.
   package static let rules: [FieldRule<PromptSettings>] = [
     FieldRule("warmup") {
       $0.warmupSteps <= $0.steps
-        ? nil : FieldContradiction("\($0.warmupSteps) steps are more than all \($0.steps)")
+        ? nil : FieldContradiction("\($0.warmupSteps) is more than the \($0.steps) `steps`")
     },
     FieldRule("sink") {
       $0.sink == nil || $0.kind == .soft
         ? nil
         : FieldContradiction(
-          "a sink stands before soft prompts, not before a \($0.kind.rawValue)",
+          "a sink applies to soft prompts, not to a \($0.kind.rawValue)",
           advice: "leave the sink out")
     },
     FieldRule("sink") {
       $0.sink == nil || $0.tokens >= 2
         ? nil
         : FieldContradiction(
-          "a prompt of one token is all sink: there is nothing to learn",
+          "a prompt of one token has only the sink, and nothing to learn",
           advice: "use 2 tokens or more, or no sink")
     },
   ]
@@ -118,7 +119,7 @@ extension PromptSettings {
           "targets", type: "list of names",
           range: "`all`, or some of \(FieldText.list(LinearName.allCases.map(\.short)))",
           default: "`[q, v]`", if: FieldCondition<PromptSettings>.kinds(.lora).words,
-          "the linear layers of every block that get low-rank updates; checkpoints' names, such as `q_proj` and `fc1`, are understood"
+          "the linear layers of every block that get low-rank updates; checkpoint names such as `q_proj` and `fc1` are accepted too"
         )
       ]
     },
@@ -147,9 +148,9 @@ extension PromptSettings {
         settings.targets.isEmpty ? "all" : .array(settings.targets.map { .string($0.short) })
     })
 
-  /// Refuses settings that nothing can be learned with.
+  /// Checks that each setting is in range and that they don't contradict each other.
   ///
-  /// - Throws: `usage` naming the first of them by its name in recipes.
+  /// - Throws: `usage` naming the first wrong setting by its name in recipes.
   package func check() throws(Failure) {
     for (section, fields) in [
       ("prompt", Self.updates), ("prompt.validation", Self.measurements),
@@ -167,7 +168,7 @@ extension PromptSettings {
     }
   }
 
-  /// Refuses settings that nothing can be learned with beside a model of this shape.
+  /// Checks the settings, and the adapter's shape for the model.
   package func check(for c: ModelConfiguration) throws(Failure) {
     try check()
     try adapterShape(c).check(c)
@@ -175,18 +176,18 @@ extension PromptSettings {
 }
 
 extension FieldCondition where Section == PromptSettings {
-  /// Fields of adapters of these kinds.
+  /// The condition of fields for adapters of these kinds.
   package static func kinds(_ kinds: AdapterKind...) -> Self { Self.kinds(kinds) }
 
-  /// Fields of everything that is learned.
+  /// The condition of fields for every kind that is learned.
   package static var learned: Self { kinds(AdapterKind.learned, words: "not `hard`") }
 
-  /// Fields of a mixed objective.
+  /// The condition of fields for a mixed objective.
   static var mixed: Self {
     objectives("objective `mix`", [.mix], "belongs to the objective `mix`")
   }
 
-  /// Fields of objectives that ask the uncompressed model.
+  /// The condition of fields for objectives with a teacher, the uncompressed model.
   static var taught: Self {
     objectives(
       "objective `kl` or `mix`", [.divergence, .mix],

@@ -5,13 +5,13 @@ import Numerics
 /// A learnable soft prompt: rows [n, e] before the token embeddings.
 package struct SoftPrompt: Learnable {
   package let model: LanguageModel
-  /// Learned rows, n.
+  /// The number n of learned rows.
   package let tokens: Int
-  /// Rows [s, e] before the learned ones that are never changed, an attention sink; nil for none.
+  /// Frozen rows [s, e] before the learned ones, an attention sink; nil for none.
   package let frozen: Tensor?
   private let objective: PromptObjective
 
-  /// - Parameter budget: for the backward pass; changes the time taken, never the numbers.
+  /// - Parameter budget: the memory for the backward pass; affects the time taken, not the results.
   package init(
     _ model: LanguageModel, tokens: Int, frozen: Tensor? = nil, budget: MemoryBudget = .standard
   ) throws(Failure) {

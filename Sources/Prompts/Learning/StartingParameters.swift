@@ -3,10 +3,10 @@ import Models
 import Numerics
 
 extension PromptSettings {
-  /// The initial rows [n, e] of a soft prompt, without the sink: embeddings of real tokens, drawn from
-  /// `seed` or given. Real text starts far better than random vectors do.
+  /// The initial rows [n, e] of a soft prompt, without the sink: embeddings of real tokens, drawn
+  /// from `seed` or given. Embeddings of real text are a far better start than random vectors.
   package func start(for model: LanguageModel, trainingIDs: [Int32]) throws(Failure) -> Tensor {
-    // A stream of its own: the data order's first epoch uses the seed as it is.
+    // A separate random stream, because the data order's first epoch uses the seed itself.
     let tokens = learnedTokens
     var random = SeededGenerator(seed: seed ^ 0x5072_6F6D_7074_0001)
     switch initialisation {
@@ -32,13 +32,13 @@ extension PromptSettings {
     }
   }
 
-  /// The parameters before the first step. A prefix starts as the keys and values of a soft prompt's
-  /// initial rows, LoRA without any effect.
+  /// The parameters before the first step. A prefix starts as the keys and values of a soft
+  /// prompt's initial rows, LoRA without any effect.
   func startingParameters(
     for model: LanguageModel, trainingIDs: [Int32]
   ) throws(Failure) -> [Float] {
     guard kind != .lora else {
-      // A random stream of its own: the data order's first epoch uses the seed as it is.
+      // A separate random stream, because the data order's first epoch uses the seed itself.
       var random = SeededGenerator(seed: seed ^ 0x4C6F_5261_0000_0001)
       let c = model.configuration
       return lowRankShape(c).start(random: &random)
@@ -47,8 +47,9 @@ extension PromptSettings {
     return kind != .prefix ? rows.values : try KeyValues(of: rows, in: model).rows.values
   }
 
-  /// The parameters of an adapter learned before.
-  /// - Throws: `usage` where it is of another kind or size. A prefix can also start from a soft prompt.
+  /// The parameters of an adapter to start from. A prefix can also start from a soft prompt.
+  ///
+  /// - Throws: `usage` if the adapter has another kind or size.
   func parameters(of start: Adapter, for model: LanguageModel) throws(Failure) -> [Float] {
     let c = model.configuration
     switch (kind, start) {
@@ -57,7 +58,7 @@ extension PromptSettings {
         throw Failure(
           .usage,
           "the starting prompt is \(rows.rows) × \(rows.columns), the settings and the"
-            + " model ask for \(tokens) × \(c.embeddingSize)")
+            + " model need \(tokens) × \(c.embeddingSize)")
       }
       if kind == .prefix { return try KeyValues(of: rows, in: model).rows.values }
       return rows.rows(tokens - learnedTokens..<tokens).values
@@ -67,12 +68,12 @@ extension PromptSettings {
       return parts.parameters.values
     default:
       throw Failure(
-        .usage, "what is given as a start has another kind or size than what is to be learned",
+        .usage, "the starting adapter has another kind or size than the one to be learned",
         advice: "start from the same kind with the same sizes")
     }
   }
 
-  /// The adapter to be learned beside `model`.
+  /// The trainable adapter for `model`.
   func learnable(
     _ model: LanguageModel, budget: MemoryBudget
   ) throws(Failure) -> any Learnable {

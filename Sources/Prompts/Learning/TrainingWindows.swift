@@ -1,13 +1,13 @@
 import Bytes
 import Numerics
 
-/// Windows of a training text in a seeded order: epoch by epoch a new cut (a new start offset) and
-/// a new shuffle. With a pool, what a teacher says of the windows can be kept: the cut stays that of
-/// the first epoch, and only so many of its windows are ever drawn.
+/// Windows of a training text in a seeded random order. Every epoch has a new start offset and a
+/// new shuffle. With a pool, every epoch shuffles the same windows, the first ones drawn in the
+/// first epoch, so that a teacher's distributions for them can be cached.
 ///
-/// The order follows from the seed and the epoch's number, so a position in it is two integers.
+/// The order depends only on the seed and the epoch's number, so a position in it is two integers.
 package struct TrainingWindows: Sendable {
-  /// Where the next window comes from.
+  /// The position of the next window.
   package struct Position: Sendable, Equatable, Codable {
     package var epoch = 0
     package var index = 0
@@ -23,8 +23,9 @@ package struct TrainingWindows: Sendable {
   /// Start offsets of the current epoch's windows.
   private var starts: [Int]
 
-  /// - Parameter pool: windows to draw from at most; nil for all of the text, cut anew each epoch.
-  /// - Throws: `usage` where the text is shorter than one window.
+  /// - Parameter pool: the maximum number of windows to draw from; nil for the whole text, with a
+  ///   new offset each epoch.
+  /// - Throws: `usage` if the text is shorter than one window.
   package init(
     ids: [Int32], length: Int, seed: UInt64, pool: Int? = nil, position: Position = Position()
   ) throws(Failure) {
@@ -42,7 +43,7 @@ package struct TrainingWindows: Sendable {
     starts = starts(of: position.epoch)
   }
 
-  /// Where the next window begins in the text.
+  /// The start of the next window in the text, in tokens. Advances the position.
   package mutating func nextStart() -> Int {
     while position.index >= starts.count {
       position.epoch += 1
@@ -53,14 +54,16 @@ package struct TrainingWindows: Sendable {
     return starts[position.index]
   }
 
+  /// The next window. Advances the position.
   package mutating func next() -> [Int32] { self[nextStart()] }
 
+  /// The next `count` windows. Advances the position.
   package mutating func batch(_ count: Int) -> [[Int32]] { (0..<count).map { _ in next() } }
 
   /// The window that begins at `start`.
   package subscript(start: Int) -> [Int32] { Array(ids[start..<start + length]) }
 
-  /// Where the windows of the pool begin, in the text's order; of the first epoch without a pool.
+  /// The starts of the pool's windows in text order; without a pool, those of the first epoch.
   package var poolStarts: [Int] { starts(of: 0).sorted() }
 
   private func starts(of epoch: Int) -> [Int] {

@@ -1,21 +1,22 @@
 import Foundation
 
-/// Adafactor (arXiv 1804.04235, algorithm 4) with a given learning rate and without momentum: the
-/// squared gradients of a matrix are remembered as means of its rows and of its columns only.
+/// Adafactor (arXiv 1804.04235, algorithm 4) with an external learning rate and without momentum.
+/// It stores the squared gradients of a matrix as means of its rows and columns only.
 package struct Adafactor: Sendable, Equatable {
   package let shapes: [MatrixShape]
-  /// Running means of the squared gradients, of each matrix's rows and columns, one matrix after the
-  /// other.
+  /// Running means of the squared gradients by row, matrix after matrix.
   package internal(set) var rowMeans: [Float]
+  /// Running means of the squared gradients by column, matrix after matrix.
   package internal(set) var columnMeans: [Float]
-  /// Updates made.
+  /// The number of updates made.
   package internal(set) var updates = 0
 
-  /// How fast the past is forgotten: β₂ = 1 − t^−0.8.
+  /// The exponent c of the decay rate β₂ = 1 − t^c at update t.
   static let decay = -0.8
-  /// Added to squared gradients.
+  /// The constant added to squared gradients.
   static let epsilon = 1e-30
-  /// Steps of a larger root mean square are scaled down to it, before the learning rate.
+  /// The clipping threshold d: steps with a larger root mean square are scaled down to it, before
+  /// the learning rate is applied.
   static let threshold = 1.0
 
   package init(shapes: [MatrixShape]) {
@@ -24,13 +25,15 @@ package struct Adafactor: Sendable, Equatable {
     columnMeans = Array(repeating: 0, count: shapes.reduce(0) { $0 + $1.columns })
   }
 
-  /// One update of `parameters`; `gradient` is taken times `gradientScale` (clipping).
+  /// Updates `parameters` by `gradient` · `gradientScale`; the scale clips the gradient.
   package mutating func update(
     _ parameters: inout [Float], gradient: [Float], gradientScale: Double, learningRate: Double,
     weightDecay: Double
   ) {
     let count = shapes.reduce(0) { $0 + $1.count }
-    precondition(parameters.count == count && gradient.count == count, "one size")
+    precondition(
+      parameters.count == count && gradient.count == count,
+      "parameters and gradient must match the shapes")
     updates += 1
     let keep = pow(Double(updates), Self.decay)
     let scale = Float(gradientScale)
@@ -53,7 +56,7 @@ package struct Adafactor: Sendable, Equatable {
     }
   }
 
-  /// Takes the squared gradients into the means, at a share of `share` beside the past.
+  /// Updates the running means with the squared gradients, which get the weight `share`.
   private mutating func remember(
     _ gradient: [Float], _ shape: MatrixShape, row: Int, column: Int, share: Double
   ) {
@@ -75,7 +78,8 @@ package struct Adafactor: Sendable, Equatable {
     }
   }
 
-  /// Divides each gradient by the root of its estimated square: row mean · column mean / mean of all.
+  /// Divides each gradient by the root of its estimated square: row mean · column mean / mean of
+  /// all.
   private func normalise(_ gradient: inout [Float], _ shape: MatrixShape, row: Int, column: Int) {
     let rows = rowMeans[row..<row + shape.rows]
     let all = rows.reduce(0.0) { $0 + Double($1) } / Double(shape.rows)

@@ -1,10 +1,11 @@
 /// AdamW (arXiv 1711.05101, algorithm 2) over one flat array of parameters, with decoupled weight
 /// decay.
 package struct AdamW: Sendable, Equatable {
-  /// Running means of the gradient and of its square.
+  /// Running mean of the gradient.
   package internal(set) var first: [Float]
+  /// Running mean of the squared gradient.
   package internal(set) var second: [Float]
-  /// Updates made.
+  /// The number of updates made.
   package internal(set) var updates = 0
 
   static let beta1 = 0.9
@@ -16,12 +17,14 @@ package struct AdamW: Sendable, Equatable {
     second = Array(repeating: 0, count: count)
   }
 
-  /// One update of `parameters`; `gradient` is taken times `gradientScale` (clipping).
+  /// Updates `parameters` by `gradient` · `gradientScale`; the scale clips the gradient.
   package mutating func update(
     _ parameters: inout [Float], gradient: [Float], gradientScale: Double, learningRate: Double,
     weightDecay: Double
   ) {
-    precondition(parameters.count == first.count && gradient.count == first.count, "one size")
+    precondition(
+      parameters.count == first.count && gradient.count == first.count,
+      "parameters and gradient must match in size")
     updates += 1
     let scale = Float(gradientScale)
     let (b1, b2) = (Float(Self.beta1), Float(Self.beta2))
@@ -42,7 +45,7 @@ package struct AdamW: Sendable, Equatable {
     }
   }
 
-  /// base^exponent by repeated squaring: the same bits on every C library.
+  /// base^exponent by repeated squaring, with the same bits on every platform.
   private func power(_ base: Double, _ exponent: Int) -> Double {
     var (result, square, rest) = (1.0, base, exponent)
     while rest > 0 {
@@ -55,6 +58,6 @@ package struct AdamW: Sendable, Equatable {
 }
 
 extension Sequence where Element == Float {
-  /// Euclidean norm, summed in order in float64.
+  /// The Euclidean norm, summed in order in float64.
   var norm: Double { reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot() }
 }

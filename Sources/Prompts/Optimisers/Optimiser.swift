@@ -1,8 +1,9 @@
-/// What turns gradients into steps.
+/// An optimiser with its state.
 package enum Optimiser: Sendable, Equatable {
   case adamW(AdamW)
   case adafactor(Adafactor)
 
+  /// The algorithm, as recipes name it.
   package enum Kind: String, Sendable, Codable, CaseIterable { case adamw, adafactor }
 
   package init(_ kind: Kind, shapes: [MatrixShape]) {
@@ -12,7 +13,7 @@ package enum Optimiser: Sendable, Equatable {
     }
   }
 
-  /// Updates made.
+  /// The number of updates made.
   package var updates: Int {
     get {
       switch self {
@@ -32,7 +33,7 @@ package enum Optimiser: Sendable, Equatable {
     }
   }
 
-  /// All that it remembers between updates, two arrays.
+  /// The two arrays of state that are kept between updates.
   var memory: (first: [Float], second: [Float]) {
     get {
       switch self {
@@ -52,7 +53,7 @@ package enum Optimiser: Sendable, Equatable {
     }
   }
 
-  /// One update of `parameters`; `gradient` is taken times `gradientScale` (clipping).
+  /// Updates `parameters` by `gradient` · `gradientScale`; the scale clips the gradient.
   package mutating func update(
     _ parameters: inout [Float], gradient: [Float], gradientScale: Double, learningRate: Double,
     weightDecay: Double

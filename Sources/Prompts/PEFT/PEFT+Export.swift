@@ -2,16 +2,16 @@ import BundleFormat
 import Bytes
 import Checkpoints
 
-/// Prompts and adapters as PEFT knows them.
+/// The export of adapters in PEFT's format.
 extension StoredAdapter {
-  /// The adapter as a folder that PEFT loads onto the model it belongs to.
+  /// The adapter as a folder that PEFT loads onto its base model.
   ///
-  /// A hard prompt becomes a soft one: its rows are the same. A prefix [layers, 2, n, width] becomes
-  /// n rows of [layers · 2 · width], which PEFT puts into the cache as they are.
+  /// A hard prompt becomes a soft prompt with the same rows. A prefix [layers, 2, n, width] becomes
+  /// n rows of [layers · 2 · width], which PEFT puts into the cache unchanged.
   ///
   /// - Parameters:
-  ///   - base: what the adapter says it belongs to: a name or a folder.
-  ///   - c: of the model.
+  ///   - base: the name or folder of the base model, for PEFT's configuration.
+  ///   - c: the model's configuration.
   package func peft(at path: String, base: String, for c: ModelConfiguration) -> PEFTFolder {
     var settings: JSONObject = [
       "base_model_name_or_path": .string(base), "task_type": "CAUSAL_LM", "inference_mode": true,
@@ -58,13 +58,14 @@ extension StoredAdapter {
   }
 }
 
-/// What PEFT calls things.
+/// Names in PEFT's files.
 enum PEFTNames {
   static let rows = "prompt_embeddings"
   static let root = "base_model.model."
   static let a = ".lora_A.weight"
   static let b = ".lora_B.weight"
 
+  /// Adds the settings that prompts and prefixes have in common.
   static func describe(
     _ c: ModelConfiguration, tokens: Int, width: Int, heads: Int, in settings: inout JSONObject
   ) {
@@ -75,7 +76,7 @@ enum PEFTNames {
     settings["num_transformer_submodules"] = 1
   }
 
-  /// [outer, inner, width] → [inner, outer, width].
+  /// The values of a tensor [outer, inner, width] as [inner, outer, width].
   static func swapped(_ values: [Float], outer: Int, inner: Int, width: Int) -> [Float] {
     var result: [Float] = []
     result.reserveCapacity(values.count)
@@ -93,7 +94,8 @@ enum PEFTNames {
     tensor.hasSuffix(".weight") ? String(tensor.dropLast(7)) : tensor
   }
 
-  /// The modules' last names where every block has them all, else each in full.
+  /// The last name components of the modules if every block has all of them, otherwise the full
+  /// names.
   static func modules(_ targets: [LowRankTarget], layers: Int) -> [String] {
     let full = targets.map { module($0.tensor) }
     let last = Set(full.compactMap { $0.split(separator: ".").last.map(String.init) })

@@ -4,11 +4,11 @@ import Checkpoints
 import Models
 
 extension StoredAdapter {
-  /// A prompt, a prefix or low-rank parts that PEFT saved, for a model of this shape. What it was
-  /// learned on isn't known.
+  /// An adapter that PEFT saved, for a model with configuration `c`: a soft prompt, a prefix or
+  /// low-rank updates. The weights that it was trained on are unknown, so it is unvalidated.
   ///
-  /// - Throws: `invalidData` naming what isn't right or can't be taken over, `usage` where it is for
-  ///   another model.
+  /// - Throws: `invalidData` naming what is wrong or can't be imported, `usage` if the adapter is
+  ///   for another model.
   package init(
     _ folder: PEFTFolder, name: String, for c: ModelConfiguration
   ) throws(Failure) {
@@ -18,11 +18,12 @@ extension StoredAdapter {
       name: name, shape: shape, values: values,
       binding: Binding(baseModel: nil, tokenizer: nil, weights: nil), objective: "unknown",
       training: ["source": "peft", "configuration": folder.configuration], unvalidated: true)
-    // A shape that no such model can have ends here, not where it is used.
+    // Refuse a shape that the model can't have here, not at its first use.
     _ = try Adapter(self, for: c)
   }
 }
 
+/// A reader of the shape and the values of a PEFT adapter.
 private struct PEFTReader {
   let folder: PEFTFolder
   let model: ModelConfiguration
@@ -41,7 +42,7 @@ private struct PEFTReader {
     case "LORA": return try lowRank()
     default:
       throw wrong(
-        "peft_type", "is \(kind)", "PROMPT_TUNING, PREFIX_TUNING and LORA can be taken over")
+        "peft_type", "is \(kind)", "PROMPT_TUNING, PREFIX_TUNING and LORA can be imported")
     }
   }
 
@@ -53,7 +54,7 @@ private struct PEFTReader {
         .invalidData, file: folder.path + "/" + PEFTFolder.weightsFile,
         "holds \(folder.tensors.keys.sorted().prefix(3).joined(separator: ", ")), not"
           + " \(PEFTNames.rows) [n, width] alone",
-        advice: "an encoder in front of the prompt can't be taken over: save it without")
+        advice: "a prompt with an encoder can't be imported: save the prompt without it")
     }
     return (found.shape[0], found.shape[1], found.values)
   }
@@ -81,18 +82,18 @@ private struct PEFTReader {
     )
   }
 
-  /// Settings that change what the two factors mean.
+  /// Checks that no setting changes the meaning of the two factors.
   private func checkPlain() throws(Failure) {
     let settings = folder.configuration
     for key in ["use_dora", "fan_in_fan_out", "lora_bias", "use_qalora"] {
-      if settings[key]?.bool == true { throw wrong(key, "is true, which can't be taken over") }
+      if settings[key]?.bool == true { throw wrong(key, "is true, which can't be imported") }
     }
     if let bias = settings["bias"]?.string, bias != "none" {
-      throw wrong("bias", "is \(bias): only factors can be taken over, no biases")
+      throw wrong("bias", "is \(bias), but biases can't be imported")
     }
     for key in ["rank_pattern", "alpha_pattern"] {
       if settings[key]?.object?.isEmpty == false {
-        throw wrong(key, "gives layers ranks of their own, which can't be taken over")
+        throw wrong(key, "has values for single layers, which can't be imported")
       }
     }
   }
@@ -101,7 +102,7 @@ private struct PEFTReader {
     try checkPlain()
     let rank = try folder.configuration.required("r", as: Int.self, file: file)
     var alpha = try folder.configuration.required("lora_alpha", as: Double.self, file: file)
-    // There the scale is alpha/√r instead of alpha/r.
+    // rsLoRA scales by alpha/√r instead of alpha/r.
     if folder.configuration["use_rslora"]?.bool == true { alpha *= Double(rank).squareRoot() }
     var targets: [LowRankTarget] = []
     var (values, taken) = ([Float](), 0)
@@ -114,8 +115,8 @@ private struct PEFTReader {
         throw Failure(
           .usage, file: folder.path, at: place.tensor,
           "its factors are \(a.shape) and \(b.shape); rank \(rank) and the model's"
-            + " \(place.outputs) × \(place.inputs) weights ask for others",
-          advice: "low-rank parts fit only models of their own shape")
+            + " \(place.outputs) × \(place.inputs) weights need others",
+          advice: "low-rank updates fit only models of their own shape")
       }
       targets.append(place)
       values += a.values + b.values
@@ -132,8 +133,8 @@ private struct PEFTReader {
       throw Failure(
         .invalidData, file: folder.path + "/" + PEFTFolder.weightsFile,
         unknown.isEmpty
-          ? "holds no low-rank parts" : "holds \(unknown[0]), which the model has no place for",
-        advice: "only the factors of linear layers in blocks can be taken over")
+          ? "holds no low-rank updates" : "holds \(unknown[0]), which the model has no place for",
+        advice: "only the factors of linear layers in blocks can be imported")
     }
     return (.lowRank(LowRankShape(rank: rank, alpha: alpha, targets: targets)), values)
   }

@@ -2,37 +2,41 @@ import Bytes
 import Models
 import Numerics
 
-/// What a teacher says of the windows of a pool, kept so that it need not be asked again:
+/// A cache of a teacher's top-k distributions for the windows of a pool, little-endian:
 ///
 ///     "CTPTEACH" | u32 version = 2 | u32 k | u64 windows | u64 rows per window
-///     windows × u64: where each begins in the text, in rising order
+///     windows × u64: the start of each in the text, ascending
 ///     windows × rows × k × u32 id, then as many float16 probabilities, then windows × rows × f32 tail
 ///
-/// little-endian. A window of T tokens has T − 1 rows: nothing follows its last token.
+/// A window of T tokens has T − 1 rows, because no token follows its last one.
 package struct TeacherCache: Sendable {
   private static let magic = Array("CTPTEACH".utf8)
   private static let version: UInt32 = 2
   private static let headerSize = 32
 
+  /// Tokens kept per row.
   package let k: Int
+  /// The starts of the windows in the text, ascending.
   package let starts: [Int]
-  /// T − 1.
+  /// Rows per window, T − 1.
   package let rows: Int
   private let ids: ByteSlice
   private let probabilities: ByteSlice
   private let tails: ByteSlice
 
-  /// Reads what `header` and `part` wrote.
+  /// Parses what `header` and `parts` wrote.
+  ///
+  /// - Throws: `invalidData` if the bytes are anything else.
   package init(_ bytes: ByteSlice, file: String? = nil) throws(Failure) {
     func wrong(_ finding: String) -> Failure {
-      Failure(.invalidData, file: file, "the teacher's answers \(finding)")
+      Failure(.invalidData, file: file, "the teacher cache \(finding)")
     }
     guard bytes.count >= Self.headerSize, bytes.slice(0..<8)?.array == Self.magic,
       bytes.integer(at: 8) == Self.version,
       let k = bytes.integer(at: 12, as: UInt32.self).map({ Int($0) }),
       let windows = bytes.integer(at: 16, as: UInt64.self).map({ Int(clamping: $0) }),
       let rows = bytes.integer(at: 24, as: UInt64.self).map({ Int(clamping: $0) })
-    else { throw wrong("don't start as they should") }
+    else { throw wrong("doesn't start with CTPTEACH, version \(Self.version)") }
     let (perWindow, isTooMany) = rows.multipliedReportingOverflow(by: k)
     let (entries, areTooMany) = perWindow.multipliedReportingOverflow(by: windows)
     let numbers = Self.headerSize + 8 * min(windows, bytes.count)
@@ -42,7 +46,7 @@ package struct TeacherCache: Sendable {
       let ids = bytes.slice(numbers..<numbers + 4 * entries),
       let probabilities = bytes.slice(numbers + 4 * entries..<numbers + 6 * entries),
       let tails = bytes.slice(numbers + 6 * entries..<bytes.count)
-    else { throw wrong("have \(bytes.count) bytes for \(windows) windows") }
+    else { throw wrong("has \(bytes.count) bytes for \(windows) windows") }
     self.k = k
     self.rows = rows
     self.starts = starts.words(UInt64.self).map { Int(clamping: $0) }
@@ -51,7 +55,7 @@ package struct TeacherCache: Sendable {
     self.tails = tails
   }
 
-  /// What stands in front of all answers.
+  /// The header and the starts of the windows, which precede all distributions.
   package static func header(k: Int, starts: [Int], length: Int) -> [UInt8] {
     var out = magic
     out.append(littleEndian: version)
@@ -62,7 +66,7 @@ package struct TeacherCache: Sendable {
     return out
   }
 
-  /// The three parts of some windows' answers.
+  /// The distributions for some windows in stored form: ids, probabilities and tails.
   package static func parts(
     _ teacher: Teacher, _ windows: [[Int32]], k: Int
   ) throws(Failure) -> (ids: [UInt8], probabilities: [UInt8], tails: [UInt8]) {
@@ -81,10 +85,10 @@ package struct TeacherCache: Sendable {
     return (ids, probabilities, tails)
   }
 
-  /// The answers to the windows that begin at `starts`, a row for every token: those of the last
-  /// ones are empty and not to be read.
+  /// The distributions for the windows that begin at `windows`, a row for every token. The row of
+  /// each window's last token is a placeholder and must not be read.
   ///
-  /// - Throws: `invalidData` where a window isn't there.
+  /// - Throws: `invalidData` if the cache lacks a window.
   package func targets(_ windows: [Int], vocabulary: Int) throws(Failure) -> SoftTargets {
     var (allIDs, all, allTails) = ([Int32](), [Float](), [Float]())
     for start in windows {
@@ -93,11 +97,13 @@ package struct TeacherCache: Sendable {
         let values = probabilities.slice(window * rows * k * 2..<(window + 1) * rows * k * 2),
         let tails = tails.slice(window * rows * 4..<(window + 1) * rows * 4)
       else {
-        throw Failure(.invalidData, "the teacher was never asked about the window at \(start)")
+        throw Failure(.invalidData, "the teacher cache has no window at token \(start)")
       }
       let own = ids.words(Int32.self)
       guard own.allSatisfy({ $0 >= 0 && Int($0) < vocabulary }) else {
-        throw Failure(.invalidData, "the teacher's answers name tokens beyond \(vocabulary)")
+        throw Failure(
+          .invalidData,
+          "the teacher cache has a token id outside the vocabulary of \(vocabulary)")
       }
       allIDs += own
       all += values.halves()

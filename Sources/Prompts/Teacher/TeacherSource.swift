@@ -1,14 +1,14 @@
 import Bytes
 import Models
 
-/// Where a learner finds out what its teacher says.
+/// The source of a teacher's distributions.
 package enum TeacherSource {
-  /// Asks the model itself at each step, for the whole distribution.
+  /// The teacher itself, run at each step for the whole distribution.
   case model(Teacher)
-  /// Looks up what it said.
+  /// A cache of the teacher's most likely tokens.
   case cache(TeacherCache)
 
-  /// What the windows at `starts`, here with their tokens, are to be measured against.
+  /// The loss target for the windows `sequences`, which begin at `starts` in the text.
   func target(
     _ sequences: [[Int32]], starts: [Int], vocabulary: Int, share: Double
   ) throws(Failure) -> LossTarget {

@@ -3,12 +3,13 @@ import Bytes
 
 /// Edits of a bundle's adapters and of their measurements, each in place and in one commit.
 package enum AdapterLibrary {
-  /// Keeps measurements of a bundle's prompts: `records` behind the evidence already there, and each
-  /// prompt's `validations`, by its name; a prompt that has one is no longer unvalidated. Beside them
-  /// `routingKeys`, in the place of earlier ones.
+  /// Stores measurements of a bundle's prompts: appends `records` to the evidence, and adds
+  /// `validations` to the prompts that they name, which are then no longer unvalidated. Replaces
+  /// earlier routing keys by `routingKeys`.
   ///
   /// - Returns: the new generation.
-  /// - Throws: `usage` where a prompt isn't there, `notMet` where a measurement is of other weights.
+  /// - Throws: `usage` if the bundle has no such prompt, `notMet` if a measurement was made on
+  ///   other weights.
   @discardableResult
   package static func store(
     _ records: [EvidenceRecord], validations: [(prompt: String, of: Validation)],
@@ -41,10 +42,11 @@ package enum AdapterLibrary {
         + [.evidence(evidence)])
   }
 
-  /// Removes prompts and adapters, what was computed from them, and the evidence that was measured with them.
+  /// Removes prompts and adapters, everything computed from them, and the evidence measured with
+  /// them.
   ///
   /// - Returns: the new generation.
-  /// - Throws: `usage` where one isn't there; nothing is removed then.
+  /// - Throws: `usage` if the bundle lacks one of them; nothing is removed then.
   @discardableResult
   package static func remove(_ names: [String], from path: String) throws(Failure) -> UInt64 {
     let bundle = try ModelBundle(path: path)
@@ -69,23 +71,27 @@ package enum AdapterLibrary {
 }
 
 extension ModelBundle {
-  /// - Throws: `usage` where there is an adapter of this name.
+  /// Checks that no adapter has this name.
+  ///
+  /// - Throws: `usage` if one has.
   package func checkFree(_ name: String) throws(Failure) {
     guard try adapter(named: name) == nil else {
       throw Failure(
-        .usage, file: path, at: "prompt “\(name)”", "a prompt of this name is already there",
+        .usage, file: path, at: "prompt “\(name)”", "the bundle already has a prompt of this name",
         advice: "give the new one another name", reason: .promptNameTaken)
     }
   }
 }
 
 extension StoredAdapter {
-  /// - Throws: `usage` where the adapter couldn't be asked for by its name.
+  /// Checks that the adapter can be chosen by its name.
+  ///
+  /// - Throws: `usage` if the name is reserved.
   package func checkName() throws(Failure) {
     guard PromptName.reserved.contains(name) else { return }
     throw Failure(
       .usage, at: "prompt “\(name)”",
-      "this name has a meaning of its own where a prompt is chosen",
-      advice: "give it another", reason: .promptNameReserved)
+      "this name is reserved, because it has another meaning when a prompt is chosen",
+      advice: "give the prompt another name", reason: .promptNameReserved)
   }
 }

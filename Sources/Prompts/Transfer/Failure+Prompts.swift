@@ -1,14 +1,14 @@
 import Bytes
 
 extension Failure.Reason {
-  /// A bundle has another prompt of this name.
+  /// The bundle already has another prompt of this name.
   package static let promptNameTaken = Failure.Reason("prompts.name-taken")
-  /// The name has a meaning of its own where prompts are chosen.
+  /// The name is reserved: it has another meaning when a prompt is chosen.
   package static let promptNameReserved = Failure.Reason("prompts.name-reserved")
-  /// Two prompts that arrive together have one name.
+  /// Two prompts that are transferred together have the same name.
   package static let promptNamesEqual = Failure.Reason("prompts.names-equal")
-  /// The prompt was never measured on the weights that it is to be used with.
+  /// The prompt was never measured on the target's weights.
   package static let promptUnvalidated = Failure.Reason("prompts.unvalidated")
-  /// A bundle has several prompts and none was named.
+  /// The bundle has several prompts and none was named.
   package static let promptNeeded = Failure.Reason("prompts.one-needed")
 }

@@ -1,16 +1,16 @@
 import RecipeFields
 
-/// Names that prompts may have: plain ones, by which they can be chosen.
+/// The rules for names of prompts.
 package enum PromptName {
-  /// Names that mean something else where a prompt is chosen: a choice of prompts, and no prompt.
+  /// Names with another meaning when a prompt is chosen: an automatic choice, and no prompt.
   package static let reserved = ["auto", "none"]
 
-  /// Words for what names are allowed.
+  /// A description of the allowed names, for messages.
   package static let allowed =
     "\(PlainName.letters), but not "
     + reserved.reversed().map { "`\($0)`" }.joined(separator: " or ")
 
-  /// The finding for a name that a new prompt can't have; nil for one that it can.
+  /// The problem with a name for a new prompt; nil if the name is allowed.
   package static func fault(_ name: String) -> String? {
     PlainName.allows(name) && !reserved.contains(name)
       ? nil : "`\(name)` can't name a prompt: use \(allowed)"

@@ -3,29 +3,28 @@ import Bytes
 import Checkpoints
 import Models
 
-/// A prompt of one bundle on its way onto another: checked before anything is written, then
+/// The transfer of a prompt from one bundle to another: checked before anything is written, then
 /// appended in place.
 ///
-/// A prompt belongs to a base model and its tokenizer; between different compressions of that model
-/// it may move. On weights that it was never measured on it counts as unvalidated, and needs the
-/// user's word.
+/// A prompt belongs to a base model and its tokenizer, and can move between compressions of that
+/// model. On weights that it was never measured on it is unvalidated, and the user has to allow it.
 package struct Transfer: Sendable {
-  /// The prompt as it will stand in the target, validations on other weights included.
+  /// The prompt that the target will hold, including its validations on other weights.
   package private(set) var prompt: StoredAdapter
-  /// What a choice finds it by on the target's weights; nil where that isn't known.
+  /// The prompt's routing key for the target's weights; nil if it is unknown.
   private var routingKey: StoredRoutingKey?
-  /// Digest of the target's tensors.
+  /// The digest of the target's tensors.
   package let targetWeights: SHA256Digest
   private let targetPath: String
   private let evidence: [EvidenceRecord]
 
-  /// Chooses and checks; writes nothing.
+  /// Chooses a prompt of `source` and checks that it fits `target`. Writes nothing.
   ///
   /// - Parameters:
-  ///   - name: the prompt's name in `source`; nil where it has only one.
+  ///   - name: the prompt's name in `source`; nil if it has only one.
   ///   - newName: its name in `target`; nil keeps it.
-  /// - Throws: `usage` where the name leaves a choice or is taken, `notMet` where the prompt
-  ///   belongs to another base model, tokenizer or width.
+  /// - Throws: `usage` if the name is missing, ambiguous or taken, `notMet` if the prompt belongs
+  ///   to another base model, tokenizer or width.
   package init(
     _ name: String? = nil, from source: ModelBundle, to target: ModelBundle,
     as newName: String? = nil
@@ -47,7 +46,7 @@ package struct Transfer: Sendable {
     {
       throw Failure(
         .usage, file: target.path, at: "prompt “\(prompt.name)”",
-        "another prompt of this name is already there", advice: "give it another name",
+        "the bundle already has another prompt of this name", advice: "give it another name",
         reason: .promptNameTaken)
     }
     self.prompt = prompt
@@ -61,24 +60,23 @@ package struct Transfer: Sendable {
     prompt.validatedOn.contains { $0.weights == targetWeights }
   }
 
-  /// Takes a measurement on the target's weights into the prompt's record, in place of an earlier
-  /// one of the same protocol and text.
+  /// Adds a measurement on the target's weights to the prompt's record, in place of an earlier one
+  /// with the same protocol and text.
   package mutating func add(_ validation: Validation) {
     precondition(validation.weights == targetWeights, "measured on the target")
     prompt.add(validation)
   }
 
-  /// Takes what a choice finds the prompt by on the target's weights.
+  /// Sets the prompt's routing key, learned on the target's weights.
   package mutating func add(_ key: StoredRoutingKey) {
     precondition(key.weights == targetWeights && key.name == prompt.name, "learned on the target")
     routingKey = key
   }
 
-  /// Appends the prompt (and `records`, behind the evidence already there) to the target in place,
-  /// in one commit.
+  /// Appends the prompt to the target and `records` to its evidence, in place and in one commit.
   ///
   /// - Returns: the target's new generation.
-  /// - Throws: `notMet` where the prompt isn't validated on the target's weights and
+  /// - Throws: `notMet` if the prompt isn't validated on the target's weights and
   ///   `allowUnvalidated` is false.
   @discardableResult
   package func write(
@@ -87,9 +85,12 @@ package struct Transfer: Sendable {
     try Self.write([self], adding: records, allowUnvalidated: allowUnvalidated)
   }
 
-  /// As above, for several prompts onto one target: all of them arrive, or none.
+  /// Appends several prompts to one target and `records` to its evidence, in place and in one
+  /// commit: all of them arrive, or none.
   ///
-  /// - Throws: also `usage` where two would have the same name.
+  /// - Returns: the target's new generation.
+  /// - Throws: `notMet` if a prompt isn't validated on the target's weights and `allowUnvalidated`
+  ///   is false, `usage` if two prompts would have the same name.
   @discardableResult
   package static func write(
     _ transfers: [Transfer], adding records: [EvidenceRecord] = [], allowUnvalidated: Bool = false
@@ -129,7 +130,8 @@ package struct Transfer: Sendable {
   }
 
   /// The prompt `name` of a bundle, or its only one.
-  /// - Throws: `usage` where there is none, or a choice.
+  ///
+  /// - Throws: `usage` if there is none, or if there are several and `name` is nil.
   package static func choose(_ name: String?, from source: ModelBundle) throws(Failure)
     -> StoredAdapter
   {
@@ -175,8 +177,8 @@ package struct Transfer: Sendable {
     } catch { throw mismatch(error.finding) }
   }
 
-  /// Digests that are not known on one side can't be compared: the measurement (or the user)
-  /// decides then.
+  /// Checks that two digests are equal. If one of them is unknown, the measurement (or the user)
+  /// decides instead.
   private static func check(
     _ what: String, bound: SHA256Digest?, found: SHA256Digest?, _ target: ModelBundle
   ) throws(Failure) {

@@ -1,31 +1,31 @@
 import Evaluation
 import Numerics
 
-/// A rule of a comparison that chooses one of several prompts for each window: routing rules, and the bounds
-/// between which they lie.
+/// A rule that chooses one of several prompts for each window of a comparison: a routing rule, or a
+/// bound to judge routing rules by.
 package enum ComparisonRule: String, Sendable, CaseIterable {
-  /// A prompt drawn at random, each equally likely: what knowing nothing gives.
+  /// A prompt drawn uniformly at random: the result of a choice without information.
   case random
-  /// The one prompt with the lowest NLL over all scored tokens of all texts, for all windows; known
+  /// For all windows the one prompt with the lowest NLL over all scored tokens of all texts; known
   /// only in hindsight.
   case bestSingle = "best-single"
   /// The prompt whose routing key the window's first tokens attend to most.
   case keys
   /// The prompt with the lowest NLL over the targets among the window's first tokens.
   case lowestNLL = "lowest-nll"
-  /// The prompt whose own rows all tokens of the window attend to most: a choice made with the whole text
-  /// at hand.
+  /// The prompt whose own rows all tokens of the window attend to most: a choice that sees the
+  /// whole text.
   case attention
   /// The prompt whose own rows the window's first tokens attend to most.
   case attentionPart = "attention-part"
-  /// The prompt with the lowest NLL over all scored tokens of the window: the bound that no choice can
-  /// pass, known only in hindsight.
+  /// The prompt with the lowest NLL over all scored tokens of the window: a bound that no rule can
+  /// beat, known only in hindsight.
   case oracle
 
-  /// Whether the choice goes by the first tokens of a window alone.
+  /// Whether the choice depends only on the first tokens of a window.
   package var goesByPart: Bool { self == .attentionPart || self == .lowestNLL || self == .keys }
 
-  /// The rule under which a measurement with a router is recorded.
+  /// The comparison rule under which a measurement with a router of `rule` is recorded.
   init(_ rule: RoutingRule) {
     self =
       switch rule {
@@ -37,12 +37,12 @@ package enum ComparisonRule: String, Sendable, CaseIterable {
 }
 
 extension PromptComparison {
-  /// All rows, in the order of a table.
+  /// All rows in the order of the table.
   package var rows: [ComparisonRow] {
     [.without] + names.indices.map { .prompt($0) } + ComparisonRule.allCases.map { .chosen($0) }
   }
 
-  /// The choices of `rule`: per text, per window the number of a prompt. Among equals the first.
+  /// The choices of `rule`, per text and window: the index of a prompt, the first among equals.
   package func choices(_ rule: ComparisonRule) -> [[Int]] {
     switch rule {
     case .random:
@@ -75,8 +75,8 @@ extension PromptComparison {
     return values.indices.reduce(0) { values[$1] < values[$0] ? $1 : $0 }
   }
 
-  /// Sums over the scored targets of a text (nil: of all texts, one after the other), from target
-  /// `first` of each window on (nil: all that are scored).
+  /// Loss sums over the scored targets of one text, or of all texts in order if `text` is nil.
+  /// - Parameter first: the first target of each window to include; nil for all that are scored.
   package func sums(_ row: ComparisonRow, text: Int? = nil, from first: Int? = nil) -> ScoreSums {
     let from = max(rule.firstTarget, first ?? 0)
     var chosen: [[Int]]?
@@ -96,7 +96,8 @@ extension PromptComparison {
     return sums
   }
 
-  /// Windows of a text (nil: of all) per prompt.
+  /// Number of windows for which `rule` chose each prompt, in one text, or in all texts if `text`
+  /// is nil.
   package func shares(_ rule: ComparisonRule, text: Int? = nil) -> [Int] {
     var counts = [Int](repeating: 0, count: names.count)
     for (index, choices) in choices(rule).enumerated() where text == nil || text == index {

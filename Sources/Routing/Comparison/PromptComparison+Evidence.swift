@@ -4,7 +4,8 @@ import Evaluation
 import Numerics
 
 extension PromptComparison {
-  /// The perplexity of one row of the comparison on a text (nil: on all texts, one after the other).
+  /// The perplexity of one row of the comparison on one text, or on all texts in order if `text` is
+  /// nil.
   package func perplexity(_ row: ComparisonRow, text: Int? = nil) -> Perplexity {
     let own = texts.indices.filter { text == nil || text == $0 }
     let name: String? =
@@ -20,7 +21,8 @@ extension PromptComparison {
       choice: choice(row, text: text))
   }
 
-  /// The perplexity of one row over the targets after the first `part` tokens of each window.
+  /// The perplexity of one row over the targets after the first `part` tokens of each window, on
+  /// one text, or on all texts in order if `text` is nil.
   package func rest(_ row: ComparisonRow, text: Int? = nil) -> RestRecord {
     let sums = sums(row, text: text, from: part)
     let value = Perplexity(
@@ -53,7 +55,7 @@ extension PromptComparison {
     }
   }
 
-  /// The measurements that each prompt's own record keeps: one per text.
+  /// The measurements on weights `weights` for each prompt's own record: one per prompt and text.
   package func validations(
     on weights: SHA256Digest
   ) throws(Failure) -> [(prompt: String, of: Validation)] {

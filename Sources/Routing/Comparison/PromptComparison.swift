@@ -4,11 +4,11 @@ import Evaluation
 import Models
 import Numerics
 
-/// Perplexities of several prompts on the same windows of some texts: of each alone, and of rules that
-/// choose one of them for every window.
+/// A comparison of several prompts by perplexity on the same windows of some texts: of each prompt
+/// alone, and of rules that choose one of them for every window.
 ///
-/// Each window is scored once without a prompt and once with each. A rule costs no more than its choices,
-/// because a text with its chosen prompt has to the bit the losses of that prompt alone.
+/// Each window is scored once without a prompt and once with each. A rule costs no more than its
+/// choices, because a text with its chosen prompt has the losses of that prompt alone, to the bit.
 package struct PromptComparison {
   /// One text's windows and their measurements.
   package struct Text: Sendable {
@@ -23,19 +23,21 @@ package struct PromptComparison {
   package struct Window: Sendable {
     /// Negative log-likelihoods of targets 1 ..< T in nats: without a prompt, then with each.
     let losses: [[Float]]
-    /// The choice by the attention of all tokens.
+    /// The prompt chosen by the attention of all tokens.
     let whole: Int
-    /// The choice by the attention of the first `part` tokens.
+    /// The prompt chosen by the attention of the first `part` tokens.
     let part: Int
-    /// The choice by routing keys of the first `part` tokens.
+    /// The prompt chosen by routing keys from the first `part` tokens.
     let keys: Int
   }
 
+  /// The prompts' names.
   package let names: [String]
   package let rule: PerplexityProtocol
   /// Leading tokens per window that partial-information rules may see. Perplexity on the remaining
   /// tokens is reported separately.
   package let part: Int
+  /// Seed of the random choice.
   package let seed: UInt64
   package private(set) var texts: [Text] = []
   private let model: LanguageModel
@@ -45,10 +47,11 @@ package struct PromptComparison {
 
   /// - Parameters:
   ///   - prompts: two or more soft prompts or prefixes, with their names.
-  ///   - part: 2 ... T − 1; nil for as many as `--prompt auto` goes by, half of a window at most.
-  ///   - keys: the prompts' routing keys; learned here where nil.
+  ///   - keys: the prompts' routing keys; learned here if nil.
+  ///   - part: leading tokens per window that partial-information rules may see, 2 ... T − 1; nil
+  ///     for the usual number of routing by keys, but at most half of a window.
   ///   - seed: seed of the random choice.
-  /// - Throws: `usage` where there is nothing to choose.
+  /// - Throws: `usage` if there are fewer than two prompts, or `part` is out of range.
   package init(
     _ model: LanguageModel, prompts: [(name: String, adapter: Adapter)],
     keys: [RoutingKey]? = nil, rule: PerplexityProtocol = .standard, part: Int? = nil,
@@ -57,12 +60,12 @@ package struct PromptComparison {
     guard prompts.count > 1 else {
       throw Failure(
         .usage, "there are \(prompts.count) prompts to compare",
-        advice: "two or more can be compared")
+        advice: "give two or more")
     }
     let length = part ?? min(RoutingRule.keys.usualTokens ?? .max, rule.length / 2)
     guard (2..<rule.length).contains(length) else {
       throw Failure(
-        .usage, "a choice by \(length) tokens of a window of \(rule.length)",
+        .usage, "a rule can't choose by \(length) tokens of a window of \(rule.length)",
         advice: "use 2 to \(rule.length - 1)")
     }
     self.model = model
@@ -77,15 +80,16 @@ package struct PromptComparison {
     if let keys { self.keys = keys } else { self.keys = try RoutingKey.learn(prefixes) }
   }
 
-  /// Passes of `measure` over a text, the unit of its progress.
+  /// Number of passes over a text in `measure`; a pass over one window is the unit of its progress.
   package var passes: Int { names.count + 2 }
 
-  /// Scores the windows of one text.
+  /// Scores the windows of one text and records each rule's choices.
   ///
   /// - Parameters:
-  ///   - limit: windows at most; nil for all.
-  ///   - progress: told the passes over a window done and to do, after each.
-  /// - Throws: `usage` where the text is shorter than a window, `notMet` where a loss isn't finite.
+  ///   - limit: maximum number of windows; nil for all.
+  ///   - bos: the token that the vocabulary puts before a text; nil for none.
+  ///   - progress: called with the passes over a window done and to do, after each.
+  /// - Throws: `usage` if the text is shorter than a window, `notMet` if a loss isn't finite.
   package mutating func measure(
     _ ids: [Int32], name: String, digest: SHA256Digest?, limit: Int? = nil, bos: Int32? = nil,
     progress: ProgressHandler = .none

@@ -4,20 +4,22 @@ import Models
 import Numerics
 
 extension RoutingKey {
-  /// Ridge damping, added to the features' variances of 1. Ten times as much chose worse, a tenth no
-  /// better.
+  /// Ridge damping, added to the features' variances of 1. Keys learned with ten times as much
+  /// chose worse, with a tenth no better.
   private static let damping = 1e-4
-  /// Tokens whose queries are computed at a time.
+  /// Number of tokens whose queries are computed at a time.
   private static let rowsPerPass = 1024
 
-  /// The routing key of each of `prefixes`, by least squares: its logits come nearest to how much likelier
-  /// each token of the vocabulary is after the prompt than without it.
+  /// Learns the routing key of each of `prefixes` by weighted least squares: its logits
+  /// approximate, in nats, how much likelier each token of the vocabulary is after the prompt than
+  /// without it.
   ///
-  /// Half of the weight follows the tokens' probabilities, with the prompt and without; half is the same
-  /// for all tokens, so that the logits of rare words, of which a text has many together, are fitted too.
+  /// Half of a token's weight is its mean probability with the prompt and without; half is uniform,
+  /// so that the logits of rare words, which are many in a text taken together, are fitted too.
   ///
-  /// - Parameter progress: told the tokens of the vocabulary done, before the first and after each part.
-  /// - Throws: `notMet` where the model's values aren't finite.
+  /// - Parameter progress: called with the tokens of the vocabulary done and to do, before the
+  ///   first and after each part.
+  /// - Throws: `notMet` if the first block's queries or the fitted values aren't finite.
   package static func learn(
     _ prefixes: PromptPrefixes,
     progress: ProgressHandler = .none
@@ -28,7 +30,8 @@ extension RoutingKey {
     let prompted = try UnigramPriors.logarithms(after: prefixes)
     let plain = try UnigramPriors.logarithms(in: model)
     let window = RoutingRule.keys.usualTokens ?? 1
-    /// A token may be at any position among those that decide.
+    /// Queries of `ids` [ids, heads·headDim] after a prompt of `start` rows, spread over the
+    /// positions of the deciding tokens, any of which a token may have.
     func queries(_ ids: [Int32], after start: Int) throws(Failure) -> Tensor {
       let last = min(start + window, model.configuration.positionLimit ?? .max)
       let places = max(1, last - start)
@@ -44,10 +47,10 @@ extension RoutingKey {
     let fits = starts.compactMap { scales[$0] }.map { WeightedRidge($0) }
     for first in stride(from: 0, to: vocabulary, by: rowsPerPass) {
       let ids = (first..<min(vocabulary, first + rowsPerPass)).map { Int32($0) }
-      var asked: [Int: Tensor] = [:]
-      for start in scales.keys { asked[start] = try queries(ids, after: start) }
+      var queriesByStart: [Int: Tensor] = [:]
+      for start in scales.keys { queriesByStart[start] = try queries(ids, after: start) }
       for (prompt, (fit, start)) in zip(fits, starts).enumerated() {
-        guard let q = asked[start] else { continue }
+        guard let q = queriesByStart[start] else { continue }
         var (weights, gains): ([Float], [Float]) = ([], [])
         for id in ids.map({ Int($0) }) {
           let (with, none) = (prompted[prompt, id], plain[0, id])
@@ -62,7 +65,10 @@ extension RoutingKey {
     var keys: [RoutingKey] = []
     for fit in fits {
       guard let solution = fit.solve(damping: damping) else {
-        throw Failure(.notMet, "no routing key: the first block's queries are not finite numbers")
+        throw Failure(
+          .notMet,
+          "a routing key can't be learned: the first block's queries are not finite numbers",
+          advice: "check the model's weights")
       }
       keys.append(
         RoutingKey(

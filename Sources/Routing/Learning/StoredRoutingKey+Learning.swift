@@ -3,8 +3,9 @@ import Bytes
 import Models
 
 extension StoredRoutingKey {
-  /// The routing key of `prompt`, learned in `model` with these weights; nil where nothing could be
-  /// chosen: low-rank parts.
+  /// Learns the routing key of `prompt` in `model`, whose weights have the digest `weights`; nil
+  /// for a LoRA adapter, which routing can't choose.
+  /// - Parameter progress: called with the tokens of the vocabulary done and to do.
   package static func learn(
     for prompt: StoredAdapter, in model: LanguageModel, weights: SHA256Digest,
     progress: ProgressHandler = .none
@@ -21,10 +22,10 @@ extension StoredRoutingKey {
 }
 
 extension ModelBundle {
-  /// The routing keys of `prompts`, in their order, and those among them that the bundle doesn't store,
-  /// learned here.
-  /// - Parameter progress: told the tokens done and to do for all missing keys, and their prompts' names;
-  ///   not called where none is missing.
+  /// The routing keys of `prompts`, in their order; those that the bundle doesn't store are learned
+  /// here, and also returned as `learned`.
+  /// - Parameter progress: called with the tokens done and to do for all missing keys, and their
+  ///   prompts' names; not called if none is missing.
   package func routingKeys(
     of prompts: [StoredAdapter], in model: LanguageModel, progress: ProgressHandler = .none
   ) throws(Failure) -> (all: [StoredRoutingKey], learned: [StoredRoutingKey]) {
@@ -44,7 +45,9 @@ extension ModelBundle {
           for: prompt, in: model, weights: weightsDigest, progress: own)
       else {
         throw Failure(
-          .internalError, at: "prompt “\(prompt.name)”", "low-rank parts have no routing key")
+          .internalError, at: "prompt “\(prompt.name)”",
+          "is a LoRA adapter, which has no routing key"
+        )
       }
       all.append(new)
       learned.append(new)

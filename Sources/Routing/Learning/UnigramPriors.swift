@@ -2,49 +2,50 @@ import Bytes
 import Models
 import Numerics
 
-/// The probability of each token of the vocabulary without regard to its context: the mean of the model's
-/// predictions after one token, over probe tokens spread evenly over the vocabulary.
+/// Probabilities of the vocabulary's tokens regardless of context: the mean of the model's
+/// predictions after single probe tokens, which are spread evenly over the vocabulary.
 ///
-/// The first tokens of a text would be poor probes: they are few and of one kind, and any one of them
-/// weighs more than the kind of text that a prompt is for.
+/// The first tokens of a text would be poor probes: they are few and alike, and any one of them
+/// affects the predictions more than the kind of text that a prompt is for.
 enum UnigramPriors {
-  /// Number of probe tokens. With half as many, a choice as good needs more words of a text.
+  /// Number of probe tokens. With half as many, an equally good choice needs more words of a text.
   static let probes = 16
 
-  /// log p [m, V] after each of m prompts.
+  /// Logarithms of the probabilities after each of m prompts, [m, V].
   static func logarithms(after prefixes: PromptPrefixes) throws(Failure) -> Tensor {
     let model = prefixes.model
-    let ids = spread(in: model)
+    let ids = probeTokens(of: model)
     let logarithms = Tensor([prefixes.count, model.configuration.vocabularySize])
     var prompt = 0
     try prefixes.forEachHidden(ids, independent: true) { hidden, prompts in
       for own in PromptPrefixes.parts(prompts, of: ids.count) {
-        mean(hidden.rows(own), model, into: logarithms.rows(prompt..<prompt + 1))
+        meanLogarithms(hidden.rows(own), model, into: logarithms.rows(prompt..<prompt + 1))
         prompt += 1
       }
     }
     return logarithms
   }
 
-  /// log p [1, V] without a prompt.
+  /// Logarithms of the probabilities without a prompt, [1, V].
   static func logarithms(in model: LanguageModel) throws(Failure) -> Tensor {
-    let ids = spread(in: model)
+    let ids = probeTokens(of: model)
     let plan = try RowPlan(model.configuration, sequences: ids.count, length: 1)
     let pass = ForwardPass(model, plan: plan)
     pass.enter(ids)
     try pass.run()
     let logarithms = Tensor([1, model.configuration.vocabularySize])
-    mean(pass.hidden(plan.sequenceRows), model, into: logarithms)
+    meanLogarithms(pass.hidden(plan.sequenceRows), model, into: logarithms)
     return logarithms
   }
 
-  private static func spread(in model: LanguageModel) -> [Int32] {
+  private static func probeTokens(of model: LanguageModel) -> [Int32] {
     let vocabulary = model.configuration.vocabularySize
     let count = min(probes, vocabulary)
     return (0..<count).map { Int32((2 * $0 + 1) * vocabulary / (2 * count)) }
   }
 
-  private static func mean(_ hidden: Tensor, _ model: LanguageModel, into row: Tensor) {
+  /// Writes the logarithms of the mean softmax over rows `hidden` [probes, e] to `row` [1, V].
+  private static func meanLogarithms(_ hidden: Tensor, _ model: LanguageModel, into row: Tensor) {
     let logits = Tensor(uninitialized: [hidden.rows, row.columns])
     for start in stride(from: 0, to: hidden.rows, by: DecodeProducts.maxRows) {
       let some = start..<min(hidden.rows, start + DecodeProducts.maxRows)

@@ -1,20 +1,21 @@
 import Bytes
 import Numerics
 
-/// Ridge regression with a weight for each row and an intercept, over rows that come in parts:
+/// Ridge regression with a weight for each row and an intercept, over rows that are added in parts:
 ///
 ///     min over k, b of  Σ w·(x·k + b − y)² + damping·Σ (sd·k)²     with Σ w = 1
 ///
-/// Features are standardised to about mean 0 and variance 1 first, so that the damping means the same
-/// whatever their size, and so that sums in float32 suffice.
+/// Features are first standardised to about mean 0 and variance 1, so that the damping's effect
+/// doesn't depend on their scale, and sums in float32 suffice.
 package final class WeightedRidge {
-  /// Means and standard deviations of the features over a sample, by which all rows are standardised.
+  /// Means and standard deviations of the features over a sample, used to standardise all rows.
   package struct Scale: Sendable {
+    /// Means [F].
     let means: [Float]
-    /// 1 / standard deviation; 1 where all values are the same.
+    /// 1 / standard deviation [F]; 1 for a feature whose values are all equal.
     let inverses: [Float]
 
-    /// - Parameter sample: [rows, F], at least one row.
+    /// - Parameter sample: rows of F features, at least one row.
     package init(of sample: Tensor) {
       let features = sample.columns
       precondition(sample.rows > 0, "a sample has rows")
@@ -34,27 +35,29 @@ package final class WeightedRidge {
         let square = squares[feature] / Double(sample.rows)
         let variance = square - mean * mean
         means.append(Float(mean))
-        // The variance of equal values is rounding error alone.
+        // Equal values have a variance of rounding errors only.
         inverses.append(variance > 1e-9 * square ? Float(1 / variance.squareRoot()) : 1)
       }
       (self.means, self.inverses) = (means, inverses)
     }
   }
 
-  /// y ≈ x·coefficients + intercept.
+  /// A fit, y ≈ x·coefficients + intercept.
   package struct Solution: Sendable {
-    /// [F]
+    /// Coefficients of the features before they were standardised [F].
     package let coefficients: [Double]
     package let intercept: Double
-    /// The share of y's weighted variance that this explains, 0 ... 1.
+    /// Share of y's weighted variance that the fit explains, 0 ... 1.
     package let explained: Double
   }
 
   private let scale: Scale
   private let features: Int
-  /// Over rows [scaled x, 1]: Σ w·zzᵀ and Σ w·zy.
+  /// Σ w·zᵀz over rows z = [standardised x, 1], [F + 1, F + 1].
   private let gram: Tensor
+  /// Σ w·y·z over the same rows z, [1, F + 1].
   private let products: Tensor
+  /// Σ w·y².
   private var squares = 0.0
 
   package init(_ scale: Scale) {
@@ -64,8 +67,10 @@ package final class WeightedRidge {
     products = Tensor([1, features + 1])
   }
 
+  /// Adds rows to the regression's sums.
+  ///
   /// - Parameters:
-  ///   - x: [rows, F].
+  ///   - x: features [rows, F].
   ///   - weights: one per row, 0 or more.
   ///   - y: one per row.
   package func add(_ x: Tensor, weights: [Float], y: [Float]) {
@@ -94,11 +99,13 @@ package final class WeightedRidge {
     squares += Vector.sumOfSquares(weighted)
   }
 
-  /// - Parameter damping: added to the features' variances, which are about 1.
-  /// - Returns: nil where values aren't finite, or too little was added for this damping.
+  /// Solves for the coefficients and the intercept.
+  ///
+  /// - Parameter damping: added to the standardised features' variances, which are about 1.
+  /// - Returns: nil if values aren't finite, or the rows added are too few for this damping.
   package func solve(damping: Double) -> Solution? {
     let size = features + 1
-    // No damping on the intercept, which is the last.
+    // The intercept, which is last, isn't damped.
     let diagonal = (0..<size).map { gram[$0, $0] + ($0 < features ? Float(damping) : 0) }
     guard Vector.isFinite(products),
       let factor = Cholesky.inverseUpperFactor(
@@ -107,8 +114,7 @@ package final class WeightedRidge {
     let (matrix, inverse) = (gram.values, factor.values)
     let b = products.values.map(Double.init)
     var k = [Double](repeating: 0, count: size)
-    // Iterative refinement: the factor is kept in float32, and further rounds take off the error that this
-    // leaves.
+    // Iterative refinement: the rounds after the first remove the error of the float32 factor.
     for _ in 0..<3 {
       let product = Self.multiply(matrix, diagonal: diagonal, k)
       let step = Self.solve(inverse, zip(b, product).map { $0 - $1 })
@@ -125,7 +131,8 @@ package final class WeightedRidge {
       explained: variance > 0 ? min(1, max(0, 1 - missed / variance)) : 0)
   }
 
-  /// The product of a symmetric matrix, row by row, and k; with another diagonal where one is given.
+  /// The product of a symmetric row-major matrix and k, with `diagonal` instead of the matrix's own
+  /// unless nil.
   private static func multiply(_ matrix: [Float], diagonal: [Float]?, _ k: [Double]) -> [Double] {
     k.indices.map { row in
       var sum = 0.0
@@ -135,7 +142,7 @@ package final class WeightedRidge {
     }
   }
 
-  /// Uᵀ·(U·b) for an upper triangle U, row by row.
+  /// Uᵀ·(U·b) for an upper triangular row-major matrix U.
   private static func solve(_ u: [Float], _ b: [Double]) -> [Double] {
     let size = b.count
     var inner = [Double](repeating: 0, count: size)

@@ -1,10 +1,11 @@
 import HeapModule
 
-/// Merging: always the pair of lowest rank next, the leftmost among equals.
+/// The merge loop: repeatedly merges the pair of lowest rank, the leftmost among equals.
 extension BytePairModel {
-  /// Up to this many symbols, looking at every pair each time beats keeping a queue.
+  /// Longest word, in symbols, for which scanning all pairs each time beats keeping a queue.
   private static let scanLimit = 40
 
+  /// Merges the word's symbols until no pair has a merge.
   func merge(_ scratch: inout Scratch) {
     if scratch.symbols.count < 2 { return }
     if scratch.symbols.count <= Self.scanLimit {
@@ -14,12 +15,13 @@ extension BytePairModel {
     }
   }
 
+  /// `rank << 32 | merged` of a pair; `.max` if it has no merge.
   @inline(__always)
   private func pair(_ left: Int32, _ right: Int32) -> UInt64 {
     merges.find(PairTable.key(left, right)) ?? .max
   }
 
-  /// The reference: quadratic in the symbols, for short words.
+  /// Merges by scanning all pairs, in quadratic time; for short words and as the queue's reference.
   func mergeByScanning(_ scratch: inout Scratch) {
     var count = scratch.symbols.count
     scratch.pairs.removeAll(keepingCapacity: true)
@@ -48,11 +50,11 @@ extension BytePairModel {
     scratch.symbols.removeLast(scratch.symbols.count - count)
   }
 
-  /// O(n log n) for words of any length: a queue of `rank << 32 | position` over a linked list.
-  /// An entry is stale, and skipped, where the pair at its position has another rank by now.
+  /// Merges in O(n log n) time, with a queue of `rank << 32 | position` over a linked list. An
+  /// entry whose pair has changed its rank since is stale and skipped.
   func mergeByQueue(_ symbols: inout [Int32]) {
     let count = symbols.count
-    precondition(count <= UInt32.max, "the encoder hands over shorter words")
+    precondition(count <= UInt32.max, "a word has at most 2^32 - 1 symbols")
     var next = (0..<count).map { Int32(truncatingIfNeeded: $0 + 1) }
     var previous = (0..<count).map { Int32(truncatingIfNeeded: $0 - 1) }
     var initial: [UInt64] = []

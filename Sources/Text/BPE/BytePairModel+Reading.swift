@@ -1,8 +1,11 @@
 import Bytes
 
 extension BytePairModel {
-  /// Reads the member `model` of a tokenizer.json. `tokens` are the texts of its vocabulary by id;
-  /// `rawBytes`: words will come as bytes rather than in the byte alphabet.
+  /// Reads the member `model` of a tokenizer.json.
+  ///
+  /// - Parameters:
+  ///   - tokens: The texts of the vocabulary by id.
+  ///   - rawBytes: Whether words are passed as bytes rather than in the byte alphabet.
   init(_ place: JSONPlace, tokens: TokenTable, rawBytes: Bool) throws(Failure) {
     merges = try Self.readMerges(place.required("merges"), tokens)
     unknown = try Self.readUnknown(place, tokens)
@@ -18,17 +21,17 @@ extension BytePairModel {
     }
   }
 
-  /// Refuses what would change the result and isn't built.
+  /// Refuses settings that would change the ids and aren't supported.
   static func checkSupported(_ place: JSONPlace) throws(Failure) {
     if let type = place.optional("type"), try type.string() != "BPE" {
       throw type.unsupported("model", try type.string())
     }
     if let dropout = place.optional("dropout"), dropout.value.double != 0 {
-      throw dropout.failure("merging with dropout is for training; set it to null")
+      throw dropout.failure("dropout is only for training; set it to null")
     }
     for key in ["continuing_subword_prefix", "end_of_word_suffix"] {
       if let affix = place.optional(key), try !affix.string().isEmpty {
-        throw affix.failure("\"\(try affix.string().prefix(64))\": only an empty one is supported")
+        throw affix.failure("is \"\(try affix.string().prefix(64))\"; only \"\" is supported")
       }
     }
   }
@@ -73,6 +76,7 @@ extension BytePairModel {
     return table
   }
 
+  /// The two tokens of a merge, given as one string or as a pair; nil if it is neither.
   private static func halves(_ entry: JSON) -> ([UInt8], [UInt8])? {
     if let pair = entry.array {
       guard pair.count == 2, let left = pair[0].string, let right = pair[1].string else {
@@ -105,7 +109,8 @@ extension BytePairModel {
     return .characters(basic: basic, others: others)
   }
 
-  /// Every token as the word that it stands for; with raw bytes only those in the byte alphabet.
+  /// The words that are single tokens, and their ids. With raw bytes, tokens outside the byte
+  /// alphabet are left out.
   private static func words(_ tokens: TokenTable, rawBytes: Bool) -> (TokenTable, [Int32]) {
     var words: [[UInt8]] = []
     var ids: [Int32] = []

@@ -1,38 +1,40 @@
-/// The model of byte-pair encoding: a vocabulary and ranked merges (Sennrich et al. 2016, algorithm
-/// 1), with the variations that tokenizer.json knows.
+/// A byte-pair encoding model: a vocabulary and ranked merges (Sennrich et al. 2016, algorithm 1),
+/// with the variations of tokenizer.json.
 ///
-/// Words come in either as raw bytes (byte-level BPE; each byte is one first symbol) or as
-/// characters, where a character outside the vocabulary becomes its bytes' tokens `<0x00>`…`<0xFF>`
-/// or the unknown token.
+/// A word is split into initial symbols either by raw bytes (byte-level BPE) or by characters. A
+/// character outside the vocabulary becomes the tokens `<0x00>`…`<0xFF>` of its bytes or the
+/// unknown token.
 struct BytePairModel: Sendable {
-  /// How the first symbols of a word are found.
+  /// The mapping from a word to its initial symbols.
   enum Alphabet: Sendable {
-    /// The token of each byte, -1 where the vocabulary has none.
+    /// The token of each byte, -1 if the vocabulary has none.
     case bytes([Int32])
-    /// The tokens of the scalars below U+10000, -1 where absent, and a table for those above.
+    /// The tokens of the scalars below U+10000, -1 if absent, and a table for those above.
     case characters(basic: [Int32], others: PairTable)
   }
 
   let alphabet: Alphabet
-  /// `left << 32 | right` to `rank << 32 | merged`.
+  /// A map from `left << 32 | right` to `rank << 32 | merged`.
   let merges: PairTable
-  /// With `ignore_merges`: whole words that are tokens, as the words' own bytes.
+  /// The bytes of the words that are single tokens; nil without `ignore_merges`.
   let wholeWords: TokenTable?
   /// The id of each entry of `wholeWords`.
   let wholeWordIDs: [Int32]
-  /// The tokens `<0x00>`…`<0xFF>`, -1 where absent; nil without `byte_fallback`.
+  /// The tokens `<0x00>`…`<0xFF>`, -1 if absent; nil without `byte_fallback`.
   let byteTokens: [Int32]?
+  /// The unknown token; nil if unknown characters are dropped.
   let unknown: Int32?
+  /// Whether a run of unknown characters becomes a single unknown token.
   let fusesUnknown: Bool
 
-  /// Working memory of one encoding call, used over and over.
+  /// Working memory of one encoding call, reused for every word.
   struct Scratch {
     var symbols: [Int32] = []
     var pairs: [UInt64] = []
     var cache: WordCache?
   }
 
-  /// Appends the ids of one word, the bytes `word` of `text`.
+  /// Appends the ids of a word, the bytes `word` of `text`, to `ids`.
   @inline(__always)
   func encode(
     _ text: [UInt8], _ word: Range<Int>, into ids: inout [Int32], _ scratch: inout Scratch
@@ -47,6 +49,7 @@ struct BytePairModel: Sendable {
     scratch.cache!.store(key, ids, start..<ids.count)
   }
 
+  /// Appends the ids of a word to `ids`, without the cache.
   func encodeUncached(
     _ text: [UInt8], _ word: Range<Int>, into ids: inout [Int32], _ scratch: inout Scratch
   ) {
@@ -82,9 +85,10 @@ struct BytePairModel: Sendable {
     if pendingUnknown, let unknown { symbols.append(unknown) }
   }
 
-  /// The order of the reference is kept where byte fallback meets a pending unknown token: the
-  /// bytes come first, since only a known character or another unknown one lets the pending one
-  /// out.
+  /// Appends the initial symbols of a word that is split by characters.
+  ///
+  /// A pending unknown token is emitted only before a known or another unknown character, so byte
+  /// fallback tokens precede it. The reference implementation has the same order.
   private func characterSymbols(
     _ text: [UInt8], _ word: Range<Int>, _ basic: [Int32], _ others: PairTable,
     into symbols: inout [Int32]

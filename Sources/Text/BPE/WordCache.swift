@@ -1,6 +1,7 @@
-/// Remembers the ids of short words, since text repeats itself: a direct-mapped table, in which a
-/// new word takes the place of the one before. What it returns never depends on what it holds.
+/// A direct-mapped cache of the ids of short words, which texts repeat. A new word replaces the
+/// previous one in its slot; the cache never changes the result.
 struct WordCache {
+  /// A word of up to 15 bytes.
   struct Key: Equatable {
     /// The first eight bytes of the word.
     let low: UInt64
@@ -18,14 +19,14 @@ struct WordCache {
   private static let longest = 15
   private static let idLimit = 1 << 18
 
-  /// `bits`: the number of entries as a power of two.
+  /// - Parameter bits: The base-2 logarithm of the number of entries.
   init(bits: UInt64) {
     entries = Array(
       repeating: Entry(key: Key(low: 0, high: 0), start: 0, count: 0), count: 1 << Int(bits))
     shift = 64 - bits
   }
 
-  /// nil for words that aren't worth it or don't fit.
+  /// The key of a word; nil for words of fewer than 2 or more than 15 bytes, which aren't cached.
   @inline(__always)
   static func key(_ text: [UInt8], _ word: Range<Int>) -> Key? {
     let count = word.count
@@ -44,7 +45,7 @@ struct WordCache {
     return Int(((mixed ^ mixed >> 32) &* 0xD6E8_FEB8_6659_FD93) >> shift)
   }
 
-  /// Appends the remembered ids of the word; false where it isn't here.
+  /// Appends the cached ids of the word to `result`; returns false if it isn't cached.
   @inline(__always)
   func append(_ key: Key, to result: inout [Int32]) -> Bool {
     let entry = entries[slot(key)]
@@ -54,6 +55,7 @@ struct WordCache {
     return true
   }
 
+  /// Caches the ids `source[range]` of the word.
   mutating func store(_ key: Key, _ source: [Int32], _ range: Range<Int>) {
     if ids.count + range.count > Self.idLimit { forget() }
     entries[slot(key)] = Entry(key: key, start: UInt32(ids.count), count: UInt32(range.count))

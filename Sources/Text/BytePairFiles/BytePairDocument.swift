@@ -1,11 +1,11 @@
 import Bytes
 import Checkpoints
 
-/// Writes a vocab.json with its merges.txt as the tokenizer.json that means the same, so that there
-/// is one reader, one encoder, and one form to keep in a bundle.
+/// A converter from vocab.json and merges.txt to the equivalent tokenizer.json, so that there is
+/// one reader, one encoder and one form to store in a bundle.
 ///
-/// What the two don't say follows `GPT2Tokenizer` of transformers and its settings; OPT's ask for
-/// "</s>" in front of every text.
+/// Everything else follows transformers' `GPT2Tokenizer` and its settings; OPT's settings require
+/// "</s>" before every text.
 struct BytePairDocument {
   let files: BytePairFiles
   let folder: String?
@@ -24,6 +24,7 @@ struct BytePairDocument {
     return object
   }
 
+  /// The equivalent tokenizer.json.
   func document() throws(Failure) -> JSON {
     let settings = try object(files.settings, "tokenizer_config.json")
     let special = try object(files.specialTokens, "special_tokens_map.json")
@@ -32,7 +33,7 @@ struct BytePairDocument {
     {
       throw failure(
         "tokenizer_config.json", "key \"tokenizer_class\"",
-        "\"\(kind.prefix(64))\" can't be made from vocab.json and merges.txt here; GPT2Tokenizer can"
+        "\"\(kind.prefix(64))\" isn't supported with vocab.json and merges.txt; GPT2Tokenizer is"
       )
     }
     let vocabulary = try object(files.vocabulary, "vocab.json")
@@ -52,7 +53,7 @@ struct BytePairDocument {
     ] {
       guard let text = token(key) else { continue }
       guard let id = vocabulary[text]?.int else {
-        throw failure("vocab.json", nil, "the \(key) \"\(text.prefix(64))\" isn't in it")
+        throw failure("vocab.json", nil, "doesn't contain the \(key) \"\(text.prefix(64))\"")
       }
       if !name.isEmpty { own[name] = JSON(id) }
       let entry: JSON = [
@@ -78,6 +79,7 @@ struct BytePairDocument {
     ]
   }
 
+  /// The post-processor that adds the token `bos` before a text; null without such a token.
   private func frame(_ bos: String?, _ id: JSON?) -> JSON {
     guard let bos, let id else { return .null }
     let piece: JSON = ["SpecialToken": ["id": .string(bos), "type_id": 0]]
@@ -92,7 +94,8 @@ struct BytePairDocument {
     ]
   }
 
-  /// A line that begins with "#version" says which form this is; any other "#" is a token.
+  /// The merges in merges.txt. A line that starts with "#version" is skipped; any other "#" is part
+  /// of a token.
   private func merges() throws(Failure) -> [JSON] {
     var merges: [JSON] = []
     let lines = files.merges.array.split(

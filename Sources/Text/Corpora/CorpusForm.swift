@@ -1,26 +1,28 @@
 import Bytes
 
-/// How one text is made of a file: perplexity depends on it, so a protocol names its form.
+/// The rule that makes one text of a corpus file. Perplexity depends on it, so every evaluation
+/// protocol names its form.
 package enum CorpusForm: Sendable, Equatable {
-  /// The file as it is.
+  /// The file's contents, unchanged.
   case plain
-  /// One row per line, joined by `joiner`. `keepsLineBreaks`: a row keeps its newline, but a line
-  /// that is blank becomes the empty row (the raw WikiText-2 files as the datasets library serves
-  /// them); otherwise rows are stripped of whitespace at both ends (as it serves the Penn
-  /// Treebank).
+  /// One row per line, joined by `joiner`.
+  ///
+  /// With `keepsLineBreaks`, a row keeps its newline and a blank line becomes the empty row, as in
+  /// the datasets library's raw WikiText-2. Otherwise rows are stripped of whitespace at both ends,
+  /// as in its Penn Treebank.
   case rows(joiner: String, keepsLineBreaks: Bool)
   /// One JSON object per line: the first `limit` "text" fields, joined by `joiner`. Blank lines are
   /// skipped.
   case documents(limit: Int?, joiner: String)
 
-  /// WikiText-2's raw test rows joined by two newlines (`ctp-1024`, `gptq-2048`).
+  /// WikiText-2's raw test rows, joined by two newlines (protocols `ctp-1024` and `gptq-2048`).
   package static let wikiTextRows = CorpusForm.rows(joiner: "\n\n", keepsLineBreaks: true)
-  /// Penn Treebank's rows joined by a space.
+  /// Penn Treebank's rows, joined by a space.
   package static let pennTreebankRows = CorpusForm.rows(joiner: " ", keepsLineBreaks: false)
-  /// The first 1,100 documents of C4's validation split joined by a space.
+  /// The first 1,100 documents of C4's validation split, joined by a space.
   package static let c4Documents = CorpusForm.documents(limit: 1100, joiner: " ")
 
-  /// The joined text and the number of rows it was made of.
+  /// The joined text and the number of rows that it consists of.
   func joined(_ content: [UInt8], file: String?) throws(Failure) -> ([UInt8], Int) {
     switch self {
     case .plain: return (content, 1)
@@ -78,7 +80,7 @@ package enum CorpusForm: Sendable, Equatable {
       guard value.object != nil else {
         throw failure("expected an object, found \(value.kindName)")
       }
-      guard let field = value["text"] else { throw failure("there is no field \"text\"") }
+      guard let field = value["text"] else { throw failure("the field \"text\" is missing") }
       guard let document = field.string else {
         throw failure("the field \"text\" is \(field.kindName), not a string")
       }
@@ -89,8 +91,8 @@ package enum CorpusForm: Sendable, Equatable {
     return (text, count)
   }
 
-  /// The lines without their newlines; what follows the last newline is a line only if it isn't
-  /// empty.
+  /// The byte ranges of the lines, without their newlines; text after the last newline is a line
+  /// unless it is empty.
   private static func lines(_ content: [UInt8]) -> [Range<Int>] {
     var lines: [Range<Int>] = []
     var start = 0

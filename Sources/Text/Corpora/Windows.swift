@@ -1,14 +1,14 @@
-/// Equal pieces of a long run of ids.
+/// Windows of equal length, in tokens, of a long sequence of ids.
 package enum Windows {
-  /// Windows of `length` ids one after the other, the tail dropped; at most `limit` of them.
+  /// Consecutive windows of `length` ids, at most `limit` of them; a shorter rest is dropped.
   package static func consecutive(_ ids: [Int32], length: Int, limit: Int? = nil) -> [[Int32]] {
     guard length > 0 else { return [] }
     let count = min(ids.count / length, max(limit ?? .max, 0))
     return (0..<count).map { Array(ids[$0 * length..<($0 + 1) * length]) }
   }
 
-  /// `count` windows of `length` ids that begin anywhere, chosen by `seed`: the same on every
-  /// machine. Empty where `ids` is shorter than a window.
+  /// `count` windows of `length` ids at random positions, which depend only on `seed`; empty if
+  /// `ids` is shorter than a window.
   package static func random(_ ids: [Int32], length: Int, count: Int, seed: UInt64) -> [[Int32]] {
     guard length > 0, ids.count >= length, count > 0 else { return [] }
     var state = seed
@@ -18,8 +18,8 @@ package enum Windows {
     }
   }
 
-  /// A number below `bound`, each equally likely: SplitMix64 (Steele et al. 2014) and a widening
-  /// multiply with rejection (Lemire 2019).
+  /// A uniformly distributed number below `bound`: SplitMix64 (Steele et al. 2014) and a widening
+  /// multiplication with rejection (Lemire 2019).
   private static func below(_ bound: UInt64, _ state: inout UInt64) -> UInt64 {
     while true {
       state &+= 0x9E37_79B9_7F4A_7C15

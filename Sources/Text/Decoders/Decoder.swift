@@ -1,7 +1,7 @@
 import Bytes
 
-/// One step from tokens back to text. Each step maps a list of texts to another; in the end they
-/// are joined.
+/// A decoding step from tokens to text. Each step maps a list of texts to another list; the last
+/// list is joined.
 enum Decoder: Sendable {
   case byteLevel
   case byteFallback
@@ -10,7 +10,7 @@ enum Decoder: Sendable {
   case strip(scalar: UInt32, start: Int, stop: Int)
   case metaspace(replacement: UInt32, dropsFirst: Bool)
 
-  /// Texts are bytes here, since byte-level tokens may end inside a character.
+  /// Applies the step. Texts are bytes, since byte-level tokens may end inside a character.
   func apply(_ tokens: [[UInt8]]) -> [[UInt8]] {
     switch self {
     case .byteLevel: [tokens.flatMap { ByteAlphabet.read($0) ?? $0 }]
@@ -25,7 +25,7 @@ enum Decoder: Sendable {
     }
   }
 
-  /// A run of `<0x..>` becomes the character it spells; where it spells none, one U+FFFD for each.
+  /// Decodes each run of byte tokens `<0x..>` as UTF-8; an invalid run becomes one U+FFFD per byte.
   private static func joinBytes(_ tokens: [[UInt8]]) -> [[UInt8]] {
     var result: [[UInt8]] = []
     var bytes: [UInt8] = []
@@ -92,13 +92,14 @@ enum Decoder: Sendable {
   }
 }
 
-/// The tokens that stand for single bytes beside a vocabulary of characters: `<0x00>`…`<0xFF>`.
+/// The tokens of single bytes in a vocabulary of characters: `<0x00>`…`<0xFF>`.
 enum ByteToken {
+  /// The token of `byte`.
   static func text(_ byte: UInt8) -> [UInt8] {
     Array("<0x\(Hexadecimal.encode([byte]).uppercased())>".utf8)
   }
 
-  /// The byte that `token` stands for; nil for every other token.
+  /// The byte that `token` represents; nil for other tokens.
   static func value(_ token: [UInt8]) -> UInt8? {
     guard token.count == 6, token.starts(with: Array("<0x".utf8)), token[5] == UInt8(ascii: ">")
     else {
@@ -109,6 +110,7 @@ enum ByteToken {
 }
 
 extension Decoder {
+  /// The steps of the component at `place`, sequences flattened; nil if there is no decoder.
   static func read(_ place: JSONPlace?, depth: Int = 0) throws(Failure) -> [Decoder]? {
     guard let place else { return nil }
     let type = try place.type()
@@ -146,7 +148,9 @@ extension Decoder {
 
   private static func count(_ place: JSONPlace) throws(Failure) -> Int {
     let count = try place.integer()
-    guard count >= 0 else { throw place.failure("\(count) can't be a number of characters") }
+    guard count >= 0 else {
+      throw place.failure("is \(count); expected a number of characters, 0 or more")
+    }
     return count
   }
 }

@@ -1,30 +1,32 @@
 import Bytes
 
-/// A token that is found in the text as it is, before anything else looks at it.
+/// A token that is matched in a text before the text is split.
 struct AddedToken: Sendable {
   let id: Int32
   let content: [UInt8]
   let isSpecial: Bool
-  /// Takes the whitespace before or after it along.
+  /// Whether a match includes the whitespace before it.
   let stripsLeft: Bool
+  /// Whether a match includes the whitespace after it.
   let stripsRight: Bool
-  /// Counts only where no word character is beside it.
+  /// Whether a match requires that no word character is adjacent.
   let isSingleWord: Bool
-  /// Looked for in the normalized text, by its normalized content.
+  /// Whether the normalized content is matched in the normalized text.
   let isNormalized: Bool
 
+  /// Longest content of an added token, in bytes.
   static let longestContent = 1024
 
   init(_ place: JSONPlace) throws(Failure) {
     let number = try place.required("id")
     guard let id = Int32(exactly: try number.integer()), id >= 0 else {
-      throw number.failure("\(try number.integer()) can't be a token's id")
+      throw number.failure("\(try number.integer()) can't be a token id")
     }
     self.id = id
     let content = try place.required("content")
     self.content = Array(try content.string().utf8)
     guard self.content.count <= Self.longestContent else {
-      throw content.failure("an added token of \(self.content.count) bytes; at most 1024 are taken")
+      throw content.failure("has \(self.content.count) bytes; at most 1024 are supported")
     }
     isSpecial = try place.flag("special", default: false)
     stripsLeft = try place.flag("lstrip", default: false)
@@ -34,12 +36,12 @@ struct AddedToken: Sendable {
   }
 }
 
-/// Finds added tokens in text: the leftmost first, of those that start at one place the longest.
+/// A trie of added tokens that finds the leftmost match, the longest at each position.
 struct AddedTokenFinder: Sendable {
   private let tokens: [AddedToken]
-  /// `node << 8 | byte` to the next node; node 0 is the root.
+  /// A map from `node << 8 | byte` to the next node; node 0 is the root.
   private var edges = PairTable()
-  /// The token that ends at each node, as an index, or -1.
+  /// The index of the token that ends at each node, or -1.
   private var ends: [Int32] = [-1]
   private var firstBytes = [Bool](repeating: false, count: 256)
 
@@ -48,7 +50,7 @@ struct AddedTokenFinder: Sendable {
     let range: Range<Int>
   }
 
-  /// `spellings`: what to look for in place of each token's content; empty ones are never found.
+  /// - Parameter spellings: The text to match for each token; an empty one never matches.
   init(_ tokens: [AddedToken], spellings: [[UInt8]]) {
     self.tokens = tokens
     for (index, spelling) in spellings.enumerated() where !spelling.isEmpty {
@@ -70,7 +72,7 @@ struct AddedTokenFinder: Sendable {
 
   var isEmpty: Bool { ends.count == 1 }
 
-  /// The tokens in `text[range]`, with the whitespace they take along; in the order of the text.
+  /// The matches in `text[range]` in order, including the whitespace that they strip.
   func matches(_ text: [UInt8], _ range: Range<Int>) -> [Match] {
     if isEmpty { return [] }
     var matches: [Match] = []

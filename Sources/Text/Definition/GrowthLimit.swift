@@ -1,15 +1,18 @@
 import Bytes
 
-/// Bounds how many times its size a text may become on its way to the model: a few replacements
-/// in a row could otherwise make a page fill the memory.
+/// Limits on the growth of a text before it reaches the model: a few replacements in a row could
+/// otherwise let a page fill the memory.
 enum GrowthLimit {
+  /// Maximum number of normalizers, of pre-tokenizers and of decoders.
   static let steps = 32
+  /// Maximum growth of a text's size in bytes by all encoding steps, and by all decoding steps.
   static let factor = 64
 
-  /// A prefix is put before every part between added tokens, so it has a limit of its own, in
-  /// bytes.
+  /// Maximum length of a prefix, in bytes. It has its own limit, since it is added to every part
+  /// between added tokens.
   static let prefix = 64
 
+  /// - Throws: `invalidData` naming the steps that exceed a limit.
   static func check(
     _ root: JSONPlace, _ normalizers: [Normalizer], _ preTokenizers: PreTokenizers,
     _ decoders: [Decoder]
@@ -24,7 +27,7 @@ enum GrowthLimit {
       growth = product
       guard !overflowed, growth <= factor else {
         throw JSONPlace(value: .null, path: path, file: root.file)
-          .failure("the steps could make a text grow more than \(factor)-fold")
+          .failure("the steps can make a text grow more than \(factor)-fold")
       }
     }
     for case .replace(let pattern, let content) in normalizers {
@@ -32,7 +35,7 @@ enum GrowthLimit {
     }
     for case .prepend(let text) in normalizers where text.count > prefix {
       throw JSONPlace(value: .null, path: "normalizer", file: root.file)
-        .failure("a prefix of \(text.count) bytes; at most \(prefix) are taken")
+        .failure("has a prefix of \(text.count) bytes; at most \(prefix) are supported")
     }
     for case .byteLevel in normalizers { try multiply(2, "normalizer") }
     for step in preTokenizers.steps {
@@ -48,11 +51,12 @@ enum GrowthLimit {
     }
   }
 
+  /// Maximum growth by a replacement, as a factor.
   private static func replacement(_ pattern: TextPattern, _ content: [UInt8]) -> Int {
     if case .text(let text) = pattern {
       return text.isEmpty ? 1 : (content.count + text.count - 1) / text.count
     }
-    // An expression may match nothing at all, beside a character that stays.
+    // An expression may match the empty text and insert the content next to a kept character.
     return content.isEmpty ? 1 : content.count + 1
   }
 }

@@ -1,7 +1,7 @@
 import Bytes
 
-/// A value inside a tokenizer.json together with the path to it, so that whatever is wrong with it
-/// can be named: `pre_tokenizer.pretokenizers[1].pattern`.
+/// A value in a tokenizer.json with its path, such as `pre_tokenizer.pretokenizers[1].pattern`,
+/// which failures name.
 struct JSONPlace {
   let value: JSON
   let path: String
@@ -11,10 +11,10 @@ struct JSONPlace {
     Failure(.invalidData, file: file, at: path.isEmpty ? nil : path, finding, advice: advice)
   }
 
-  /// The failure of an inner reader that doesn't know where it is.
+  /// A failure of a nested reader, located at this file and path.
   func placed(_ failure: Failure) -> Failure { failure.located(file: file, at: path) }
 
-  /// The member `key`; nil where it's absent or null.
+  /// The member `key`; nil if it is absent or null.
   func optional(_ key: String) -> JSONPlace? {
     guard let member = value[key], !member.isNull else { return nil }
     return JSONPlace(value: member, path: path.isEmpty ? key : "\(path).\(key)", file: file)
@@ -53,13 +53,13 @@ struct JSONPlace {
     }
   }
 
-  /// The member `key` as a boolean, `fallback` where absent.
+  /// The member `key` as a boolean; `fallback` if absent.
   func flag(_ key: String, default fallback: Bool) throws(Failure) -> Bool {
     guard let member = optional(key) else { return fallback }
     return try member.bool()
   }
 
-  /// The one scalar of the string.
+  /// The scalar of a string of one scalar.
   func scalar() throws(Failure) -> UInt32 {
     let scalars = Array(try string().unicodeScalars)
     guard scalars.count == 1 else { throw expected("a single character") }
@@ -70,14 +70,14 @@ struct JSONPlace {
     failure("expected \(what), found \(value.kindName)")
   }
 
-  /// The type of a component, the member "type".
+  /// The type of a component, from its member "type".
   func type() throws(Failure) -> String { try required("type").string() }
 
   func unsupported(_ kind: String, _ name: String) -> Failure {
     failure("the \(kind) \"\(name.prefix(64))\" isn't supported")
   }
 
-  /// The components of a Sequence in `key`, each at most `depth` levels above the deepest allowed.
+  /// The components of a Sequence at nesting level `depth`, from its member `key`.
   func parts(_ key: String, depth: Int) throws(Failure) -> [JSONPlace] {
     guard depth < 16 else { throw failure("sequences nested deeper than 16") }
     return try required(key).elements()

@@ -1,6 +1,6 @@
 import Bytes
 
-/// The tokens that the post-processor puts around a text when special tokens are asked for.
+/// The special tokens that the post-processor adds before and after a text.
 struct SpecialTokenFrame: Sendable, Equatable {
   var before: [Int32] = []
   var after: [Int32] = []
@@ -31,20 +31,21 @@ struct SpecialTokenFrame: Sendable, Equatable {
     var sawText = false
     for piece in try place.required("single").elements() {
       if piece.optional("Sequence") != nil {
-        guard !sawText else { throw piece.failure("the text stands twice in the template") }
+        guard !sawText else { throw piece.failure("the template contains the text twice") }
         sawText = true
         continue
       }
       let name = try piece.required("SpecialToken").required("id").string()
       guard let token = special?.optional(name) else {
-        throw piece.failure("the special token \"\(name.prefix(64))\" isn't described")
+        throw piece.failure(
+          "the special token \"\(name.prefix(64))\" isn't defined in special_tokens")
       }
       for id in try token.required("ids").elements() {
         let id = try Self.id(id, vocabularySize)
         if sawText { after.append(id) } else { before.append(id) }
       }
     }
-    guard sawText else { throw place.failure("the template leaves the text out") }
+    guard sawText else { throw place.failure("the template doesn't contain the text") }
   }
 
   private static func pairedID(_ place: JSONPlace, _ vocabularySize: Int) throws(Failure) -> Int32 {
@@ -56,7 +57,7 @@ struct SpecialTokenFrame: Sendable, Equatable {
   private static func id(_ place: JSONPlace, _ vocabularySize: Int) throws(Failure) -> Int32 {
     let number = try place.integer()
     guard number >= 0, number < vocabularySize else {
-      throw place.failure("the id \(number) lies outside the vocabulary of \(vocabularySize)")
+      throw place.failure("the id \(number) is outside the vocabulary of \(vocabularySize)")
     }
     return Int32(truncatingIfNeeded: number)
   }

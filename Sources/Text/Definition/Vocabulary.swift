@@ -1,11 +1,10 @@
 import Bytes
 
-/// The tokens of a tokenizer.json by id: the model's vocabulary and the added tokens, checked
-/// against each other.
+/// The tokens of a tokenizer.json by id: the model's and the added ones, checked for consistency.
 struct Vocabulary {
-  /// The model's own tokens; an id that only an added token has is an empty text here.
+  /// The model's own tokens; the text is empty for the id of an added token.
   let model: TokenTable
-  /// All tokens.
+  /// All tokens, added ones included.
   let texts: TokenTable
   let added: [AddedToken]
 
@@ -27,9 +26,9 @@ struct Vocabulary {
         throw failure("expected an integer, found \(value.kindName)")
       }
       guard id >= 0, id < count else {
-        throw failure("the id \(id), where \(count) tokens have the ids 0 to \(count - 1)")
+        throw failure("the id \(id) isn't one of 0 to \(count - 1), the ids of \(count) tokens")
       }
-      guard texts[id] == nil else { throw failure("the id \(id) belongs to another token already") }
+      guard texts[id] == nil else { throw failure("the id \(id) already belongs to another token") }
       texts[id] = Array(key.utf8)
       modelCount = max(modelCount, id + 1)
     }
@@ -42,17 +41,17 @@ struct Vocabulary {
           .failure("the token \"\(shown)\": \(finding)")
       }
       guard id < count else {
-        throw failure("the id \(id), where \(count) tokens have the ids 0 to \(count - 1)")
+        throw failure("the id \(id) isn't one of 0 to \(count - 1), the ids of \(count) tokens")
       }
       if let other = texts[id], other != token.content {
-        throw failure("the id \(id) belongs to another token already")
+        throw failure("the id \(id) already belongs to another token")
       }
       texts[id] = token.content
     }
     self.texts = TokenTable(texts.map { $0 ?? [] })
   }
 
-  /// The added tokens, each once, and the number of different tokens in all.
+  /// The added tokens without duplicates, and the total number of distinct tokens.
   private static func readAdded(
     _ root: JSONPlace, _ vocabulary: JSONObject
   ) throws(Failure) -> ([AddedToken], Int) {
@@ -62,13 +61,13 @@ struct Vocabulary {
     for place in try root.optional("added_tokens")?.elements() ?? [] {
       let token = try AddedToken(place)
       if let id = ids[token.content] {
-        guard id == token.id else { throw place.failure("the same token has the id \(id) above") }
+        guard id == token.id else { throw place.failure("the token already has the id \(id)") }
         continue
       }
       ids[token.content] = token.id
       if let known = vocabulary[String(decoding: token.content, as: UTF8.self)] {
         guard known.int == Int(token.id) else {
-          throw place.failure("the id \(token.id), where the vocabulary gives the token another")
+          throw place.failure("the id \(token.id) differs from the token's id in the vocabulary")
         }
       } else {
         count += 1
@@ -79,12 +78,12 @@ struct Vocabulary {
     return (added, count)
   }
 
-  /// The id at `place`, nil where there is none.
+  /// The token id at `place`; nil if there is none.
   func id(_ place: JSONPlace?) throws(Failure) -> Int32? {
     guard let place else { return nil }
     let id = try place.integer()
     guard id >= 0, id < texts.count else {
-      throw place.failure("the id \(id) lies outside the vocabulary of \(texts.count)")
+      throw place.failure("the id \(id) is outside the vocabulary of \(texts.count)")
     }
     return Int32(truncatingIfNeeded: id)
   }

@@ -1,13 +1,13 @@
 import Bytes
 
-/// Merges for a vocabulary that has scores: each token can come from any two tokens that spell it,
-/// the higher its score the earlier. The order among equals is that of the Hugging Face converter
-/// (`generate_merges` in transformers), so that ids agree with the converted tokenizer.json.
+/// Merges of a vocabulary with scores: every pair of tokens that spells a token can merge into it,
+/// in order of descending score. Ties are ordered as in Hugging Face's converter (`generate_merges`
+/// in transformers), so that ids agree with the converted tokenizer.json.
 extension GGUFTokenizerDocument {
-  /// Trying all cuts of a token costs its length squared; this many byte comparisons are allowed in
-  /// all.
+  /// Maximum number of byte comparisons; trying all splits of a token takes its length squared.
   private static let workLimit = 1 << 30
 
+  /// The merges as pairs of token texts, in order of rank.
   func scoredMerges() throws(Failure) -> [JSON] {
     struct Candidate {
       let score: Float
@@ -45,7 +45,7 @@ extension GGUFTokenizerDocument {
       local.sort { ($0.left, $0.right) < ($1.left, $1.right) }
       candidates += local
     }
-    // Swift's sort is stable, like Python's with reverse=True.
+    // Swift's sort is stable, as is Python's with reverse=True.
     candidates.sort {
       ($0.score, $0.leftLength, $0.rightLength) > ($1.score, $1.leftLength, $1.rightLength)
     }

@@ -1,10 +1,10 @@
 import Bytes
 import Checkpoints
 
-/// Writes the vocabulary of a GGUF file as the tokenizer.json that means the same, so that there is
-/// one reader, one encoder, and one form to keep in a bundle.
+/// A converter from the vocabulary of a GGUF file to the equivalent tokenizer.json, so that there
+/// is one reader, one encoder and one form to store in a bundle.
 ///
-/// Which splits belong to which `tokenizer.ggml.pre` follows llama.cpp (`llama-vocab.cpp`, the
+/// The split patterns of each `tokenizer.ggml.pre` are those of llama.cpp (`llama-vocab.cpp`, the
 /// regular expressions per pre-tokenizer type).
 struct GGUFTokenizerDocument {
   let vocabulary: GGUFVocabulary
@@ -43,6 +43,7 @@ struct GGUFTokenizerDocument {
     Failure(.invalidData, file: file, at: "tokenizer.ggml.\(key)", finding)
   }
 
+  /// The equivalent tokenizer.json.
   func document() throws(Failure) -> JSON {
     switch vocabulary.model {
     case "gpt2": try byteLevelDocument()
@@ -50,7 +51,8 @@ struct GGUFTokenizerDocument {
     default:
       throw failure(
         "model",
-        "the vocabulary model \"\(vocabulary.model.prefix(64))\" isn't supported (gpt2, llama)")
+        "the model \"\(vocabulary.model.prefix(64))\" isn't supported; gpt2 and llama are"
+      )
     }
   }
 
@@ -111,12 +113,12 @@ struct GGUFTokenizerDocument {
     default:
       throw failure(
         "pre",
-        "the pre-tokenizer \"\(vocabulary.preTokenizer.prefix(64))\" isn't supported "
-          + "(gpt-2, smollm, llama-bpe, qwen2, default)")
+        "the pre-tokenizer \"\(vocabulary.preTokenizer.prefix(64))\" isn't supported; "
+          + "gpt-2, smollm, llama-bpe, qwen2 and default are")
     }
   }
 
-  /// SentencePiece's vocabulary: scores in place of merges, `▁` for the space, bytes as a fallback.
+  /// The document of a SentencePiece vocabulary, with scores, `▁` for spaces and byte fallback.
   private func scoredDocument() throws(Failure) -> JSON {
     let prefixes = vocabulary.addSpacePrefix ?? true
     let replace: JSON = ["type": "Replace", "pattern": ["String": " "], "content": "▁"]
@@ -144,7 +146,7 @@ struct GGUFTokenizerDocument {
 
   private func text(_ id: Int32, _ key: String) throws(Failure) -> String {
     guard id >= 0, Int(id) < texts.count else {
-      throw failure(key, "\(id) lies outside the vocabulary of \(texts.count)")
+      throw failure(key, "the id \(id) is outside the vocabulary of \(texts.count)")
     }
     return texts[Int(id)]
   }
@@ -156,7 +158,7 @@ struct GGUFTokenizerDocument {
     ids.reserveCapacity(texts.count)
     for (id, text) in texts.enumerated() {
       guard ids.appendIfAbsent(text, JSON(id)) else {
-        throw failure("tokens", "the token \(id) \"\(text.prefix(64))\" stands there twice")
+        throw failure("tokens", "the token \(id) \"\(text.prefix(64))\" appears twice")
       }
     }
     var model = model
@@ -195,6 +197,7 @@ struct GGUFTokenizerDocument {
     return tokens
   }
 
+  /// The post-processor that adds the BOS token before a text; null if it isn't added.
   private func frame(addsBOS: Bool) throws(Failure) -> JSON {
     guard addsBOS, let bos = vocabulary.bosToken else { return .null }
     let name = try text(bos, "bos_token_id")

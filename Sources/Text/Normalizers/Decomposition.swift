@@ -1,7 +1,7 @@
 import Foundation
 
-/// What single scalars decompose into, as of Unicode 9.0; what was assigned later stays as it is and
-/// counts as class 0.
+/// Decompositions and combining classes of single scalars as of Unicode 9.0. Scalars assigned later
+/// don't decompose and have class 0.
 enum Decomposition {
   /// The full canonical or compatibility decomposition, in canonical order.
   static func of(_ scalar: UInt32, isCompatible: Bool) -> [UInt32] {
@@ -16,6 +16,7 @@ enum Decomposition {
     return decomposed.unicodeScalars.map(\.value)
   }
 
+  /// The canonical combining class.
   static func combiningClass(_ scalar: UInt32) -> UInt8 {
     guard scalar >= 0x300, let unicode = Unicode.Scalar(scalar) else { return 0 }
     let combiningClass = unicode.properties.canonicalCombiningClass.rawValue
@@ -23,19 +24,21 @@ enum Decomposition {
   }
 }
 
-/// What two scalars compose into.
+/// Canonical compositions of two scalars.
 enum Composition {
+  /// The primary composite of two scalars; nil if there is none.
   static func of(_ first: UInt32, _ second: UInt32) -> UInt32? {
     if second < 0x300 { return nil }
     if let syllable = Hangul.composed(first, second) { return syllable }
     return pairs[UInt64(first) << 32 | UInt64(second)]
   }
 
-  /// `first << 32 | second` to the primary composite, from the decompositions of all of them: the last
-  /// scalar of a full decomposition is the second half, what stands before it composes to the first.
+  /// A map from `first << 32 | second` to the primary composite, derived from the full
+  /// decompositions of all composites: the last scalar is the second part, and the scalars before
+  /// it compose to the first part.
   private static let pairs: [UInt64: UInt32] = {
     var pairs: [UInt64: UInt32] = [:]
-    // All canonical composites lie in these blocks; those beyond U+FB00 never come back by composing.
+    // All canonical composites that can recompose are in these blocks; those above U+FB00 never do.
     for range in [UInt32(0xC0)..<0x3100, 0x11080..<0x11A00] {
       for scalar in range where UnicodeClasses.isAssigned(scalar, in: 9) {
         guard let unicode = Unicode.Scalar(scalar) else { continue }

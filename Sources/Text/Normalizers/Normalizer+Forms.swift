@@ -1,12 +1,13 @@
-/// The four Unicode normalization forms (Unicode Standard Annex 15), as of Unicode 9.0 like the
-/// reference's.
+/// The four Unicode normalization forms (Unicode Standard Annex 15) as of Unicode 9.0, the version
+/// of the reference implementation.
 ///
 /// Only the decompositions of single scalars come from the system. Its normalization of whole texts
-/// isn't used: it misplaces marks beside U+0F73 and its like, leaves some Hangul apart, and takes
-/// quadratic time on long runs of marks.
+/// isn't used: it misplaces marks next to U+0F73 and similar scalars, leaves some Hangul
+/// decomposed, and takes quadratic time on long runs of marks.
 extension Normalizer {
+  /// Converts `text`, valid UTF-8, to a normalization form.
   static func normalize(_ text: inout [UInt8], _ form: Form) {
-    // Text below U+0300 is in form C, ASCII is in every form.
+    // Text below U+0300 is already in form C, and ASCII in every form.
     let changing: UInt8 = form == .nfc ? 0xCC : 0x80
     guard text.contains(where: { $0 >= changing }) else { return }
     var composer = Composer(composes: form == .nfc || form == .nfkc, expectedBytes: text.count)
@@ -34,13 +35,13 @@ extension Normalizer {
   }
 }
 
-/// Puts decomposed text into canonical order and, for the forms C and KC, composes it again.
+/// A builder that puts decomposed text into canonical order and, for forms C and KC, recomposes it.
 private struct Composer {
   var result: [UInt8] = []
   private let composes: Bool
-  /// The last scalar of class 0; nil at the beginning.
+  /// The last scalar of combining class 0; nil at the beginning.
   private var starter: UInt32?
-  /// The marks since, which have not been put in order yet.
+  /// The marks after the starter, not yet in canonical order.
   private var marks: [(combiningClass: UInt8, scalar: UInt32)] = []
 
   init(composes: Bool, expectedBytes: Int) {
@@ -79,7 +80,7 @@ private struct Composer {
     marks.removeAll(keepingCapacity: true)
   }
 
-  /// Sorts the marks by class, equal ones staying in order, and composes those that aren't blocked.
+  /// Sorts the marks by class, stably, and composes those that aren't blocked with the starter.
   private mutating func orderMarks() {
     if marks.count > 1 { marks.sort { $0.combiningClass < $1.combiningClass } }
     guard composes, var base = starter else { return }

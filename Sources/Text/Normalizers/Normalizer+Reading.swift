@@ -1,7 +1,7 @@
 import Bytes
 
 extension Normalizer {
-  /// The steps that the component at `place` stands for, sequences laid out flat.
+  /// The steps of the component at `place`, sequences flattened.
   static func read(_ place: JSONPlace, depth: Int = 0) throws(Failure) -> [Normalizer] {
     let type = try place.type()
     switch type {

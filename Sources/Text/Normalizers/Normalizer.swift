@@ -1,4 +1,4 @@
-/// One step that rewrites text before it is split.
+/// A normalization step, which rewrites text before it is split.
 enum Normalizer: Sendable {
   enum Form: String, Sendable {
     case nfc = "NFC"
@@ -15,7 +15,7 @@ enum Normalizer: Sendable {
   case stripAccents
   case byteLevel
 
-  /// Rewrites `text`, valid UTF-8; `isFirst` turns false where the text's beginning was cut off.
+  /// Rewrites `text`, valid UTF-8; sets `isFirst` to false if its beginning was removed.
   func apply(to text: inout [UInt8], isFirst: inout Bool) {
     switch self {
     case .form(let form): Self.normalize(&text, form)
@@ -46,7 +46,7 @@ enum Normalizer: Sendable {
     text = result
   }
 
-  /// Scalar by scalar, without the context that turns a final sigma into ς, as the reference does.
+  /// Lowercases each scalar by itself as the reference does, so a final sigma doesn't become ς.
   private static func lowercase(_ text: inout [UInt8]) {
     var result: [UInt8] = []
     result.reserveCapacity(text.count)

@@ -1,11 +1,11 @@
-/// Hand-written splitters for the patterns that real vocabularies use. Each is the twin of a
-/// pattern text that the general matcher runs too; the tests hold them against each other.
+/// Hand-written splitters for the patterns of widely used vocabularies. Each gives the same matches
+/// as its pattern in the general matcher, only faster; the tests compare the two.
 package enum KnownSplitter: Sendable, CaseIterable {
   case gpt2
   case llama3
   case qwen2
 
-  /// The pattern as tokenizer.json spells it.
+  /// The pattern's text in a tokenizer.json.
   package var pattern: String {
     let contractions = "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
     let rest = #"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
@@ -22,7 +22,7 @@ package enum KnownSplitter: Sendable, CaseIterable {
     self = known
   }
 
-  /// The end of the match that starts at `start`; every text is covered by matches without gaps.
+  /// The end of the match that starts at `start`. Matches cover every text without gaps.
   @inline(__always)
   func end(_ text: [UInt8], _ start: Int, _ limit: Int) -> Int {
     switch self {
@@ -37,7 +37,8 @@ package enum KnownSplitter: Sendable, CaseIterable {
   private static let space: UInt8 = 3
   private static let other: UInt8 = 0
 
-  /// What the patterns tell apart, for ASCII from a table of its own.
+  /// The kind of the character at `index`, as the patterns distinguish them, and its length in
+  /// bytes.
   @inline(__always)
   private static func kind(_ text: [UInt8], _ index: Int) -> (kind: UInt8, length: Int) {
     let byte = text[index]
@@ -57,7 +58,7 @@ package enum KnownSplitter: Sendable, CaseIterable {
     return (properties & UnicodeClasses.whitespace != 0 ? space : other, length)
   }
 
-  /// The end of the run of `wanted` from `start`, of at most `most` scalars.
+  /// The end of the run of `wanted` characters from `start`, which has at most `most` scalars.
   @inline(__always)
   private static func run(
     _ text: [UInt8], _ start: Int, _ limit: Int, _ wanted: UInt8, most: Int = .max
@@ -102,7 +103,7 @@ package enum KnownSplitter: Sendable, CaseIterable {
       while end < limit, text[end] == 0x0D || text[end] == 0x0A { end += 1 }
       return end
     }
-    // Whitespace: up to and with its last line break, if it has one.
+    // Whitespace: up to and including its last line break, if it has one.
     let end = run(text, start, limit, space)
     var index = end
     while index > start {
@@ -112,7 +113,7 @@ package enum KnownSplitter: Sendable, CaseIterable {
     return whitespaceEnd(text, start, limit)
   }
 
-  /// `\s+(?!\S)|\s+`: the run of whitespace, less its last scalar where something else follows.
+  /// The end of `\s+(?!\S)|\s+`: a run of whitespace, less its last scalar if other text follows.
   private static func whitespaceEnd(_ text: [UInt8], _ start: Int, _ limit: Int) -> Int {
     let end = run(text, start, limit, space)
     if end == limit { return end }
@@ -120,7 +121,8 @@ package enum KnownSplitter: Sendable, CaseIterable {
     return shorter > start ? shorter : end
   }
 
-  /// `'s|'t|'re|'ve|'m|'ll|'d`. Case-insensitively, `'s` also takes U+017F, which folds to s.
+  /// The end of `'s|'t|'re|'ve|'m|'ll|'d`; nil if there is no match. With `anyCase`, `'s` also
+  /// matches U+017F, which folds to s.
   private static func contraction(
     _ text: [UInt8], _ start: Int, _ limit: Int, anyCase: Bool
   ) -> Int? {

@@ -1,13 +1,17 @@
 import Bytes
 
 extension Pattern {
+  /// Longest pattern, in bytes.
   static let longestSource = 4096
+  /// Longest program, in instructions.
   private static let programLimit = 4096
 
-  /// Throws `invalidData` for what isn't understood; the caller adds file and place.
+  /// Compiles a regular expression.
+  /// - Throws: `invalidData` for syntax that isn't supported; the caller adds file and place.
   package init(_ source: String) throws(Failure) {
     guard source.utf8.count <= Self.longestSource else {
-      throw Failure(.invalidData, "a pattern of \(source.utf8.count) bytes; at most 4096 are taken")
+      throw Failure(
+        .invalidData, "the pattern has \(source.utf8.count) bytes; at most 4096 are supported")
     }
     var parser = PatternParser(source)
     let tree = try parser.whole()
@@ -27,6 +31,7 @@ extension Pattern {
   }
 }
 
+/// A compiler from a syntax tree to a program of limited size.
 private struct PatternCompiler {
   var program: [Pattern.Instruction] = []
   var choices = 0
@@ -34,7 +39,7 @@ private struct PatternCompiler {
 
   init(limit: Int) { self.limit = limit }
 
-  /// False once the program outgrows the limit.
+  /// Appends the instructions of `node`; returns false if the program exceeds the limit.
   mutating func emit(_ node: PatternNode) -> Bool {
     guard program.count < limit, choices <= 64 else { return false }
     switch node {
@@ -50,6 +55,7 @@ private struct PatternCompiler {
     return true
   }
 
+  /// Reserves an instruction for a choice and returns its index.
   private mutating func choice() -> Int {
     program.append(.match)  // replaced by `setChoice` once the targets are known
     return program.count - 1

@@ -1,22 +1,24 @@
-/// A regular expression of the kind that tokenizers split by, compiled for a matcher that can't be
-/// made to hang.
+/// A tokenizer's regular expression, compiled for a matcher that runs in linear time.
 ///
-/// Understood: literals, classes, `\s \S \d \D \w \W \p{…}`, groups, `(?i:…)` over ASCII,
-/// alternatives, greedy and lazy repeats, and looking ahead at one character (`(?!\S)`, `(?=\s)`),
-/// with the meaning they have in Oniguruma, which the reference implementation uses. Everything
-/// else is refused by name when the file is read. Without captures and with one-character
-/// lookahead, whether a match goes on from a state depends on the state and the place alone, so
-/// failed states can be remembered over the whole text: matching is linear in it, whatever the
-/// pattern.
+/// The syntax consists of literals, classes, `\s \S \d \D \w \W \p{…}`, groups, `(?i:…)` over
+/// ASCII, alternatives, greedy and lazy repeats, and one-character lookahead (`(?!\S)`, `(?=\s)`),
+/// with the semantics of Oniguruma, which the reference implementation uses. Everything else is
+/// refused by name when the file is read.
+///
+/// Without captures and with one-character lookahead, whether a state leads to a match depends only
+/// on the state and the position. Failed states can therefore be remembered over the whole text,
+/// which makes matching linear in its length for any pattern.
 package struct Pattern: Sendable {
+  /// An instruction of the matcher's program.
   enum Instruction: Sendable {
     case character(ScalarSet)
     /// Tries `first`, then `second`; `mark` numbers the choice.
     case choice(first: Int, second: Int, mark: Int)
     case jump(Int)
     case lookahead(ScalarSet, negated: Bool)
-    /// `^` and `$` of Oniguruma: at a line's start or end.
+    /// Oniguruma's `^`: the start of a line.
     case lineStart
+    /// Oniguruma's `$`: the end of a line.
     case lineEnd
     case textStart
     case textEnd
@@ -25,12 +27,11 @@ package struct Pattern: Sendable {
 
   let source: String
   let program: [Instruction]
-  /// How many choices the program has; at most 64, so that one word holds the failed ones of a
-  /// place.
+  /// Number of choices in the program; at most 64, so that one word holds a position's failed ones.
   let choices: Int
 }
 
-/// What a pattern's text says.
+/// A node of a pattern's syntax tree.
 indirect enum PatternNode: Sendable {
   case set(ScalarSet)
   case sequence([PatternNode])
@@ -39,7 +40,7 @@ indirect enum PatternNode: Sendable {
   case lookahead(ScalarSet, negated: Bool)
   case assertion(Pattern.Instruction)
 
-  /// Whether the node can match without consuming anything.
+  /// Whether the node can match the empty text.
   var canBeEmpty: Bool {
     switch self {
     case .set: false

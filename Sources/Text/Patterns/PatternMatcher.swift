@@ -1,17 +1,17 @@
-/// Runs a pattern over one text, leftmost match first, alternatives in their order (backtracking).
+/// A backtracking matcher of a pattern in a text: the leftmost match first, alternatives in order.
 ///
-/// While it goes well nothing is remembered. Once a text makes the matcher work much more than it
-/// advances, failed states are remembered in one word per byte, which bounds all further work.
+/// At first, failed states aren't remembered. Once matching has taken many more steps than it has
+/// advanced bytes, they are, in one word per byte, which bounds all further work.
 struct PatternMatcher {
   private let pattern: Pattern
   private let text: [UInt8]
   private let range: Range<Int>
   private var stack: [Frame] = []
-  /// For each place in `range` a bit per choice that is known to fail there; empty until it's
-  /// needed.
+  /// A bit for each choice that is known to fail, per position in `range`; empty until needed.
   private var failed: [UInt64] = []
   private var steps = 0
 
+  /// An entry of the backtracking stack.
   private enum Frame {
     case resume(Int, at: Int)
     case failed(mark: Int, at: Int)
@@ -23,8 +23,8 @@ struct PatternMatcher {
     self.range = range
   }
 
-  /// The non-overlapping matches in order, as the reference's iterator gives them: an empty match
-  /// right after another match isn't one.
+  /// Calls `body` with the non-overlapping matches in order. As in the reference's iterator, an
+  /// empty match directly after another match is skipped.
   mutating func matches(_ body: (Range<Int>) -> Void) {
     var start = range.lowerBound
     var lastEnd: Int?
@@ -41,7 +41,7 @@ struct PatternMatcher {
     }
   }
 
-  /// The end of the match that starts at `start`; nil where there is none.
+  /// The end of the match that starts at `start`; nil if there is none.
   mutating func matchEnd(from start: Int) -> Int? {
     stack.removeAll(keepingCapacity: true)
     var counter = 0
@@ -101,7 +101,7 @@ struct PatternMatcher {
     }
   }
 
-  /// The next untried choice; states whose choices are all tried are noted as failed on the way.
+  /// The next untried choice; states whose choices have all been tried are recorded as failed.
   private mutating func backtrack() -> (Int, Int)? {
     while let frame = stack.popLast() {
       switch frame {
@@ -112,6 +112,7 @@ struct PatternMatcher {
     return nil
   }
 
+  /// Starts to remember failed states.
   private mutating func remember() {
     failed = [UInt64](repeating: 0, count: range.count + 1)
   }

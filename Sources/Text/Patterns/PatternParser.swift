@@ -1,6 +1,6 @@
 import Bytes
 
-/// Reads a pattern's text. Recursion is bounded by `depthLimit`.
+/// A recursive-descent parser of patterns, with recursion bounded by `depthLimit`.
 struct PatternParser {
   let source: String
   private let scalars: [UInt32]
@@ -37,6 +37,7 @@ struct PatternParser {
     return true
   }
 
+  /// Parses the whole pattern.
   mutating func whole() throws(Failure) -> PatternNode {
     let node = try alternatives(depth: 0)
     if next != nil { throw failure("')' without '('") }
@@ -60,7 +61,7 @@ struct PatternParser {
   }
 
   private mutating func atom(depth: Int) throws(Failure) -> PatternNode {
-    guard let scalar = next else { throw failure("ends too early") }
+    guard let scalar = next else { throw failure("the pattern ends too early") }
     index += 1
     switch scalar {
     case "(": return try group(depth: depth)
@@ -107,7 +108,7 @@ struct PatternParser {
     guard take(")") else { throw failure("'(' without ')'") }
     guard let negatedLookahead else { return body }
     guard let set = body.singleSet else {
-      throw failure("looking ahead is supported for one character only")
+      throw failure("lookahead is supported for one character only")
     }
     return .lookahead(set, negated: negatedLookahead)
   }
@@ -118,7 +119,7 @@ struct PatternParser {
       let greedy = !take("?")
       if next == "+" { throw failure("possessive repeats aren't supported") }
       if most == nil, node.canBeEmpty {
-        throw failure("an endless repeat of something that may be empty")
+        throw failure("an unlimited repeat of something that may be empty")
       }
       node = .repeated(node, least: least, most: most, greedy: greedy)
     }
@@ -148,7 +149,7 @@ struct PatternParser {
     return value
   }
 
-  /// The inside of `[…]`.
+  /// Parses the inside of `[…]`.
   private mutating func bracketed() throws(Failure) -> ScalarSet {
     let negated = take("^")
     var items: [ScalarSet.Item] = []
@@ -169,7 +170,7 @@ struct PatternParser {
     }
   }
 
-  /// `item`, or the range it begins.
+  /// Parses the rest of a range that starts with `item`; returns `item` if there is none.
   private mutating func ranged(_ item: ScalarSet.Item) throws(Failure) -> ScalarSet.Item {
     guard case .range(let low) = item, next == "-", index + 1 < scalars.count,
       scalars[index + 1] != 0x5D
@@ -185,7 +186,7 @@ struct PatternParser {
     return .range(low.lowerBound...high.lowerBound)
   }
 
-  /// What follows a backslash.
+  /// Parses an escape after its backslash.
   private mutating func escape() throws(Failure) -> ScalarSet.Item {
     guard let scalar = next else { throw failure("a backslash at the end") }
     index += 1
@@ -212,7 +213,7 @@ struct PatternParser {
     }
   }
 
-  /// `\p{L}`, `\p{^Lu}`; only general categories.
+  /// Parses a property such as `\p{L}` or `\p{^Lu}`; only general categories are supported.
   private mutating func property(negated: Bool) throws(Failure) -> ScalarSet.Item {
     guard take("{") else { throw failure("\\p without '{'") }
     let complement = take("^")
@@ -228,7 +229,7 @@ struct PatternParser {
     return .categories(mask, negated: negated != complement)
   }
 
-  /// `\xHH`, `\x{H…}`, `\uHHHH`.
+  /// Parses a code point: `\xHH`, `\x{H…}` or `\uHHHH`.
   private mutating func codePoint(_ letter: Unicode.Scalar) throws(Failure) -> ScalarSet.Item {
     let braced = letter == "x" && take("{")
     let most = braced ? 6 : letter == "x" ? 2 : 4
@@ -241,14 +242,14 @@ struct PatternParser {
     }
     let complete = braced ? digits > 0 && take("}") : digits == most
     guard complete, Unicode.Scalar(value) != nil else { throw failure("not a code point") }
-    // Oniguruma takes \x80...\xFF as raw bytes, which valid UTF-8 can't be matched by.
+    // In Oniguruma, \x80...\xFF are raw bytes, which can't match valid UTF-8.
     if letter == "x", !braced, value >= 0x80 { throw failure("raw bytes aren't supported") }
     return .range(value...value)
   }
 }
 
 extension PatternNode {
-  /// The set, where the node is nothing but one character.
+  /// The set of a node that matches exactly one character; nil for other nodes.
   fileprivate var singleSet: ScalarSet? {
     switch self {
     case .set(let set): set

@@ -1,4 +1,4 @@
-/// A set of scalars as a pattern writes it: ranges, general categories, `\s`, `\w`, and their
+/// A pattern's set of scalars: a union of ranges, general categories, `\s`, `\w` and their
 /// complements.
 struct ScalarSet: Sendable, Equatable {
   enum Item: Sendable, Equatable {
@@ -19,7 +19,7 @@ struct ScalarSet: Sendable, Equatable {
 
   let items: [Item]
   let negated: Bool
-  /// Membership of the first 128 scalars, one bit each.
+  /// Membership of the ASCII scalars, one bit each.
   private let ascii: (UInt64, UInt64)
 
   init(_ items: [Item], negated: Bool = false) {
@@ -48,7 +48,7 @@ struct ScalarSet: Sendable, Equatable {
     return Self.contains(items, negated, scalar)
   }
 
-  /// The set with the other case of each of its ASCII letters, and the two scalars beyond ASCII
+  /// The set extended by the other case of its ASCII letters and by the two scalars beyond ASCII
   /// that fold to one: U+017F (s) and U+212A (k).
   func ignoringCase() -> ScalarSet {
     var more = items

@@ -1,7 +1,7 @@
 import Bytes
 
-/// The pattern of a Split or Replace: a text to find as it is, a known expression with a splitter
-/// of its own, or any other expression.
+/// The pattern of a Split or Replace: a literal text, a regular expression with a hand-written
+/// splitter, or any other regular expression.
 package enum TextPattern: Sendable {
   case text([UInt8])
   case known(KnownSplitter)
@@ -30,7 +30,7 @@ package enum TextPattern: Sendable {
     }
   }
 
-  /// The non-overlapping matches inside `range`, in order. An empty text matches nowhere.
+  /// Calls `body` with the non-overlapping matches in `range`, in order; an empty literal has none.
   package func matches(_ text: [UInt8], _ range: Range<Int>, _ body: (Range<Int>) -> Void) {
     switch self {
     case .text(let wanted): Self.occurrences(of: wanted, in: text, range, body)
@@ -47,7 +47,7 @@ package enum TextPattern: Sendable {
     }
   }
 
-  /// Linear whatever the texts: the search of Knuth, Morris and Pratt.
+  /// Finds a literal in linear time by the Knuth-Morris-Pratt algorithm.
   private static func occurrences(
     of wanted: [UInt8], in text: [UInt8], _ range: Range<Int>, _ body: (Range<Int>) -> Void
   ) {

@@ -1,5 +1,6 @@
-/// One step that splits text into the pieces the model sees.
+/// A pre-tokenization step, which splits text into pieces.
 enum PreTokenizer: Sendable {
+  /// The treatment of a split's matches.
   enum Behavior: String, Sendable {
     case removed = "Removed"
     case isolated = "Isolated"
@@ -7,33 +8,39 @@ enum PreTokenizer: Sendable {
     case mergedWithNext = "MergedWithNext"
     case contiguous = "Contiguous"
   }
+  /// The condition for a mark before a piece: `first` means only at the beginning of the text.
   enum PrependScheme: String, Sendable { case always, first, never }
+  /// A class of characters to split at.
   enum CharacterClass: Sendable {
     case number, whitespace, punctuation
     case scalar(UInt32)
   }
 
-  /// The byte-level split. `writes`: the pieces are turned into the byte alphabet, which is left
-  /// out where the model takes bytes as they are.
+  /// The byte-level split. `writes` means that pieces are written in the byte alphabet; it is false
+  /// if the model takes raw bytes.
   case byteLevel(addsPrefixSpace: Bool, splits: Bool, writes: Bool)
   case split(TextPattern, Behavior, inverted: Bool)
   case characters(CharacterClass, Behavior)
-  /// `\w+|[^\w\s]+`, the rest removed.
+  /// The matches of `\w+|[^\w\s]+`; the rest is removed.
   case whitespace
   case metaspace(replacement: UInt32, PrependScheme, splits: Bool)
 }
 
-/// Whoever takes the pieces.
+/// A consumer of pieces.
 protocol PieceSink {
-  /// A piece, the bytes `range` of `text`, not empty.
+  /// Takes a piece, the non-empty bytes `range` of `text`.
   mutating func take(_ text: [UInt8], _ range: Range<Int>)
 }
 
-/// The steps of a tokenizer in their order.
+/// A tokenizer's pre-tokenization steps, in order.
 struct PreTokenizers: Sendable {
   var steps: [PreTokenizer]
 
-  /// Splits the bytes `range` of `text`. `isFirst`: they are the beginning of the whole text.
+  /// Splits the bytes `range` of `text` and passes the pieces to `sink`.
+  ///
+  /// - Parameters:
+  ///   - isFirst: Whether the bytes are the beginning of the whole text.
+  ///   - step: The index of the first step to apply.
   func split<Sink: PieceSink>(
     _ text: [UInt8], _ range: Range<Int>, isFirst: Bool, from step: Int = 0, into sink: inout Sink
   ) {
@@ -72,6 +79,7 @@ struct PreTokenizers: Sendable {
     }
   }
 
+  /// Splits by a known splitter whose matches are isolated.
   @inline(__always)
   private func runs<Sink: PieceSink>(
     of splitter: KnownSplitter, _ text: [UInt8], _ range: Range<Int>, _ isFirst: Bool, _ step: Int,
@@ -91,7 +99,7 @@ struct PreTokenizers: Sendable {
     }
   }
 
-  /// Every number character on its own: the step in front of SmolLM2's byte-level split.
+  /// Isolates each number character: the step before SmolLM2's byte-level split.
   private func isolateNumbers<Sink: PieceSink>(
     _ text: [UInt8], _ range: Range<Int>, _ isFirst: Bool, _ step: Int, _ sink: inout Sink
   ) {
@@ -168,7 +176,7 @@ struct PreTokenizers: Sendable {
       split(written, whole, isFirst: isFirst, from: step + 1, into: &sink)
       return
     }
-    // Merged with next: each mark begins a piece.
+    // Marks are merged with the text after them: each begins a piece.
     var start = 0
     var index = 0
     while index < whole.upperBound {
@@ -184,6 +192,8 @@ struct PreTokenizers: Sendable {
     split(written, start..<whole.upperBound, isFirst: first, from: step + 1, into: &sink)
   }
 
+  /// The end of the run of word, whitespace or other characters at `start`, and whether it is
+  /// whitespace.
   private static func wordEnd(_ text: [UInt8], _ start: Int, _ limit: Int) -> (Int, Bool) {
     func kind(_ index: Int) -> (Int, Int) {
       let (scalar, length) = UTF8Text.scalar(text, index)
@@ -212,7 +222,7 @@ extension PreTokenizer.CharacterClass {
     }
   }
 
-  /// Each character of the class is a match of its own.
+  /// Calls `body` with each character of the class as a separate match.
   func matches(_ text: [UInt8], _ range: Range<Int>, _ body: (Range<Int>) -> Void) {
     var index = range.lowerBound
     while index < range.upperBound {

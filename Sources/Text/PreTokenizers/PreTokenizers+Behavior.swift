@@ -1,5 +1,6 @@
-/// What becomes of the matches of a split, as the reference defines its five behaviors.
+/// The reference's five behaviors of a split.
 extension PreTokenizers {
+  /// Splits `range` at `matches` and passes the pieces to the next step.
   func pass<Sink: PieceSink>(
     _ text: [UInt8], _ range: Range<Int>, _ matches: [Range<Int>],
     _ behavior: PreTokenizer.Behavior, _ inverted: Bool, _ isFirst: Bool, _ step: Int,
@@ -11,7 +12,7 @@ extension PreTokenizers {
     }
   }
 
-  /// The pieces of `range`, among them empty ones that the caller drops.
+  /// The pieces of `range`, including empty ones, which the caller drops.
   static func pieces(
     _ range: Range<Int>, _ matches: [Range<Int>], _ behavior: PreTokenizer.Behavior,
     _ inverted: Bool

@@ -51,8 +51,8 @@ extension PreTokenizers {
     return behavior
   }
 
-  /// The new spelling is `prepend_scheme`, the old one `add_prefix_space`; where both stand they
-  /// must agree.
+  /// The prepend scheme, from the key `prepend_scheme` or the older `add_prefix_space`; if both are
+  /// present, they must agree.
   static func prependScheme(_ place: JSONPlace) throws(Failure) -> PreTokenizer.PrependScheme {
     let old = try place.optional("add_prefix_space").map { (p) throws(Failure) in try p.bool() }
     guard let new = place.optional("prepend_scheme") else {
@@ -62,13 +62,13 @@ extension PreTokenizers {
       throw new.unsupported("prepend scheme", try new.string())
     }
     if old == false, scheme != .never {
-      throw place.failure("add_prefix_space is false but prepend_scheme is \"\(scheme.rawValue)\"")
+      throw place.failure("add_prefix_space is false, but prepend_scheme is \"\(scheme.rawValue)\"")
     }
     return scheme
   }
 
-  /// Whether the model may take raw bytes: the byte alphabet is written by the last step and
-  /// nowhere else. Then that step is told not to write it.
+  /// Leaves out the byte alphabet if only the last step writes it, so that the model takes raw
+  /// bytes. Returns whether it was left out.
   mutating func leaveBytesRaw() -> Bool {
     guard case .byteLevel(let adds, let splits, writes: true)? = steps.last else { return false }
     for step in steps.dropLast() { if case .byteLevel = step { return false } }

@@ -1,7 +1,7 @@
-/// A hash table from 64-bit keys to 64-bit values, for the lookups in the hot loops.
+/// A hash table from 64-bit keys to 64-bit values, for lookups in hot loops.
 ///
-/// The hash is seeded per process, so that a hostile file can't choose keys that collide; nothing
-/// that the module returns depends on the order of the slots. The key `.max` is reserved.
+/// The hash is seeded per process, so that a hostile file can't choose keys that collide; no result
+/// depends on the order of the slots. The key `.max` is reserved.
 struct PairTable: Sendable {
   private struct Slot {
     var key: UInt64
@@ -20,11 +20,13 @@ struct PairTable: Sendable {
     shift = 64 - bits
   }
 
+  /// `left << 32 | right`.
   @inline(__always)
   static func key(_ left: Int32, _ right: Int32) -> UInt64 {
     UInt64(UInt32(bitPattern: left)) << 32 | UInt64(UInt32(bitPattern: right))
   }
 
+  /// The first slot to probe for `key`.
   @inline(__always)
   private func start(_ key: UInt64) -> Int {
     var mixed = (key ^ Self.offset) &* Self.multiplier
@@ -32,6 +34,7 @@ struct PairTable: Sendable {
     return Int((mixed &* Self.multiplier) >> shift)
   }
 
+  /// The value of `key`; nil if absent.
   @inline(__always)
   func find(_ key: UInt64) -> UInt64? {
     var slot = start(key)
@@ -44,7 +47,7 @@ struct PairTable: Sendable {
     }
   }
 
-  /// Sets the value of `key`; a former one is replaced.
+  /// Sets the value of `key`, replacing any previous one.
   mutating func set(_ key: UInt64, _ value: UInt64) {
     if (count + 1) * 2 > slots.count { grow() }
     var slot = start(key)

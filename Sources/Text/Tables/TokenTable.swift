@@ -1,4 +1,4 @@
-/// The texts of a vocabulary by id, back to back in one array, and the way back from text to id.
+/// The texts of a vocabulary by id, contiguous in one array, with a hash table from text to id.
 struct TokenTable: Sendable {
   private var bytes: [UInt8] = []
   private var ends: [Int] = []
@@ -21,12 +21,12 @@ struct TokenTable: Sendable {
 
   private func range(_ id: Int) -> Range<Int> { (id == 0 ? 0 : ends[id - 1])..<ends[id] }
 
-  /// The text of `id`; nil where there is no such token.
+  /// The text of `id`; nil if there is no such token.
   subscript(id: Int32) -> [UInt8]? {
     id >= 0 && Int(id) < ends.count ? Array(bytes[range(Int(id))]) : nil
   }
 
-  /// The lowest id whose text is `text[part]`.
+  /// The lowest id whose text is `text[part]`; nil if there is none.
   func id(_ text: [UInt8], _ part: Range<Int>) -> Int32? {
     let mask = ids.count - 1
     var slot = Self.hash(text, part) & mask
@@ -61,7 +61,7 @@ struct TokenTable: Sendable {
     return true
   }
 
-  /// Eight bytes at a time; seeded, so that colliding texts can't be prepared.
+  /// A hash of eight bytes at a time, seeded so that colliding texts can't be prepared.
   private static func hash(_ text: [UInt8], _ part: Range<Int>) -> Int {
     var state = seed ^ UInt64(truncatingIfNeeded: part.count)
     var index = part.lowerBound

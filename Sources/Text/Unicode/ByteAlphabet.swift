@@ -1,7 +1,7 @@
 /// The byte-to-character table of byte-level BPE (GPT-2's `encoder.py`): printable bytes of Latin-1
-/// stand for themselves, the other 68 bytes, in order, for U+0100, U+0101 …
+/// map to themselves, the other 68 bytes, in order, to U+0100, U+0101 …
 enum ByteAlphabet {
-  /// The scalar that stands for each byte.
+  /// The scalar of each byte.
   static let scalars: [UInt32] = {
     var next: UInt32 = 0x100
     return (0..<256).map { byte in
@@ -14,21 +14,21 @@ enum ByteAlphabet {
     }
   }()
 
-  /// The byte each scalar below U+0144 stands for, or -1.
+  /// The byte of each scalar below U+0144, or -1.
   static let bytes: [Int16] = {
     var table = [Int16](repeating: -1, count: 0x144)
     for (byte, scalar) in scalars.enumerated() { table[Int(scalar)] = Int16(byte) }
     return table
   }()
 
-  /// The text in the alphabet that stands for `bytes`.
+  /// `bytes` written in the alphabet, as UTF-8.
   static func written(_ bytes: some Sequence<UInt8>) -> [UInt8] {
     var text: [UInt8] = []
     for byte in bytes { UTF8Text.append(scalars[Int(byte)], to: &text) }
     return text
   }
 
-  /// The bytes that `text` (valid UTF-8) stands for; nil where a character isn't in the alphabet.
+  /// The bytes written as `text` (valid UTF-8); nil if a character isn't in the alphabet.
   static func read(_ text: [UInt8]) -> [UInt8]? {
     var result: [UInt8] = []
     result.reserveCapacity(text.count)

@@ -1,7 +1,7 @@
 import Bytes
 
-/// UTF-8 as arrays of bytes: the form in which the whole module handles text, because Swift's own
-/// `String` compares by canonical equivalence and a vocabulary must be compared byte by byte.
+/// Operations on UTF-8 text in byte arrays. The whole module handles text in this form, because
+/// Swift's `String` compares by canonical equivalence, but a vocabulary must be compared by bytes.
 enum UTF8Text {
   /// The scalar that starts at `index` and its length in bytes (1...4). `text` must be valid UTF-8.
   @inline(__always)
@@ -23,6 +23,7 @@ enum UTF8Text {
     return scalar(text, start)
   }
 
+  /// Appends the UTF-8 encoding of `scalar`.
   static func append(_ scalar: UInt32, to text: inout [UInt8]) {
     switch scalar {
     case 0..<0x80: text.append(UInt8(scalar))
@@ -54,8 +55,8 @@ enum UTF8Text {
     return scalars
   }
 
-  /// The offset of the first byte that isn't part of valid UTF-8 (Unicode 16, table 3-7); nil where
-  /// all is.
+  /// The offset of the first byte that isn't part of valid UTF-8 (Unicode 16, table 3-7); nil if
+  /// the text is valid.
   static func firstInvalid(_ text: [UInt8]) -> Int? {
     var index = 0
     while index < text.count {
@@ -70,8 +71,8 @@ enum UTF8Text {
     return nil
   }
 
-  /// `text` with one U+FFFD for each maximal subpart of an ill-formed sequence, as Python's
-  /// `errors="replace"` and the Unicode Standard (section 3.9, practice D93b) have it.
+  /// `text` with each maximal subpart of an ill-formed sequence replaced by one U+FFFD, as with
+  /// Python's `errors="replace"` and in the Unicode Standard (section 3.9, practice D93b).
   static func repaired(_ text: [UInt8]) -> [UInt8] {
     guard var index = firstInvalid(text) else { return text }
     var result = Array(text[..<index])
@@ -88,8 +89,8 @@ enum UTF8Text {
     return result
   }
 
-  /// The length of the well-formed sequence at `index`, or minus the length of the maximal subpart
-  /// (1...3) where the sequence breaks off.
+  /// The length of the well-formed sequence at `index`, or the negated length (1...3) of the
+  /// maximal subpart if the sequence is ill-formed.
   private static func wellFormedLength(_ text: [UInt8], _ index: Int) -> Int {
     let first = text[index]
     let length: Int

@@ -1,16 +1,18 @@
-/// What a scalar is: its general category and the properties that patterns ask for, from one table
-/// so that the hand-written splitters and the general pattern matcher can't disagree.
+/// Unicode properties of scalars: the general category and the properties that patterns use, from
+/// one table, so that the hand-written splitters and the general pattern matcher can't disagree.
 ///
 /// The properties are those of Unicode 16.0, which the reference implementation's patterns use;
-/// scalars that were assigned later count as unassigned. Three of its components know another
-/// version, found by asking it about every scalar: numbers are those of the newest Unicode,
-/// punctuation that of 8.0, and normalization that of 9.0.
+/// scalars assigned later are treated as unassigned. Three of the reference's components use
+/// another version, found by querying it for every scalar: numbers are those of the newest Unicode,
+/// punctuation is that of 8.0, and normalization that of 9.0.
 enum UnicodeClasses {
-  /// Category in the low five bits (the order of `categoryNames`), then three flags.
+  /// Flag of whitespace in a scalar's properties.
   static let whitespace: UInt8 = 0x20
+  /// Flag of alphabetic scalars in a scalar's properties.
   static let alphabetic: UInt8 = 0x40
-  /// A number in the newest Unicode.
+  /// Flag of numbers, as of the newest Unicode, in a scalar's properties.
   static let numeric: UInt8 = 0x80
+  /// Bits of the general category, an index into `categoryNames`, in a scalar's properties.
   static let categoryMask: UInt8 = 0x1F
 
   static let categoryNames = [
@@ -23,23 +25,25 @@ enum UnicodeClasses {
   static let numbers = mask("N")
   static let punctuation = mask("P")
 
-  /// One bit per category whose name starts with `prefix`: "L" or "Lu". 0 where there is none.
+  /// One bit per category whose name starts with `prefix`, such as "L" or "Lu"; 0 if there is none.
   static func mask(_ prefix: String) -> UInt32 {
     var mask: UInt32 = 0
     for (bit, name) in categoryNames.enumerated() where name.hasPrefix(prefix) { mask |= 1 << bit }
     return prefix.isEmpty ? 0 : mask
   }
 
-  /// Everything assigned up to Unicode 16 below the supplementary special-purpose plane ends here.
+  /// The end of the scalars assigned in Unicode 16 below the supplementary special-purpose plane.
   private static let tableEnd: UInt32 = 0x32400
 
   private static let table: [UInt8] = (0..<tableEnd).map(compute)
 
+  /// The general category in the low five bits, then three flags.
   @inline(__always)
   static func properties(_ scalar: UInt32) -> UInt8 {
     scalar < tableEnd ? table[Int(scalar)] : compute(scalar)
   }
 
+  /// Whether the scalar's general category is in `mask`.
   @inline(__always)
   static func isIn(_ mask: UInt32, _ scalar: UInt32) -> Bool {
     mask >> UInt32(properties(scalar) & categoryMask) & 1 != 0
@@ -50,13 +54,14 @@ enum UnicodeClasses {
 
   static func isNumeric(_ scalar: UInt32) -> Bool { properties(scalar) & numeric != 0 }
 
-  /// `\w` of Unicode Technical Standard 18, annex C: alphabetic, marks, decimal digits, connector
-  /// punctuation and the two joiners.
+  /// Membership in `\w` of Unicode Technical Standard 18, annex C: alphabetic, marks, decimal
+  /// digits, connector punctuation and the two joiners.
   static func isWord(_ scalar: UInt32) -> Bool {
     isWordWithoutJoiners(scalar) || scalar == 0x200C || scalar == 0x200D
   }
 
-  /// `\w` of Oniguruma: no joiners, but the superscripts and fractions of Latin-1.
+  /// Membership in Oniguruma's `\w`: without the joiners, but with the superscripts and fractions
+  /// of Latin-1.
   static func isPatternWord(_ scalar: UInt32) -> Bool {
     switch scalar {
     case 0xB2, 0xB3, 0xB9, 0xBC, 0xBD, 0xBE: true
@@ -70,25 +75,25 @@ enum UnicodeClasses {
     return (wordCategories >> UInt32(properties & categoryMask)) & 1 != 0
   }
 
-  /// Punctuation as of Unicode 8.0, and all ASCII symbols.
+  /// Whether the scalar is punctuation as of Unicode 8.0 or an ASCII symbol.
   static func isPunctuation(_ scalar: UInt32) -> Bool {
     switch scalar {
     case 0x21...0x2F, 0x3A...0x40, 0x5B...0x60, 0x7B...0x7E: true
-    case 0x166D, 0x111C9: true  // classed otherwise since
+    case 0x166D, 0x111C9: true  // reclassified since
     default: isIn(punctuation, scalar) && isAssigned(scalar, in: 8)
     }
   }
 
-  /// Marks as of Unicode 9.0.
+  /// Whether the scalar is a mark as of Unicode 9.0.
   static func isMark(_ scalar: UInt32) -> Bool {
     switch scalar {
-    case 0x1CF2, 0x1CF3: true  // classed otherwise since
+    case 0x1CF2, 0x1CF3: true  // reclassified since
     case 0x111C9: false
     default: isIn(marks, scalar) && isAssigned(scalar, in: 9)
     }
   }
 
-  /// Whether the scalar was assigned in that version (`major`.0) already.
+  /// Whether the scalar was already assigned in Unicode `major`.0.
   static func isAssigned(_ scalar: UInt32, in major: Int) -> Bool {
     guard scalar >= 0x80 else { return true }
     guard let age = Unicode.Scalar(scalar)?.properties.age else { return false }

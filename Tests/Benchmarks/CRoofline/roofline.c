@@ -9,7 +9,7 @@ __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16"))) static double bf
   for (int i = 0; i < 24; i++) sum[i] = _mm512_setzero_ps();
   __m512bh a = (__m512bh)_mm512_set1_epi32(0x3f803f80), b = a;
   for (intptr_t r = 0; r < rounds; r++) {
-    // The operands look new each time.
+    // Keeps the compiler from hoisting the products out of the loop.
     __asm__ volatile("" : "+v"(a), "+v"(b));
 #pragma clang loop unroll(full)
     for (int i = 0; i < 24; i++) sum[i] = _mm512_dpbf16_ps(sum[i], a, b);

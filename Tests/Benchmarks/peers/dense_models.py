@@ -1,4 +1,4 @@
-"""What the scripts that compress a model in torch share: calibration windows, and saving the result."""
+"""Shared parts of the scripts that compress a model in torch: calibration windows, and saving the result."""
 import json
 import shutil
 
@@ -9,14 +9,14 @@ WINDOWS, LENGTH = 64, 512
 
 
 def calibration_ids(tokenizer, path):
-    """WINDOWS · LENGTH tokens, consecutive from the start of the "text" fields joined by a space."""
+    """The first WINDOWS · LENGTH tokens of the "text" fields of a .jsonl file, joined by a space."""
     with open(path, encoding="utf-8") as lines:
         text = " ".join(json.loads(line)["text"] for line in lines if line.strip())
     return tokenizer(text, add_special_tokens=False)["input_ids"][:WINDOWS * LENGTH]
 
 
 def save(state, source, out):
-    """A checkpoint as `source`, its tensors taken from `state`."""
+    """Writes a checkpoint like `source` with the tensors of `state`."""
     out.mkdir(parents=True, exist_ok=True)
     for path in source.iterdir():
         if path.is_file() and path.suffix != ".safetensors":

@@ -1,4 +1,4 @@
-"""Converts a GGUF file to a Hugging Face folder in float32, so that every peer runs the same weights.
+"""Converts a GGUF file to a Hugging Face folder in float32, so that all peers run the same weights.
 
 usage: gguf_to_hf.py MODEL.gguf OUT
 """
@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 gguf, out = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
 out.mkdir(parents=True, exist_ok=True)
 model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
-# The library refuses to save what it took out of a GGUF file, so the parts are written one by one.
+# transformers refuses to save a model loaded from a GGUF file, so its parts are written one by one.
 if hasattr(model.config, "quantization_config"):
     del model.config.quantization_config
 model.config.tie_word_embeddings = True
@@ -23,7 +23,7 @@ tensors = {name: value.contiguous().clone() for name, value in model.state_dict(
 save_file(tensors, out / "model.safetensors", metadata={"format": "pt"})
 AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(out)
 
-# The conversion drops what `tokenizer.ggml.pre = smollm` asks for: digits are split one by one before the byte-level split.
+# The conversion ignores `tokenizer.ggml.pre = smollm`, by which digits are split one by one before the byte-level split.
 path = out / "tokenizer.json"
 tokenizer = json.loads(path.read_text(encoding="utf-8"))
 tokenizer["pre_tokenizer"] = {

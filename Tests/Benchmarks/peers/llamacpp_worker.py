@@ -1,11 +1,11 @@
-"""Runs llama.cpp on request, so that two programs can be timed in turns within one run.
+"""Runs llama.cpp on request, so that two programs can be measured in turns within one run.
 
 usage: llamacpp_worker.py MODEL.gguf
-Reads one command a line from standard input and answers each with one line of JSON: {"seconds": …, "loss": …}
+Reads commands from standard input, one per line, and answers each with one line of JSON: {"seconds": …, "loss": …}
   prefill LENGTH                 one text of LENGTH tokens, up to the logits after the last one
-  decode PAST COUNT              COUNT tokens, one at a time, each the likeliest, after PAST tokens
-  perplexity TEXT LENGTH COUNT   COUNT windows of LENGTH tokens of the file TEXT, the last half of each scored
-Seconds leave out the time that Python takes to read logits. Token ids are (i * 7919) mod 49000, the same as on ctpack's side.
+  decode PAST COUNT              COUNT tokens after PAST tokens, one at a time, each the most likely one
+  perplexity TEXT LENGTH COUNT   COUNT windows of LENGTH tokens of the file TEXT; the second half of each is scored
+Seconds exclude the time in which Python reads logits. Token ids are (i * 7919) mod 49000, as in ctpack-benchmarks.
 """
 import json
 import sys
@@ -32,7 +32,7 @@ def forget():
 
 
 def decode(ids, first, wanted):
-    """Seconds for some tokens from position `first` on; logits are kept where `wanted` says so."""
+    """Processes tokens at positions from `first` on, keeps the logits of those for which `wanted(i)` is true, and returns the seconds."""
     batch.n_tokens = len(ids)
     for i, token in enumerate(ids):
         batch.token[i], batch.pos[i], batch.n_seq_id[i], batch.logits[i] = token, first + i, 1, wanted(i)

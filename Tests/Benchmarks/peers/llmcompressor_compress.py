@@ -1,9 +1,9 @@
-"""One setting of llmcompressor_settings.py: llm-compressor compresses a model, the result is saved as a dense float32 model.
+"""Compresses a model with llm-compressor by one setting of llmcompressor_settings.py, and saves it as a dense float32 model.
 
 usage: llmcompressor_compress.py HF_DIR CALIBRATION.jsonl SETTING OUT [CHECK.txt WINDOWS]
 Prints one line of JSON: seconds of the compression (without loading and saving), the share of zeros in the compressed layers,
-the digest of the calibration windows, the versions; with CHECK.txt also transformers' perplexity on its first WINDOWS windows.
-Calibration: 64 windows of 512 tokens, consecutive from the start of the "text" fields joined by a space, as in `gptq`.
+the SHA-256 of the calibration tokens, and package versions; with CHECK.txt also transformers' perplexity on its first WINDOWS
+windows. Calibration: the first 64 windows of 512 tokens of the "text" fields joined by a space, as in llmcompressor_gptq.py.
 """
 import contextlib
 import hashlib
@@ -62,8 +62,8 @@ def block_layers(model):
 
 
 def magnitude(model, sparsity, pattern):
-    """The smallest weights of every matrix, or of every group of a pattern, to zero: llm-compressor's own modifier masks only
-    while a model is trained."""
+    """Sets the smallest weights of every matrix, or of every group of a pattern, to zero. llm-compressor's own modifier only masks
+    weights during training."""
     for layer in block_layers(model):
         weight = layer.weight.data
         rows = weight.view(-1, int(pattern.split(":")[1]) if pattern else weight.numel())
@@ -72,7 +72,7 @@ def magnitude(model, sparsity, pattern):
 
 
 def compress(model, setting, windows):
-    """Seconds of wall clock and of processor time."""
+    """Compresses the model and returns wall-clock and processor time in seconds."""
     from llmcompressor import oneshot
 
     from llmcompressor_keep_zeros import keep_zeros
@@ -97,7 +97,7 @@ def compress(model, setting, windows):
 
 @torch.no_grad()
 def dense(model):
-    """Weight by name, as the compressed model decodes it."""
+    """The state dictionary with quantized weights decoded to floats."""
     from compressed_tensors.quantization import fake_quantize
 
     state = dict(model.state_dict())

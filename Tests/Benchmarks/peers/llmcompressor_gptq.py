@@ -1,8 +1,8 @@
-"""GPTQ of a whole model with llm-compressor, then its perplexity on held-out text.
+"""Quantizes a whole model with llm-compressor's GPTQ and measures its perplexity on held-out text.
 
 usage: llmcompressor_gptq.py HF_DIR CALIBRATION.jsonl HELD_OUT.jsonl BITS GROUP SAMPLES LENGTH WINDOWS
 Prints one line of JSON: seconds of the compression, peak memory in bytes, perplexity over WINDOWS windows of 1024 tokens.
-Text: the "text" fields joined by a space; calibration windows are consecutive from the start, as on ctpack's side.
+Text: the "text" fields joined by a space. Calibration windows are consecutive from the start, as in ctpack-benchmarks.
 """
 import json
 import math

@@ -1,7 +1,7 @@
-"""GPTQ that keeps the zeros of a pruned model, by the rule of llm-compressor's earlier releases.
+"""GPTQ that keeps the zeros of a pruned model, by the rule of earlier llm-compressor releases.
 
-Release 0.14 treats a pruned weight like any other: it takes its share of the error and comes out different from zero. Earlier
-releases left it out of every update (`preserve_zeros`). That is put back here, around the released functions.
+Release 0.14 treats a pruned weight like any other: it absorbs its share of the error and becomes nonzero. Earlier releases left
+pruned weights out of every update (`preserve_zeros`). This module restores that rule by wrapping the released functions.
 """
 import contextlib
 import copy
@@ -20,7 +20,7 @@ def keep_zeros():
     def quantize(weights, hessians, quant_args, **rest):
         nonlocal kept
         assert quant_args.actorder == ActivationOrdering.STATIC
-        # The released function sorts the columns by the same rule.
+        # `quantize_weight` sorts the columns by the same rule.
         order = torch.argsort(torch.diagonal(hessians, dim1=-2, dim2=-1), dim=-1, descending=True)
         kept = torch.gather(weights != 0, -1, order[:, None, :].expand_as(weights))
         return quantize_weight(weights=weights, hessians=hessians, quant_args=quant_args, **rest)
@@ -32,7 +32,7 @@ def keep_zeros():
         scales, zeros = column_scale_window(
             scale, zero_point, global_scale, g_idx, quant_args, num_rows=W1.shape[-2], i1=i1, i2=i1 + width)
         mask = kept[:, :, i1:i1 + width]
-        W1 *= mask  # what earlier blocks spread onto pruned weights doesn't count
+        W1 *= mask  # discards the error that earlier blocks moved onto pruned weights
         for i in range(width):
             w = W1[:, :, i]
             grid = (scales[:, :, i].transpose(0, 1), zeros[:, :, i].transpose(0, 1))

@@ -1,7 +1,7 @@
-"""What the table of llm-compressor measures, in the order in which it is measured.
+"""The settings of the llm-compressor study, in the order of measurement.
 
-A setting is plain data, so that reading it needs no library: `prune` says how weights are removed, `quantize` how the rest is
-rounded; a setting with both prunes first. Every setting applies to all linear layers of the blocks, not to lm_head.
+A setting is plain data, so that reading it needs no library. `prune` gives the method that removes weights, `quantize` the one
+that rounds the remaining weights; a setting with both prunes first. Settings apply to all linear layers of the blocks, not to lm_head.
 """
 
 BLOCK = 128

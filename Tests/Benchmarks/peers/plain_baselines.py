@@ -1,10 +1,10 @@
-"""Magnitude and Wanda as plain loops in torch, float32: llm-compressor's methods without llm-compressor.
+"""Magnitude pruning and Wanda as plain torch loops in float32, to check llm-compressor's results.
 
 usage: plain_baselines.py HF_DIR CALIBRATION.jsonl {magnitude|magnitude-first|wanda} {SHARE|ZEROS:OF} OUT
-Of weights of the same cost the first ones are dropped; by `magnitude` those that are less of their row and column,
-|w| / Σ|row| + |w| / Σ|column|, as ctpack does. Magnitude prints how often that decided: at a matrix' threshold, the
-weights that lie on it; in groups of a pattern, the groups that are cut between two equal weights. Wanda takes its statistics by
-block, after the pruned blocks, from the windows that llmcompressor_compress.py uses. OUT is measured by `ctpack eval`.
+Among weights of equal cost, `magnitude-first` and `wanda` drop the first ones; `magnitude` drops those with the lowest relative
+importance |w| / Σ|row| + |w| / Σ|column|, as ctpack does. The magnitude methods print the number of ties: the weights equal to a
+matrix' threshold or, with a pattern, the groups cut between two equal weights. Wanda gathers the statistics of each block from
+the outputs of the pruned blocks before it, on the windows of llmcompressor_compress.py. Measure OUT with `ctpack eval`.
 """
 import pathlib
 import sys
@@ -18,7 +18,7 @@ BATCH = 8
 
 
 def groups(costs, sparsity, by_row):
-    """The costs as rows that are pruned each for itself, and how many of each go."""
+    """The costs as rows that are pruned independently, and the number of weights to drop per row."""
     if ":" in sparsity:
         zeros, of = map(int, sparsity.split(":"))
         return costs.reshape(-1, of), zeros
@@ -27,12 +27,13 @@ def groups(costs, sparsity, by_row):
 
 
 def relative_importance(weight):
+    """1 / Σ|row| + 1 / Σ|column| for each weight, which orders weights of equal magnitude."""
     size = weight.abs()
     return 1 / size.sum(1, keepdim=True) + 1 / size.sum(0, keepdim=True)
 
 
 def prune(weight, costs, sparsity, by_row=False, ties=None):
-    """Zeros for the lowest costs, and of equal ones for the lowest `ties`; returns how many are equal."""
+    """Sets the weights with the lowest costs, and among equal costs with the lowest `ties`, to zero; returns the number of ties."""
     rows, count = groups(costs, sparsity, by_row)
     if ties is None:
         order = rows.argsort(dim=1, descending=False, stable=True)

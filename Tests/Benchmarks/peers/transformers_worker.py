@@ -1,10 +1,10 @@
-"""Runs transformers on request, so that two programs can be timed in turns within one run.
+"""Runs transformers on request, so that two programs can be measured in turns within one run.
 
 usage: transformers_worker.py HF_DIR [float32|bfloat16]
-Reads one command a line from standard input and answers each with one line of JSON: {"seconds": …, "loss": …}
-  forward LENGTH                 one sequence of LENGTH tokens through the model, with its loss
-  step BATCH LENGTH PROMPT       forward, backward to the prompt's embeddings and an AdamW update
-The token ids are (i * 7919) mod 49000, the same as on ctpack's side.
+Reads commands from standard input, one per line, and answers each with one line of JSON: {"seconds": …, "loss": …}
+  forward LENGTH                 forward pass of one sequence of LENGTH tokens, with its loss
+  step BATCH LENGTH PROMPT       forward pass, backward pass to the prompt's embeddings, and an AdamW update
+Token ids are (i * 7919) mod 49000, as in ctpack-benchmarks.
 """
 import json
 import sys

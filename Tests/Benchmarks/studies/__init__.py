@@ -1,1 +1,1 @@
-"""The studies of Tests/Benchmarks/Results: how each is measured, and its tables."""
+"""The studies in Tests/Benchmarks/Results: a module per study, which measures it and makes its tables."""

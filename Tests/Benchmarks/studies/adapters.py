@@ -1,8 +1,8 @@
-"""Soft prompt, prefix, LoRA and a given text on the same 3-bit weights: parameters, cost in use, perplexities.
+"""Soft prompt, prefix, LoRA and hard prompt on the same 3-bit weights: parameters, inference cost, perplexities.
 
-Builds the variants of Recipes/adapters.yaml (stopped, it goes on where it was), puts all their prompts into one bundle and takes
-the times of `ctpack-benchmarks adapters` on it. With --bundle only the times are taken, of a bundle of the same model with
-prompts of these names and sizes (`ctpack prompt learn --steps 1` makes them): costs don't depend on what was learned.
+Builds the variants of Recipes/adapters.yaml (a stopped build resumes), copies all their prompts into one bundle and measures times
+on it with `ctpack-benchmarks adapters`. With --bundle, measures only the times, on a bundle of the same model with prompts of these
+names and sizes (as made by `ctpack prompt learn --steps 1`): the cost doesn't depend on the learned values.
 """
 import math
 import pathlib
@@ -19,13 +19,13 @@ VARIANTS = ("soft", "prefix", "lora", "lora-all", "hard")
 LABELS = {"soft": "soft prompt, 100 tokens", "prefix": "prefix, 100 tokens", "lora": "LoRA on q and v, rank 8",
           "lora-all": "LoRA on all layers, rank 8", "hard": "hard prompt, 9 tokens"}
 PROTOCOL = ("`ctp-1024`, first 16 windows of 1024 tokens of each text, products in bfloat16. Model: SmolLM2-135M-Instruct, 3 bits in "
-            "groups of 64. Each learned by 120 updates of 4 × 256 tokens of C4 train (Recipes/adapters.yaml).")
+            "groups of 64. Learned with 120 updates of 4 × 256 tokens of C4 train (Recipes/adapters.yaml).")
 
 
 def arguments(parser):
     parser.add_argument("--only", action="append", choices=VARIANTS, help="this variant; may be repeated (default: all)")
-    parser.add_argument("--bundle", type=pathlib.Path, help="take only the times, of this bundle")
-    parser.add_argument("--runs", type=int, default=9, help="counted runs of each")
+    parser.add_argument("--bundle", type=pathlib.Path, help="measure only the times, on this bundle")
+    parser.add_argument("--runs", type=int, default=9, help="measured runs of each")
 
 
 def measure(options, tools):
@@ -33,7 +33,7 @@ def measure(options, tools):
         check_sizes(options.bundle, tools)
         return take_times(options.bundle, options, tools)
     bundles = [build(name, options, tools) for name in options.only or VARIANTS]
-    # All were learned on the same weights, so nothing has to be measured again.
+    # All prompts were learned on the same weights, so the transfer needs no measurement.
     target = tools.work / "all.ctpack"
     tools.copy(bundles[0], target)
     for source in bundles[1:]:
@@ -69,7 +69,7 @@ def take_times(bundle, options, tools):
 # ---------------------------------------------------------------- tables
 
 def more(values, plain):
-    """The median of the ratios run by run, in per cent more than without an adapter."""
+    """The median increase over the runs, in per cent of the value without an adapter."""
     return f"{100 * (statistics.median(a / b for a, b in zip(values, plain)) - 1):+.1f} %"
 
 
@@ -81,8 +81,8 @@ def cost():
         rows.append([LABELS[record["name"]], f"{record['parameters']:,}", f"{record['bytes']:,}"] +
                     [more(own[key], plain[key]) for key in ("prefill_seconds", "decode_seconds")])
     runs = len(plain["prefill_seconds"])
-    return block(f"time of a prefill of 1024 tokens, and per generated token, relative to the model without an adapter; medians of {runs} runs in "
-                 "turns (`ctpack-benchmarks adapters`). Another measurement moved them by up to 3.4 points.",
+    return block(f"times of a prefill of 1024 tokens and per generated token, relative to the model without an adapter; medians of {runs} runs in "
+                 "turns (`ctpack-benchmarks adapters`). Another measurement differed by up to 3.4 points.",
                  table(["", ">parameters", ">bytes", ">prefill", ">decode"], rows), list(times.values()))
 
 
@@ -97,7 +97,7 @@ def ppl():
             rows.append([text, LABELS[record["name"]], number(full), number(full_prompt), number(compressed), number(prompt),
                          f"{closed(full, compressed, prompt):.0f} %", number(repair, 3)])
     header = ["text", "", ">full", ">full + adapter", ">compressed", ">compressed + adapter", ">gap closed", ">repair in nats"]
-    return block(PROTOCOL + " Repair: the gain on the compressed model less the gain on the full one.", table(header, rows), records)
+    return block(PROTOCOL + " Repair: the gain on the compressed model minus the gain on the full model.", table(header, rows), records)
 
 
 TABLES = {"adapters": ppl, "adapters-cost": cost}

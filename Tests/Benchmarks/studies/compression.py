@@ -1,6 +1,6 @@
 """Perplexities and sizes of every compression method, beside llm-compressor's.
 
-Each setting is a recipe, written to WORK/NAME.yaml; the text is calibrated on Recipes/data/c4-train.jsonl and evaluated on the
+Each setting is a recipe, written to WORK/NAME.yaml, with Recipes/data/c4-train.jsonl for calibration. The result is evaluated on the
 first windows of each text by protocol ctp-1024. A setting that is in the table with the same recipe is not measured again.
 """
 import pathlib
@@ -20,7 +20,7 @@ PROTOCOL = ("`ctp-1024`, first 24 windows of 1024 tokens of each text, float32. 
             "Calibration: 64 × 512 tokens of C4 train, the same for both programs. Perplexity, lower is better.")
 PLAIN = " plain"
 PLAIN_METHODS = ("wanda", "magnitude")
-# Settings that llm-compressor has no counterpart of.
+# Settings without a counterpart in llm-compressor.
 OWN = {
     "gptq, 2 to 8 bits mixed": "{method: gptq, bits: 3, group_size: 64, target_bits_per_weight: 3.297}",
     "sparsegpt-50 plain": "{method: sparsegpt, bits: none, sparsity: 0.5, repair_steps: 0, drift: none}",
@@ -36,7 +36,7 @@ OWN = {
 
 
 def compression(name):
-    """The recipe's section for a setting."""
+    """The recipe's `compression` section for a setting."""
     if name in OWN:
         return OWN[name]
     if name.endswith(PLAIN):
@@ -51,7 +51,7 @@ def compression(name):
 
 
 def names():
-    """All settings: each plain one after the one with repair, then those of ctpack alone."""
+    """All settings: those shared with llm-compressor, each plain one after the one with repair, then ctpack's own."""
     found = []
     for name in SETTINGS:
         if name != "full" and "as released" not in name:
@@ -63,10 +63,10 @@ def names():
 def arguments(parser):
     texts.arguments(parser)
     parser.add_argument("--calibration", type=pathlib.Path, default=ROOT / "Recipes/data/c4-train.jsonl")
-    parser.add_argument("--windows", type=int, default=24, help="windows of 1024 tokens of each text")
-    parser.add_argument("--only", action="append", choices=names(), help="this setting; may be repeated (default: all)")
+    parser.add_argument("--windows", type=int, default=24, help="number of windows of 1024 tokens of each text")
+    parser.add_argument("--only", action="append", choices=names(), help="measure this setting; may be repeated (default: all)")
     parser.add_argument("--setting", action="append", metavar="NAME=SECTION",
-                        help="instead, this section `compression` of a recipe, into the table of corrections; may be repeated")
+                        help="measure this `compression` section of a recipe instead, for the table of corrections; may be repeated")
 
 
 def measure(options, tools):
@@ -102,7 +102,7 @@ def measure_one(name, section, options, tools, paths):
 # ---------------------------------------------------------------- tables
 
 def both():
-    """ctpack's perplexities and llm-compressor's, setting by setting."""
+    """The table of perplexities of ctpack and llm-compressor, one row per setting."""
     peers, own = RESULTS.by("name", "peer"), RESULTS.by("name", "ctpack")
     header = ["setting", ">bits per weight"] + [f">{text}: {program}" for text in texts.NAMES for program in ("ctpack", "llm-compressor")]
     rows = [["uncompressed", "32"] + [cell for text in texts.NAMES for cell in (number(peers["full"]["ppl"][text]), "")]]
@@ -114,7 +114,7 @@ def both():
 
 
 def perplexities(name, protocol, digits=1, shown=texts.NAMES):
-    """A table of perplexities whose records have a name and one perplexity per text."""
+    """A function that makes a table of perplexities: one row per record, one column per text."""
     def make():
         records = RESULTS.records(name)
         rows = [[record["name"]] + [number(record["ppl"].get(text), digits) for text in shown] for record in records]

@@ -1,21 +1,21 @@
-"""Tables in Markdown."""
+"""Markdown tables, with protocol and provenance."""
 import math
 
 
 def table(header, rows):
-    """Columns whose header starts with `>` are right-aligned."""
+    """A Markdown table; columns whose header starts with `>` are right-aligned."""
     names = [name.lstrip(">") for name in header]
     lines = ["| " + " | ".join(names) + " |", "|" + "|".join("--:" if name.startswith(">") else "---" for name in header) + "|"]
     return "\n".join(lines + ["| " + " | ".join(cell for cell in row) + " |" for row in rows])
 
 
 def number(value, digits=2):
-    """– where nothing was measured."""
+    """A number with fixed decimals; – for None."""
     return "–" if value is None else f"{value:,.{digits}f}"
 
 
 def closed(full, compressed, prompted):
-    """The share of the gap between full and compressed, in nats per token, that a prompt closes; in per cent."""
+    """The percentage of the gap between full and compressed, in nats per token, that a prompt closes."""
     return 100 * math.log(compressed / prompted) / math.log(compressed / full)
 
 
@@ -25,7 +25,7 @@ def block(protocol, text, records):
 
 
 def provenance(records):
-    """One line: dates, commits and machines of the records."""
+    """One line with the dates, machines and commits of the records."""
     stamps = [record["measured"] for record in records if record.get("measured")]
     dates = sorted({stamp["date"] for stamp in stamps})
     machines = sorted({stamp["machine"] or "" for stamp in stamps})

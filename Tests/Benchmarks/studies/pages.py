@@ -1,4 +1,4 @@
-"""Tables of README.md and Results/*.md, between `<!-- begin: NAME -->` and `<!-- end: NAME -->`, written from Results/*.json."""
+"""Writes the tables of README.md and Results/*.md, between `<!-- begin: NAME -->` and `<!-- end: NAME -->`, from Results/*.json."""
 import difflib
 import re
 import sys
@@ -10,11 +10,11 @@ MARKED = re.compile(r"<!-- begin: (?P<name>[^ ]+) -->\n.*?<!-- end: (?P=name) --
 
 
 def rendered(page, tables, used):
-    """A page's text with its tables made anew."""
+    """A page's text with its tables made from the data; adds their names to `used`."""
     def make(match):
         name = match["name"]
         if name not in tables:
-            sys.exit(f"{page}: no study has a table `{name}`; there are {', '.join(sorted(tables))}")
+            sys.exit(f"{page}: no study has a table `{name}`; the tables are {', '.join(sorted(tables))}")
         used.append(name)
         return f"<!-- begin: {name} -->\n{tables[name]().strip()}\n<!-- end: {name} -->"
 
@@ -22,7 +22,7 @@ def rendered(page, tables, used):
 
 
 def render(studies, write, check):
-    """Writes the pages, or prints how they differ. Returns 1 where they differ and aren't written."""
+    """Writes the pages, or prints the differences. Returns 1 if pages differ and were not written."""
     tables = {name: make for study in studies.values() for name, make in study.items()}
     used, differing = [], 0
     for page in [ROOT / "README.md", *sorted(FOLDER.glob("*.md"))]:
@@ -40,5 +40,5 @@ def render(studies, write, check):
     for name in sorted(set(tables) - set(used)):
         sys.exit(f"the table `{name}` is on no page")
     if differing and check:
-        print("the pages differ from their data; `Tests/Benchmarks/study.py render --write` writes them", file=sys.stderr)
+        print("the pages differ from the data; run `Tests/Benchmarks/study.py render --write`", file=sys.stderr)
     return 1 if differing and not write else 0

@@ -1,7 +1,7 @@
-"""Seconds and perplexities of llm-compressor for the settings of peers/llmcompressor_settings.py.
+"""Times and perplexities of llm-compressor for the settings in peers/llmcompressor_settings.py.
 
-PEERS is a folder that peers/setup filled. The compressed model is saved as dense float32 and measured by `ctpack eval`,
-protocol ctp-1024, in float32. A setting that is in the table is not measured again.
+PEERS is a folder made by peers/setup. The compressed model is saved as dense float32 and measured by `ctpack eval` in float32,
+protocol ctp-1024. A setting that is in the table is not measured again.
 """
 import pathlib
 import subprocess
@@ -15,10 +15,10 @@ from .tools import PEERS, ROOT
 
 def arguments(parser):
     texts.arguments(parser)
-    parser.add_argument("--peers", type=pathlib.Path, required=True, help="a folder that peers/setup filled")
+    parser.add_argument("--peers", type=pathlib.Path, required=True, help="a folder made by peers/setup")
     parser.add_argument("--calibration", type=pathlib.Path, default=ROOT / "Recipes/data/c4-train.jsonl")
-    parser.add_argument("--windows", type=int, default=24, help="windows of 1024 tokens of each text")
-    parser.add_argument("--only", action="append", choices=SETTINGS, help="this setting; may be repeated (default: all)")
+    parser.add_argument("--windows", type=int, default=24, help="number of windows of 1024 tokens of each text")
+    parser.add_argument("--only", action="append", choices=SETTINGS, help="measure this setting; may be repeated (default: all)")
     parser.add_argument("--check", choices=texts.NAMES, help="measure this text with transformers too")
 
 
@@ -56,7 +56,7 @@ def times():
     mark = lambda record: "~" if record.get("disturbed") or record["measured"].get("disturbed") else ""  # noqa: E731
     rows = [[record["name"]] + [mark(record) + number(record[key], 1) for key in ("seconds", "cpu_seconds")] +
             [number(100 * record["zeros"], 1) + " %"] for record in records]
-    return block("llm-compressor's time to compress, two threads; ~ from a machine that did other work too. " + PROTOCOL,
+    return block("time of llm-compressor's compression, two threads; ~: other programs were running. " + PROTOCOL,
                  table(["setting", ">seconds", ">CPU seconds", ">zeros"], rows), records)
 
 

@@ -1,7 +1,7 @@
-"""How a prompt is learned best: the variants of Recipes/studies/smollm2-prompts.yaml.
+"""Settings of prompt learning: the variants of Recipes/studies/smollm2-prompts.yaml.
 
-Short variants end with the prompt and are judged by text held out from training; variants called `confirm…` are evaluated and
-packaged too. A variant that is in the table is not measured again. Needs PyYAML (to list the variants).
+Short variants stop after the prompt stage and are judged by validation text; variants named `confirm…` are also evaluated and
+packaged. A variant that is in the table is not measured again. Needs PyYAML, to list the variants.
 """
 import json
 import math
@@ -16,8 +16,8 @@ from .tools import ROOT
 RECIPE = ROOT / "Recipes/studies/smollm2-prompts.yaml"
 RESULTS = Results("prompts")
 MODEL = "SmolLM2-135M-Instruct"
-SHORT = (f"{MODEL}, 3 bits in groups of 64 unless the row says otherwise; a prompt of 100 tokens, 100 updates of 4 × 256 tokens of C4 train, "
-         "cross-entropy, AdamW at a rate of 0.03. Judged by 64 windows of 256 tokens of other C4 train documents; perplexity.")
+SHORT = (f"{MODEL}, 3 bits in groups of 64 unless the row differs; a prompt of 100 tokens, 100 updates of 4 × 256 tokens of C4 train, "
+         "cross-entropy, AdamW at a rate of 0.03. Judged by 64 windows of 256 tokens of other C4 train documents. Perplexity.")
 LONG = (f"`ctp-1024`, first 24 windows of 1024 tokens of each text, products in bfloat16. Model: {MODEL}, 3 bits in groups of 64. "
         "Prompts of 100 tokens learned from C4 train. Perplexity.")
 FACTORS = (
@@ -45,7 +45,7 @@ CONFIRMED = (
 
 
 def variants():
-    """The recipe's variants, in its order."""
+    """The names of the recipe's variants, in its order."""
     try:
         import yaml
     except ImportError:
@@ -55,8 +55,8 @@ def variants():
 
 def arguments(parser):
     parser.add_argument("--c4", required=True, type=pathlib.Path, help="folder with c4-train.jsonl and c4-dev.jsonl")
-    parser.add_argument("--texts", required=True, type=pathlib.Path, help="folder with the texts that `study.py texts` writes")
-    parser.add_argument("--only", action="append", help="this variant; may be repeated (default: all)")
+    parser.add_argument("--texts", required=True, type=pathlib.Path, help="folder with the texts written by `study.py texts`")
+    parser.add_argument("--only", action="append", help="measure this variant; may be repeated (default: all)")
 
 
 def measure(options, tools):
@@ -95,7 +95,7 @@ def gain(record):
 
 
 def short(protocol, variants):
-    """A table of short variants; nothing differs between its rows but what the row says."""
+    """A function that makes a table of short variants, one factor varied per row."""
     def make():
         records = RESULTS.by("name", "variants")
         found = [(records[name], label) for name, label in variants if name in records]
@@ -142,13 +142,13 @@ def moved():
     rows = [[record["name"]] + [number(record["ppl"][text][key]) for text in shown for key in ("without", "with")] for record in records]
     header = ["used on"] + [f">{text}: {key}" for text in shown for key in ("without", "with")]
     return block("`ctp-1024`, first 24 windows of 1024 tokens of each text, float32. The prompt of 800 updates (`confirm-3bit`), "
-                 "learned at 3 bits, unchanged on other compressions (`ctpack transfer … --text`).", table(header, rows), records)
+                 "learned at 3 bits and used unchanged on other compressions (`ctpack transfer … --text`).", table(header, rows), records)
 
 
 def other_machine():
     records = RESULTS.records("other-machine")
     rows = [[record["name"]] + [f"{record['closed'][text]:.0f} %" for text in NAMES] for record in records]
-    return block("share of the gap closed; everything, compression included, repeated on another machine. " + LONG,
+    return block("share of the gap closed, with everything, compression included, repeated on another machine. " + LONG,
                  table(["learned with"] + [f">{text}" for text in NAMES], rows), records)
 
 

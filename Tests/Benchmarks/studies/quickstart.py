@@ -1,6 +1,6 @@
-"""The quick start: its four perplexities, the file's size and the `inspect` page, as README.md shows them.
+"""The quick start's perplexities, file size and `inspect` page, for README.md.
 
-Runs a recipe (or takes a bundle that it built, with --bundle) and keeps what `ctpack inspect --verify full` says.
+Runs the recipe, or with --bundle uses an artifact of it, and records the output of `ctpack inspect --verify full`.
 """
 import pathlib
 
@@ -15,7 +15,7 @@ STATES = ("full", "full + prompt", "compressed", "compressed + prompt")
 
 def arguments(parser):
     parser.add_argument("--recipe", choices=("quickstart", "quickstart-short"), default="quickstart")
-    parser.add_argument("--bundle", type=pathlib.Path, help="an artifact of this recipe, instead of running it")
+    parser.add_argument("--bundle", type=pathlib.Path, help="an artifact of this recipe; the recipe is then not run")
 
 
 def measure(options, tools):
@@ -50,12 +50,12 @@ def ppl():
 
 
 def page():
-    """The page of the long form where it has been measured, with the file's size beside its source's."""
+    """The `inspect` page with the sizes of file and source: of the full quick start if it has been measured, else of the short one."""
     pages = RESULTS.by("recipe", "pages")
     found = pages.get("quickstart") or pages["quickstart-short"]
     text = "```\n" + "\n".join(found["lines"]) + "\n```"
     megabytes = [f"{found[key] / 1e6:.1f} MB" for key in ("bytes", "source_bytes")]
-    return (f"{text}\n\nThis page is of Recipes/{found['recipe']}.yaml. The whole file has {megabytes[0]}, the GGUF checkpoint that it was made from "
+    return (f"{text}\n\nThe page is that of Recipes/{found['recipe']}.yaml. The whole file takes {megabytes[0]}; the GGUF checkpoint that it was made from takes "
             f"{megabytes[1]}.\n\n{provenance([found])}")
 
 

@@ -1,4 +1,4 @@
-"""The JSON files in Results/: tables of records, one record per line, each with the machine, date and commit it was measured on."""
+"""The JSON files in Results/: tables of records, one per line, each with the date, commit and machine of its measurement."""
 import datetime
 import json
 import os
@@ -11,7 +11,7 @@ FOLDER = HERE / "Results"
 
 
 class Results:
-    """One study's file. Every change is read, made and written at once, so that two runs can fill the same file."""
+    """A study's JSON file. Each change reads the file, changes it and writes it at once, so that several runs can add to it."""
 
     def __init__(self, study):
         self.path = FOLDER / f"{study}.json"
@@ -26,11 +26,11 @@ class Results:
         return self.table(name)["records"]
 
     def by(self, key, name):
-        """A table's records by one of their members."""
+        """A table's records as a dictionary by one of their members."""
         return {record[key]: record for record in self.records(name)}
 
     def keep(self, tools, name, record, keys, settings=None, disturbed=False):
-        """Puts a record into a table, in place of one with the same values of `keys`."""
+        """Adds a record to a table, or replaces the one with the same values of `keys`."""
         if tools.dry:
             return
         tables = self.read()
@@ -57,13 +57,13 @@ class Results:
 
 
 def stamp(disturbed=False):
-    """When, where and of which commit something is measured."""
+    """The date, commit and machine of a measurement made now."""
     found = {"date": datetime.date.today().isoformat(), "commit": commit(), "machine": machine()}
     return {**found, "disturbed": True} if disturbed else found
 
 
 def commit():
-    """The short name of the commit, with a + if tracked files differ from it; None outside a repository."""
+    """The commit's short hash, with a + if tracked files have changed; None outside a repository."""
     def git(*arguments):
         return subprocess.run(["git", *arguments], cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True).stdout.strip()
 
@@ -74,7 +74,7 @@ def commit():
 
 
 def machine():
-    """The processor's name, its widest instructions, the cores in use and the memory."""
+    """The processor's name and widest vector instructions, the number of usable cores, and the memory in GiB."""
     fields = {}
     for line in pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
         key, _, value = line.partition(":")

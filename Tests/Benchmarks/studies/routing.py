@@ -1,7 +1,7 @@
-"""Ways to choose among several prompts of one bundle: perplexities, right choices, and cost.
+"""Rules for choosing among several prompts of one bundle: perplexities, correct choices, and cost.
 
-BUNDLE holds one prompt per text, named in the order of the texts by --prompt (as Results/routing.md describes). `ctpack prompt
-compare` measures every choice with each number of deciding tokens; --cost also takes the time of a prefill with a choice.
+BUNDLE holds one prompt per text; --prompt names them in the order of the texts (see Results/routing.md). `ctpack prompt compare`
+measures every rule with each number of deciding tokens; --cost also measures the time of a prefill with a choice.
 """
 import pathlib
 import re
@@ -22,10 +22,10 @@ RATIO = re.compile(r"; ratio ([0-9.]+);")
 def arguments(parser):
     texts.arguments(parser)
     parser.add_argument("--bundle", type=pathlib.Path, required=True, help="a bundle with one prompt per text")
-    parser.add_argument("--prompt", action="append", help="the prompt for each text, in the texts' order (default: c4 wikitext ptb)")
-    parser.add_argument("--part", type=int, action="append", help="deciding tokens; may be repeated (default: 256 32 8)")
-    parser.add_argument("--windows", type=int, default=24, help="windows of 1024 tokens of each text")
-    parser.add_argument("--cost", action="store_true", help="also measure what a choice costs (`ctpack-benchmarks auto-prompt`)")
+    parser.add_argument("--prompt", action="append", help="the prompt of each text, in the texts' order; repeat for each (default: c4 wikitext ptb)")
+    parser.add_argument("--part", type=int, action="append", help="number of deciding tokens; may be repeated (default: 256 32 8)")
+    parser.add_argument("--windows", type=int, default=24, help="number of windows of 1024 tokens of each text")
+    parser.add_argument("--cost", action="store_true", help="also measure the cost of a choice (`ctpack-benchmarks auto-prompt`)")
 
 
 def measure(options, tools):
@@ -48,7 +48,7 @@ def measure(options, tools):
 
 
 def choices(rows, part, wanted):
-    """The rows of `prompt compare` as one record per choice; `wanted` is the prompt of each text."""
+    """The rows of `prompt compare` as one record per rule; `wanted` maps a text to its own prompt."""
     records = {}
     for row in rows:
         if row["text"] is None:
@@ -57,7 +57,7 @@ def choices(rows, part, wanted):
         if shares:
             name = CHOICES.get(row["rule"], row["rule"]).format(part)
             if row["rule"] == "best-single":
-                continue  # one of the prompts, which has a row of its own
+                continue  # equals the row of one of the prompts
         else:
             name = f"always the {row['prompt']} prompt" if row["prompt"] else "no prompt"
             shares = {row["prompt"]: row["windows"]} if row["prompt"] else None
@@ -80,7 +80,7 @@ def choice_table():
 def other_weights():
     records = RESULTS.records("other-weights")
     rows = [[record["name"], str(record["moved"]), str(record["own"])] for record in records]
-    return block("windows of 36 that find the text's own prompt by keys; the prompts of 3 bits moved to other compressions.",
+    return block("number of windows, of 36, for which keys choose the text's own prompt; prompts learned at 3 bits, transferred to other compressions.",
                  table(["used on", ">keys learned at 3 bits", ">keys learned on these weights"], rows), records)
 
 
@@ -92,8 +92,8 @@ def spread(values):
 def cost():
     records = RESULTS.records("cost")
     rows = [[record["name"], f"`{record['command']}`", spread(record["ratio"])] for record in records]
-    return block("prefill of 1024 tokens with a choice among four prompts of 32 tokens, relative to one prompt given by name; medians of 9 runs in turns, "
-                 "the lowest and the highest of the measurements. Model: SmolLM2-135M-Instruct.",
+    return block("time of a prefill of 1024 tokens with a choice among four prompts of 32 tokens, relative to one prompt given by name; medians of 9 runs in "
+                 "turns, lowest and highest of several measurements. Model: SmolLM2-135M-Instruct.",
                  table(["choice by", "`ctpack-benchmarks`", ">time, relative"], rows), records)
 
 
@@ -102,7 +102,7 @@ def times():
     rows = [[f"first token, {record['name']}", f"{record['seconds']:.2f} s"] for record in first]
     rows += [[f"learning a prompt's key, {record['name']}", f"{spread(record['seconds'])} s"] for record in learning]
     return block("`ctpack generate --max-tokens 1` on SmolLM2-135M-Instruct with three prompts of 100 tokens, opening the bundle included; "
-                 "and the time that learning a routing key adds to measuring a prompt.", table(["", ">time"], rows), first + learning)
+                 "and the time that learning a routing key adds to a prompt's measurement.", table(["", ">time"], rows), first + learning)
 
 
 TABLES = {"routing-choices": choice_table, "routing-other-weights": other_weights, "routing-cost": cost, "routing-times": times}

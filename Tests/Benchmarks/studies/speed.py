@@ -1,7 +1,7 @@
-"""Speed beside the peers and beside what the machine can do: all commands of `ctpack-benchmarks`.
+"""Speed relative to peers and to the machine's peak: all commands of `ctpack-benchmarks`.
 
-With --peers (a folder that peers/setup filled) both sides run in turns within one run; ratios are medians over the runs. The lines that
-the benchmarks print are kept whole in the table `lines`; rows of the table of peers are taken from them.
+With --peers (a folder made by peers/setup) both sides run in turns within one run; ratios are medians over the runs. The table
+`lines` keeps the benchmarks' whole output, from which the rows of the other tables are parsed.
 """
 import pathlib
 import re
@@ -12,7 +12,7 @@ from .tools import HERE
 
 RESULTS = Results("speed")
 PACKED = HERE / "smollm2-4bit.yaml"
-# Per command: its arguments after the name ({model} is dense, {packed} is SmolLM2 at 4 bits), and whether it has a peer.
+# The arguments of each command ({model} is dense, {packed} is SmolLM2 at 4 bits), and whether it has a peer.
 COMMANDS = {
     "forward": (["forward", "--model", "{model}"], True),
     "prompt-step": (["prompt-step", "--model", "{model}"], True),
@@ -27,14 +27,14 @@ COMMANDS = {
     "coded-decode": (["coded-decode", "--model", "{packed}"], False),
     "auto-prompt": (["auto-prompt", "--model", "{packed}"], False),
     "transfer": (["transfer"], False),
-    # Long ones; only by name.
+    # Long benchmarks, measured only with --only.
     "large-step": (["large-step"], False),
     "decode-loss": (["decode-loss"], False),
     "bounded-memory": (["bounded-memory"], False),
     "compress-time": (["compress-time"], False),
 }
 USUAL = [name for name in COMMANDS if name not in ("large-step", "decode-loss", "bounded-memory", "compress-time")]
-# The rows of the table of peers: the command, how its line begins, what the row says.
+# The rows of the table of peers: the command, the beginning of its line, the row's label.
 ROWS = {
     "forward": ("forward", "forward", "forward pass, 1 × 1024 tokens, float32"),
     "prompt-step": ("prompt-step", "prompt step", "prompt update, 4 × 256 tokens, prompt of 100, float32"),
@@ -48,7 +48,7 @@ ROWS = {
     "coded-decode": ("coded-decode", "decoding", "decoding a coded bundle, in bytes of its codes"),
     "transfer": ("transfer", "transfer", "putting a prompt onto a bundle of 1 GB"),
 }
-# The rows of the table beside the machine's peak: the command, how its line begins, what the row says.
+# The rows of the table relative to the machine's peak: the command, the beginning of its line, the row's label.
 MACHINE_ROWS = {
     "packed-product forward": ("packed-product", "forward", "1024 × 4096 inputs times packed 4-bit weights, 4096 × 4096"),
     "packed-product transposed": ("packed-product", "transposed", "the same inputs times the transposed weights"),
@@ -64,9 +64,9 @@ PER_SECOND = re.compile(r"(?P<value>[0-9.,]+) tokens/s")
 
 
 def arguments(parser):
-    parser.add_argument("--peers", type=pathlib.Path, help="a folder that peers/setup filled; without it only ctpack runs")
-    parser.add_argument("--only", action="append", choices=COMMANDS, help="this command; may be repeated (default: all but the long ones)")
-    parser.add_argument("more", nargs="*", metavar="-- OPTION", help="more options of the command, as in `--only large-step -- --layers 2`")
+    parser.add_argument("--peers", type=pathlib.Path, help="a folder made by peers/setup; without it, only ctpack is measured")
+    parser.add_argument("--only", action="append", choices=COMMANDS, help="measure with this command; may be repeated (default: all but the long ones)")
+    parser.add_argument("more", nargs="*", metavar="-- OPTION", help="further options for the command, as in `--only large-step -- --layers 2`")
 
 
 def measure(options, tools):
@@ -95,7 +95,7 @@ def measure(options, tools):
 
 
 def parsed(line, _next=None):
-    """A record of a benchmark's line; tokens per second where it says them."""
+    """The record of a benchmark's line, in tokens per second if the line has them; None for other lines."""
     match = LINE.match(line)
     if not match:
         return None
@@ -109,7 +109,7 @@ def parsed(line, _next=None):
 
 
 def beside_peak(line, following=""):
-    """The figures of a benchmark without a peer: its value, its first note, and a ratio on the line that follows."""
+    """The result of a benchmark without a peer: its value, its first note, and the ratio on the line that follows, if any."""
     match = LINE.match(line)
     if not match:
         return None
@@ -123,7 +123,7 @@ def beside_peak(line, following=""):
 # ---------------------------------------------------------------- tables
 
 def plain(value):
-    """As many digits as were measured."""
+    """A value without trailing zeros."""
     return f"{value:,g}"
 
 def beside_peers():
@@ -136,22 +136,22 @@ def beside_peers():
         own = f"{plain(record['value'])} {unit}" + (f", {record['note']}" if record.get("note") else "")
         rows.append([label, f"`{COMMANDS[command][0][0]}`", own, peer, number(record["ratio"], 1) if record["ratio"] else ""])
     return block("SmolLM2-135M-Instruct, two threads on both sides, in turns within one run; medians. GPTQ and SparseGPT without the steps that the peer "
-                 "doesn't have (`drift: none`, `repair_steps: 0`).", table(["work", "benchmark", ">ctpack", ">peer", ">times as fast"], rows),
+                 "lacks (`drift: none`, `repair_steps: 0`).", table(["work", "benchmark", ">ctpack", ">peer", ">times as fast"], rows),
                  [record for record, _, _ in records])
 
 
 def same_work():
     records = RESULTS.records("same-work")
     rows = [[record["name"], number(record["ctpack"], 1), number(record["peer"], 1)] for record in records]
-    return block("perplexity of 24 held-out windows of C4 after the compressions that are timed above (uncompressed: 38.0).",
+    return block("perplexity on 24 held-out windows of C4 after the compressions timed above (uncompressed: 38.0).",
                  table(["timed compression", ">ctpack", ">llm-compressor"], rows), records)
 
 
 def machine():
     found = RESULTS.by("row", "machine")
     records = [(found[row], command, label) for row, (command, _, label) in MACHINE_ROWS.items() if row in found]
-    return block("beside the machine's own peak, measured in the same run; dense and sparse decoding in turns, memory bandwidth read before and after "
-                 "each turn.", table(["work", "benchmark", ">result"], [[label, f"`{command}`", record["result"]] for record, command, label in records]),
+    return block("relative to the machine's peak, measured in the same run; dense and sparse decoding in turns, memory bandwidth measured before and "
+                 "after each turn.", table(["work", "benchmark", ">result"], [[label, f"`{command}`", record["result"]] for record, command, label in records]),
                  [record for record, _, _ in records])
 
 
@@ -166,7 +166,7 @@ def memory():
     records = RESULTS.records("memory")
     rows = [[record["name"], f"{record['block']} s" if record["block"] else "–", f"{record['memory']} GB" if record["memory"] else "–", record["whole"] or "–"] for record in records]
     return block("a checkpoint of LLaMA-7B's shape (32 blocks, 13.5 GB, random weights: `ctpack-benchmarks llama-shape`), compressed to 4 bits in groups "
-                 "of 64, 8 × 512 tokens per block; two threads (`bounded-memory`). Memory includes mapped pages.",
+                 "of 64 with 8 × 512 calibration tokens; two threads (`bounded-memory`). Memory includes mapped pages.",
                  table(["compression", ">time per block", ">memory", ">32 blocks"], rows), records)
 
 
@@ -179,7 +179,7 @@ def quickstart():
 def lines():
     records = RESULTS.records("lines")
     if not records:
-        return "No command has been measured since its lines are kept."
+        return "No output has been recorded yet."
     text = "\n".join(line for record in records for line in [f"# {record['command']}", *record["lines"]])
     return f"```\n{text}\n```\n\n{provenance(records)}"
 

@@ -1,7 +1,7 @@
-"""The texts of the protocol ctp-1024 as plain files, so that every program measures the same characters.
+"""The texts of protocol ctp-1024 as plain files, so that all programs measure the same characters.
 
 C4: the first 1,100 documents joined by a space. WikiText-2: the raw rows, newline kept, blank rows empty, joined by two newlines.
-Penn Treebank: the rows, stripped, joined by a space.
+Penn Treebank: the rows, stripped and joined by a space.
 """
 import json
 import pathlib
@@ -10,7 +10,7 @@ NAMES = ("c4-validation", "wikitext-2-test", "ptb-test")
 
 
 def arguments(parser):
-    for option, help_text in (("--c4", "C4 validation, a {\"text\": …} per line"), ("--wikitext", "the raw test split of WikiText-2"),
+    for option, help_text in (("--c4", "C4 validation, one {\"text\": …} per line"), ("--wikitext", "the raw test split of WikiText-2"),
                               ("--ptb", "the test split of Penn Treebank")):
         parser.add_argument(option, type=pathlib.Path, required=True, help=help_text)
 
@@ -21,7 +21,7 @@ def rows(path):
 
 
 def write(c4, wikitext, ptb, out):
-    """The files' paths by the texts' names."""
+    """Writes the texts as files and returns their paths by name."""
     documents = [json.loads(row)["text"] for row in rows(c4) if row.strip()][:1100]
     joined = (
         " ".join(documents),
@@ -36,7 +36,7 @@ def write(c4, wikitext, ptb, out):
 
 
 def prepare(options, tools):
-    """The joined texts in the work folder; in a dry run only their paths."""
+    """Writes the texts into the work folder and returns their paths by name; a dry run only prints the command."""
     folder = tools.work / "texts"
     if tools.dry:
         print(f"study.py texts --c4 {options.c4} --wikitext {options.wikitext} --ptb {options.ptb} {folder}")

@@ -1,4 +1,4 @@
-"""Programs, files and folders that a measurement uses; under --dry-run they are printed instead."""
+"""The programs, files and folders of a measurement. With --dry-run, commands are printed instead of run."""
 import json
 import os
 import pathlib
@@ -17,7 +17,7 @@ WORK = ROOT / ".build/benchmarks"
 
 
 class Unmeasured(dict):
-    """The answer of a command that a dry run didn't run: every member is another one."""
+    """The answer of a command that was not run because of --dry-run; every member is another such answer."""
 
     def __missing__(self, _key):
         return Unmeasured()
@@ -27,7 +27,7 @@ class Unmeasured(dict):
 
 
 class Tools:
-    """Runs the programs of one measurement."""
+    """Runs a measurement's programs and writes its files."""
 
     def __init__(self, options):
         self.dry = options.dry_run
@@ -37,7 +37,7 @@ class Tools:
             self.work.mkdir(parents=True, exist_ok=True)
 
     def output(self, *command, environment=None):
-        """What a command prints on standard output; None in a dry run."""
+        """Runs a command and returns its standard output; None in a dry run."""
         command = [str(part) for part in command]
         if self.dry:
             variables = [f"{key}={shlex.quote(str(value))}" for key, value in (environment or {}).items()]
@@ -48,7 +48,7 @@ class Tools:
             env=dict(os.environ, **{key: str(value) for key, value in (environment or {}).items()})).stdout
 
     def answer(self, *command, environment=None):
-        """The JSON value that a command prints, after whatever lines came before it."""
+        """Runs a command and returns the JSON value at the end of its output; lines before it are skipped."""
         output = self.output(*command, environment=environment)
         if output is None:
             return Unmeasured()
@@ -58,13 +58,13 @@ class Tools:
         return json.loads("\n".join(lines[start:]))
 
     def timed(self, *command, environment=None):
-        """The seconds that a command takes, and what it prints."""
+        """Runs a command and returns its time in seconds and its output."""
         start = time.monotonic()
         output = self.output(*command, environment=environment)
         return time.monotonic() - start, output
 
     def perplexity(self, model, text, windows, *more):
-        """By protocol ctp-1024, over the first `windows` windows of a file."""
+        """The perplexity on the first `windows` windows of a file, by protocol ctp-1024."""
         return self.answer(
             self.ctpack, "eval", model, "--text", text, "--protocol", "ctp-1024", "--windows", windows, *more, "--quiet", "--json")["ppl"]
 

@@ -1,8 +1,8 @@
-"""Prompts learned on one compression of a model and used, unchanged, on the others.
+"""Prompts learned on one compression of a model and used unchanged on the others.
 
-Each compression is a recipe, written to WORK/NAME.yaml; for a source one more recipe learns a prompt on the compressed model. That
-prompt is put onto a copy of every target (`ctpack transfer`) and measured there by protocol ctp-1024. Cells that are in the table
-are not measured again; a table of other settings is refused.
+Each compression is a recipe, written to WORK/NAME.yaml; for each source another recipe learns a prompt on the compressed model. The
+prompt is copied to a copy of every target (`ctpack transfer`) and measured there by protocol ctp-1024. Cells that are in the table
+are not measured again; a table with other settings is an error.
 """
 import math
 import pathlib
@@ -16,7 +16,7 @@ from .tools import ROOT
 
 RESULTS = Results("transfer")
 COMPRESSIONS = {
-    # The control: a prompt that never saw a compressed model.
+    # The control: a prompt learned on the uncompressed model.
     "uncompressed": '{method: rtn, rules: [{match: "*", leave: true}]}',
     "3-bit": "{method: gptq, bits: 3, group_size: 64}",
     "4-bit": "{method: gptq, bits: 4, group_size: 64}",
@@ -33,20 +33,20 @@ def arguments(parser):
     data = ROOT / "Recipes/data"
     parser.add_argument("--calibration", type=pathlib.Path, default=data / "c4-train.jsonl")
     parser.add_argument("--calibration-windows", type=int, default=64)
-    parser.add_argument("--train", type=pathlib.Path, default=data / "c4-train.jsonl", help="text that prompts are learned from")
-    parser.add_argument("--validation", type=pathlib.Path, default=data / "c4-dev.jsonl", help="text that the best prompt is chosen by")
+    parser.add_argument("--train", type=pathlib.Path, default=data / "c4-train.jsonl", help="text to learn prompts from")
+    parser.add_argument("--validation", type=pathlib.Path, default=data / "c4-dev.jsonl", help="text to choose the best prompt by")
     parser.add_argument("--steps", type=int, default=120, help="updates per source")
-    parser.add_argument("--tokens", type=int, default=100, help="soft tokens of a prompt")
+    parser.add_argument("--tokens", type=int, default=100, help="tokens per prompt")
     parser.add_argument("--prompt", action="append", metavar="KEY=VALUE",
-                        help="another setting of the recipe's section `prompt` (default: learning_rate=0.03 warmup=12)")
-    parser.add_argument("--windows", type=int, default=16, help="windows of 1024 tokens of each text")
-    parser.add_argument("--arithmetic", choices=("float32", "bfloat16"), default="bfloat16", help="of the perplexities")
-    parser.add_argument("--source", action="append", choices=NAMES, help="learn on this one; may be repeated (default: all)")
-    parser.add_argument("--target", action="append", choices=NAMES, help="use on this one; may be repeated (default: all)")
+                        help="a setting of the recipe's `prompt` section; may be repeated (default: learning_rate=0.03 warmup=12)")
+    parser.add_argument("--windows", type=int, default=16, help="number of windows of 1024 tokens of each text")
+    parser.add_argument("--arithmetic", choices=("float32", "bfloat16"), default="bfloat16", help="precision of matrix products in the measurements")
+    parser.add_argument("--source", action="append", choices=NAMES, help="learn prompts on this compression; may be repeated (default: all)")
+    parser.add_argument("--target", action="append", choices=NAMES, help="use prompts on this compression; may be repeated (default: all)")
 
 
 def settings(options):
-    """The settings that two cells of one table share; no paths."""
+    """The settings that all cells of a table must share. Paths are reduced to file names."""
     return {"tokens": options.tokens, "steps": options.steps, "prompt": sorted(options.prompt), "windows": options.windows,
             "arithmetic": options.arithmetic, "calibration_windows": options.calibration_windows,
             "train": options.train.name, "validation": options.validation.name}
@@ -57,7 +57,7 @@ def plain(name):
 
 
 def recipe(name, options, learns):
-    """A recipe's text. The compression is the same to the byte with and without a prompt."""
+    """A recipe's text. The compressed weights are identical with and without a prompt."""
     lines = [
         f"name: {plain(name)}", f"model: {{path: {options.model}, name: SmolLM2-135M-Instruct}}",
         f"calibration: {{text: {options.calibration}, windows: {options.calibration_windows}, length: 512, selection: consecutive}}",
@@ -72,7 +72,7 @@ def recipe(name, options, learns):
 
 
 def build(name, options, tools, learns):
-    """The bundle of a compression, with its prompt if it learns one; `ctpack run` goes on with what is there."""
+    """Builds the bundle of a compression, with a prompt if `learns`, and returns its path; `ctpack run` reuses earlier stages."""
     stem = plain(name) + ("-prompt" if learns else "")
     path, bundle = tools.work / f"{stem}.yaml", tools.work / f"{stem}.ctpack"
     tools.write(path, recipe(name, options, learns))
@@ -81,7 +81,7 @@ def build(name, options, tools, learns):
 
 
 def cell(source, target):
-    """The perplexities by text, None if they aren't measured. `source` is None without a prompt."""
+    """The perplexities of a cell by text; None if not measured. `source` is None without a prompt."""
     return next((c["ppl"] for c in RESULTS.records("cells") if c["source"] == source and c["target"] == target), None)
 
 
@@ -89,7 +89,7 @@ def measure(options, tools):
     options.prompt = options.prompt or ["learning_rate=0.03", "warmup=12"]
     wanted, found = settings(options), RESULTS.table("cells").get("settings")
     if found not in (None, wanted):
-        sys.exit(f"{RESULTS.path.name} holds figures of other settings: {found}, not {wanted}; move it away to begin anew")
+        sys.exit(f"{RESULTS.path.name} has measurements with other settings: {found}, not {wanted}; move it away to start anew")
     paths = texts.prepare(options, tools)
     sources, targets = options.source or NAMES, options.target or NAMES
     missing = {source: [t for t in targets if cell(source, t) is None] for source in [None, *sources]}
@@ -107,7 +107,7 @@ def measure(options, tools):
             continue
         learned = build(source, options, tools, learns=True)
         for target in cells:
-            # On a copy: each target's own bundle stays as its recipe made it.
+            # A copy, because a transfer changes the bundle in place.
             copy, name = tools.work / f"{plain(target)}-with-another.ctpack", f"from-{plain(source)}"
             tools.copy(bundles[target], copy)
             tools.output(tools.ctpack, "transfer", learned, copy, "--as", name, "--allow-unvalidated")
@@ -120,11 +120,11 @@ def measure(options, tools):
 def protocol():
     found = RESULTS.table("cells")["settings"]
     return (f"`ctp-1024`, first {found['windows']} windows of 1024 tokens of each text, products in {found['arithmetic']}. Model: SmolLM2-135M-Instruct. Prompts "
-            f"of {found['tokens']} tokens, {found['steps']} updates of 1 × 1024 tokens of C4 train ({', '.join(found['prompt'])}). In italics: used where learned.")
+            f"of {found['tokens']} tokens, {found['steps']} updates of 1 × 1024 tokens of C4 train ({', '.join(found['prompt'])}). Italics: used on the compression it was learned on.")
 
 
 def matrix(text, show):
-    """A row per compression that prompts are used on, a column per compression that they were learned on."""
+    """A function that makes a table: a row per compression used on, a column per compression learned on."""
     def make():
         records = RESULTS.records("cells")
         measured = {c["source"] for c in records}

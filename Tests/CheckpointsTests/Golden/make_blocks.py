@@ -13,7 +13,7 @@ rng = np.random.default_rng(20)
 out = pathlib.Path(sys.argv[1], "blocks")
 out.mkdir(parents=True, exist_ok=True)
 
-# Byte offsets of a block's float16 scales. Scales are drawn separately from the other bytes: finite, of both signs,
+# Byte offsets of a block's float16 scales. Scales are drawn separately from the other bytes: finite, of either sign,
 # zero and subnormals included.
 SCALES = {
     Type.Q4_0: [0], Type.Q4_1: [0, 2], Type.Q5_0: [0], Type.Q5_1: [0, 2], Type.Q8_0: [0],
@@ -32,7 +32,7 @@ for kind, places in SCALES.items():
     (out / f"{kind.name}.bin").write_bytes(blocks.tobytes())
     (out / f"{kind.name}.f32").write_bytes(dequantize(blocks, kind).astype("<f4").tobytes())
 
-# Every float16 there is, NaN and infinities included, would be 128 KB: every 37th pattern, and the edges.
+# All float16 patterns would take 128 KB, so only every 37th and the edge cases, NaN and infinities included.
 half = np.unique(np.concatenate([np.arange(0, 65536, 37), [1, 0x3FF, 0x400, 0x7BFF, 0x7C00, 0x8000, 0xFC00, 0xFFFF]]))
 half = half.astype("<u2")
 (out / "F16.bin").write_bytes(half.tobytes())

@@ -1,8 +1,8 @@
-"""Writes the tiny models of these tests: Hugging Face folders and GGUF files with random weights and odd sizes.
+"""Writes the tests' tiny models: Hugging Face folders and GGUF files with random weights and odd sizes.
 
 usage: make_models.py OUT     (packages: Tests/Golden/requirements.txt; `make golden` runs it)
 
-OUT/NAME.json describes the model NAME: per tensor the shape, the type in the file, the first and last value and a
+OUT/NAME.json describes the model NAME: for each tensor the shape, the type in the file, the first and last value and a
 checksum (facts.py), and the inverse frequencies of the rotary embedding as transformers computes them.
 """
 import json
@@ -51,7 +51,7 @@ def folder(name, config, seed, dtype=torch.float32, shard=None, old_spelling=Fal
     model.save_pretrained(name, **({"max_shard_size": shard} if shard else {}))
     path = pathlib.Path(name, "config.json")
     settings = json.loads(path.read_text())
-    if old_spelling:  # what transformers 4 wrote
+    if old_spelling:  # the keys of transformers 4
         rope = settings.pop("rope_parameters")
         settings["rope_theta"] = rope.pop("rope_theta")
         kind = rope.pop("rope_type")
@@ -163,7 +163,7 @@ def write_gguf(name, config, seed, arch, types, factors=None):
             heads = None
         stored = permuted(value, heads) if heads else value
         kind = types(key, value)
-        if kind.name.endswith("_K"):  # the package can't write these: random blocks with tame scales
+        if kind.name.endswith("_K"):  # the package can't write these types: random blocks with moderate scales
             weights, size = gguf.GGML_QUANT_SIZES[kind]
             raw = rng.integers(0, 256, (value.shape[0], value.shape[1] // weights, size), dtype=np.uint8)
             for place in ([208] if kind.name == "Q6_K" else [0, 2]):

@@ -4,10 +4,10 @@ usage: make_pytorch.py OUT     (packages: Tests/Golden/requirements.txt; `make g
 
 Reads OUT/llama3-sharded, which make_models.py writes; writes into OUT:
 
-opt/, opt-350m/      OPT models: config.json and model.safetensors; and in
-opt-bin/             opt under the names of the first checkpoints ("decoder.…"), with their extra tensors
-opt-350m-bin/        opt-350m as pytorch_model.bin, its tensors views of one storage
-llama3-bin/          llama3-sharded as shards of pytorch_model.bin with an index
+opt/, opt-350m/      OPT models: config.json and model.safetensors
+opt-bin/             opt with the tensor names of the first checkpoints ("decoder.…") and their extra tensors
+opt-350m-bin/        opt-350m as pytorch_model.bin, its tensors being views of one storage
+llama3-bin/          llama3-sharded as an indexed pytorch_model.bin of two shards
 views.*              strides, offsets, shared storages, every element type: .safetensors, .bin,
                      .protocol4.bin, .zip64.bin (the same archive with zip64 records), .legacy.bin
 """
@@ -62,7 +62,7 @@ weights = model("opt-350m", OPTConfig(**(small | dict(hidden_size=10, word_embed
 folder("opt-350m-bin", "opt-350m/config.json")
 flat = torch.cat([value.flatten() for value in weights.values()])
 parts = {key: part.view_as(weights[key]) for key, part in zip(weights, flat.split([v.numel() for v in weights.values()]))}
-# One matrix column-major, as a transposed view.
+# One matrix is column-major, as a transposed view.
 key = "model.decoder.layers.0.fc1.weight"
 parts[key] = weights[key].t().contiguous().t()
 torch.save(parts, "opt-350m-bin/pytorch_model.bin")
@@ -98,7 +98,7 @@ with warnings.catch_warnings(action="ignore"):
 
 
 def zip64(source):
-    """The same local entries; every number of the central directory in an extra field, and a zip64 end."""
+    """The archive `source` with every number of its central directory in a zip64 extra field, and a zip64 end record."""
     data = pathlib.Path(source).read_bytes()
     entries = zipfile.ZipFile(io.BytesIO(data)).infolist()
     end = data.rindex(b"PK\5\6")

@@ -1,4 +1,4 @@
-"""Writes OUT/smollm2.json: facts of some tensors of SmolLM2-135M-Instruct (Q4_1), expanded by the gguf package.
+"""Writes OUT/smollm2.json: facts about some tensors of SmolLM2-135M-Instruct (Q4_1), dequantized by the gguf package.
 
 usage: make_smollm2.py OUT MODEL.gguf     (packages: Tests/Golden/requirements.txt; `make golden` runs it)
 """
@@ -26,7 +26,7 @@ for tensor in GGUFReader(sys.argv[2]).tensors:
     if tensor.name in NAMES:
         name, heads = NAMES[tensor.name]
         values = dequantize(tensor.data, tensor.tensor_type)
-        if heads:  # back from llama.cpp's order of q and k rows
+        if heads:  # undo llama.cpp's order of q and k rows
             half = values.shape[0] // heads // 2
             values = values.reshape(heads, half, 2, -1).swapaxes(1, 2).reshape(values.shape)
         result[name] = facts(values, tensor.tensor_type.name)

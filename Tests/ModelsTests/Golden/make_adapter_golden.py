@@ -28,7 +28,8 @@ def losses(model, ids):
 
 
 def measure(model, ids, parameters, order, arrays, name):
-    """`order` turns a list of tensors shaped as the parameters into one array."""
+    """Mean loss; fills `arrays` with the parameters, losses and gradients. `order` turns a list of tensors with the
+    parameters' shapes into one array."""
     nll = losses(model, ids)
     nll.mean().backward()
     arrays[name] = order([p.detach() for p in parameters])

@@ -3,7 +3,7 @@
 usage: make_model_golden.py OUT [SMOLLM2_HF]     (packages: Tests/Golden/requirements.txt; `make golden` runs it)
 
 OUT/<case>/            config.json and model.safetensors, as transformers saves them
-OUT/<case>.json        token ids, a soft prompt's seed values' file offsets, negative log-likelihoods
+OUT/<case>.json        token ids, the shapes and file offsets of the arrays, the mean loss with a soft prompt
 OUT/<case>.f32         the arrays named in the JSON, little-endian float32, back to back
 With SMOLLM2_HF (a float32 folder written by Tests/Benchmarks/peers/gguf_to_hf.py) also OUT/smollm2.json and .f32.
 
@@ -53,7 +53,7 @@ CASES = {
 
 
 def measure(model, ids, prompt, logit_rows, logit_columns):
-    """Arrays by name, and the numbers of one case. ids [2, T]; prompt [n, d]."""
+    """Arrays by name, and the numbers, of one case. ids [2, T]; prompt [n, e]."""
     arrays, numbers = {"prompt": prompt.numpy().copy()}, {}
     embed = model.get_input_embeddings()
     with torch.no_grad():

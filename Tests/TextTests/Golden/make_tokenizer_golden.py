@@ -1,10 +1,10 @@
-"""Token ids of difficult texts by Hugging Face `tokenizers`, for tiny tokenizers of each family.
+"""Writes token ids of difficult texts by Hugging Face `tokenizers`, for a tiny tokenizer of each family.
 
 usage: make_tokenizer_golden.py OUT [SMOLLM2_TOKENIZER_JSON]     (packages: Tests/Golden/requirements.txt; `make golden` runs it)
 
 Writes OUT/hard-cases.json (the texts), OUT/NAME.tokenizer.json (tokenizers trained here on generated text) and
-OUT/NAME.expected.json (per text the ids and the decoded text, null if it equals the text). OUT/scored.json holds a vocabulary with
-scores, whose merges `transformers` derives (generate_merges). With SmolLM2's tokenizer.json also OUT/smollm2.json.
+OUT/NAME.expected.json (for each text the ids and the decoded text, null if it equals the text). OUT/scored.json is a vocabulary with
+scores, whose merges `transformers` derives (generate_merges). Given SmolLM2's tokenizer.json, it also writes OUT/smollm2.json.
 """
 import hashlib
 import json
@@ -27,7 +27,7 @@ QWEN2 = HEAD + r"|\p{N}" + REST
 
 
 def hard_cases():
-    """Each case as bytes; the ones that aren't UTF-8 are read with errors="replace"."""
+    """The cases as bytes; those that aren't UTF-8 are decoded with errors="replace"."""
     texts = [
         "", " ", "  ", "\n", "\n\n\n", "\t", " \t \n \r\n  x", "a", "Hello, world!", "  leading and trailing  ",
         "The quick brown fox jumps over the lazy dog.", "I'm you're he'll she'd we've it's don't 's 'S 'LL 'Ve",
@@ -61,7 +61,7 @@ def hard_cases():
     for length in (20, 40, 80):
         for _ in range(4):
             texts.append("".join(chr(rng.choice(pool)) for _ in range(length)))
-    # What normalization has to sort and compose: marks around ones that decompose, Hangul in parts.
+    # Cases for normalization to sort and compose: marks around ones that decompose, decomposed Hangul.
     pool = [0x61, 0x41, 0x65, 0x915, 0x3B1, 0x301, 0x300, 0x308, 0x323, 0x327, 0x345, 0x342, 0x344, 0x3099, 0xF71, 0xF72,
             0xF73, 0xF79, 0xF81, 0x9C7, 0x9BE, 0x93C, 0x338, 0x5B4, 0x1100, 0x1161, 0x11A8, 0x11C3, 0xAC00, 0xAC01, 0xBF4C,
             0x30AB, 0x212B, 0x1E9B, 0xFB2C, 0x32FF, 0x11938, 0x1D15E, 0xFDFA]
@@ -129,7 +129,7 @@ def tokenizers():
     llama3.post_processor = processors.Sequence([processors.ByteLevel(trim_offsets=False), processors.TemplateProcessing(
         single="<|endoftext|> $A", special_tokens=[("<|endoftext|>", 0)])])
     data = json.loads(llama3.to_str())
-    # A word that is a token although no merges lead to it, as in Llama 3's vocabulary.
+    # A word that is a token although no merges produce it, as in Llama 3's vocabulary.
     data["model"]["vocab"]["\u0120brown"] = len(data["model"]["vocab"])
     yield "llama3", json.dumps(data)
 
@@ -146,7 +146,7 @@ def tokenizers():
                                               normalizers.Replace("th", "d"), normalizers.Replace(Regex(r"\s{2,}"), " ")])
     yield "chain", prefix.to_str()
 
-    # Llama 2: no pre-tokenizer, the normalizer writes the marks.
+    # Llama 2: no pre-tokenizer; the normalizer writes the marks.
     data = metaspace_model(600, fuse_unk=True)
     data["normalizer"] = {"type": "Sequence", "normalizers": [
         {"type": "Prepend", "prepend": "\u2581"}, {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"}]}
@@ -180,12 +180,12 @@ def tokenizers():
 
 
 def scored():
-    """A vocabulary with scores, as a GGUF file of the model "llama" holds it, and the converted tokenizer."""
+    """A vocabulary with scores, as in a GGUF file of the model "llama", and the converted tokenizer."""
     rng = random.Random(11)
     data = metaspace_model(420)
     tokens = sorted(data["model"]["vocab"], key=data["model"]["vocab"].get)
     types = [2, 3, 3] + [6] * 256 + [1] * (len(tokens) - 259)
-    # Scores by id like a trained SentencePiece model's, some of them equal, some out of order.
+    # Scores like those of a trained SentencePiece model, but some equal and some out of order.
     scores = [0.0] * 259 + [-float(i // 2) - rng.choice([0, 0, 5]) for i in range(len(tokens) - 259)]
     model = data["model"]
     normal = {t: s for t, s, k in zip(tokens, scores, types) if k == 1}

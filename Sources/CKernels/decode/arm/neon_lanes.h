@@ -1,5 +1,5 @@
-// The vocabulary of generic/lanes.h in NEON, and, with CTK_DOTPROD, in the byte dot products (SDOT)
-// of newer processors.
+// The primitives of generic/lanes.h in NEON and, with CTK_DOTPROD, the byte dot products (SDOT) of
+// newer processors.
 #pragma once
 #include <arm_neon.h>
 #include <string.h>

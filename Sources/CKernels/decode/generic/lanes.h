@@ -1,6 +1,6 @@
-// The vocabulary of the generic kernels: 64 codes in registers, and their products with inputs of
-// two bytes. Each instruction set defines it under names of its own; LANES(name) is the name in the
-// one at hand.
+// The primitives of the generic kernels: 64 codes in registers, and their products with two-byte
+// inputs. Each instruction set defines them with its own prefix; LANES(name) adds the prefix of the
+// one that is being compiled.
 #pragma once
 
 #if defined(__x86_64__)
@@ -11,7 +11,7 @@
 #define LANES(name) neon_##name
 #endif
 
-/// How a loop finds a row's weights.
+/// The storage of a row's weights, for which a loop is specialised.
 enum { generic_dense, generic_masked, generic_pairs };  // the last: 2:4 sparse
 
 typedef _Float16 generic_halves __attribute__((vector_size(32)));

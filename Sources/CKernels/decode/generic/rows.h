@@ -1,4 +1,4 @@
-// The decode product over rows of weights, written once over the vocabulary of lanes.h and compiled
+// The decode product over rows of weights, written once with the primitives of lanes.h and compiled
 // with AVX2, NEON, and NEON with dot products:
 //   Σ (code − zero)·scale·x  =  Σ over groups of scale·(Σ code·x − zero·Σ x)
 // with Σ code·x in integers and the zero points' part subtracted once per row, as its correction.
@@ -17,7 +17,7 @@ struct generic_workspace {
   uint8_t *zeros, *codes;      // zero points and survivors, one byte each
 };
 
-/// The workspace of a product, in the order in which it lies in memory.
+/// Lays out the workspace of a product in memory.
 static inline struct generic_workspace generic_workspace(
     const struct ctk_packed *w, struct ctk_arena *arena) {
   const intptr_t runs = ctk_runs(w->columns), groups = ctk_groups(w);
@@ -46,7 +46,7 @@ struct generic_product {
   struct LANES(group_map) narrow;
 };
 
-/// A row of weights, as the loops read it.
+/// A row of weights in the format that the loops read.
 struct generic_row {
   const uint8_t *codes;   // packed; of a sparse row: its survivors, one byte each
   const uint64_t *words;  // masked: the mask
@@ -128,8 +128,9 @@ CTK_LANES void generic_read_sparse_row(
   r->codes = p->space.codes + (start - 64 * block);
 }
 
-/// Σ scale·code·x over a row of weights, per row of inputs, spread over the lanes of sum[count].
-/// `bits` (4 or 8 if sparse: survivors are bytes), `form`, `narrow` and `count` are constants.
+/// Σ scale·code·x over a row of weights for each row of inputs, spread over the lanes of
+/// sum[count]. `bits` (4 or 8 if sparse: survivors are bytes), `form`, `narrow` and `count` are
+/// constants.
 CTK_LANES_INLINE void generic_sums_of_row(
     const struct generic_product *p, const struct generic_row *row, const int bits, const int form,
     const int narrow, const int count, LANES(sums) sum[]) {
@@ -172,7 +173,7 @@ CTK_LANES_INLINE void generic_sums_of_row(
   }
 }
 
-/// Results of rows first..<last; `bits`, `form`, `narrow` and `count` are constants.
+/// Computes results of rows first..<last; `bits`, `form`, `narrow` and `count` are constants.
 CTK_LANES_INLINE void generic_multiply_rows(
     const struct generic_product *p, intptr_t first, intptr_t last, const int bits, const int form,
     const int narrow, const int count, float *y, intptr_t ldy) {

@@ -1,5 +1,5 @@
-// The decode product over interleaved tiles of sparse weights, written once over the vocabulary of
-// lanes.h: four columns of sixteen rows at a time, each row in a 32-bit sum of its own.
+// The decode product over interleaved tiles of sparse weights, written once with the primitives of
+// lanes.h: four columns of sixteen rows at a time, each row with its own 32-bit sum.
 #pragma once
 #include "decode_kernels.h"
 #include "lanes.h"
@@ -61,8 +61,8 @@ CTK_LANES_INLINE int64_t generic_read_tile_run(
   return end;
 }
 
-/// Results of rows first..<last; those of a tile that other pieces of work share are computed and
-/// dropped. `wide` (more than four bits), `form` and `count` are constants.
+/// Computes results of rows first..<last. Tiles are computed whole, and the results of rows outside
+/// of this range are discarded. `wide` (more than four bits), `form` and `count` are constants.
 CTK_LANES_INLINE void generic_multiply_tile_rows(
     const struct ctk_packed *w, const struct ctk_decode_inputs *x, intptr_t first, intptr_t last,
     const int wide, const int form, const int count, float *y, intptr_t ldy) {
@@ -145,7 +145,7 @@ CTK_LANES void generic_multiply_tiles(
     (w->bits == 8 ? generic_tiles_masked_8 : generic_tiles_masked_4)(w, x, first, last, y, ldy);
 }
 
-/// None: runs of a tile fit on the stack.
+/// No scratch memory is needed: runs of a tile fit on the stack.
 static inline intptr_t generic_tile_scratch(const struct ctk_packed *w) {
   (void)w;
   return 0;

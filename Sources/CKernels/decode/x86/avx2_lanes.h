@@ -1,5 +1,5 @@
-// The vocabulary of generic/lanes.h in AVX2. MADDUBS multiplies unsigned by signed bytes to 16-bit
-// sums, so high and low bytes of the inputs are multiplied on their own and meet in 32-bit sums.
+// The primitives of generic/lanes.h in AVX2. MADDUBS multiplies unsigned by signed bytes to 16-bit
+// sums, so high and low bytes of the inputs are multiplied separately and combined in 32-bit sums.
 #pragma once
 #include <immintrin.h>
 #include <string.h>

@@ -88,8 +88,8 @@ CTK_AVX512_VNNI_INLINE void avx512_add_masked_pairs(
 }
 
 /// Sums of two rows of weights with one of inputs, in lanes, each run of inputs loaded once for
-/// both. The codes of the next two rows are unpacked on the way: stores overlap with the products,
-/// and memory traffic is spread evenly. Unpacking the rows at hand instead would cost
+/// both. The codes of the next two rows are unpacked in the same loop, so that stores overlap with
+/// the products and memory traffic is spread evenly. Unpacking the current rows instead would cost
 /// store-forwarding stalls: survivors are read at any alignment, so that a load spans two recent
 /// stores.
 CTK_AVX512_VNNI_INLINE void avx512_masked_sums(
@@ -150,7 +150,7 @@ CTK_AVX512_VNNI_INLINE struct avx512_packed_blocks avx512_read_masked_rows(
       w->codes + block * 8 * w->bits, space.codes, (end + 63) / 64 - block};
 }
 
-/// Rows of fewer runs are over before unpacking on the way pays off.
+/// The fewest runs per row for which unpacking in the product's loop pays off.
 enum { avx512_short_row = 32 };
 
 /// Appends the results of rows first..<last to p->out.

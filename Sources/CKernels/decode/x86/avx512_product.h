@@ -12,7 +12,7 @@
 
 // ---- Workspace ----
 
-// Scales are prepared for a batch of rows: as many as have about this many groups, to fill vectors.
+// Scales are prepared for batches of rows with about this many groups in all, to fill vectors.
 enum { avx512_batch_groups = 1024 };
 
 static inline intptr_t avx512_batch_rows(intptr_t groups) {
@@ -36,7 +36,7 @@ struct avx512_batch {
   float *combined;     // [inputs, size]: weight scale times input scale, per run or narrower group
   float *corrections;  // [rows, inputs, 16]: Σ scale·zero·Σx of a row, in lanes
   uint8_t *zero;       // [rows·groups]: zero points, one byte each
-  float *scale;        // [groups] of the row at hand, where groups aren't runs
+  float *scale;        // [groups] of the current row, if groups aren't runs
   intptr_t size;       // elements from one row of inputs to the next
 };
 
@@ -48,11 +48,11 @@ struct avx512_survivors {
 
 struct avx512_workspace {
   struct avx512_batch batch;
-  struct avx512_survivors survivors[2];  // of the rows at hand and of the next ones
+  struct avx512_survivors survivors[2];  // of the current rows and of the next ones
   uint8_t *run_zeros;                    // [2, runs]: zero points per run, where groups are wider
 };
 
-/// The workspace of a product with rows, in the order in which it lies in memory.
+/// Lays out the workspace of a product with rows in memory.
 static inline struct avx512_workspace avx512_workspace(
     const struct ctk_packed *w, struct ctk_arena *arena) {
   const intptr_t runs = ctk_runs(w->columns), size = avx512_batch_size(w);
@@ -74,7 +74,7 @@ static inline struct avx512_workspace avx512_workspace(
 
 struct avx512_row_sums;
 
-/// A product, as the functions that prepare its rows see it.
+/// The state of a product for the functions that prepare its rows.
 struct avx512_product {
   const struct ctk_packed *w;
   const struct ctk_decode_inputs *x;
@@ -105,8 +105,8 @@ static inline __mmask16 avx512_first_lanes(intptr_t count) {
   return count >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << count) - 1);
 }
 
-/// Input scale times weight scale, per run (or per group where groups are narrower), for groups
-/// that aren't runs themselves.
+/// Input scale times weight scale for each run (or each group if groups are narrower), for groups
+/// that aren't single runs.
 CTK_AVX512_VNNI static inline void avx512_combine_scales(
     const struct ctk_packed *w, intptr_t runs, const float *weight_scales,
     const float *input_scales, float *out) {
@@ -203,8 +203,8 @@ CTK_AVX512_VNNI static void avx512_prepare_scales(
   }
 }
 
-/// The zero point of each run of a row, from those of its groups: the groups' own where a run is a
-/// group.
+/// The zero point of each run of a row, from those of its groups; those of the groups themselves if
+/// each is a run.
 static inline const uint8_t *avx512_run_zeros(
     const struct ctk_packed *w, const uint8_t *zeros, uint8_t *space) {
   const intptr_t per_group = w->group_size / 64, runs = ctk_runs(w->columns);

@@ -64,13 +64,13 @@ CTK_AVX512_VNNI_INLINE void avx512_put_row(
 
 // ---- Loops ----
 
-/// A row of weights and the inputs, as the loops read them. Groups are "narrow" if a run has
-/// several.
+/// A row of weights and the inputs in the format that the loops read. Groups are "narrow" if a run
+/// has several.
 struct avx512_row {
   const uint8_t *codes;        // packed; of a sparse row: its survivors, one byte each
   const uint64_t *words;       // sparse: the mask
   const uint8_t *run_zeros;    // sparse: the zero point of each run,
-  const uint8_t *group_zeros;  // or of each group where those are narrow
+  const uint8_t *group_zeros;  // or of each group if groups are narrow
   const int8_t *values;        // inputs: per run 64 high bytes, then 64 low ones
   const float *scales;         // combined, per run or narrow group
   const float *corrections;    // [rows, inputs, 16]
@@ -117,7 +117,8 @@ CTK_AVX512_VNNI_INLINE void avx512_add_run(
   }
 }
 
-/// Σ scale·code·x over a row of weights, per row of inputs, spread over the lanes of sum[count].
+/// Σ scale·code·x over a row of weights for each row of inputs, spread over the lanes of
+/// sum[count].
 CTK_AVX512_VNNI_INLINE void avx512_sums(
     const struct avx512_row *r, const int bits, const int count, const int sparse,
     const int narrow, __m512 sum[]) {

@@ -1,5 +1,5 @@
-// How the weights of interleaved tiles get into registers with AVX-512: masked ones through a ring
-// of codes, 2:4 sparse ones by a byte permutation. And the memory that this takes.
+// Loading of the weights of interleaved tiles into AVX-512 registers, masked ones through a ring of
+// codes and 2:4 sparse ones by a byte permutation, and the workspace for it.
 #pragma once
 #include <immintrin.h>
 #include <string.h>
@@ -19,8 +19,8 @@ enum {
 
 /// The survivors' codes of a product's masked tiles as one stream, from row to row and from tile to
 /// tile. They are unpacked to a ring of bytes that stays in the L1 cache, some runs before they are
-/// read: read at once they would cost store-forwarding stalls, since a load at any alignment spans
-/// two recent stores.
+/// read. Reading them at once would cost store-forwarding stalls, since a load at any alignment
+/// spans two recent stores.
 struct avx512_code_stream {
   const uint8_t *in;  // the next packed block
   intptr_t blocks;    // from there to the end
@@ -35,7 +35,7 @@ struct avx512_tile_workspace {
   intptr_t zero_bytes;
 };
 
-/// The workspace of a product with tiles, in the order in which it lies in memory.
+/// Lays out the workspace of a product with tiles in memory.
 static inline struct avx512_tile_workspace avx512_tile_workspace(
     const struct ctk_packed *w, struct ctk_arena *arena) {
   struct avx512_tile_workspace s;
@@ -76,7 +76,7 @@ CTK_AVX512_VNNI_INLINE void avx512_fill_ring(struct avx512_code_stream *s, const
   }
 }
 
-/// The codes of masked tiles begin..<end; `tiles` as ctk_tiles() gives them.
+/// Starts the stream of codes of masked tiles begin..<end; `tiles` is a result of ctk_tiles().
 CTK_AVX512_VNNI static struct avx512_code_stream avx512_stream_of_tiles(
     const struct ctk_packed *tiles, intptr_t begin, intptr_t end, uint8_t *ring) {
   const int64_t start = ctk_row_start(tiles, begin), stop = ctk_row_start(tiles, end);

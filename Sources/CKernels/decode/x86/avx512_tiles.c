@@ -1,7 +1,6 @@
 // The decode product over interleaved tiles of sparse weights with AVX-512 VBMI2 and VNNI. A
-// register holds four columns of sixteen rows, each row in a 32-bit lane of its own, and is
-// multiplied with four inputs that are the same in all lanes: the only work per row is to place its
-// codes where its mask has ones.
+// register holds four columns of sixteen rows, one row per 32-bit lane, and is multiplied with four
+// inputs that are the same in all lanes. The only work per row is to expand its codes by its mask.
 #if defined(__x86_64__)
 #include "avx512_tile_codes.h"
 
@@ -14,7 +13,7 @@ struct avx512_tile_product {
   uint8_t sources[64];  // 2:4: avx512_pair_sources()
 };
 
-/// A tile of weights, as the loops read it.
+/// A tile of weights in the format that the loops read.
 struct avx512_tile {
   const uint8_t *codes;   // 2:4; masked tiles have theirs in a stream
   const uint64_t *words;  // masked
@@ -91,8 +90,8 @@ CTK_AVX512_VNNI_INLINE void avx512_add_pairs_run(
   }
 }
 
-/// Results of one tile, a row per lane: y[inputs]. `pairs` (2:4 sparse), `bits` and `count` are
-/// constants.
+/// Computes the results of one tile, y[inputs], a row per lane. `pairs` (2:4 sparse), `bits` and
+/// `count` are constants.
 CTK_AVX512_VNNI_INLINE void avx512_multiply_tile(
     const struct avx512_tile_product *p, const struct avx512_tile *tile,
     struct avx512_code_stream *stream, const int pairs, const int bits, const int count, __m512 y[]) {
@@ -138,7 +137,7 @@ CTK_AVX512_VNNI_INLINE void avx512_multiply_tile(
       avx512_add_pairs_run(&t, sources, zero, values, stride, bits, count, sums);
     } else {
       avx512_fill_ring(&s, bits);
-      // Unpack on the way, as long as there is room.
+      // Unpack within the loop as long as the ring has room.
       if (s.blocks >= avx512_ring_step &&
           s.written + 64 * (avx512_ring_step + 1) <= s.read + avx512_ring_size)
         avx512_add_masked_tile_run(&t, &s, zero, values, stride, 1, bits, count, sums);
@@ -207,8 +206,8 @@ CTK_AVX512_VNNI static const uint8_t *avx512_tile_zeros(
   return zeros + (start - 64 * block);
 }
 
-/// Results of rows first..<last; those of a tile that other pieces of work share are computed and
-/// dropped.
+/// Computes results of rows first..<last. Tiles are computed whole, and the results of rows outside
+/// of this range are discarded.
 CTK_AVX512_VNNI static void avx512_multiply_tiles(
     const struct ctk_packed *w, intptr_t first, intptr_t last, const struct ctk_decode_inputs *x,
     float *y, intptr_t ldy, uint8_t *scratch) {

@@ -3,40 +3,46 @@ import Bytes
 import Models
 import Numerics
 
-/// The activations that enter a block, as files of the stage's partial state. They are saved now and
-/// then, so that a stopped run can go on; chunks beyond the memory budget are always in files.
+/// The input activations of a block, in chunks of rows. They are saved occasionally in the stage's
+/// partial state, so that a stopped run can resume; chunks beyond the memory budget are always in
+/// files.
 ///
-/// A chunk is a file of float32, `rows-<set>-<chunk>.f32`. Two sets take turns, and the state `rows`,
-/// written last, names the valid one and its digests (`full-rows` for the uncompressed model's rows,
-/// in the names of files too). Rows in files are saved with every block: the valid set is never the
-/// one that is being written.
+/// A chunk's file has float32 numbers and is named `rows-<set>-<chunk>.f32`. Two sets of files
+/// alternate. The state `rows`, written last, names the valid set and its digests; the valid set is
+/// never the one being written. For the uncompressed model, the prefix is `full-rows`. Rows in
+/// files are saved after every block.
 struct BlockRows {
   let space: ActivationSpace
   let partial: PartialState
   private let name: String
-  /// The set that holds what enters the block at hand, as far as it is in files.
+  /// The set of files, 0 or 1, that contains the current block's inputs.
   private(set) var set = 0
+  /// The current block's inputs, one tensor per chunk of rows.
   private(set) var chunks: [Tensor] = []
 
-  /// - Parameter name: of the state.
+  /// Makes rows without content.
+  ///
+  /// - Parameter name: the name of the saved state.
   init(_ space: ActivationSpace, _ partial: PartialState, name: String = "rows") {
     self.space = space
     self.partial = partial
     self.name = name
   }
 
+  /// Whether some chunks are beyond the memory budget.
   private var isSpilled: Bool { !space.spilledChunks.isEmpty }
 
-  /// The set for what leaves the block.
+  /// The set of files for the current block's outputs.
   var otherSet: Int { 1 - set }
 
-  /// Whether the rows are to be saved at every block's end.
+  /// Whether the rows must be saved after every block.
   var isDueAlways: Bool { isSpilled }
 
-  /// Takes up the saved rows.
+  /// Loads the saved rows.
   ///
-  /// - Returns: the block that they enter; nil where there are none, or not all of them whole.
-  /// - Throws: `interrupted` where the user asked to stop meanwhile; the saved rows stay valid.
+  /// - Returns: the index of the block whose inputs they are; nil if there are none, or if some are
+  ///   damaged.
+  /// - Throws: `interrupted` if a stop was requested; the saved rows stay valid.
   mutating func load() throws(Failure) -> Int? {
     guard let head = partial.json(name), let block = head["block"]?.int,
       let saved = head["set"]?.int, (0...1).contains(saved),
@@ -44,7 +50,7 @@ struct BlockRows {
       digests.count == space.rows.count
     else { return nil }
     for (chunk, digest) in digests.enumerated() {
-      // Looked at before anything is opened for writing, which would bring it to its size.
+      // Checked before the file is opened for writing, which would resize it.
       guard let path = space.residualPath(chunk, set: saved),
         let file = try? MappedFile(path: path), file.bytes.count == byteCount(chunk)
       else { return nil }
@@ -63,25 +69,26 @@ struct BlockRows {
     return block
   }
 
+  /// Returns the size of a chunk in bytes.
   private func byteCount(_ chunk: Int) -> Int { space.rows[chunk] * space.rowBytes }
 
-  /// Begins with the rows that enter block 0; saved rows are no longer valid.
+  /// Starts with the inputs of block 0 and invalidates the saved rows.
   mutating func begin(with chunks: [Tensor]) {
     partial.remove(name)
     set = 0
     self.chunks = chunks
   }
 
-  /// Goes on with what left a block, which must be of `otherSet` where it is in files.
+  /// Replaces the inputs by a block's outputs, whose files must be those of `otherSet`.
   mutating func advance(to outputs: [Tensor]) {
     chunks = outputs
     set = otherSet
   }
 
-  /// Saves the rows, which enter `block`, unless that is done already.
+  /// Saves the rows as the inputs of `block`, unless they are already saved.
   mutating func save(block: Int) throws {
     if partial.json(name)?["block"]?.int == block { return }
-    // Rows in memory can go to whichever set doesn't count; those in files are where they are.
+    // Rows in memory are written to the set that isn't valid; rows in files already have their set.
     if !isSpilled { set = partial.json(name)?["set"]?.int == 0 ? 1 : 0 }
     var digests: [JSON] = []
     for (index, chunk) in chunks.enumerated() {

@@ -5,13 +5,14 @@ import Compression
 import Models
 import Numerics
 
-/// Going on where an interrupted run was.
+/// Resumption of an interrupted run.
 extension CompressRun {
+  /// Returns the path of a finished block's bundle.
   func blockPath(_ index: Int) -> String {
     context.partial.scratch("block-\(index).ctpack")
   }
 
-  /// The finished block `index`; nil where it isn't there or not whole.
+  /// Returns the bundle of block `index`; nil unless it is finished and intact.
   private func finished(_ index: Int) -> ModelBundle? {
     guard context.partial.has("block-\(index)"), context.partial.json("block-\(index)") != nil
     else {
@@ -20,8 +21,9 @@ extension CompressRun {
     return try? ModelBundle(path: blockPath(index), verify: .full)
   }
 
-  /// Goes on after the last finished block, from the last rows saved before it. The two streams of
-  /// rows are saved one after the other, so each catches up by itself.
+  /// Resumes after the last finished block, by replaying blocks from the last saved rows. The rows
+  /// of the compressed and of the uncompressed model are saved separately, so that each stream
+  /// catches up on its own.
   mutating func recover() throws {
     var done: [ModelBundle] = []
     while let bundle = finished(done.count), done.count < stage.configuration.layers {
@@ -37,7 +39,8 @@ extension CompressRun {
     next = done.count
   }
 
-  /// The rows of a stream that enter block `count`.
+  /// Returns the inputs of block `count` in one stream, computed from the saved rows by the blocks
+  /// in between.
   private func caughtUp(
     _ saved: BlockRows, _ stream: BlockCompressor.Stream, with count: Int,
     block: (Int) throws -> Block
@@ -50,7 +53,7 @@ extension CompressRun {
       rows.begin(with: try compressor.inputs(for: windows, of: model, stream))
     }
     while next < count {
-      context.report(next, of: stage.configuration.layers, "taking up finished blocks")
+      context.report(next, of: stage.configuration.layers, "replaying finished blocks")
       rows.advance(
         to: try compressor.outputs(
           of: block(next), inputs: rows.chunks, set: rows.otherSet, stream))
@@ -62,7 +65,7 @@ extension CompressRun {
     return rows
   }
 
-  /// Block `index` with the packed weights of `bundle`.
+  /// Returns block `index` with the compressed weights in `bundle`.
   private func packed(_ index: Int, _ bundle: ModelBundle) throws(Failure) -> Block {
     var block = try model.block(index)
     for name in stage.configuration.linears {

@@ -16,15 +16,17 @@ struct CompressRun {
   let compressor: BlockCompressor
   let windows: [[Int32]]
   private let origin: SectionOrigin
-  /// The block to be compressed next, what enters it, and, where layers correct for drift, what enters it
-  /// in the uncompressed model.
+  /// The index of the block to compress next.
   var next = 0
+  /// The inputs of the next block.
   var rows: BlockRows
+  /// The inputs of the next block in the uncompressed model; nil without drift correction.
   var full: BlockRows?
   private var savedAt = ProcessUsage.clock
+  /// The result of the last block in words, for the progress display.
   private(set) var note = ""
 
-  /// Seconds of work that a crash may cost.
+  /// The seconds between two saves, which is the work that a crash may lose.
   private static let savedSeconds = 20.0
 
   init(
@@ -46,8 +48,8 @@ struct CompressRun {
       besideFullModel: settings.needsFullModel)
     if fixed > stage.memory {
       context.say(
-        "compressing a block takes about \(Figure.bytes(fixed)) of memory, more than the"
-          + " \(Figure.bytes(stage.memory)) given")
+        "compressing a block takes about \(Figure.bytes(fixed)) of memory, more than the limit of"
+          + " \(Figure.bytes(stage.memory))")
     }
     compressor = try BlockCompressor(
       settings, for: stage.configuration, sequenceLength: length,
@@ -65,12 +67,13 @@ struct CompressRun {
       ])
   }
 
+  /// Compresses the next block, saves it, and saves the following block's inputs if it is time.
   mutating func compressNext() throws {
     let (block, outputs, fullOutputs) = try compressOrSave()
     var writer = BundleWriter(path: blockPath(next))
     for tensor in block.tensors { writer.addTensor(tensor.stored, origin: origin) }
     try writer.finish()
-    // The ledger goes last: with it the block counts as finished.
+    // Saved last, because this state marks the block as finished.
     try context.partial.save(
       "block-\(next)",
       [
@@ -99,7 +102,7 @@ struct CompressRun {
 
   private var spilledBytes: Int { rows.space.spilledBytes + (full?.space.spilledBytes ?? 0) }
 
-  /// Records where a block's time went, and the memory in use after it.
+  /// Records a block's time by part and the memory in use after it.
   private func describe(_ block: CompressedBlock) {
     let seconds = block.seconds
     let memory = ProcessUsage.memory
@@ -123,7 +126,7 @@ struct CompressRun {
         + " \(Figure.bytes(spilledBytes)) of rows in files")
   }
 
-  /// Compresses the next block; where it is stopped midway, what enters it is saved.
+  /// Compresses the next block; if interrupted, saves the block's inputs.
   private mutating func compressOrSave() throws -> (
     block: CompressedBlock, outputs: [Tensor], full: [Tensor]?
   ) {
@@ -138,7 +141,7 @@ struct CompressRun {
     }
   }
 
-  /// Amount of calibration text, and the part of the vocabulary that occurs in it.
+  /// The amount of calibration text and the number of distinct tokens in it.
   private var coverage: JSON {
     [
       "windows": JSON(windows.count), "length": JSON(windows[0].count),
@@ -147,7 +150,7 @@ struct CompressRun {
     ]
   }
 
-  /// All blocks, the dense tensors, tokenizer and configuration as one bundle.
+  /// Assembles all blocks, the dense tensors, the tokenizer and the configuration into one bundle.
   func assemble() throws -> StageResult {
     let target = context.partial.scratch("compressed.ctpack")
     var writer = BundleWriter(path: target)

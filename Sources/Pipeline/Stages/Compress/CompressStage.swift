@@ -4,27 +4,28 @@ import Checkpoints
 import Compression
 import Numerics
 
-/// Plain weights and calibration windows → packed weights, block by block with error propagation.
+/// The stage that compresses the weights, block by block, on calibration inputs that carry the
+/// errors of earlier blocks.
 ///
-/// A finished block is a small bundle in the partial state. What enters the next block is saved
-/// too, but only now and then: it follows from the finished blocks, to the bit.
+/// Each finished block is saved as a small bundle in the partial state. The next block's inputs are
+/// saved only occasionally, because they can be recomputed bit for bit from the finished blocks.
 struct CompressStage: Stage {
   let settings: CompressionSettings
   let configuration: ModelConfiguration
-  /// Calibration tokens.
+  /// The number of calibration tokens.
   let tokens: Int
-  /// Bytes that the process may have in memory; rows beyond it go to files.
+  /// The memory budget in bytes; activations beyond it are written to files.
   let memory: Int
   let arithmetic: Arithmetic
-  /// Whether a stage before this one chose the settings of each layer.
+  /// Whether an earlier stage chose the settings of each layer.
   let isAllocated: Bool
 
   static let name = "compress"
-  /// A bundle of packed weights.
+  /// A bundle of the compressed weights, the dense tensors, the tokenizer and the configuration.
   static let model = StageOutput("compressed", of: name)
-  /// Calibration coverage and a line per layer, JSON.
+  /// The calibration coverage and an entry per layer, JSON.
   static let ledger = StageOutput("ledger", of: name)
-  /// Numerical events, JSON.
+  /// The numerical events, JSON.
   static let events = StageOutput("events", of: name)
 
   var name: String { Self.name }
@@ -37,7 +38,7 @@ struct CompressStage: Stage {
   struct Inputs {
     let model: FileInput
     let windows: FileInput
-    /// nil where all layers have the recipe's settings.
+    /// The allocation's choices; nil if all layers have the recipe's settings.
     let choices: FileInput?
   }
   func declareInputs(in list: inout InputList) -> Inputs {
@@ -52,14 +53,14 @@ struct CompressStage: Stage {
     let d = Double(configuration.hiddenSize)
     let wide = Double(configuration.intermediateSize)
     let grams = Double(configuration.layers) * (3 * d * d + wide * wide)
-    // A correction for drift runs the uncompressed model too, and its statistics aren't symmetric.
+    // Drift correction also runs the uncompressed model, and its statistics aren't symmetric.
     let (forward, statistics) = settings.needsFullModel ? (2.5, 3.0) : (1.5, 1.0)
     return (Double(configuration.linearCount) * forward + grams * statistics) * Double(tokens)
       * 1e-9
   }
   var pace: Double { 1.5 }
   var needs: StageNeeds {
-    // Two sets of the residual stream, and what a block makes of it.
+    // Two sets of the residual stream, and a block's intermediate activations.
     let rows = 12 * tokens * configuration.hiddenSize
     let working = CompressionMemory.bytes(for: configuration, rows: min(tokens, 4096))
     let inMemory = min(rows, max(0, memory - working))

@@ -4,7 +4,7 @@ import Bytes
 import Models
 import Text
 
-/// A text → the embeddings of its tokens as a prompt; nothing is learned.
+/// The stage that makes a hard prompt: the token embeddings of a given text.
 struct HardPromptStage: Stage {
   let recipe: PromptRecipe
   var source = PromptSource.build
@@ -26,7 +26,9 @@ struct HardPromptStage: Stage {
     let model = try compressed.read(context)
     let ids = try compressed.tokenizer.read(context).encode(recipe.hardText ?? "")
     guard !ids.isEmpty else {
-      throw Failure(.invalidData, at: "prompt.hard_text", "the text has no tokens")
+      throw Failure(
+        .invalidData, at: "prompt.hard_text", "the text has no tokens",
+        advice: "give a text of at least one token")
     }
     let vectors = try model.embed(ids)
     let shape = AdapterShape.prompt(tokens: ids.count, ids: ids, in: model.configuration)

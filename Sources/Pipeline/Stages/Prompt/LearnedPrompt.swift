@@ -4,11 +4,12 @@ import Bytes
 import Checkpoints
 import Models
 
-/// The output of the stage `prompt`: an adapter's shape and its values.
+/// An adapter made by the stage `prompt`: its shape and its values.
 struct LearnedPrompt {
   let shape: AdapterShape
   let values: [Float]
 
+  /// Reads the declared files of the stage `prompt`.
   init(_ context: StageContext, _ inputs: PromptOutputs.Inputs) throws {
     try self.init(shape: context.path(inputs.form), values: context.path(inputs.values))
   }
@@ -19,13 +20,17 @@ struct LearnedPrompt {
     self.values = try MappedFile(path: values).bytes.floats()
   }
 
+  /// Returns the adapter for a model.
   func adapter(for configuration: ModelConfiguration) throws(Failure) -> Adapter {
     try shape.adapter(values, for: configuration)
   }
 
+  /// Returns the prompt as stored in a bundle.
+  ///
   /// - Parameters:
-  ///   - training: the file of the output of this name.
-  ///   - data: the texts, which go with the prompt wherever it is transferred.
+  ///   - training: the path of the output `training`.
+  ///   - data: the training and validation texts, recorded in the prompt so that transfers keep
+  ///     them.
   func prompt(
     _ recipe: PromptRecipe, training: String, data: [Provenance.DataSource],
     binding: StoredAdapter.Binding, validatedOn: [Validation] = []

@@ -4,30 +4,32 @@ import Bytes
 import Models
 import Numerics
 
-/// The files that the stage `prompt` leaves. Two kinds of stage make them: one that learns a prompt
-/// and one that takes a given text; a build has one of the two.
+/// The outputs of the stage `prompt`. A build has one of two stages of this name: one learns a
+/// prompt, the other makes it from a given text.
 enum PromptOutputs {
-  /// The name of either stage.
+  /// The name of both stages.
   static let stage = "prompt"
-  /// The numbers, float32.
+  /// The adapter's values, float32.
   static let values = StageOutput("prompt", of: stage)
-  /// The shape of the numbers, an `AdapterShape`.
+  /// The adapter's shape, an `AdapterShape` in JSON.
   static let form = StageOutput("form", of: stage)
-  /// A record of how the prompt came about.
+  /// The record of the prompt's learning, JSON.
   static let training = StageOutput("training", of: stage)
 
   static let all = [values, form, training]
 
-  /// The files that make up the prompt itself.
+  /// The declared files of the prompt.
   struct Inputs {
     let values: FileInput
     let form: FileInput
   }
 
+  /// Declares the files of the prompt as inputs of a later stage.
   static func declare(in list: inout InputList) -> Inputs {
     Inputs(values: list.output(values), form: list.output(form))
   }
 
+  /// Makes the result of either stage.
   static func result(
     values numbers: Tensor, shape: AdapterShape, training record: JSON, summary: JSON
   ) -> StageResult {

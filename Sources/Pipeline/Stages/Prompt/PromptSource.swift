@@ -5,23 +5,23 @@ import Models
 import Numerics
 import Text
 
-/// The place where the stages that make a prompt find the compressed model, its tokenizer and the
-/// uncompressed model.
+/// The source of the compressed model, its tokenizer and the uncompressed model for the stages that
+/// make a prompt.
 enum PromptSource: Sendable {
-  /// Files that earlier stages of the same build made.
+  /// The outputs of earlier stages of the build.
   case build
-  /// A finished bundle, and the uncompressed model where a teacher is wanted.
+  /// A finished bundle, and the uncompressed model if the objective needs a teacher.
   case bundle(String, full: ModelFile?)
 }
 
-/// Declared inputs, each with the way to read it: a file of the build, or a bundle that is already
-/// there.
+/// Declared inputs that can be read from either source.
 extension PromptSource {
-  /// The tokenizer. Learning on a bundle depends on its weights through this input too.
+  /// A declared tokenizer. For a bundle, the input's digest covers the weights as well.
   struct TokenizerInput {
     fileprivate let file: FileInput
     fileprivate let isBundle: Bool
 
+    /// Loads the tokenizer.
     func read(_ context: StageContext) throws(Failure) -> Tokenizer {
       let path = context.path(file)
       return isBundle
@@ -30,11 +30,12 @@ extension PromptSource {
     }
   }
 
-  /// The compressed model with its tokenizer.
+  /// A declared compressed model with its tokenizer.
   struct CompressedInput {
     let tokenizer: TokenizerInput
     fileprivate let bundle: FileInput
 
+    /// Loads the compressed model.
     func read(
       _ context: StageContext, _ arithmetic: Arithmetic = .float32
     ) throws(Failure) -> LanguageModel {
@@ -42,12 +43,14 @@ extension PromptSource {
     }
   }
 
-  /// The uncompressed model.
+  /// A declared uncompressed model.
   enum FullInput {
+    /// An output of the build.
     case output(FileInput)
-    /// A model that is open already; the files that it is made of are declared.
+    /// An open model, whose files are declared.
     case model(ModelFile)
 
+    /// Loads the uncompressed model.
     func read(_ context: StageContext, _ arithmetic: Arithmetic) throws(Failure) -> LanguageModel {
       switch self {
       case .output(let file):
@@ -57,6 +60,7 @@ extension PromptSource {
     }
   }
 
+  /// Declares the tokenizer.
   func declareTokenizer(in list: inout InputList) -> TokenizerInput {
     switch self {
     case .build: TokenizerInput(file: list.output(ImportStage.tokenizer), isBundle: false)
@@ -65,6 +69,7 @@ extension PromptSource {
     }
   }
 
+  /// Declares the compressed model and its tokenizer.
   func declareCompressed(in list: inout InputList) -> CompressedInput {
     let tokenizer = declareTokenizer(in: &list)
     return switch self {
@@ -74,7 +79,9 @@ extension PromptSource {
     }
   }
 
-  /// - Returns: nil where no uncompressed model was given.
+  /// Declares the uncompressed model.
+  ///
+  /// - Returns: its input; nil if no uncompressed model was given.
   func declareFull(in list: inout InputList) -> FullInput? {
     switch self {
     case .build: return .output(list.output(ImportStage.model, as: "full"))
@@ -90,8 +97,8 @@ extension PromptSource {
   }
 }
 
-/// The weights, the configuration and the tokenizer of a bundle: its prompts and its evidence may
-/// change while a stage depends on it.
+/// The weights, the configuration and the tokenizer of a bundle as an input. Changes of its prompts
+/// or evidence don't make a stage run again.
 struct BundledModel: FilePart {
   let path: String
 

@@ -7,14 +7,16 @@ import Numerics
 import Prompts
 import Text
 
-/// Compressed model and text → a soft prompt or an adapter, learned through the compressed weights.
+/// The stage that learns a soft prompt, a prefix or LoRA on a text by backpropagation through the
+/// compressed model.
 struct PromptStage: Stage {
   let recipe: PromptRecipe
-  /// Bytes for activations that are kept for the backward pass.
+  /// The memory budget in bytes for activations kept for the backward pass.
   let memory: Int
   let configuration: ModelConfiguration
-  /// Bytes of the compressed weights.
+  /// The size of the compressed weights in bytes.
   let weightBytes: Int
+  /// The source of the models and the tokenizer.
   var source = PromptSource.build
 
   var name: String { PromptOutputs.stage }
@@ -25,13 +27,14 @@ struct PromptStage: Stage {
     let text: FileInput
     let validation: FileInput
     let teacher: TeacherInput?
-    /// A bundle with the prompt to start from.
+    /// The bundle with the prompt to start from; nil if there is none.
     let start: FileInput?
   }
+  /// The source of the uncompressed model's next-token distributions.
   enum TeacherInput {
-    /// The answers of the stage `teacher`.
+    /// The distributions computed by the stage `teacher`.
     case answers(FileInput)
-    /// The uncompressed model, asked at each step.
+    /// The uncompressed model, evaluated at each step.
     case model(PromptSource.FullInput)
   }
   func declareInputs(in list: inout InputList) -> Inputs {
@@ -69,9 +72,9 @@ struct PromptStage: Stage {
       disk: 32 * (shape.count ?? 0))
   }
 
-  /// Steps and seconds between two saves; a save costs about as much as reading the text of one
-  /// step.
+  /// The maximum number of steps between two saves.
   private static let savedSteps = 25
+  /// The maximum number of seconds between two saves.
   private static let savedSeconds = 10.0
 
   func run(_ context: StageContext, _ inputs: Inputs) throws -> StageResult {
@@ -101,7 +104,7 @@ struct PromptStage: Stage {
     while !learner.isDone {
       let report = try learner.step()
       context.report(report.step, of: recipe.settings.steps, Self.note(report))
-      // A stop during a step's measurement goes back to before the step.
+      // A stop during a validation discards its step, so the state is saved before.
       let isDue =
         report.step - saved.step >= Self.savedSteps
         || (report.step + 1) % recipe.settings.validationEvery == 0
@@ -125,7 +128,7 @@ struct PromptStage: Stage {
       ])
   }
 
-  /// Reports the time that the steps took in this process, by part.
+  /// Reports this run's time by part: updates, teacher, validation.
   private func describe(_ learner: PromptLearner, _ context: StageContext) {
     let seconds = learner.seconds
     let parts = [
@@ -139,6 +142,7 @@ struct PromptStage: Stage {
       parts.map { "\($0.0) \(Figure.time($0.1))" }.joined(separator: ", "))
   }
 
+  /// Opens the teacher.
   private func teacher(
     _ input: TeacherInput, _ context: StageContext
   ) throws(Failure) -> TeacherSource {
@@ -150,7 +154,7 @@ struct PromptStage: Stage {
     }
   }
 
-  /// The prompt of another bundle to start from.
+  /// Returns the prompt in another bundle to start from; nil if there is none.
   private func start(
     _ inputs: Inputs, _ context: StageContext, _ model: LanguageModel
   ) throws(Failure) -> Adapter? {
@@ -175,7 +179,7 @@ struct PromptStage: Stage {
     "loss \(Figure.short(report.loss)), best validation ppl \(Figure.short(report.best))"
   }
 
-  /// The record of learning, for the prompt's section in the bundle.
+  /// Returns the record of the learning, for the prompt's section in the bundle.
   private func record(_ learner: PromptLearner, _ context: StageContext) -> JSON {
     let state = learner.state
     return [

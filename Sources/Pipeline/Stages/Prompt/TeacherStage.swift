@@ -6,14 +6,17 @@ import Numerics
 import Prompts
 import Text
 
-/// Full model and text → the full model's next-token distributions over every training window, kept
-/// for learning by divergence: computed once for all compressions and prompts learned afterwards.
+/// The stage that computes the uncompressed model's next-token distributions over all training
+/// windows, for objectives with a Kullback-Leibler divergence. The result is reused by all
+/// compressions and prompts with the same text and windows.
 struct TeacherStage: Stage {
   let recipe: PromptRecipe
+  /// The work of one token's forward pass without attention, in 10⁹ multiply-adds.
   let forwardWork: Double
   var source = PromptSource.build
 
   static let name = "teacher"
+  /// The `teacherTop` likeliest tokens of every position, in the format of `TeacherCache`.
   static let answers = StageOutput("answers", of: name)
 
   var name: String { Self.name }
@@ -27,7 +30,7 @@ struct TeacherStage: Stage {
     ]
   }
   struct Inputs {
-    /// nil where no uncompressed model was given; a plan refuses that.
+    /// The uncompressed model; nil if none was given, which a plan rejects.
     let full: PromptSource.FullInput?
     let tokenizer: PromptSource.TokenizerInput
     let text: FileInput
@@ -48,20 +51,20 @@ struct TeacherStage: Stage {
   }
   var pace: Double { 0.9 }
   var needs: StageNeeds {
-    // Six bytes per token named, in pieces and then in one file.
+    // Six bytes per stored token, in pieces and then again in one file.
     let windows = recipe.settings.teacherPool ?? 0
     return StageNeeds(
       memory: 512 << 20, disk: 12 * windows * recipe.settings.length * recipe.settings.teacherTop)
   }
 
-  /// Names of a piece's parts, in the order of the file.
+  /// The names of a piece's parts, in file order.
   private static let parts = ["ids", "probabilities", "tails"]
-  /// Windows per saved piece.
+  /// The number of windows per saved piece.
   private static let piece = 64
 
   func run(_ context: StageContext, _ inputs: Inputs) throws -> StageResult {
     guard let full = inputs.full else {
-      throw Failure(.internalError, "the stage `teacher` was planned without a teacher")
+      throw Failure(.internalError, "the stage `teacher` has no uncompressed model")
     }
     let text = try Corpus.load(path: context.path(inputs.text)).text
     let ids = try inputs.tokenizer.read(context).encode(text)
@@ -70,7 +73,8 @@ struct TeacherStage: Stage {
       throw Failure(
         .usage, at: "prompt.teacher_top",
         "\(recipe.settings.teacherTop) tokens are more than the vocabulary of"
-          + " \(model.configuration.vocabularySize)")
+          + " \(model.configuration.vocabularySize)",
+        advice: "use at most that many, or 0 for the whole distribution")
     }
     let settings = recipe.settings
     let windows = try TrainingWindows(
@@ -101,6 +105,7 @@ struct TeacherStage: Stage {
       summary: ["windows": JSON(starts.count), "top": JSON(settings.teacherTop)])
   }
 
+  /// Joins the saved pieces into one file and returns its path.
   private func join(_ starts: [Int], _ context: StageContext) throws -> String {
     let path = context.partial.scratch("answers.teacher")
     var writer = try AtomicFileWriter(path: path)
@@ -111,7 +116,7 @@ struct TeacherStage: Stage {
       for first in stride(from: 0, to: starts.count, by: Self.piece) {
         guard let piece = context.partial.load("\(part)-\(first)") else {
           throw Failure(
-            .invalidData, file: path, "a piece of the teacher's answers is gone",
+            .invalidData, file: path, "a saved piece of the teacher's distributions is missing",
             advice: "run the same command again")
         }
         try writer.write(piece)

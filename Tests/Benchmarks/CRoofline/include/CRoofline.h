@@ -1,9 +1,9 @@
 #pragma once
 #include <stdint.h>
 
-/// Multiply-adds in bfloat16 (float32 where the processor has none) with nothing to wait for; returns how many were
-/// done in `rounds` rounds. What the calling thread does per second is its peak.
+/// Runs independent multiply-adds, in bfloat16 if the processor supports it, else in float32. Returns the number of
+/// multiply-adds in `rounds` rounds; divided by the time, it is the calling thread's peak.
 double roofline_products(intptr_t rounds);
 
-/// Reads `count` words once, in several streams; returns a checksum.
+/// Reads `count` words once, in four streams, and returns a checksum.
 uint64_t roofline_read(const uint64_t *words, intptr_t count);

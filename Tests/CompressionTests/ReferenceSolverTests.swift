@@ -4,8 +4,8 @@ import Numerics
 import TestSupport
 import Testing
 
-/// The fast solver against the paper's loop in float64.
-@Suite struct ReferenceTwinTests {
+/// The production solver against the paper's loop in float64.
+@Suite struct ReferenceSolverTests {
   struct Layer: CustomTestStringConvertible, Sendable {
     var rows: Int
     var columns: Int
@@ -48,8 +48,8 @@ import Testing
     return layers
   }()
 
-  /// Codes agree; a row may part only at a column where the twin was within a hair of a tie (or,
-  /// with grids that depend on earlier errors, of a different f16 scale).
+  /// Codes agree with the reference. A row may differ only from a column on where the reference was
+  /// close to a tie or, with grids that depend on earlier errors, to another f16 scale.
   @Test(arguments: layers) func sameCodesUpToTies(layer: Layer) throws {
     var random = TestRandom("\(layer)")
     let inputs = SolverFixtures.inputs(2 * layer.columns + 5, layer.columns, &random)
@@ -64,16 +64,16 @@ import Testing
       ).first)
     let quantized = try #require(solved.quantized)
 
-    let order = Twin.order(hessian, descending: layer.actOrder)
-    var twin = ReferenceSolver(
+    let order = ReferenceInputs.order(hessian, descending: layer.actOrder)
+    var reference = ReferenceSolver(
       bits: layer.bits, groupWidth: quantized.groupWidth, symmetric: layer.symmetric,
       staticGroups: layer.staticGroups, order: order)
-    twin.scaleExponent = quantized.scaleExponent
+    reference.scaleExponent = quantized.scaleExponent
     let unit = Double(sign: .plus, exponent: quantized.scaleExponent, significand: 1)
-    let factor = try #require(Twin.factor(hessian, order: order, damping: 0.01))
-    var parted = 0
+    let factor = try #require(ReferenceInputs.factor(hessian, order: order, damping: 0.01))
+    var different = 0
     for row in 0..<layer.rows {
-      let expected = twin.solve(Twin.row(weight, row), factor: factor)
+      let expected = reference.solve(ReferenceInputs.row(weight, row), factor: factor)
       let groups = quantized.groups
       for column in order {
         let group = row * groups + column / quantized.groupWidth
@@ -83,7 +83,7 @@ import Testing
           #expect(
             !layer.staticGroups, "\(random.note): row \(row) has another grid at column \(column)")
           #expect(abs(scale - grid.scale) <= 1.001 / 1024 * grid.scale, "\(random.note)")
-          parted += 1
+          different += 1
           break
         }
         let code = quantized.codes[row * layer.columns + column]
@@ -91,12 +91,13 @@ import Testing
           #expect(
             expected.margins[column] < 2e-3,
             "\(random.note): row \(row) column \(column): \(code), not \(expected.codes[column])")
-          parted += 1
+          different += 1
           break
         }
       }
     }
-    #expect(parted <= 1 + layer.rows / 8, "\(random.note): \(parted) rows parted at ties")
+    #expect(
+      different <= 1 + layer.rows / 8, "\(random.note): \(different) rows differ from ties on")
   }
 
   @Test func solverErrorIsTheDampedObjective() throws {
@@ -127,14 +128,14 @@ import Testing
     #expect(abs(relative - output / whole) <= 1e-3 * relative)
   }
 
-  /// The levels of older processors solve as well as the highest one.
+  /// Kernels for older processors solve as well as those of the highest level.
   @Test func levelsAgree() throws {
     var random = TestRandom()
     let inputs = SolverFixtures.inputs(300, 130, &random)
     let weight = SolverFixtures.weights(70, 130, &random)
     let order = Array(0..<130)
     let factor = try #require(
-      Twin.factor(SolverFixtures.hessian(of: inputs), order: order, damping: 0.01))
+      ReferenceInputs.factor(SolverFixtures.hessian(of: inputs), order: order, damping: 0.01))
     let job = GPTQKernel.Job(
       weight: weight, factor: Tensor([130, 130], factor.map { Float($0) }), groupWidth: 48, bits: 4,
       symmetric: false, searchSteps: 80, searchPower: .twoPointFour)
@@ -151,8 +152,8 @@ import Testing
   }
 }
 
-/// The twin's inputs from the solver's.
-enum Twin {
+/// The inputs of `ReferenceSolver`, from those of the solver under test.
+enum ReferenceInputs {
   static func order(_ hessian: Hessian, descending: Bool) -> [Int] {
     let diagonal = hessian.diagonal
     guard descending else { return Array(diagonal.indices) }
