@@ -120,7 +120,7 @@ import Testing
     // 8 × 32 tokens of 24 numbers in float32, 24 576 bytes: three sets for each of the two models, the
     // compressed and the full.
     #expect(small.errors.contains("147.5 kB of rows in files"), "\(small.errors)")
-    #expect(small.errors.contains("more than the 1.0 MB given"), "\(small.errors)")
+    #expect(small.errors.contains("more than the limit of 1.0 MB"), "\(small.errors)")
     #expect(try shop.digest("1") == shop.digest("2"))
     let ledger = String(decoding: try folder.read("two/ledger.jsonl"), as: UTF8.self)
     #expect(ledger.components(separatedBy: "\"block\":").count == 4, "a line for each block")
