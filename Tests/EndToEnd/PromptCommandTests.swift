@@ -54,7 +54,10 @@ import Testing
         ],
         "give each its own with --as"
       ),
-      (["--prompt", "three", "--as", "auto", "--allow-unvalidated"], "give the prompt another name with --as"),
+      (
+        ["--prompt", "three", "--as", "auto", "--allow-unvalidated"],
+        "give the prompt another name with --as"
+      ),
     ]
     for (options, words) in refusals {
       let result = try ctpack.run(["transfer", "three.ctpack", "four.ctpack"] + options)
