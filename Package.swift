@@ -132,7 +132,7 @@ let package = Package(
       exclude: ["Golden"]),
     .testTarget(
       name: "EndToEndTests", dependencies: ["Bytes", "BundleFormat", "ctpack", "TestSupport"],
-      path: "Tests/EndToEnd"),
+      path: "Tests/EndToEnd", exclude: ["Expected"]),
     .target(name: "CRoofline", path: "Tests/Benchmarks/CRoofline"),
     .executableTarget(
       name: "ctpack-benchmarks",
