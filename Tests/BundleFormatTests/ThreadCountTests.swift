@@ -3,10 +3,10 @@ import Bytes
 import TestSupport
 import Testing
 
-/// What is written, read and found in bundles on any number of threads. One test at a time: the
-/// number is process-wide.
+/// Writing, reading and auditing give equal results on any number of threads. Tests run one at a time,
+/// because the number is process-wide.
 @Suite(.serialized) struct ThreadCountTests {
-  /// What `compute` returns on 1, 2 and 8 threads.
+  /// The results of `compute` on 1, 2 and 8 threads.
   private func results<T>(_ compute: (Int) throws -> T) rethrows -> [T] {
     let before = Parallel.threads
     defer { Parallel.threads = before }

@@ -54,8 +54,8 @@ import Testing
     try #require(try ModelBundle(path: folder.file(bundle)).adapter(named: name))
   }
 
-  /// The same weights, texts and settings give the build's prompt, bit for bit, with the same keys and
-  /// values, routing key and records.
+  /// `prompt learn` with a build's weights, texts and settings gives the build's prompt, bit for bit, with
+  /// equal keys and values, routing key and records.
   @Test func aBuildLearnsTheSamePrompt() throws {
     let weights = try ModelBundle(path: folder.file("bare.ctpack")).weightsDigest
     let learned = try learn("bare.ctpack", ["--as", "own", "--json"])

@@ -81,7 +81,7 @@ import Testing
   }
 
   /// With drift correction, the uncompressed model's rows are kept too, and a crash may leave one
-  /// stream a block behind the other.
+  /// stream one block short of the other.
   @Test(arguments: [0, 1], [0, 1])
   func bothStreamsCatchUp(first: Int, second: Int) throws {
     let expected = try compress("reference", memory: 8 << 30, recipe: "drift.yaml")

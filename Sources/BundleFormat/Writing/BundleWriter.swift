@@ -3,7 +3,7 @@ import Bytes
 /// A writer of new bundles in canonical form: sections in the table's order, generation 1, and no
 /// gaps but zeros for alignment.
 ///
-/// The same sections give the same bytes, in whatever order they are added. The file appears
+/// The bytes depend on the sections alone, not on the order in which they are added. The file appears
 /// complete or not at all.
 public struct BundleWriter: ~Copyable {
   /// The file to be written.
