@@ -17,6 +17,9 @@ package struct StageContext: Sendable {
   /// Returns the digest of a declared file at the stage's start.
   package func digest(_ input: FileInput) -> SHA256Digest { resolved(input.name).object.digest }
 
+  /// Returns the size of a declared file at the stage's start, in bytes.
+  package func byteCount(_ input: FileInput) -> Int { resolved(input.name).object.byteCount }
+
   /// Parses a declared file as JSON.
   package func json(_ input: FileInput) throws(Failure) -> JSON {
     let path = path(input)

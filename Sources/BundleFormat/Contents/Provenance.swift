@@ -9,6 +9,8 @@ public struct Provenance: Sendable, Equatable {
   public var baseModelName: String?
   /// SHA-256 of the tokenizer section's raw bytes.
   public var tokenizer: SHA256Digest?
+  /// The checkpoint's files; empty if they aren't recorded.
+  public var sourceFiles: [SourceFile]
   /// Every text that was used, by role: "calibration", "training", "validation", "evaluation".
   public var data: [DataSource]
   /// SHA-256 of the recipe section's raw bytes.
@@ -38,6 +40,28 @@ public struct Provenance: Sendable, Equatable {
     }
   }
 
+  /// A file of the checkpoint that the bundle was made from.
+  public struct SourceFile: Sendable, Equatable {
+    /// The file's name without a path.
+    public var name: String
+    /// The digest of the file.
+    public var sha256: SHA256Digest
+    /// The file's size in bytes; nil in bundles of ctpack 0.1, which don't record it.
+    public var bytes: Int?
+    /// The file `name` with its digest and size.
+    public init(name: String, sha256: SHA256Digest, bytes: Int?) {
+      self.name = name
+      self.sha256 = sha256
+      self.bytes = bytes
+    }
+  }
+
+  /// The size of the checkpoint in bytes; nil if it isn't recorded.
+  public var sourceBytes: Int? {
+    let sizes = sourceFiles.compactMap(\.bytes)
+    return sizes.isEmpty || sizes.count < sourceFiles.count ? nil : sizes.reduce(0, +)
+  }
+
   /// A stage of the build.
   public struct Stage: Sendable, Equatable {
     /// The stage's name.
@@ -55,7 +79,7 @@ public struct Provenance: Sendable, Equatable {
   public init(
     baseModel: SHA256Digest, baseModelName: String? = nil, tokenizer: SHA256Digest?,
     data: [DataSource], recipe: SHA256Digest?, programVersion: String, kernelClass: String,
-    stages: [Stage], other: JSONObject = [:]
+    stages: [Stage], sourceFiles: [SourceFile] = [], other: JSONObject = [:]
   ) {
     self.baseModel = baseModel
     self.baseModelName = baseModelName
@@ -65,12 +89,13 @@ public struct Provenance: Sendable, Equatable {
     self.programVersion = programVersion
     self.kernelClass = kernelClass
     self.stages = stages
+    self.sourceFiles = sourceFiles
     self.other = other
   }
 
   private static let known: Set<String> = [
     "base_model", "base_model_name", "tokenizer", "data", "recipe", "program_version",
-    "kernel_class", "stages",
+    "kernel_class", "stages", "source_files",
   ]
 
   /// The record as JSON.
@@ -79,6 +104,7 @@ public struct Provenance: Sendable, Equatable {
     object["base_model"] = .string(baseModel.hex)
     object["base_model_name"] = baseModelName.map { .string($0) }
     object["tokenizer"] = tokenizer.map { .string($0.hex) }
+    if !sourceFiles.isEmpty { object["source_files"] = .array(sourceFiles.map(\.json)) }
     object["data"] = .array(data.map(\.json))
     object["recipe"] = recipe.map { .string($0.hex) }
     object["program_version"] = .string(programVersion)
@@ -98,6 +124,12 @@ public struct Provenance: Sendable, Equatable {
     data = []
     for entry in try json.required("data", as: [JSON].self) {
       data.append(try DataSource(json: entry))
+    }
+    sourceFiles = []
+    if json["source_files"] != nil {
+      for entry in try json.required("source_files", as: [JSON].self) {
+        sourceFiles.append(try SourceFile(json: entry))
+      }
     }
     recipe = try json.digest("recipe")
     programVersion = try json.required("program_version", as: String.self)
@@ -163,6 +195,27 @@ extension Provenance.DataSource {
     self.init(
       role: try json.required("role", as: String.self),
       name: try json.required("name", as: String.self), sha256: try json.neededDigest("sha256"))
+  }
+}
+
+extension Provenance.SourceFile {
+  /// The file as JSON.
+  public var json: JSON {
+    var object: JSONObject = ["name": .string(name), "sha256": .string(sha256.hex)]
+    object["bytes"] = bytes.map { JSON($0) }
+    return .object(object)
+  }
+
+  /// Reads a value that `json` wrote.
+  /// - Throws: `invalidData` naming the member that is missing, mistyped or out of range.
+  public init(json: JSON) throws(Failure) {
+    let bytes: Int? = try json["bytes"] == nil ? nil : json.required("bytes", as: Int.self)
+    if let bytes, bytes < 0 {
+      throw Failure(.invalidData, at: "key \"bytes\"", "\(bytes) is negative")
+    }
+    self.init(
+      name: try json.required("name", as: String.self), sha256: try json.neededDigest("sha256"),
+      bytes: bytes)
   }
 }
 

@@ -99,7 +99,7 @@ struct RunCommand: ParsableCommand {
     case .replaced: log.notice("replaced \(target), which had other content")
     case .created, .unchanged: break
     }
-    let size = WholeFile(try ModelBundle(path: target), sourceBytes: plan.sourceBytes)
+    let size = WholeFile(try ModelBundle(path: target))
     try report(done, bundle, target, size)
   }
 

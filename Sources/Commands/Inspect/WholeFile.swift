@@ -7,13 +7,13 @@ struct WholeFile {
   let bytes: Int
   /// Weights of all tensors, compressed or not.
   let parameters: Int
-  /// Bytes of the checkpoint's files; nil where they aren't known, as no bundle records them.
+  /// Bytes of the checkpoint's files; nil where they aren't known: bundles of ctpack 0.1 don't record them.
   let sourceBytes: Int?
 
-  init(_ bundle: ModelBundle, sourceBytes: Int? = nil) {
+  init(_ bundle: ModelBundle) {
     bytes = bundle.fileBytes
     parameters = bundle.parameters
-    self.sourceBytes = sourceBytes
+    sourceBytes = (try? bundle.provenance)?.sourceBytes
   }
 
   /// The sizes to compare with: what they are of, for the page and as a JSON key.

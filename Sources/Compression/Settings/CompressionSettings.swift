@@ -20,7 +20,7 @@ package struct CompressionSettings: Sendable, Hashable {
   /// - Parameter outputHead: nil for the format of the embeddings.
   package init(
     linear: TensorSettings = TensorSettings(), rules: [CompressionRule] = [],
-    trueSequential: Bool = true, embeddings: MatrixStorage = .f16,
+    trueSequential: Bool = true, embeddings: MatrixStorage = .q8,
     outputHead: MatrixStorage? = nil
   ) {
     self.linear = linear

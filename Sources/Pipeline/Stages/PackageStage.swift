@@ -19,7 +19,7 @@ struct PackageStage: Stage {
   static let bundle = StageOutput("bundle", of: name)
 
   var name: String { Self.name }
-  var algorithmVersion: Int { 4 }
+  var algorithmVersion: Int { 5 }
   var parameters: JSON {
     ["recipe": recipe.canonical(files: [:]), "program": .string(ProgramVersion.current)]
   }
@@ -165,8 +165,9 @@ struct PackageStage: Stage {
   private func provenance(
     _ full: ModelBundle, recipe digest: SHA256Digest, _ context: StageContext, _ inputs: Inputs
   ) -> Provenance {
-    let source = inputs.sources.map { name, file -> JSON in
-      ["name": .string(name), "sha256": .string(context.digest(file).hex)]
+    let source = inputs.sources.map { name, file in
+      Provenance.SourceFile(
+        name: name, sha256: context.digest(file), bytes: context.byteCount(file))
     }
     return Provenance(
       baseModel: full.weightsDigest, baseModelName: recipe.modelName,
@@ -176,7 +177,7 @@ struct PackageStage: Stage {
       stages: inputs.records.map {
         Provenance.Stage(name: $0.stage, key: context.record($0.record).key.digest)
       },
-      other: ["source_files": .array(source)])
+      sourceFiles: source)
   }
 }
 

@@ -12,8 +12,6 @@ import Text
 package struct BuildPlan: Sendable {
   package let recipe: Recipe
   package let stages: [any Stage]
-  /// Bytes of the checkpoint's files, tokenizer and configuration included; 0 where it isn't there yet.
-  package let sourceBytes: Int
 
   /// The output that becomes the artifact.
   package static let artifact = PackageStage.bundle
@@ -70,7 +68,6 @@ package struct BuildPlan: Sendable {
     try problems.check()
 
     self.recipe = recipe
-    sourceBytes = source.files.reduce(0) { $0 + Self.size($1) }
     var stages: [any Stage] = [
       ImportStage(source: source, path: recipe.model),
       CalibrateStage(recipe: recipe.calibration, textBytes: Self.size(recipe.calibration.text)),
