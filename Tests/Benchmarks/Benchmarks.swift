@@ -40,12 +40,15 @@ struct CommonOptions: ParsableArguments {
   /// The path of a peer's script, relative to the repository's root.
   func script(_ name: String) -> String { "Tests/Benchmarks/peers/\(name)" }
 
-  /// A llama.cpp process; nil without peers.
-  func llamaCpp() throws -> PeerWorker? {
-    try peers.map {
-      try PeerWorker(
-        python: $0 + "/transformers/bin/python", script: script("llamacpp_worker.py"),
-        arguments: [$0 + "/model.gguf"])
+  /// llama.cpp processes, one per type of 4-bit weights: Q4_1, the checkpoint's own, and Q4_0, which
+  /// llama.cpp repacks for the processor. Empty without peers.
+  func llamaCpp() throws -> [(name: String, worker: PeerWorker)] {
+    guard let peers else { return [] }
+    return try [("Q4_1", "model.gguf"), ("Q4_0", "model-q4_0.gguf")].map { type, file in
+      let worker = try PeerWorker(
+        python: peers + "/transformers/bin/python", script: script("llamacpp_worker.py"),
+        arguments: [peers + "/" + file])
+      return ("llama.cpp \(type)", worker)
     }
   }
 

@@ -20,6 +20,8 @@ struct Forward: ParsableCommand {
     Parallel.threads = common.threads
     let model = try ModelFile(path: common.model).model(arithmetic)
     let scorer = try Scorer(model)
+    let roofline = Roofline.measure(arithmetic)
+    print(roofline.line)
     let ids = tokens(length)
     let peer = try common.worker(arithmetic)
     var (ours, theirs): ([Double], [Double]) = ([], [])
@@ -40,7 +42,9 @@ struct Forward: ParsableCommand {
     var result = BenchmarkResult(
       name: "forward 1 × \(length), \(arithmetic)", unit: "s", ours: ours,
       peer: peer.map { _ in ("transformers \(arithmetic)", theirs) }, goal: "2.5 times as fast")
-    result.notes = ["loss \(losses.ours)"] + (peer == nil ? [] : ["transformers' \(losses.peer)"])
+    let work = Work(model).forward(length: length, scored: length - 1)
+    result.notes = [roofline.share(work, in: median(ours)), "loss \(losses.ours)"]
+    result.notes += (peer == nil ? [] : ["transformers' \(losses.peer)"])
     print(result.line)
   }
 }

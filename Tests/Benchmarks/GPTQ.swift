@@ -1,6 +1,8 @@
 import ArgumentParser
 import Bytes
 import Foundation
+import Numerics
+import Pipeline
 
 /// The benchmark `gptq`: time to quantize a whole model, and its perplexity on held-out text.
 struct GPTQ: ParsableCommand {
@@ -28,6 +30,8 @@ struct GPTQ: ParsableCommand {
     let folder = NSTemporaryDirectory() + "/ctpack-benchmark-gptq-\(getpid())"
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: folder) }
+    let roofline = Roofline.measure(.float32)
+    print(roofline.line)
     var (ours, theirs): ([Double], [Double]) = ([], [])
     var notes: [String] = []
     for run in 0..<common.runs {
@@ -49,7 +53,9 @@ struct GPTQ: ParsableCommand {
       name: "GPTQ \(bits)-bit, group \(group), \(windows) × \(length)", unit: "s", ours: ours,
       peer: common.peers.map { _ in ("llm-compressor", theirs) },
       goal: "4 times as fast, perplexity within 1 %")
-    result.notes = notes
+    let work = try Work(ModelFile(path: common.model).model(.float32))
+      .secondOrder(windows: windows, length: length)
+    result.notes = [roofline.share(work, in: median(ours))] + notes
     print(result.line)
   }
 }

@@ -25,6 +25,8 @@ struct PromptStep: ParsableCommand {
     Parallel.threads = common.threads
     let model = try ModelFile(path: common.model).model(arithmetic)
     let objective = PromptObjective(model)
+    let roofline = Roofline.measure(arithmetic)
+    print(roofline.line)
     let ids = tokens(batch * length)
     let sequences = (0..<batch).map { Array(ids[$0 * length..<($0 + 1) * length]) }
     var embeddings = try model.embed(tokens(prompt)).values
@@ -51,7 +53,10 @@ struct PromptStep: ParsableCommand {
     var result = BenchmarkResult(
       name: "prompt step \(batch) × \(length) + \(prompt), \(arithmetic)", unit: "s", ours: ours,
       peer: peer.map { _ in ("transformers \(arithmetic)", theirs) }, goal: "2.5 times as fast")
-    result.notes = ["loss of the last step \(losses.last!.0)"]
+    let work = Work(model).promptUpdate(sequences: batch, length: length, prompt: prompt)
+    result.notes = [
+      roofline.share(work, in: median(ours)), "loss of the last step \(losses.last!.0)",
+    ]
     if let theirs = losses.last?.1 {
       result.notes.append(
         "transformers' \(theirs) (which also scores token 0 and decays weights by 0.01)")

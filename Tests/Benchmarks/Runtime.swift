@@ -7,8 +7,8 @@ import Numerics
 import Pipeline
 import Text
 
-/// The benchmark `runtime`: inference with a packed bundle against llama.cpp on its own 4-bit file of the
-/// same model.
+/// The benchmark `runtime`: inference with a packed bundle against llama.cpp on 4-bit files of the same
+/// model. The peer of a line is the type that was fastest at its work; the others are notes.
 struct Runtime: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Prefill, decode and perplexity of a packed bundle against llama.cpp.")
@@ -27,27 +27,34 @@ struct Runtime: ParsableCommand {
     Parallel.threads = common.threads
     let file = try ModelFile(path: common.model)
     let model = try file.model(.bfloat16)
-    let peer = try common.llamaCpp()
-    print(Roofline.measure().line)
-    try prefill(model, peer)
-    try decode(model, peer)
-    try perplexity(model, file.tokenizer(), peer)
+    let peers = try common.llamaCpp()
+    let roofline = Roofline.measure()
+    print(roofline.line)
+    try prefill(model, peers, roofline)
+    try decode(model, peers, roofline)
+    try perplexity(model, file.tokenizer(), peers, roofline)
   }
 
-  private func prefill(_ model: LanguageModel, _ peer: PeerWorker?) throws {
+  private typealias Peers = [(name: String, worker: PeerWorker)]
+
+  private func prefill(_ model: LanguageModel, _ peers: Peers, _ roofline: Roofline) throws {
     let ids = tokens(length)
+    let work = Work(model).forward(length: length, scored: 1)
     try compare(
-      "prefill \(length)", peer, "prefill \(length)", goal: "3 times as fast", per: Double(length)
+      "prefill \(length)", peers, "prefill \(length)", goal: "3 times as fast",
+      per: Double(length), share: { roofline.share(work, in: $0) }
     ) {
       let decoder = try TextDecoder(model, capacity: length, format: cache)
       return try seconds { _ = try decoder.begin(ids) }
     }
   }
 
-  private func decode(_ model: LanguageModel, _ peer: PeerWorker?) throws {
+  private func decode(_ model: LanguageModel, _ peers: Peers, _ roofline: Roofline) throws {
+    // Every token reads the whole file, a tied embedding as the output head.
+    let bytes = Double(try MappedFile(path: common.model).bytes.count) * Double(count)
     try compare(
-      "decode \(count) after \(past)", peer, "decode \(past) \(count)",
-      goal: "1.3 times as fast", per: Double(count)
+      "decode \(count) after \(past)", peers, "decode \(past) \(count)",
+      goal: "1.3 times as fast", per: Double(count), share: { roofline.share(bytes: bytes, in: $0) }
     ) {
       let decoder = try TextDecoder(model, capacity: past + count, format: cache)
       var token = Sampler.mostLikely(try decoder.begin(tokens(past)))
@@ -62,14 +69,16 @@ struct Runtime: ParsableCommand {
   }
 
   private func perplexity(
-    _ model: LanguageModel, _ tokenizer: Tokenizer, _ peer: PeerWorker?
+    _ model: LanguageModel, _ tokenizer: Tokenizer, _ peers: Peers, _ roofline: Roofline
   ) throws {
     let ids = tokenizer.encode(try Corpus.load(path: text).text)
     let rule = try PerplexityProtocol(id: "llamacpp-512")
     var value = 0.0
-    let theirs = try compare(
-      "perplexity, \(windows) × 512", peer, "perplexity \(text) 512 \(windows)",
-      goal: "3 times as fast", per: Double(windows * 512)
+    let work = Work(model).forward(sequences: windows, length: 512, scored: 256)
+    try compare(
+      "perplexity, \(windows) × 512", peers, "perplexity \(text) 512 \(windows)",
+      goal: "3 times as fast", per: Double(windows * 512),
+      share: { roofline.share(work, in: $0) }
     ) {
       try seconds {
         var meter = try PerplexityMeter(
@@ -77,32 +86,35 @@ struct Runtime: ParsableCommand {
         value = try meter.run().value
       }
     }
-    print(
-      "  perplexity \(figure(value))" + (theirs.map { ", llama.cpp's \(figure(exp($0)))" } ?? ""))
+    print("  perplexity \(figure(value))")
   }
 
-  /// Runs both sides in turns, prints seconds and tokens per second, and returns the peer's last loss.
-  @discardableResult private func compare(
-    _ name: String, _ peer: PeerWorker?, _ command: String, goal: String, per tokens: Double,
-    _ body: () throws -> Double
-  ) throws -> Double? {
-    var (ours, theirs): ([Double], [Double]) = ([], [])
-    var loss: Double?
+  /// Runs all sides in turns, and prints seconds, tokens per second, the share of the machine's peak, and
+  /// the peers' perplexities if they have any.
+  private func compare(
+    _ name: String, _ peers: Peers, _ command: String, goal: String, per tokens: Double,
+    share: (Double) -> String, _ body: () throws -> Double
+  ) throws {
+    var ours: [Double] = []
+    var theirs = peers.map { (name: $0.name, times: [Double](), loss: 0.0) }
     for run in 0...common.runs {
       let time = try body()
-      let answer = try peer?.run(command)
-      guard run > 0 else { continue }
-      ours.append(time)
-      if let answer {
-        theirs.append(answer.seconds)
-        loss = answer.loss
+      for (i, peer) in peers.enumerated() {
+        let answer = try peer.worker.run(command)
+        guard run > 0 else { continue }
+        theirs[i].times.append(answer.seconds)
+        theirs[i].loss = answer.loss
       }
+      if run > 0 { ours.append(time) }
     }
+    func rate(_ times: [Double]) -> String { "\(figure(tokens / median(times))) tokens/s" }
+    let fastest = theirs.min { median($0.times) < median($1.times) }
     var result = BenchmarkResult(
-      name: name, unit: "s", ours: ours, peer: peer.map { _ in ("llama.cpp", theirs) }, goal: goal)
-    result.notes = ["\(figure(tokens / median(ours))) tokens/s"]
-    if peer != nil { result.notes.append("llama.cpp \(figure(tokens / median(theirs))) tokens/s") }
+      name: name, unit: "s", ours: ours, peer: fastest.map { ($0.name, $0.times) }, goal: goal)
+    result.notes = [rate(ours), share(median(ours))]
+    result.notes += theirs.map {
+      "\($0.name) \(rate($0.times))" + ($0.loss > 0 ? ", perplexity \(figure(exp($0.loss)))" : "")
+    }
     print(result.line)
-    return loss
   }
 }

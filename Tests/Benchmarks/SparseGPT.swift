@@ -1,6 +1,8 @@
 import ArgumentParser
 import Bytes
 import Foundation
+import Numerics
+import Pipeline
 
 /// The benchmark `sparsegpt`: time to prune a whole model, and its perplexity on held-out text.
 struct SparseGPT: ParsableCommand {
@@ -37,6 +39,8 @@ struct SparseGPT: ParsableCommand {
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let share = sparsity.contains(":") ? "\"\(sparsity)\"" : "\((Double(sparsity) ?? .nan) / 100)"
+    let roofline = Roofline.measure(.float32)
+    print(roofline.line)
     var (ours, theirs): ([Double], [Double]) = ([], [])
     var notes: [String] = []
     for run in 0..<common.runs {
@@ -66,7 +70,9 @@ struct SparseGPT: ParsableCommand {
       name: "SparseGPT \(sparsity), \(Self.windows) × \(Self.length)", unit: "s", ours: ours,
       peer: common.peers.map { _ in ("llm-compressor", theirs) },
       goal: "4 times as fast, perplexity within 1 %")
-    result.notes = notes
+    let work = try Work(ModelFile(path: common.model).model(.float32))
+      .secondOrder(windows: Self.windows, length: Self.length)
+    result.notes = [roofline.share(work, in: median(ours))] + notes
     print(result.line)
   }
 }

@@ -18,6 +18,19 @@ __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16"))) static double bf
   return (double)rounds * 24 * 32;
 }
 
+__attribute__((target("avx512f"))) static double wide_f32_products(intptr_t rounds) {
+  __m512 sum[24];
+  for (int i = 0; i < 24; i++) sum[i] = _mm512_setzero_ps();
+  __m512 a = _mm512_set1_ps(1), b = a;
+  for (intptr_t r = 0; r < rounds; r++) {
+    __asm__ volatile("" : "+v"(a), "+v"(b));
+#pragma clang loop unroll(full)
+    for (int i = 0; i < 24; i++) sum[i] = _mm512_fmadd_ps(a, b, sum[i]);
+  }
+  for (int i = 0; i < 24; i++) __asm__ volatile("" : : "v"(sum[i]));
+  return (double)rounds * 24 * 16;
+}
+
 __attribute__((target("avx2,fma"))) static double f32_products(intptr_t rounds) {
   __m256 sum[12];
   for (int i = 0; i < 12; i++) sum[i] = _mm256_setzero_ps();
@@ -31,12 +44,14 @@ __attribute__((target("avx2,fma"))) static double f32_products(intptr_t rounds) 
   return (double)rounds * 12 * 8;
 }
 
-double roofline_products(intptr_t rounds) {
+double roofline_products(intptr_t rounds, int bf16) {
   __builtin_cpu_init();
-  return __builtin_cpu_supports("avx512bf16") ? bf16_products(rounds) : f32_products(rounds);
+  if (bf16 && __builtin_cpu_supports("avx512bf16")) return bf16_products(rounds);
+  return __builtin_cpu_supports("avx512f") ? wide_f32_products(rounds) : f32_products(rounds);
 }
 #else
-double roofline_products(intptr_t rounds) {
+double roofline_products(intptr_t rounds, int bf16) {
+  (void)bf16;
   float sum[32] = {0}, a = 1, b = 1;
   for (intptr_t r = 0; r < rounds; r++) {
     __asm__ volatile("" : "+r"(r));

@@ -60,6 +60,7 @@ MACHINE_ROWS = {
 FEW_ROWS = re.compile(r"one row through (\d+ × \d+) of \d+ bits, (\w+): ctpack ([0-9.]+)")
 LINE = re.compile(r"(?P<name>[^:]+): ctpack (?P<value>[0-9.]+) (?P<unit>[^(]+) \([^)]*\)"
                   r"(, (?P<peer>.+) (?P<peer_value>[0-9.]+) [^(]+ \([^)]*\): (?P<ratio>[0-9.]+) times as fast)?;")
+SHARE = re.compile(r"(?P<share>[0-9.]+) % of the peak of (?P<peak>[0-9.,]+ [GM]FLOP/s in \w+|[0-9.,]+ GB/s from memory)")
 PER_SECOND = re.compile(r"(?P<value>[0-9.,]+) tokens/s")
 
 
@@ -104,8 +105,16 @@ def parsed(line, _next=None):
               "ratio": match["ratio"] and float(match["ratio"])}
     if rates := PER_SECOND.findall(line):
         record |= {"value": float(rates[0].replace(",", "")), "unit": "tokens/s"}
-        record["peer_value"] = float(rates[1].replace(",", "")) if len(rates) > 1 else None
+        record["peer_value"] = peer_rate(line, record["peer"])
+    if share := SHARE.search(line):
+        record |= {"share": float(share["share"]), "peak": share["peak"]}
     return record
+
+
+def peer_rate(line, peer):
+    """The tokens per second of the named peer; None without one."""
+    found = peer and re.search(re.escape(peer) + r" ([0-9.,]+) tokens/s", line)
+    return float(found[1].replace(",", "")) if found else None
 
 
 def beside_peak(line, following=""):
@@ -134,9 +143,10 @@ def beside_peers():
         unit = record["unit"]
         peer = f"{record['peer']} {plain(record['peer_value'])} {unit}" if record["peer"] else ""
         own = f"{plain(record['value'])} {unit}" + (f", {record['note']}" if record.get("note") else "")
-        rows.append([label, f"`{COMMANDS[command][0][0]}`", own, peer, number(record["ratio"], 1) if record["ratio"] else ""])
+        rows.append([label, f"`{COMMANDS[command][0][0]}`", own, peer, number(record["ratio"], 1) if record["ratio"] else "",
+                     f"{record['share']:.0f} % of {record['peak']}" if record.get("share") else ""])
     return block("SmolLM2-135M-Instruct, two threads on both sides, in turns within one run; medians. GPTQ and SparseGPT without the steps that the peer "
-                 "lacks (`drift: none`, `repair_steps: 0`).", table(["work", "benchmark", ">ctpack", ">peer", ">times as fast"], rows),
+                 "lacks (`drift: none`, `repair_steps: 0`).", table(["work", "benchmark", ">ctpack", ">peer", ">times as fast", "ctpack's share of the machine's peak"], rows),
                  [record for record, _, _ in records])
 
 
