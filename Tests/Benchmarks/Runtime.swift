@@ -42,11 +42,11 @@ struct Runtime: ParsableCommand {
     let work = Work(model).forward(length: length, scored: 1)
     try compare(
       "prefill \(length)", peers, "prefill \(length)", goal: "3 times as fast",
-      per: Double(length), share: { roofline.share(work, in: $0) }
-    ) {
-      let decoder = try TextDecoder(model, capacity: length, format: cache)
-      return try seconds { _ = try decoder.begin(ids) }
-    }
+      per: Double(length), share: { roofline.share(work, in: $0) },
+      run: {
+        let decoder = try TextDecoder(model, capacity: length, format: cache)
+        return try seconds { _ = try decoder.begin(ids) }
+      })
   }
 
   private func decode(_ model: LanguageModel, _ peers: Peers, _ roofline: Roofline) throws {
@@ -54,18 +54,19 @@ struct Runtime: ParsableCommand {
     let bytes = Double(try MappedFile(path: common.model).bytes.count) * Double(count)
     try compare(
       "decode \(count) after \(past)", peers, "decode \(past) \(count)",
-      goal: "1.3 times as fast", per: Double(count), share: { roofline.share(bytes: bytes, in: $0) }
-    ) {
-      let decoder = try TextDecoder(model, capacity: past + count, format: cache)
-      var token = Sampler.mostLikely(try decoder.begin(tokens(past)))
-      var time = 0.0
-      for _ in 0..<count {
-        var logits: [Float] = []
-        time += try seconds { logits = try decoder.step([token], texts: [0]).values }
-        token = Sampler.mostLikely(logits)
-      }
-      return time
-    }
+      goal: "1.3 times as fast", per: Double(count),
+      share: { roofline.share(bytes: bytes, in: $0) },
+      run: {
+        let decoder = try TextDecoder(model, capacity: past + count, format: cache)
+        var token = Sampler.mostLikely(try decoder.begin(tokens(past)))
+        var time = 0.0
+        for _ in 0..<count {
+          var logits: [Float] = []
+          time += try seconds { logits = try decoder.step([token], texts: [0]).values }
+          token = Sampler.mostLikely(logits)
+        }
+        return time
+      })
   }
 
   private func perplexity(
@@ -78,14 +79,14 @@ struct Runtime: ParsableCommand {
     try compare(
       "perplexity, \(windows) × 512", peers, "perplexity \(text) 512 \(windows)",
       goal: "3 times as fast", per: Double(windows * 512),
-      share: { roofline.share(work, in: $0) }
-    ) {
-      try seconds {
-        var meter = try PerplexityMeter(
-          model, ids: ids, rule: rule, limit: windows, bos: tokenizer.forcedBOS)
-        value = try meter.run().value
-      }
-    }
+      share: { roofline.share(work, in: $0) },
+      run: {
+        try seconds {
+          var meter = try PerplexityMeter(
+            model, ids: ids, rule: rule, limit: windows, bos: tokenizer.forcedBOS)
+          value = try meter.run().value
+        }
+      })
     print("  perplexity \(figure(value))")
   }
 
@@ -93,7 +94,7 @@ struct Runtime: ParsableCommand {
   /// the peers' perplexities if they have any.
   private func compare(
     _ name: String, _ peers: Peers, _ command: String, goal: String, per tokens: Double,
-    share: (Double) -> String, _ body: () throws -> Double
+    share: (Double) -> String, run body: () throws -> Double
   ) throws {
     var ours: [Double] = []
     var theirs = peers.map { (name: $0.name, times: [Double](), loss: 0.0) }
