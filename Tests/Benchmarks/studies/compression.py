@@ -50,6 +50,10 @@ def compression(name):
     return "{" + ", ".join(f"{key}: {value}" for key, value in fields.items()) + "}"
 
 
+# The blocks' compression in the table of embeddings.
+EMBEDDINGS = {"3 bits": "{method: gptq, bits: 3, group_size: 64}", "8 bits": "{method: rtn, bits: 8, group_size: 64}"}
+
+
 def names():
     """All settings: those shared with llm-compressor, each plain one after the one with repair, then ctpack's own."""
     found = []
@@ -65,6 +69,8 @@ def arguments(parser):
     parser.add_argument("--calibration", type=pathlib.Path, default=ROOT / "Recipes/data/c4-train.jsonl")
     parser.add_argument("--windows", type=int, default=24, help="number of windows of 1024 tokens of each text")
     parser.add_argument("--only", action="append", choices=names(), help="measure this setting; may be repeated (default: all)")
+    parser.add_argument("--embeddings", action="append", choices=("source", "f32", "f16", "bf16", "q8", "q4"),
+                        help="measure this storage of the embedding instead, for the table of embeddings; may be repeated")
     parser.add_argument("--setting", action="append", metavar="NAME=SECTION",
                         help="measure this `compression` section of a recipe instead, for the table of corrections; may be repeated")
 
@@ -74,7 +80,13 @@ def measure(options, tools):
     for name, section in (setting.split("=", 1) for setting in options.setting or []):
         record = measure_one(name, section, options, tools, paths) | {"recipe": section}
         RESULTS.keep(tools, "corrections", record, ["name"], disturbed=options.disturbed)
-    for name in [] if options.setting else options.only or names():
+    for storage in options.embeddings or []:
+        for blocks, section in EMBEDDINGS.items():
+            name = f"{blocks}, {storage}"
+            if name not in RESULTS.by("name", "embeddings"):
+                record = measure_one(name, section, options, tools, paths, storage)
+                RESULTS.keep(tools, "embeddings", record, ["name"], disturbed=options.disturbed)
+    for name in [] if options.setting or options.embeddings else options.only or names():
         if RESULTS.by("name", "ctpack").get(name, {}).get("compression") == compression(name):
             continue
         record = measure_one(name, compression(name), options, tools, paths)
@@ -83,20 +95,21 @@ def measure(options, tools):
             print(name, {text: round(value, 2) for text, value in record["ppl"].items()}, f"{record['seconds']:.0f} s", flush=True)
 
 
-def measure_one(name, section, options, tools, paths):
+def measure_one(name, section, options, tools, paths, embeddings="f16"):
+    # llm-compressor leaves the embedding alone, so ctpack's is float16 in all tables but that of embeddings.
     plain = re.sub(r"[^a-z0-9]+", "-", name)
     recipe, bundle = tools.work / f"{plain}.yaml", tools.work / f"{plain}.ctpack"
     tools.write(
         recipe,
         f"name: {plain}\nmodel: {{path: {options.model}, name: SmolLM2-135M-Instruct}}\n"
         f"calibration: {{text: {options.calibration}, windows: 64, length: 512, selection: consecutive}}\n"
-        f"compression: {section}\n")
+        f"compression: {section[:-1]}, embeddings: {embeddings}}}\n")
     seconds, _ = tools.timed(tools.ctpack, "run", recipe, "--work", tools.work / "store", "--out", bundle, "--quiet")
     page = tools.answer(tools.ctpack, "inspect", bundle, "--verify", "none", "--json")
     ppl = {text: tools.perplexity(bundle, path, options.windows) for text, path in paths.items()}
     tools.remove(bundle)
     return {"name": name, "compression": section, "seconds": seconds,
-            "compressed_layers": page.get("compressed_layers"), "ppl": ppl}
+            "compressed_layers": page.get("compressed_layers"), "whole_file": page.get("whole_file"), "ppl": ppl}
 
 
 # ---------------------------------------------------------------- tables
@@ -131,6 +144,18 @@ def storage():
                  "(`ctpack recode`, `ctpack inspect --entropy`).", table(header, rows), records)
 
 
+def embeddings():
+    records = RESULTS.records("embeddings")
+    rows = []
+    for record in records:
+        float16 = RESULTS.by("name", "embeddings").get(record["name"].split(",")[0] + ", f16", {}).get("ppl", {})
+        cells = [f"{number(value)} ({100 * (value / float16[text] - 1):+.2f} %)" if text in float16 else number(value)
+                 for text, value in ((text, record["ppl"][text]) for text in texts.NAMES)]
+        rows.append([record["name"], f"{record['whole_file']['bytes'] / 1e6:.1f} MB"] + cells)
+    return block(PROTOCOL + " In brackets: relative to the embedding in float16.",
+                 table(["blocks, embedding", ">whole file"] + [f">{text}" for text in texts.NAMES], rows), records)
+
+
 def wanda_difference():
     records = RESULTS.records("wanda-62.5")
     rows = [[record["name"]] + [f"{record['difference'][text]:+.1f} %" for text in texts.NAMES] for record in records]
@@ -158,4 +183,5 @@ TABLES = {
     "compression-machines": perplexities("machines", PROTOCOL + " Setting: 3 bits, the same recipe on two machines."),
     "compression-arithmetic": arithmetic,
     "compression-storage": storage,
+    "compression-embeddings": embeddings,
 }

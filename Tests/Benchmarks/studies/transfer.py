@@ -61,7 +61,7 @@ def recipe(name, options, learns):
     lines = [
         f"name: {plain(name)}", f"model: {{path: {options.model}, name: SmolLM2-135M-Instruct}}",
         f"calibration: {{text: {options.calibration}, windows: {options.calibration_windows}, length: 512, selection: consecutive}}",
-        f"compression: {COMPRESSIONS[name]}"]
+        f"compression: {COMPRESSIONS[name][:-1]}, embeddings: f16}}"]
     if not learns:
         return "\n".join(lines) + "\n"
     prompt = {"name": plain(name), "tokens": options.tokens, "text": options.train, "steps": options.steps}
