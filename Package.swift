@@ -98,7 +98,7 @@ let package = Package(
       ],
       resources: [.copy("Golden")]),
     .target(
-      name: "CompressionReference", dependencies: ["Compression"],
+      name: "CompressionReference", dependencies: ["Compression", "TestSupport"],
       path: "Tests/CompressionReference"),
     .testTarget(
       name: "CompressionTests",

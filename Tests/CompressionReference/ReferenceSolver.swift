@@ -1,7 +1,9 @@
 import Compression
+import TestSupport
 
 /// A reference implementation of GPTQ (arXiv 2210.17323, Algorithm 1) in float64, one row at a
-/// time. `LayerSolver` is tested against it.
+/// time, with bounds on how far the same loop in float32 can be from it. `LayerSolver` is tested
+/// against it.
 package struct ReferenceSolver {
   package var bits: Int
   package var groupWidth: Int
@@ -54,36 +56,52 @@ package struct ReferenceSolver {
     package var restored: [Double]
     /// By original column: distance from a tie, in steps.
     package var margins: [Double]
+    /// By original column: a bound on the distance, in steps, between the number that a float32
+    /// solver rounds to a code and the one rounded here, if all earlier codes are equal. Codes of
+    /// columns whose margin exceeds it are equal, too.
+    package var slacks: [Double]
     package var grids: [Grid]
+    /// By group: the weights that its grid was fitted to.
+    package var ranges: [WeightRange]
     /// Σ ((w − q) / U_ii)².
     package var error: Double
+    /// A bound on the difference between `error` and a float32 solver's, if all codes are equal.
+    package var errorSlack: Double
   }
 
   /// Solves one row of weights, [columns].
   ///
   /// - Parameters:
-  ///   - factor: U in solving order, [columns, columns]; nil for round-to-nearest.
+  ///   - factor: U in solving order, [columns, columns], with the solver's float32 values; nil for
+  ///     round-to-nearest.
   ///   - given: one grid per group; nil fits them to the weights.
-  package func solve(_ weights: [Double], factor: [Double]?, grids given: [Grid]? = nil) -> Row {
+  package func solve(_ weights: [Double], factor: Factor?, grids given: [Grid]? = nil) -> Row {
     let n = weights.count
     let groups = (n + groupWidth - 1) / groupWidth
     var w = order.map { weights[$0] }
     var grids = given ?? []
-    if given == nil, staticGroups {
-      grids = (0..<groups).map { group in
-        let columns = group * groupWidth..<min(n, (group + 1) * groupWidth)
-        return fit(
-          Array(weights[columns]), importance: importance.isEmpty ? [] : Array(importance[columns]))
-      }
-    }
     var row = Row(
       codes: Array(repeating: 0, count: n), restored: Array(repeating: 0, count: n),
-      margins: Array(repeating: 0, count: n), grids: [], error: 0)
+      margins: Array(repeating: 0, count: n), slacks: Array(repeating: 0, count: n), grids: [],
+      ranges: [], error: 0, errorSlack: 0)
+    if given == nil, staticGroups {
+      for group in 0..<groups {
+        let columns = group * groupWidth..<min(n, (group + 1) * groupWidth)
+        grids.append(
+          fit(
+            Array(weights[columns]),
+            importance: importance.isEmpty ? [] : Array(importance[columns])))
+        row.ranges.append(WeightRange(weights[columns], error: 0))
+      }
+    }
+    var rounding = LoopRounding(start: w, factor: factor, firstOrder: firstOrder)
     for i in 0..<n {
       if given == nil, !staticGroups, i % groupWidth == 0 {
         let columns = i..<min(n, i + groupWidth)
         grids.append(
           fit(Array(w[columns]), importance: importance.isEmpty ? [] : Array(importance[columns])))
+        let error = columns.reduce(0) { max($0, rounding.error(of: $1, before: i)) }
+        row.ranges.append(WeightRange(w[columns], error: error))
       }
       let column = order[i]
       let grid = grids[column / groupWidth]
@@ -94,13 +112,17 @@ package struct ReferenceSolver {
       let (code, margin) = grid.nearest(pulled, bits: bits)
       let restored = (code - grid.zero) * grid.scale
       let error =
-        (pulled - restored - firstOrder * (pulled - weights[column])) / (factor?[i * n + i] ?? 1)
+        (pulled - restored - firstOrder * (pulled - weights[column])) / (factor?.u[i * n + i] ?? 1)
+      let slack = rounding.take(
+        column: i, weight: w[i], pulled: pulled, restored: restored, error: error)
       row.codes[column] = UInt8(code)
       row.restored[column] = restored
       row.margins[column] = margin
+      row.slacks[column] = grid.scale > 0 ? slack.weight / grid.scale : 0
       row.error += error * error
+      row.errorSlack += (2 * abs(error) + slack.error) * slack.error
       if let factor {
-        for j in i + 1..<max(n, i + 1) { w[j] -= factor[i * n + j] * error }
+        for j in i + 1..<max(n, i + 1) { w[j] -= factor.u[i * n + j] * error }
       }
     }
     row.grids = grids
@@ -167,35 +189,5 @@ package struct ReferenceSolver {
     guard !symmetric else { return Grid(scale: Double(scale), zero: Double(half)) }
     let zero = scale > 0 ? min(-low / scale, top).rounded(.toNearestOrEven) : 0
     return Grid(scale: Double(scale), zero: Double(zero))
-  }
-
-  /// U, upper, with H⁻¹ = UᵀU, for H [n, n] symmetric; nil if H isn't positive definite.
-  ///
-  /// With J the reversal of the order and J H J = L Lᵀ, H = (J L J)(J L J)ᵀ; J L J is upper, and U
-  /// is its inverse.
-  package static func inverseUpperFactor(_ h: [Double], _ n: Int) -> [Double]? {
-    var r = [Double](repeating: 0, count: n * n)
-    for j in stride(from: n - 1, through: 0, by: -1) {
-      var pivot = h[j * n + j]
-      for k in j + 1..<max(n, j + 1) { pivot -= r[j * n + k] * r[j * n + k] }
-      guard pivot > 0 else { return nil }
-      let root = pivot.squareRoot()
-      r[j * n + j] = root
-      for i in 0..<j {
-        var sum = h[i * n + j]
-        for k in j + 1..<max(n, j + 1) { sum -= r[i * n + k] * r[j * n + k] }
-        r[i * n + j] = sum / root
-      }
-    }
-    var u = [Double](repeating: 0, count: n * n)
-    for j in 0..<n {
-      u[j * n + j] = 1 / r[j * n + j]
-      for i in stride(from: j - 1, through: 0, by: -1) {
-        var sum = 0.0
-        for k in i + 1...j { sum += r[i * n + k] * u[k * n + j] }
-        u[i * n + j] = -sum / r[i * n + i]
-      }
-    }
-    return u
   }
 }

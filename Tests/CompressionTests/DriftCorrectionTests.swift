@@ -6,6 +6,10 @@ import TestSupport
 import Testing
 
 /// Corrections for drift against their definitions in float64.
+///
+/// Layers are fixtures. The corrected weights are products of four float32 matrices, of which H⁻¹
+/// magnifies rounding errors, so that bounds for every layer would be far wider than the errors
+/// are; asserted are outcomes on these layers.
 @Suite struct DriftCorrectionTests {
   /// The weights of a row corrected for drift, by original column.
   private func corrected(
@@ -58,7 +62,7 @@ import Testing
   }
 
   @Test(arguments: cases) func codesMatchTheReference(_ test: Case) throws {
-    var random = TestRandom("\(test)")
+    var random = TestRandom(fixture: UInt64(1000 * test.rows + test.columns))
     let layer = DriftedLayer(test.rows, test.columns, &random)
     let solved = try layer.solve(
       TensorSettings(
@@ -86,7 +90,8 @@ import Testing
         let columns = group * quantized.groupWidth
         let fitted = reference.fit(
           Array(target[columns..<min(columns + quantized.groupWidth, target.count)]))
-        #expect(abs(fitted.scale - grid.scale) <= 2e-3 * grid.scale, "\(random.note), row \(row)")
+        // Two float16 steps.
+        #expect(abs(fitted.scale - grid.scale) <= 2e-3 * grid.scale, "row \(row)")
       }
       let expected = reference.solve(target, factor: factor, grids: grids)
       for column in order {
@@ -94,20 +99,20 @@ import Testing
         guard code != expected.codes[column] else { continue }
         #expect(
           expected.margins[column] < 4e-3,
-          "\(random.note): row \(row) column \(column): \(code), not \(expected.codes[column])")
+          "row \(row) column \(column): \(code), not \(expected.codes[column])")
         different += 1
         break
       }
     }
-    #expect(different <= 1 + test.rows / 8, "\(random.note): \(different) rows differ from ties on")
+    #expect(different <= 1 + test.rows / 8, "\(different) rows differ from ties on")
     let shift = try #require(solved.ledger.driftShift)
-    #expect(abs(shift - moved / whole) <= 1e-4 * moved / whole, "\(random.note)")
+    #expect(abs(shift - moved / whole) <= 1e-4 * moved / whole)
   }
 
   /// At strength 1 each column's step leaves the later columns at the damped least-squares optimum
   /// for all rounding and drift so far.
   @Test(arguments: [false, true]) func eachStepOfGPTAQIsTheExactMinimum(actOrder: Bool) throws {
-    var random = TestRandom()
+    var random = TestRandom(fixture: 51)
     let (rows, n) = (6, 24)
     let layer = DriftedLayer(rows, n, &random)
     let solved = try layer.solve(
@@ -161,7 +166,7 @@ import Testing
   @Test(arguments: methods) func outputsComeCloserToTheUncompressedModels(_ plain: TensorSettings)
     throws
   {
-    var random = TestRandom()
+    var random = TestRandom(fixture: 52)
     let layer = DriftedLayer(40, 64, size: 0.6, &random)
     let without = layer.outputError(try layer.solve(plain).restored)
     let corrections = [DriftCorrection(.qep, strength: 0.5), DriftCorrection(.qep, strength: 1)]
@@ -216,7 +221,7 @@ import Testing
 
   /// Inputs that are 0 only after compressed layers are compensated by other columns.
   @Test func deadColumnsAreCompensated() throws {
-    var random = TestRandom()
+    var random = TestRandom(fixture: 53)
     let full = SolverFixtures.inputs(120, 24, &random)
     let inputs = full.copy()
     for row in 0..<inputs.rows { inputs[row, 5] = 0 }

@@ -35,8 +35,10 @@ import Testing
     #expect(solved.restored.values == rounded.restored.values)
   }
 
+  /// An outcome on a fixture with correlated inputs: error feedback leaves less than 0.6 of the
+  /// error of rounding.
   @Test(arguments: [2, 3, 4, 8]) func errorFeedbackBeatsRounding(bits: Int) throws {
-    var random = TestRandom()
+    var random = TestRandom(fixture: 21)
     let inputs = SolverFixtures.inputs(400, 96, &random)
     let weight = SolverFixtures.weights(48, 96, &random)
     let hessian = SolverFixtures.hessian(of: inputs)
@@ -47,6 +49,7 @@ import Testing
     let baseline = SolverFixtures.outputError(weight, rounded.restored, inputs)
     #expect(error < 0.6 * baseline, "\(error) against \(baseline)")
     let (a, b) = (solved.ledger.relativeOutputError ?? 9, rounded.ledger.relativeOutputError ?? 0)
+    // The ledger's figures come from float32 products with H; they agree to 10⁻⁵ here.
     #expect(abs(a / b - error / baseline) < 1e-3)
   }
 
@@ -66,6 +69,7 @@ import Testing
           for column in 0..<70 where dead.contains(column) {
             #expect(solved.restored[row, column] == 0)
           }
+          // The largest weight of a row is more than half a step from 0 on any grid of 3 bits.
           #expect((0..<70).contains { solved.restored[row, $0] != 0 })
         }
         #expect(solved.ledger.deadColumns == 4)
@@ -136,7 +140,7 @@ import Testing
   }
 
   @Test func lastGroupMayBeShort() throws {
-    var random = TestRandom()
+    var random = TestRandom(fixture: 22)
     let inputs = SolverFixtures.inputs(300, 100, &random)
     let weight = SolverFixtures.weights(3, 100, &random)
     // The short group holds larger weights, which only a grid of its own can reach.
@@ -148,8 +152,10 @@ import Testing
     for row in 0..<3 {
       let small = Float(Float16(bitPattern: solved.quantized!.scales[row * 2]))
       let large = Float(Float16(bitPattern: solved.quantized!.scales[row * 2 + 1]))
+      // 50 times, but for the ranges of 64 and of 36 normally distributed weights.
       #expect(large > 10 * small)
     }
+    // An outcome at 8 bits: a grid of the wrong group would leave errors near 1.
     #expect((solved.ledger.relativeOutputError ?? 1) < 1e-3)
   }
 
@@ -157,7 +163,7 @@ import Testing
   /// f16's range.
   @Test(arguments: [1e-9, 1e-6, 1e6, 1e9], [true, false])
   func extremeMagnitudes(magnitude: Double, symmetric: Bool) throws {
-    var random = TestRandom()
+    var random = TestRandom(fixture: 23)
     let inputs = SolverFixtures.inputs(100, 40, &random)
     let plain = SolverFixtures.weights(6, 40, scale: 1, &random)
     let weight = Tensor([6, 40], plain.values.map { $0 * Float(magnitude) })
@@ -175,6 +181,7 @@ import Testing
     let (a, b) = (
       ordinary.ledger.relativeOutputError ?? 0, extreme.ledger.relativeOutputError ?? 1
     )
+    // An outcome: scales that are rounded elsewhere change codes, but hardly the error.
     #expect(abs(a - b) < 0.2 * a, "\(b) at \(magnitude), \(a) at 1")
     for bits in extreme.quantized!.scales { #expect(Float16(bitPattern: bits).isNormal) }
   }
@@ -207,6 +214,8 @@ import Testing
     #expect(alone.quantized == results[0][1].quantized)
   }
 
+  /// Four parts of 90 rows in all: a term is rounded as a product, in at most 90 additions, and in
+  /// three products for each part (2/N, N₁/N and their rounded quotients among them).
   @Test func hessianIsARunningMean() {
     var random = TestRandom()
     let inputs = SolverFixtures.inputs(90, 17, &random)
@@ -215,10 +224,14 @@ import Testing
     #expect(parts.samples == 90)
     for i in 0..<17 {
       for j in 0..<17 {
-        var expected = 0.0
-        for row in 0..<90 { expected += 2 * Double(inputs[row, i]) * Double(inputs[row, j]) / 90 }
-        let scale = Double(parts.matrix[i, i] * parts.matrix[j, j]).squareRoot()
-        #expect(abs(Double(parts.matrix[i, j]) - expected) < 1e-5 * scale)
+        var (expected, size) = (0.0, 0.0)
+        for row in 0..<90 {
+          let term = 2 * Double(inputs[row, i]) * Double(inputs[row, j]) / 90
+          expected += term
+          size += abs(term)
+        }
+        let bound = Rounding.gamma(1 + 90 + 4 * 3) * size
+        #expect(abs(Double(parts.matrix[i, j]) - expected) <= bound, "\(random.note)")
       }
     }
   }

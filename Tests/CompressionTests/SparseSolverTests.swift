@@ -51,10 +51,12 @@ import Testing
     }
   }
 
+  /// A fixture: which of two nearly equal costs is the lower, and which method is the better, is an
+  /// outcome.
   private func layer(
-    _ rows: Int, _ columns: Int, function: String = #function
+    _ rows: Int, _ columns: Int
   ) -> (weight: Tensor, hessian: Hessian, inputs: Tensor) {
-    var random = TestRandom("\(rows)×\(columns)", function: function)
+    var random = TestRandom(fixture: UInt64(1000 * rows + columns))
     let inputs = SolverFixtures.inputs(2 * columns + 9, columns, &random)
     let weight = SolverFixtures.weights(rows, columns, &random)
     return (weight, SolverFixtures.hessian(of: inputs), inputs)
@@ -83,10 +85,12 @@ import Testing
       TensorSettings(
         method: .sparseGPT, sparsity: sparsity, repairSteps: 0, values: .f32))
     let order = Array(0..<size.1)
-    let factor = try #require(ReferenceInputs.factor(layer.hessian, order: order, damping: 0.01))
+    let factor = try #require(
+      ReferenceInputs.upperFactor(layer.hessian, order: order, damping: 0.01))
     let reference = SparseReference(layer.weight, factor: factor, order: order, sparsity: sparsity)
     let kept = try #require(solved.kept).map { $0 != 0 }
-    // Costs that are almost equal may be decided differently in float32.
+    // Outcomes on fixtures: no mask differs, though costs that are almost equal may be decided
+    // differently in float32, and weights of about 0.05 are off by 10⁻⁶.
     let different = zip(kept, reference.kept).count { $0 != $1 }
     #expect(different <= 2)
     guard different == 0 else { return }
@@ -145,6 +149,8 @@ import Testing
         best[i] = (system[i][n] - rest) / system[i][i]
       }
       for (i, column) in support.enumerated() {
+        // An outcome: 60 steps of conjugate gradients in float32 end at the minimum for these
+        // 12 unknowns, with weights of about 0.05 and inputs of very different sizes.
         #expect(abs(Double(second.restored[row, column]) - best[i]) <= 2e-3)
       }
     }
@@ -153,7 +159,8 @@ import Testing
     #expect(after < before)
   }
 
-  /// Error feedback beats masks without it, and repair beats both.
+  /// Error feedback beats masks without it, and repair beats both: an outcome on a fixture with
+  /// correlated inputs, where each step lowers the error by a third or more.
   @Test func methodsAreRanked() throws {
     let layer = layer(64, 192)
     func error(_ settings: TensorSettings) throws -> Double {
@@ -195,8 +202,9 @@ import Testing
       #expect(try stored.dequantized() == solved.restored.values)
       #expect(try Weight(stored).dense().values == solved.restored.values)
       for i in kept.indices where kept[i] == 0 { #expect(solved.restored[i] == 0) }
+      // The number dropped is rounded once per block of 20 × 128 weights, row of 256, or matrix.
       let ratio = Double(kept.count { $0 == 0 }) / Double(kept.count)
-      #expect(abs(ratio - sparsity.share) < 0.01)
+      #expect(abs(ratio - sparsity.share) <= 0.5 / 256)
       switch (sparsity, bits) {
       // 2-bit codes of half the weights with a 1-bit mask are no smaller than 2-bit codes of all.
       case (.share(0.5), 2): #expect(stored.descriptor.sparsity == nil)

@@ -42,6 +42,7 @@ import Testing
     #expect(try relativeDeviation(scored.flatMap(\.self), golden.array(key + "NLL").values) <= 1e-4)
     let (loss, gradient) = try PromptObjective(model).gradient(sequences: ids, adapter: adapter)
     let expected = try golden.numbers.required(key + "Loss", as: Double.self)
+    // A mean of 50 losses, each of which may be off as above: errors of both signs cancel.
     #expect(abs(loss - expected) <= 1e-5 * expected)
     let error = try relativeError(gradient.values, golden.array(key + "Gradient").values)
     print("\(key): the gradient is off by \(error)")
@@ -77,9 +78,12 @@ import Testing
   }
 
   /// Central differences of the scored loss along random directions, through packed weights.
+  ///
+  /// Models and directions are fixtures, because neither the loss's fifth derivative nor the
+  /// amplification of its rounding errors has a bound that would be of use.
   @Test(arguments: [ModelDesign.NormPlacement?.none, .before, .after])
   func finiteDifferences(_ placement: ModelDesign.NormPlacement?) throws {
-    var random = TestRandom("\(String(describing: placement))")
+    var random = TestRandom(fixture: placement == nil ? 71 : placement == .before ? 72 : 73)
     var c = RandomModel.configuration
     if let placement {
       c = placement == .before ? RandomModel.opt : RandomModel.opt350M
@@ -105,10 +109,11 @@ import Testing
         let measured = (8 * near - far) / (12 * Double(step))
         let expected = zip(gradient.values, direction).reduce(0.0) { $0 + Double($1.0 * $1.1) }
         let size = gradient.values.reduce(0.0) { $0 + Double($1 * $1) }.squareRoot()
-        // The slope along a random direction is about the gradient's length over the root of the
-        // number of parameters; losses in float32 add noise of about 1e-3.
+        // The slope along a direction is about the gradient's length over the root of the number of
+        // parameters. Losses of about 4 in float32 are off by 10⁻⁶, and their differences are
+        // divided by a step of 5·10⁻³.
         let typical = size / Double(values.count).squareRoot()
-        #expect(abs(measured - expected) <= 3e-2 * typical + 2e-3, "\(shape), \(random.note)")
+        #expect(abs(measured - expected) <= 3e-2 * typical + 2e-3, "\(shape)")
       }
     }
   }
@@ -165,30 +170,47 @@ import Testing
     #expect(try Scorer(model, adapter: moved).nll(ids) != model.nll(sequences: ids))
   }
 
-  /// A layer with a low-rank update equals the dense layer W + scale·B·A, in both directions and
-  /// for few and many rows.
+  /// A layer with a low-rank update computes x·Wᵀ + scale·(x·Aᵀ)·Bᵀ, and dy·W + scale·(dy·B)·A
+  /// backward, for few and many rows, within the rounding of these products in float32.
   @Test(arguments: [1, 3, 8, 9, 70]) func lowRankUpdatesEqualTheDenseSum(_ rows: Int) throws {
     var random = TestRandom("\(rows)")
     func tensor(_ shape: [Int]) -> Tensor {
       Tensor(shape, RandomModel.normals(shape[0] * shape[1], 0.5, &random))
     }
     let (w, a, b) = (tensor([19, 33]), tensor([5, 33]), tensor([19, 5]))
-    var sum = w.values
-    for i in 0..<19 {
-      for j in 0..<33 { sum[i * 33 + j] += 0.7 * (0..<5).reduce(0) { $0 + b[i, $1] * a[$1, j] } }
-    }
+    let scale = Bounded(0.7 as Float)
     var layer = Linear(weight: .dense(w))
     layer.lowRank = LowRank(a: a, b: b, scale: 0.7)
-    let whole = Linear(weight: .dense(Tensor([19, 33], sum)))
+    func row(_ x: Tensor, _ index: Int) -> [Bounded] {
+      (0..<x.columns).map { Bounded(x[index, $0]) }
+    }
+    func column(_ x: Tensor, _ index: Int) -> [Bounded] {
+      (0..<x.rows).map { Bounded(x[$0, index]) }
+    }
+    /// x·Wᵀ + scale·(x·Aᵀ)·Bᵀ of one row, where `w`, `a` and `b` are columns of the transposed
+    /// factors. Where the scale is applied makes no difference to the number of roundings.
+    func sum(_ x: [Bounded], _ w: [Bounded], _ a: [[Bounded]], _ b: [Bounded]) -> Bounded {
+      let middle = a.map { scale * Bounded.dot(x, $0) }
+      return Bounded.dot(x, w) + Bounded.dot(middle, b).rounded()
+    }
+    func check(_ found: Tensor, _ expected: (Int, Int) -> Bounded, _ what: String) {
+      for i in 0..<found.rows {
+        for j in 0..<found.columns {
+          let value = expected(i, j)
+          #expect(
+            abs(Double(found[i, j]) - value.value) <= value.error,
+            "\(what) [\(i), \(j)]: \(found[i, j]), not \(value), \(random.note)")
+        }
+      }
+    }
     let (x, dy) = (tensor([rows, 33]), tensor([rows, 19]))
-    let (found, expected) = (Tensor([rows, 19]), Tensor([rows, 19]))
-    layer.apply(x, into: found, arithmetic: .float32)
-    whole.apply(x, into: expected, arithmetic: .float32)
-    #expect(relativeDeviation(found.values, expected.values) <= 1e-5)
-    let (back, expectedBack) = (Tensor([rows, 33]), Tensor([rows, 33]))
-    layer.applyTransposed(dy, into: back, arithmetic: .float32)
-    whole.applyTransposed(dy, into: expectedBack, arithmetic: .float32)
-    #expect(relativeDeviation(back.values, expectedBack.values) <= 1e-5)
+    let (y, dx) = (Tensor([rows, 19]), Tensor([rows, 33]))
+    layer.apply(x, into: y, arithmetic: .float32)
+    layer.applyTransposed(dy, into: dx, arithmetic: .float32)
+    check(y, { sum(row(x, $0), row(w, $1), (0..<5).map { row(a, $0) }, row(b, $1)) }, "output")
+    check(
+      dx, { sum(row(dy, $0), column(w, $1), (0..<5).map { column(b, $0) }, column(a, $1)) },
+      "gradient")
   }
 
   /// Each token generated through the caches has the highest logit that the scorer gives at its
@@ -208,6 +230,7 @@ import Testing
       let logits = try Scorer(model, adapter: adapter).logits(ids + new)
       for (index, token) in new.enumerated() {
         let row = logits.rows(ids.count - 1 + index..<ids.count + index).values
+        // On this fixture logits of caches and of whole passes, of about 5, differ by 10⁻⁵.
         #expect(row[Int(token)] >= (row.max() ?? 0) - 1e-3, "\(shape)")
       }
     }

@@ -10,6 +10,9 @@ import Testing
 @Suite(.serialized) struct BackwardTests {
   /// Central differences of the loss along random directions (four points, so that the third
   /// derivative cancels), against the gradient's projection on them.
+  ///
+  /// Models and directions are fixtures, because neither the loss's fifth derivative nor the
+  /// amplification of its rounding errors has a bound that would be of use.
   @Test(arguments: [nil, 8, 4, 3, 2] as [Int?]) func finiteDifferences(_ bits: Int?) throws {
     try checkDifferences(bits, RandomModel.configuration)
   }
@@ -26,7 +29,8 @@ import Testing
 
   private func checkDifferences(_ bits: Int?, _ configuration: ModelConfiguration) throws {
     var random = TestRandom(
-      "\(configuration.family) \(configuration.design.normPlacement) \(bits ?? 32)")
+      fixture: UInt64(bits ?? 32) + (configuration.design.normPlacement == .after ? 100 : 0)
+        + (configuration.family == .opt ? 200 : 0))
     let model = try RandomModel.make(seed: random.next(), bits: bits, configuration: configuration)
     let ids = RandomModel.sequences(2, length: 11, seed: random.next())
     let prompt = RandomModel.prompt(4, seed: random.next())
@@ -41,8 +45,10 @@ import Testing
       let (near, far) = try (loss(1) - loss(-1), loss(2) - loss(-2))
       let measured = (8 * near - far) / (12 * Double(step))
       let expected = zip(gradient.values, direction).reduce(0.0) { $0 + Double($1.0 * $1.1) }
+      // Losses of about 4 in float32 are off by 10⁻⁶, and their differences are divided by a step of
+      // 10⁻³ along directions of length 10.
       let size = gradient.values.reduce(0.0) { $0 + Double($1 * $1) }.squareRoot()
-      #expect(abs(measured - expected) <= 2e-2 * size, "\(random.note)")
+      #expect(abs(measured - expected) <= 2e-2 * size)
     }
   }
 

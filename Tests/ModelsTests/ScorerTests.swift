@@ -5,6 +5,7 @@ import Models
 import Numerics
 import Testing
 
+/// Scoring on fixtures; for the limits see `relativeDeviation`.
 @Suite struct ScorerTests {
   @Test(arguments: RandomModel.designs)
   func cachedAndComputedPromptsScoreAlike(_ c: ModelConfiguration) throws {

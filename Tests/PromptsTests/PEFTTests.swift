@@ -37,6 +37,8 @@ import Testing
     (json?.array ?? []).map { ($0.array ?? []).compactMap(\.double) }
   }
 
+  /// Compares losses of about 5 from two float32 programs, which differ by 10⁻⁶ of them on these
+  /// golden adapters.
   private func expectClose(_ a: [[Double]], _ b: [[Double]], _ note: Comment) {
     #expect(a.count == 2 && a.map(\.count) == b.map(\.count), note)
     for (a, b) in zip(a.joined(), b.joined()) { #expect(abs(a - b) < 2e-4, note) }

@@ -53,6 +53,7 @@ import Testing
       "\(initialisation): \(learner.state.validationWithoutPrompt) \(start) → \(learner.state.bestPerplexity)"
     )
     #expect(steps == Array(1...40))
+    // An outcome of these texts and this seed.
     #expect(learner.state.bestPerplexity < 0.8 * start)
     #expect(learner.state.curve.map(\.step) == [0, 10, 20, 30, 40])
     #expect(learner.state.bestPerplexity == learner.state.curve.map(\.perplexity).min())

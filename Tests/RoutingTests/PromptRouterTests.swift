@@ -100,6 +100,7 @@ import Testing
     _ = try scorer.nll([ids])
     let choice = try #require(scorer.choices.first ?? nil)
     let expected = try attentionScores(model, prompts, ids, deciding: deciding ?? ids.count)
+    // An outcome on a fixture: float32 queries and keys, 10⁻⁶ of the scores.
     for (a, b) in zip(choice.scores, expected) { #expect(abs(a - b) <= 1e-5 * b, "\(a), \(b)") }
     #expect(choice.index == expected.indices.max { expected[$0] < expected[$1] })
     #expect(try router.choice(for: ids) == choice, "the router alone must choose the same")
@@ -171,6 +172,7 @@ import Testing
     let exact = try router(model, prompts)
     let ids = RandomModel.sequences(1, length: 19, seed: 58)[0]
     let (a, b) = (try stored.choice(for: ids), try exact.choice(for: ids))
+    // An outcome on a fixture, of the size of float16's 2⁻¹¹.
     for (x, y) in zip(a.scores, b.scores) { #expect(abs(x - y) <= 2e-3 * y) }
   }
 
@@ -204,6 +206,7 @@ import Testing
       let choice = try #require(scorer.choices[index])
       let alone = try prompts.map { try model.nll(sequences: [text], prompt: $0)[0] }
       let first = alone.map { -$0[0..<4].reduce(0.0) { $0 + Double($1) } / 4 }
+      // An outcome on a fixture: losses of about 5 in float32, from passes of other lengths.
       for (score, expected) in zip(choice.scores, first) { #expect(abs(score - expected) <= 1e-5) }
       #expect(choice.index == first.indices.max { first[$0] < first[$1] })
       #expect(losses[index] == alone[choice.index], "text \(index)")
@@ -252,6 +255,7 @@ import Testing
         case .loss: alone.map { -$0[0..<4].reduce(0.0) { $0 + Double($1) } / 4 }
         case .attention: try attentionScores(model, prompts, text, deciding: 5)
         }
+      // An outcome on fixtures: losses of about 5, and shares below 1, in float32.
       for (score, expected) in zip(choice.scores, expected ?? []) {
         #expect(abs(score - expected) <= 1e-5)
       }
@@ -279,6 +283,7 @@ import Testing
     #expect(choice.scores.count == 3)
     for (score, prompt) in zip(choice.scores, prompts) {
       let alone = try model.nll(sequences: [text], prompt: prompt)[0]
+      // An outcome on a fixture: means of 399 losses in float32.
       #expect(abs(score + alone.reduce(0.0) { $0 + Double($1) } / 399) <= 1e-5)
     }
   }
