@@ -146,6 +146,8 @@ def storage():
 
 def embeddings():
     records = RESULTS.records("embeddings")
+    if not records:
+        return "No results have been recorded yet."
     rows = []
     for record in records:
         float16 = RESULTS.by("name", "embeddings").get(record["name"].split(",")[0] + ", f16", {}).get("ppl", {})

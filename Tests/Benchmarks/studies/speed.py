@@ -7,7 +7,7 @@ import pathlib
 import re
 
 from .markdown import block, number, provenance, table
-from .results import Results
+from .results import Results, machine
 from .tools import HERE
 
 RESULTS = Results("speed")
@@ -89,7 +89,7 @@ def measure(options, tools):
             for row, (own, start, _) in rows.items():
                 found = [at for at, line in enumerate(lines) if line.startswith(start)]
                 if own == name and found and (record := parse(*lines[found[0]:found[0] + 2])):
-                    RESULTS.keep(tools, name_of, {"row": row, **record}, ["row"], disturbed=options.disturbed)
+                    RESULTS.keep(tools, name_of, {"row": row, "machine": machine(), **record}, ["row", "machine"], disturbed=options.disturbed)
         for size, sparsity, rate in FEW_ROWS.findall(output):
             record = RESULTS.by("name", "few-rows").get(size, {"name": size}) | {sparsity: float(rate)}
             RESULTS.keep(tools, "few-rows", record, ["name"], disturbed=options.disturbed)
@@ -135,9 +135,19 @@ def plain(value):
     """A value without trailing zeros."""
     return f"{value:,g}"
 
+def by_machine(name, rows):
+    """For each machine with records in a table, the latest first: (record, command, label) of each row that was measured there."""
+    machines = {record["measured"]["machine"] or "machine not recorded": record["measured"]["date"] for record in RESULTS.records(name)}
+    for place in sorted(machines, key=machines.get, reverse=True):
+        found = {record["row"]: record for record in RESULTS.records(name) if (record["measured"]["machine"] or "machine not recorded") == place}
+        yield place, [(found[row], command, label) for row, (command, _, label) in rows.items() if row in found]
+
+
 def beside_peers():
-    found = RESULTS.by("row", "peers")
-    records = [(found[row], command, label) for row, (command, _, label) in ROWS.items() if row in found]
+    return "\n\n".join(beside_peers_on(place, records) for place, records in by_machine("peers", ROWS))
+
+
+def beside_peers_on(place, records):
     rows = []
     for record, command, label in records:
         unit = record["unit"]
@@ -145,8 +155,9 @@ def beside_peers():
         own = f"{plain(record['value'])} {unit}" + (f", {record['note']}" if record.get("note") else "")
         rows.append([label, f"`{COMMANDS[command][0][0]}`", own, peer, number(record["ratio"], 1) if record["ratio"] else "",
                      f"{record['share']:.0f} % of {record['peak']}" if record.get("share") else ""])
-    return block("SmolLM2-135M-Instruct, two threads on both sides, in turns within one run; medians. GPTQ and SparseGPT without the steps that the peer "
-                 "lacks (`drift: none`, `repair_steps: 0`).", table(["work", "benchmark", ">ctpack", ">peer", ">times as fast", "ctpack's share of the machine's peak"], rows),
+    return f"### {place}\n\n" + block(
+        "SmolLM2-135M-Instruct, two threads on both sides, in turns within one run; medians. GPTQ and SparseGPT without the steps that the peer "
+        "lacks (`drift: none`, `repair_steps: 0`).", table(["work", "benchmark", ">ctpack", ">peer", ">times as fast", "ctpack's share of the machine's peak"], rows),
                  [record for record, _, _ in records])
 
 
@@ -157,10 +168,12 @@ def same_work():
                  table(["timed compression", ">ctpack", ">llm-compressor"], rows), records)
 
 
-def machine():
-    found = RESULTS.by("row", "machine")
-    records = [(found[row], command, label) for row, (command, _, label) in MACHINE_ROWS.items() if row in found]
-    return block("relative to the machine's peak, measured in the same run; dense and sparse decoding in turns, memory bandwidth measured before and "
+def beside_machine():
+    return "\n\n".join(beside_machine_on(place, records) for place, records in by_machine("machine", MACHINE_ROWS))
+
+
+def beside_machine_on(place, records):
+    return f"### {place}\n\n" + block("relative to the machine's peak, measured in the same run; dense and sparse decoding in turns, memory bandwidth measured before and "
                  "after each turn.", table(["work", "benchmark", ">result"], [[label, f"`{command}`", record["result"]] for record, command, label in records]),
                  [record for record, _, _ in records])
 
@@ -194,5 +207,5 @@ def lines():
     return f"```\n{text}\n```\n\n{provenance(records)}"
 
 
-TABLES = {"speed-peers": beside_peers, "speed-same-work": same_work, "speed-machine": machine, "speed-few-rows": few_rows,
+TABLES = {"speed-peers": beside_peers, "speed-same-work": same_work, "speed-machine": beside_machine, "speed-few-rows": few_rows,
           "speed-memory": memory, "speed-quickstart": quickstart, "speed-lines": lines}
