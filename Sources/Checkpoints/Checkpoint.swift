@@ -4,26 +4,75 @@ import Numerics
 
 /// Entry points for opening and checking a checkpoint of any supported format.
 package enum Checkpoint {
-  /// Opens the model at `path`: a folder saved by transformers, or a GGUF file.
+  /// Opens the model at `path`: a folder saved by transformers, a GGUF file, a part of one that is
+  /// split, or a folder with one GGUF file.
   ///
   /// Everything but the weights' values is read and checked here: the files' structure, and names
   /// and shapes against the configuration.
   ///
-  /// - Throws: `inputMissing` if a file doesn't exist, `invalidData` if one is malformed or doesn't
-  ///   match the configuration.
+  /// - Throws: `inputMissing` if a file doesn't exist, `invalidData` if one is malformed, is of
+  ///   another kind or doesn't match the configuration.
   package static func open(_ path: String) throws(Failure) -> any TensorSource {
-    // The path "folder/." exists only for folders.
-    if exists(path + "/.") { return try HuggingFaceCheckpoint(folder: path) }
-    let file = try MappedFile(path: path)
-    let bytes = file.bytes
-    if bytes.slice(0..<min(4, bytes.count))?.array == Array("GGUF".utf8) {
-      return try GGUFCheckpoint(file: try GGUFFile(mapping: file))
+    guard isFolder(path) else { return try openFile(path) }
+    let folder = path.hasSuffix("/") ? String(path.dropLast()) : path
+    if !FolderWeights.arePresent(in: folder), let file = try GGUFParts.only(in: folder) {
+      return try openFile(file)
     }
+    if !exists("\(folder)/config.json") { throw unknownFolder(folder) }
+    return try HuggingFaceCheckpoint(folder: folder)
+  }
+
+  private static func openFile(_ path: String) throws(Failure) -> any TensorSource {
+    let file = try MappedFile(path: path)
+    let content = FileContent(of: file.bytes)
+    guard content == .gguf else { throw wrongFile(path, content) }
+    let parts = try GGUFParts(of: GGUFFile(mapping: file))
+    return try GGUFCheckpoint(file: parts.joined(), files: parts.paths)
+  }
+
+  /// The failure of a file that isn't a checkpoint, by what it is.
+  private static func wrongFile(_ path: String, _ content: FileContent) -> Failure {
     let name = PathNames.last(path)
-    throw Failure(
-      .invalidData, file: path, "is neither a GGUF file nor a folder with a config.json",
-      advice: name.hasSuffix(".safetensors") || name.hasSuffix(".bin")
-        ? "give the folder that contains it and its config.json" : nil)
+    let inFolder = "give the folder that contains it and its config.json"
+    switch content {
+    case .safetensors, .zip, .pickle:
+      return Failure(
+        .invalidData, file: path, "is \(content.words), which holds weights alone", advice: inFolder
+      )
+    case .bundle:
+      return Failure(
+        .invalidData, file: path, "is a ctpack bundle, not a checkpoint",
+        advice: "give the folder or GGUF file that it was made from")
+    case .json where name == "config.json":
+      return Failure(
+        .invalidData, file: path, "is a model's configuration, not the model",
+        advice: "give the folder that contains it")
+    case .other:
+      return Failure(
+        .invalidData, file: path, "is neither a GGUF file nor a folder with a config.json",
+        advice: name.hasSuffix(".safetensors") || name.hasSuffix(".bin") ? inFolder : nil)
+    default:
+      do {
+        try FileContent.expect(.model, in: MappedFile(path: path).bytes, file: path)
+      } catch { return error }
+      return Failure(.invalidData, file: path, "is \(content.words)")
+    }
+  }
+
+  /// The failure of a folder that holds neither a model of transformers nor a GGUF file.
+  private static func unknownFolder(_ folder: String) -> Failure {
+    let names = names(in: folder).sorted()
+    var advice: String?
+    if names.contains("adapter_config.json") {
+      advice = "it holds a PEFT adapter; give the folder of the model that it belongs to"
+    } else if let bundle = names.first(where: { $0.hasSuffix(".ctpack") }) {
+      advice = "it holds the bundle \(bundle.quoted); give that where a bundle is expected"
+    } else if let inner = names.first(where: { exists("\(folder)/\($0)/config.json") }) {
+      advice = "the folder \(inner.quoted) in it has one"
+    }
+    return Failure(
+      .inputMissing, file: "\(folder)/config.json",
+      "is missing, and the folder has no GGUF file", advice: advice)
   }
 
   /// The flat index of a tensor's first NaN or infinity; nil if all values are finite.
@@ -58,6 +107,14 @@ package enum Checkpoint {
   private static let pieceValues = 1 << 22
 
   static func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
+
+  /// Whether `path` is a folder: the path "folder/." exists for folders alone.
+  static func isFolder(_ path: String) -> Bool { exists(path + "/.") }
+
+  /// The names of the files in `folder`, in no order; none if it can't be read.
+  static func names(in folder: String) -> [String] {
+    (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+  }
 
   static func unknown(_ name: String, _ file: String) -> Failure {
     Failure(.invalidData, file: file, at: "tensor \(name.quoted)", "the model has no such tensor")

@@ -7,7 +7,7 @@ package struct OutlinedCheckpoint: TensorSource {
 
   /// - Parameter path: A Hugging Face `config.json`.
   package init(configuration path: String) throws(Failure) {
-    let json = try JSON(parsing: MappedFile(path: path).bytes, file: path)
+    let json = try JSON(reading: path)
     configuration = try ModelConfiguration(huggingFace: json, file: path)
   }
 

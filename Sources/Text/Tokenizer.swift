@@ -5,7 +5,7 @@ import Checkpoints
 ///
 /// It is read from a Hugging Face `tokenizer.json` (byte-level, or characters with byte fallback),
 /// from the older vocab.json with merges.txt, or from the vocabulary of a GGUF file. Ids agree with
-/// Hugging Face `tokenizers`; a component that isn't supported is refused by name, never ignored.
+/// Hugging Face `tokenizers`, and with llama.cpp for GGUF; a component that isn't supported is refused by name, never ignored.
 /// Truncation and padding, which a file may also define, are ignored, since batching is left to the
 /// caller.
 package struct Tokenizer: Sendable {
@@ -111,7 +111,7 @@ package struct Tokenizer: Sendable {
   /// forms, an equivalent document that is always the same.
   package var canonicalJSON: [UInt8] { parts.document.array }
 
-  /// The number of ids, added tokens included; ids run from 0 without gaps.
+  /// The highest id plus one, added tokens included; ids may have gaps.
   package var vocabularySize: Int { parts.texts.count }
   /// The token that begins a text; nil if the file doesn't define one.
   package var bosToken: Int32? { parts.bosToken }

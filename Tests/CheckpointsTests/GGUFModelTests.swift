@@ -102,7 +102,7 @@ import Testing
 
   @Test(
     arguments: [
-      ("llama.expert_count", 8, "mixture of 8 experts"), ("split.count", 3, "split into 3 files"),
+      ("llama.expert_count", 8, "mixture of 8 experts"),
       ("llama.attention.key_length", 0, "expected 2 to"),
       ("llama.attention.value_length", 4, "must be equal"),
       ("llama.rope.dimension_count", 4, "must be equal"),

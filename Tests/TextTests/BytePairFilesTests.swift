@@ -73,8 +73,6 @@ struct BytePairFilesTests {
       files: try files { Array($0[..<2]) + ["one"] })
     expect("opt/merges.txt: line 2", files: try files { Array($0[..<1]) + ["", "a b"] })
     expect(
-      "opt/vocab.json", "bos_token \"<none>\"", files: try files(settings: ["bos_token": "<none>"]))
-    expect(
       "tokenizer_config.json", "CodeGenTokenizer",
       files: try files(settings: ["tokenizer_class": "CodeGenTokenizer"]))
     expect(

@@ -36,6 +36,75 @@ struct CorpusTests {
     #expect(try corpus(lines, .documents(limit: 2, joiner: "|")).text == "one\n|two")
   }
 
+  @Test("a JSON array of rows is read like one row per line")
+  func arrays() throws {
+    let form = CorpusForm.documents(limit: nil, joiner: " ")
+    let array = try corpus("[\n {\"text\": \"one\", \"id\": 1},\n {\"text\": \"two\"}\n]\n", form)
+    #expect(array.text == "one two" && array.documents == 2)
+    #expect(finding(Array("[{\"text\":\"a\"},{\"a\":1}]".utf8), form).hasPrefix("f: row 2: "))
+    #expect(finding(Array("{\n\"text\": \"a\"\n}".utf8), form).contains("is one JSON object"))
+  }
+
+  @Test("the line ends of Windows are newlines to rows; a byte-order mark isn't text")
+  func windowsText() throws {
+    let unix = " \n = Title = \n \n Text one . \n"
+    let windows = unix.split(separator: "\n", omittingEmptySubsequences: false)
+      .joined(separator: "\r\n")
+    for form in [CorpusForm.wikiTextRows, .pennTreebankRows] {
+      #expect(try corpus("\u{FEFF}" + windows, form).text == corpus(unix, form).text)
+    }
+    #expect(try corpus("\u{FEFF}a\u{FEFF}", .plain).text == "a\u{FEFF}")
+  }
+
+  @Test("documents are recognised in a .json file, in lines or in an array")
+  func jsonNames() throws {
+    let folder = try TemporaryFolder()
+    func text(_ name: String, _ content: String) throws -> String {
+      try AtomicFile.write(Array(content.utf8), to: folder.file(name))
+      return try Corpus.load(path: folder.file(name)).text
+    }
+    let rows = "{\"text\":\"a\",\"url\":\"u\"}\r\n{\"text\":\"b\"}\n"
+    let array = "[{\"text\":\"a\"},{\"text\":\"b\"}]"
+    for name in ["c4.json", "c4.jsonl", "c4.ndjson", "C4.JSON"] {
+      for content in [rows, "\u{FEFF}" + rows, array] {
+        #expect(try text(name, content) == "a b", "\(name)")
+      }
+    }
+    // Plain text stays plain, whatever its name.
+    #expect(try text("rows.txt", rows) == rows)
+    #expect(try text("prose.json", "the [hare]\n") == "the [hare]\n")
+    #expect(throws: Failure.self) { _ = try text("document.json", "{\"title\": \"a\"}") }
+  }
+
+  @Test("a file that isn't text is refused by what it is")
+  func kinds() throws {
+    let folder = try TemporaryFolder()
+    func finding(_ bytes: [UInt8], _ name: String) throws -> String {
+      try AtomicFile.write(bytes, to: folder.file(name))
+      do {
+        _ = try Corpus.load(path: folder.file(name))
+        return "accepted"
+      } catch {
+        #expect(error.kind == .invalidData && error.file == folder.file(name))
+        return "\(error.finding); \(error.advice ?? "")"
+      }
+    }
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n"
+    #expect(try finding(Array(pointer.utf8), "a.jsonl").contains("git lfs pull"))
+    #expect(try finding(Array("<!doctype HTML>\n".utf8), "a.txt").contains("an HTML page"))
+    #expect(try finding(Array("<!doctype HTML>\n".utf8), "a.html") == "accepted")
+    #expect(try finding([0x1F, 0x8B, 8, 0], "a.jsonl").contains("gunzip"))
+    #expect(try finding([0x28, 0xB5, 0x2F, 0xFD, 0], "a.json").contains("unzstd"))
+    #expect(try finding([0xFF, 0xFE, 0x61, 0], "a.txt").contains("iconv -f UTF-16"))
+    #expect(try finding(Array("PAR1".utf8) + [0x15], "a.txt").contains("Parquet"))
+    #expect(try finding([], "a.txt").contains("empty"))
+    #expect {
+      _ = try Corpus.load(path: folder.path)
+    } throws: { error in
+      (error as? Failure)?.kind == .inputMissing && "\(error)".contains("is a folder")
+    }
+  }
+
   @Test("errors name the line or the byte")
   func errors() {
     let form = CorpusForm.documents(limit: nil, joiner: " ")

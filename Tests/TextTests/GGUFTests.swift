@@ -105,10 +105,14 @@ struct GGUFTests {
     #expect(try finding { $0.model = "bert" }.contains("tokenizer.ggml.model"))
     #expect(try finding { $0.preTokenizer = "tekken" }.contains("\"tekken\""))
     #expect(try finding { $0.tokens[5] = [0xFF] }.contains("the token 5"))
-    #expect(try finding { $0.tokens[5] = $0.tokens[6] }.contains("twice"))
+    #expect(
+      try finding { $0.tokens[5] = $0.tokens[6] }.contains("appears twice: it is the token 5"))
+    #expect(try finding { $0.merges = nil }.contains("tokenizer.ggml.merges: is missing"))
+    #expect(
+      try finding { ($0.addEOS, $0.eosToken) = (true, nil) }.contains("eos_token_id is missing"))
     #expect(try finding { $0.types.removeLast() }.contains("token_type"))
-    #expect(try finding { $0.merges[3] = Array("a b c".utf8) }.contains("merges[3]"))
-    #expect(try finding { $0.merges[3] = Array("zzzz a".utf8) }.contains("\"zzzz\""))
+    #expect(try finding { $0.merges?[3] = Array("a b c".utf8) }.contains("merges[3]"))
+    #expect(try finding { $0.merges?[3] = Array("zzzz a".utf8) }.contains("\"zzzz\""))
     #expect(try finding { $0.bosToken = 1 << 20 }.contains("bos_token_id"))
     #expect(try finding { $0.model = "llama" }.contains("scores"))
     #expect(
@@ -117,6 +121,39 @@ struct GGUFTests {
         $0.tokens[9] = [UInt8](repeating: 0x61, count: 1 << 16)
         $0.scores = [Float](repeating: 0, count: $0.tokens.count)
       }.contains("too long"))
+  }
+
+  @Test("several empty tokens are read, as in llama.cpp")
+  func emptyTokens() throws {
+    let plain = try vocabulary("byte-level", pre: "gpt-2")
+    var changed = plain
+    changed.tokens += [[], [], Array("x1".utf8)]
+    changed.types += [1, 1, 1]
+    let tokenizer = try Tokenizer(gguf: changed)
+    let count = plain.tokens.count
+    #expect(tokenizer.vocabularySize == count + 3)
+    #expect(tokenizer.token(Int32(count)) == "")
+    #expect(tokenizer.token(Int32(count + 1)) == "[EMPTY_\(count + 1)]")
+    let reference = try Tokenizer(gguf: plain)
+    for bytes in try Golden.hardCases() {
+      #expect(tokenizer.encode(bytes: bytes) == reference.encode(bytes: bytes))
+    }
+    try checkRoundTrip(tokenizer)
+  }
+
+  @Test("add_eos_token adds a token after the text; keys of the other model have no effect")
+  func keys() throws {
+    var vocabulary = try vocabulary("byte-level", pre: "gpt-2")
+    let plain = try Tokenizer(gguf: vocabulary)
+    vocabulary.addEOS = true
+    vocabulary.addBOS = true
+    vocabulary.addSpacePrefix = true
+    vocabulary.scores = [Float](repeating: 1, count: vocabulary.tokens.count)
+    let tokenizer = try Tokenizer(gguf: vocabulary)
+    #expect(tokenizer.encode("the hare") == plain.encode("the hare"))
+    let framed = tokenizer.encode("the hare", addSpecialTokens: true)
+    #expect(framed == [0] + plain.encode("the hare") + [2])
+    try checkRoundTrip(tokenizer)
   }
 
   @Test(

@@ -91,7 +91,7 @@ struct HostileTests {
   @Test(
     "contradictory files are refused",
     arguments: [
-      (["model", "vocab"], ["a": 0, "b": 1, "ab": 7], "the id 7"),
+      (["model", "vocab"], ["a": 0, "b": 1, "ab": 70_000_000], "the id 70000000"),
       (["model", "vocab"], ["a": 0, "b": 1, "ab": 1], "belongs to another"),
       (["model", "vocab"], ["a": 0, "b": 1, "ab": -1], "the id -1"),
       (["model", "vocab"], ["a": 0, "b": 1, "ab": "2"], "found a string"),
@@ -99,7 +99,7 @@ struct HostileTests {
       (["model", "merges"], [["a", "x"]], "\"x\""), (["model", "merges"], [["b", "a"]], "\"ba\""),
       (["model", "merges"], ["a b c"], "merges[0]"), (["model", "merges"], [7], "merges[0]"),
       (["model", "merges"], "a b", "expected an array"),
-      (["added_tokens"], [["id": 9, "content": "<s>"]], "the id 9"),
+      (["added_tokens"], [["id": 3, "content": "<s>"], ["id": 4, "content": "<s>"]], "the id 3"),
       (["added_tokens"], [["id": 1, "content": "<s>"]], "the id"),
       (["added_tokens"], [["id": 1, "content": "a"]], "differs from the token's id"),
       (["added_tokens"], [["id": 4_294_967_296, "content": "<s>"]], "can't be"),

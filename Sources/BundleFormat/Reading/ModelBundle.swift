@@ -29,6 +29,7 @@ public final class ModelBundle: Sendable {
   /// Throws `invalidData` with the first thing that is wrong; `ModelBundle.audit` lists them all.
   public convenience init(path: String, verify: Verification = .none) throws(Failure) {
     let file = try MappedFile(path: path)
+    try FileContent.expect(.bundle, in: file.bytes, file: path)
     try self.init(content: file.bytes, file: file, path: path, verify: verify)
   }
 

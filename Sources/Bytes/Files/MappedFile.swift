@@ -80,6 +80,10 @@ public final class MappedFile: Sendable {
     guard unsafe fstat(descriptor, &status) == 0 else {
       throw SystemCall.failure("fstat", path, errno, reading: true)
     }
+    if status.st_mode & S_IFMT == S_IFDIR {
+      throw Failure(
+        .inputMissing, file: path, "is a folder, not a file", advice: "give a file in it")
+    }
     guard status.st_mode & S_IFMT == S_IFREG else {
       throw Failure(.inputMissing, file: path, "is not a regular file")
     }

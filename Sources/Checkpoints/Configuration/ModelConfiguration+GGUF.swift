@@ -42,7 +42,7 @@ extension ModelConfiguration {
       key("attention.sliding_window"), in: 0...Limit.positions.upperBound)
 
     var ends: [Int32] = []
-    for name in ["eos_token_id", "eot_token_id"] {
+    for name in ["eos_token_id", "eot_token_id", "eom_token_id"] {
       if let token = try metadata.token(name, below: vocabulary), !ends.contains(token) {
         ends.append(token)
       }
@@ -72,11 +72,6 @@ extension ModelConfiguration {
     _ metadata: GGUFMetadata, _ key: (String) -> String
   ) throws(Failure) {
     let any = 0...Int(UInt32.max)
-    if let parts = try metadata.integer("split.count", in: any), parts > 1 {
-      throw metadata.failure(
-        "split.count", "the model is split into \(parts) files",
-        advice: "join them first (llama-gguf-split --merge)")
-    }
     if let experts = try metadata.integer(key("expert_count"), in: any), experts > 0 {
       throw metadata.failure(
         key("expert_count"), "a mixture of \(experts) experts isn't supported",

@@ -6,12 +6,16 @@ package struct GGUFCheckpoint: TensorSource {
   package let configuration: ModelConfiguration
   package let tensorNames: [String]
   package let tokenizer: TokenizerMaterial
+  /// The paths of the file or, of a split model, of all its parts.
+  package let files: [String]
   private let file: GGUFFile
 
+  /// - Parameter files: The paths of all parts of a split model; nil for a single file.
   /// - Throws: `invalidData` if the metadata doesn't describe a supported model or the tensors
   ///   don't match it.
-  package init(file: GGUFFile) throws(Failure) {
+  package init(file: GGUFFile, files: [String]? = nil) throws(Failure) {
     self.file = file
+    self.files = files ?? [file.path]
     configuration = try ModelConfiguration(gguf: file)
     tensorNames = configuration.modelTensors().map(\.name)
     try configuration.checkInventory(
@@ -22,8 +26,6 @@ package struct GGUFCheckpoint: TensorSource {
       file.metadata, vocabularySize: configuration.vocabularySize)
     tokenizer = vocabulary.map { .gguf($0) } ?? .none
   }
-
-  package var files: [String] { [file.path] }
 
   private func entry(_ name: String) -> GGUFFile.Entry? {
     Self.ggufName(name).flatMap { file.tensors[$0] }

@@ -20,14 +20,21 @@ package struct GGUFFile: Sendable {
     package let bytes: ByteSlice
     /// The position of `bytes` in the file.
     let range: Range<Int>
+    /// The mapped file; nil if the bytes were passed in.
+    let mapping: MappedFile?
   }
 
   package let path: String
   let metadata: GGUFMetadata
   package let tensors: [String: Entry]
 
-  /// The mapped file; nil if the bytes were passed in.
-  private let mapping: MappedFile?
+  /// Joins the parts of a model that is split into several files: the metadata of `first` and the
+  /// tensors of all parts.
+  init(first: GGUFFile, tensors: [String: Entry]) {
+    path = first.path
+    metadata = first.metadata
+    self.tensors = tensors
+  }
 
   init(mapping: MappedFile) throws(Failure) {
     try self.init(bytes: mapping.bytes, path: mapping.path, mapping: mapping)
@@ -39,11 +46,10 @@ package struct GGUFFile: Sendable {
 
   /// Releases the mapped pages of a converted tensor, so that reading a large model one tensor at a
   /// time doesn't fill the memory. The system reads them again on the next access.
-  func release(_ entry: Entry) { mapping?.advise(.dontNeed, entry.range) }
+  func release(_ entry: Entry) { entry.mapping?.advise(.dontNeed, entry.range) }
 
   private init(bytes: ByteSlice, path: String, mapping: MappedFile?) throws(Failure) {
     self.path = path
-    self.mapping = mapping
     var cursor = GGUFCursor(bytes, file: path)
     try Self.readVersion(&cursor)
     let tensorCount = try cursor.count("tensors", minimum: 24, limit: 1 << 18)
@@ -60,7 +66,7 @@ package struct GGUFFile: Sendable {
       throw cursor.failure("the file ends before the tensor data")
     }
     tensors = try Self.place(
-      infos, in: bytes, from: min(dataStart, bytes.count), alignment: alignment, path)
+      infos, in: bytes, from: min(dataStart, bytes.count), alignment: alignment, path, mapping)
   }
 
   private static func readVersion(_ cursor: inout GGUFCursor) throws(Failure) {
@@ -82,7 +88,8 @@ package struct GGUFFile: Sendable {
   /// Locates every tensor's bytes. Sorted by offset, the tensors must be contiguous, padded to the
   /// alignment, as every writer lays them out: no gap, no overlap, no trailing data.
   private static func place(
-    _ infos: [TensorInfo], in bytes: ByteSlice, from dataStart: Int, alignment: Int, _ path: String
+    _ infos: [TensorInfo], in bytes: ByteSlice, from dataStart: Int, alignment: Int, _ path: String,
+    _ mapping: MappedFile?
   ) throws(Failure) -> [String: Entry] {
     var tensors: [String: Entry] = [:]
     tensors.reserveCapacity(infos.count)
@@ -103,7 +110,8 @@ package struct GGUFFile: Sendable {
             + "\(max(0, available - next)) are left"
         )
       }
-      let entry = Entry(type: info.type, shape: info.shape, bytes: data, range: range)
+      let entry = Entry(
+        type: info.type, shape: info.shape, bytes: data, range: range, mapping: mapping)
       guard tensors.updateValue(entry, forKey: info.name) == nil else {
         throw refuse("appears twice")
       }

@@ -24,15 +24,20 @@ extension GGUFVocabulary {
         throw metadata.failure(key(name), "holds \(count) values for \(tokens.count) tokens")
       }
     }
+    for name in Key.refused {
+      guard try metadata.boolean("tokenizer.\(name)") == true else { continue }
+      throw metadata.failure("tokenizer.\(name)", "is true; only false is supported")
+    }
     self.init(
       model: model,
       preTokenizer: try metadata.string(key("pre")) ?? "default",
       tokens: tokens, types: types, scores: scores,
-      merges: try metadata.array(key("merges"), of: "strings", \.strings) ?? [],
+      merges: try metadata.array(key("merges"), of: "strings", \.strings),
       bosToken: try metadata.token("bos_token_id", below: tokens.count),
       eosToken: try metadata.token("eos_token_id", below: tokens.count),
       unknownToken: try metadata.token("unknown_token_id", below: tokens.count),
       addBOS: try metadata.boolean(key("add_bos_token")),
+      addEOS: try metadata.boolean(key("add_eos_token")),
       addSpacePrefix: try metadata.boolean(key("add_space_prefix")))
   }
 }

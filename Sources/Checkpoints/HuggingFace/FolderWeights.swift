@@ -40,6 +40,7 @@ struct FolderWeights: Sendable {
         let map = try Self.weightMap(index, form)
         var shards: [String: [String: WeightEntry]] = [:]
         let names = Set(map.values).sorted()
+        try Self.checkPresent(names, folder, index)
         for name in names { shards[name] = try form.read("\(folder)/\(name)") }
         files = [index] + names.map { "\(folder)/\($0)" }
         tensors = try Self.join(map, shards, folder, form)
@@ -48,12 +49,46 @@ struct FolderWeights: Sendable {
     }
     throw Failure(
       .inputMissing, file: folder,
-      "has neither \(Form.safetensors.single) nor \(Form.pyTorch.single), nor an index of either")
+      "has neither \(Form.safetensors.single) nor \(Form.pyTorch.single), nor an index of either",
+      advice: Self.found(in: folder))
+  }
+
+  /// Whether `folder` has weights in one of the forms.
+  static func arePresent(in folder: String) -> Bool {
+    Form.allCases.contains {
+      Checkpoint.exists("\(folder)/\($0.single)") || Checkpoint.exists("\(folder)/\($0.index)")
+    }
+  }
+
+  /// Refuses an index of which files are missing, as after a download that was cut short.
+  private static func checkPresent(
+    _ names: [String], _ folder: String, _ index: String
+  ) throws(Failure) {
+    let missing = names.filter { !Checkpoint.exists("\(folder)/\($0)") }
+    guard let first = missing.first else { return }
+    throw Failure(
+      .inputMissing, file: index,
+      "names \(names.count) files, of which \(first.quoted)"
+        + (missing.count > 1 ? " and \(missing.count - 1) more aren't" : " isn't")
+        + " in the folder",
+      advice: "fetch the missing files")
+  }
+
+  /// What to do about weights of other names; nil where there are none.
+  private static func found(in folder: String) -> String? {
+    let endings = [".safetensors", ".bin", ".pth", ".pt", ".h5", ".msgpack", ".onnx"]
+    let others = Checkpoint.names(in: folder).filter { name in
+      endings.contains { name.hasSuffix($0) }
+    }
+    guard let first = others.min() else { return nil }
+    return "found \(first.quoted)" + (others.count > 1 ? " and \(others.count - 1) more" : "")
+      + "; give a single file the name \(Form.safetensors.single), or fetch the index that names"
+      + " several files"
   }
 
   /// The index's `weight_map`: the file name of each tensor.
   private static func weightMap(_ path: String, _ form: Form) throws(Failure) -> [String: String] {
-    let json = try JSON(parsing: try MappedFile(path: path).bytes, file: path)
+    let json = try JSON(reading: path)
     var map: [String: String] = [:]
     for (name, value) in try json.required("weight_map", as: JSONObject.self, file: path) {
       func refuse(_ finding: String) -> Failure {

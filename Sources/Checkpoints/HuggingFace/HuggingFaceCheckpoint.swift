@@ -17,7 +17,7 @@ struct HuggingFaceCheckpoint: TensorSource {
   init(folder: String) throws(Failure) {
     let folder = folder.hasSuffix("/") ? String(folder.dropLast()) : folder
     func settings(_ name: String) throws(Failure) -> JSON {
-      try JSON(parsing: MappedFile(path: "\(folder)/\(name)").bytes, file: "\(folder)/\(name)")
+      try JSON(reading: "\(folder)/\(name)")
     }
     var files = ["\(folder)/config.json"]
     let config = try settings("config.json")

@@ -20,6 +20,7 @@ package struct PyTorchFile: Sendable {
   ///   contains anything but tensors.
   package init(path: String) throws(Failure) {
     let file = try MappedFile(path: path)
+    try FileContent.expect(.pyTorch, in: file.bytes, file: path)
     try self.init(bytes: file.bytes, path: path, file: file)
   }
 

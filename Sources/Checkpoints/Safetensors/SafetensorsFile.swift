@@ -29,6 +29,7 @@ package struct SafetensorsFile: Sendable {
   /// - Throws: `inputMissing` if the file doesn't exist, `invalidData` if it violates the format.
   package init(path: String) throws(Failure) {
     let file = try MappedFile(path: path)
+    try FileContent.expect(.safetensors, in: file.bytes, file: path)
     try self.init(bytes: file.bytes, path: path, file: file)
   }
 

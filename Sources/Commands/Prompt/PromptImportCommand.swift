@@ -19,7 +19,7 @@ struct PromptImportCommand: ParsableCommand {
       """)
 
   @Argument(help: "The bundle; changed in place, in one step.") var bundle: String
-  @Argument(help: "A folder with adapter_config.json and adapter_model.safetensors.")
+  @Argument(help: "A folder with adapter_config.json and adapter_model.safetensors or .bin.")
   var folder: String
   @Option(name: .customLong("as"), help: "The prompt's name in the bundle.") var name: String
   @Flag(help: "Print the result as JSON.") var json = false

@@ -23,7 +23,8 @@ enum YAMLDocument {
         "is \(file.bytes.count) bytes long, too large for YAML written by hand (\(sizeLimit) bytes)"
       )
     }
-    let bytes = file.bytes.array
+    try FileContent.expect(.yaml, in: file.bytes, file: path)
+    let bytes = file.bytes.withoutByteOrderMark.array
     guard let text = String(validating: bytes, as: UTF8.self) else {
       let line = bytes.prefix(validPrefix(bytes)).count { $0 == UInt8(ascii: "\n") } + 1
       throw Failure(.invalidData, file: path, at: "line \(line)", "the text is not UTF-8")

@@ -20,15 +20,16 @@ package enum ModelFile: Sendable {
       ? .checkpoint(try Checkpoint.open(path), path: path) : .bundle(try ModelBundle(path: path))
   }
 
-  /// Whether `path` is a folder or a GGUF file; any other file is read as a bundle.
+  /// Whether `path` is a folder, a GGUF file or a file of another known kind, which `Checkpoint`
+  /// names in its refusal; a file that isn't recognised is read as a bundle, perhaps a damaged one.
   private static func isCheckpoint(_ path: String) throws(Failure) -> Bool {
     guard FileManager.default.fileExists(atPath: path) else {
       throw Failure(.inputMissing, file: path, "there is no such file or folder")
     }
     // "path/." exists only if the path is a folder.
     if FileManager.default.fileExists(atPath: path + "/.") { return true }
-    let head = try MappedFile(path: path).bytes
-    return head.slice(0..<min(4, head.count))?.array == Array("GGUF".utf8)
+    let content = FileContent(of: try MappedFile(path: path).bytes)
+    return content != .bundle && content != .other
   }
 
   package var path: String {
@@ -105,8 +106,11 @@ package enum ModelFile: Sendable {
     case .huggingFace(let json):
       let file = files.first { $0.hasSuffix("tokenizer.json") }
       return try Tokenizer(json: json, file: file ?? path)
-    case .bytePair(let files): return try Tokenizer(bytePair: files, folder: path)
-    case .gguf(let vocabulary): return try Tokenizer(gguf: vocabulary, file: path)
+    case .bytePair(let files):
+      let folder = path.hasSuffix("/") ? String(path.dropLast()) : path
+      return try Tokenizer(bytePair: files, folder: folder)
+    case .gguf(let vocabulary):
+      return try Tokenizer(gguf: vocabulary, file: files.first ?? path)
     case .none:
       throw Failure(
         .inputMissing, file: path, "the model has no tokenizer",

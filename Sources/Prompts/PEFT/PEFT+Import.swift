@@ -51,7 +51,7 @@ private struct PEFTReader {
     let found = folder.tensors[PEFTNames.rows]
     guard let found, found.shape.count == 2, folder.tensors.count == 1 else {
       throw Failure(
-        .invalidData, file: folder.path + "/" + PEFTFolder.weightsFile,
+        .invalidData, file: folder.weightsPath,
         "holds \(folder.tensors.keys.sorted().prefix(3).joined(separator: ", ")), not"
           + " \(PEFTNames.rows) [n, width] alone",
         advice: "a prompt with an encoder can't be imported: save the prompt without it")
@@ -131,7 +131,7 @@ private struct PEFTReader {
         })
       let unknown = folder.tensors.keys.filter { !known.contains($0) }.sorted()
       throw Failure(
-        .invalidData, file: folder.path + "/" + PEFTFolder.weightsFile,
+        .invalidData, file: folder.weightsPath,
         unknown.isEmpty
           ? "holds no low-rank updates" : "holds \(unknown[0]), which the model has no place for",
         advice: "only the factors of linear layers in blocks can be imported")

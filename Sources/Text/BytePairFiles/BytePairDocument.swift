@@ -16,57 +16,34 @@ struct BytePairDocument {
       advice: "save the tokenizer again with transformers, which writes a tokenizer.json")
   }
 
-  private func object(_ bytes: ByteSlice?, _ name: String) throws(Failure) -> JSONObject {
-    guard let bytes else { return [:] }
-    guard let object = try JSON(parsing: bytes, file: folder.map { "\($0)/\(name)" }).object else {
-      throw failure(name, nil, "expected an object")
-    }
-    return object
-  }
-
   /// The equivalent tokenizer.json.
   func document() throws(Failure) -> JSON {
-    let settings = try object(files.settings, "tokenizer_config.json")
-    let special = try object(files.specialTokens, "special_tokens_map.json")
-    if let kind = settings["tokenizer_class"]?.string,
-      !["GPT2Tokenizer", "GPT2TokenizerFast"].contains(kind)
-    {
-      throw failure(
-        "tokenizer_config.json", "key \"tokenizer_class\"",
-        "\"\(kind.prefix(64))\" isn't supported with vocab.json and merges.txt; GPT2Tokenizer is"
-      )
+    let settings = try TokenizerSettings(
+      settings: files.settings, specialTokens: files.specialTokens,
+      addedTokens: files.addedTokens, folder: folder)
+    try checkClass(settings)
+    let path = folder.map { "\($0)/vocab.json" } ?? "vocab.json"
+    guard let vocabulary = try JSON(parsing: files.vocabulary, file: path).object else {
+      throw failure("vocab.json", nil, "expected an object")
     }
-    let vocabulary = try object(files.vocabulary, "vocab.json")
-    func token(_ key: String) -> String? {
-      let value = settings[key] ?? special[key]
-      return value?.string ?? value?["content"]?.string
-    }
-    let prefixes = settings["add_prefix_space"]?.bool ?? false
-    let byteLevel: JSON = [
-      "type": "ByteLevel", "add_prefix_space": .bool(prefixes), "trim_offsets": true,
-      "use_regex": true,
-    ]
-    var added: [JSON] = []
+    let (added, ids) = try addedTokens(settings, vocabulary)
     var own = JSONObject()
-    for (key, name) in [
-      ("bos_token", "bos"), ("eos_token", "eos"), ("unk_token", ""), ("pad_token", ""),
-    ] {
-      guard let text = token(key) else { continue }
-      guard let id = vocabulary[text]?.int else {
-        throw failure("vocab.json", nil, "doesn't contain the \(key) \"\(text.prefix(64))\"")
-      }
-      if !name.isEmpty { own[name] = JSON(id) }
-      let entry: JSON = [
-        "id": JSON(id), "content": .string(text), "special": true, "normalized": false,
-        "lstrip": false, "rstrip": false, "single_word": false,
-      ]
-      if !added.contains(entry) { added.append(entry) }
+    for (key, name) in [("bos_token", "bos"), ("eos_token", "eos")] {
+      if let id = settings.content(key).flatMap({ ids[Array($0.utf8)] }) { own[name] = JSON(id) }
     }
-    let addsBOS = settings["add_bos_token"]?.bool ?? false
+    let byteLevel: JSON = [
+      "type": "ByteLevel",
+      "add_prefix_space": .bool(try settings.flag("add_prefix_space") ?? false),
+      "trim_offsets": true, "use_regex": true,
+    ]
+    let begins = try settings.flag("add_bos_token") ?? false
+    let ends = try settings.flag("add_eos_token") ?? false
     return [
       "version": "1.0", "truncation": .null, "padding": .null, "added_tokens": .array(added),
       "normalizer": .null, "pre_tokenizer": byteLevel,
-      "post_processor": addsBOS ? frame(token("bos_token"), own["bos"]) : .null,
+      "post_processor": frame(
+        before: begins ? settings.content("bos_token") : nil,
+        after: ends ? settings.content("eos_token") : nil, ids),
       "decoder": [
         "type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true,
       ],
@@ -79,28 +56,94 @@ struct BytePairDocument {
     ]
   }
 
-  /// The post-processor that adds the token `bos` before a text; null without such a token.
-  private func frame(_ bos: String?, _ id: JSON?) -> JSON {
-    guard let bos, let id else { return .null }
-    let piece: JSON = ["SpecialToken": ["id": .string(bos), "type_id": 0]]
-    let first: JSON = ["Sequence": ["id": "A", "type_id": 0]]
-    let second: JSON = ["Sequence": ["id": "B", "type_id": 1]]
-    let described: JSONObject = [
-      bos: ["id": .string(bos), "ids": .array([id]), "tokens": .array([.string(bos)])]
-    ]
+  /// Refuses a tokenizer of another class than GPT-2's, whose splits and special tokens differ.
+  private func checkClass(_ settings: TokenizerSettings) throws(Failure) {
+    if let kind = settings.className {
+      guard !["GPT2Tokenizer", "GPT2TokenizerFast"].contains(kind) else { return }
+      throw failure(
+        "tokenizer_config.json", "key \"tokenizer_class\"",
+        "\"\(kind.prefix(64))\" isn't supported with vocab.json and merges.txt; GPT2Tokenizer is")
+    }
+    if let type = files.modelType, type.hasPrefix("qwen") {
+      throw failure(
+        "config.json", "key \"model_type\"",
+        "\"\(type.prefix(64))\" has a tokenizer that isn't supported with vocab.json and merges.txt"
+      )
+    }
+  }
+
+  /// The entries of `added_tokens`, and the id of each by its content.
+  ///
+  /// Without a normalizer it makes no difference whether a token is matched in the normalized text,
+  /// so all entries say that it isn't.
+  private func addedTokens(
+    _ settings: TokenizerSettings, _ vocabulary: JSONObject
+  ) throws(Failure) -> (entries: [JSON], ids: [[UInt8]: Int]) {
+    // The defaults of GPT-2's tokenizer count if its vocabulary has the token.
+    let end = "<|endoftext|>"
+    let defaults =
+      vocabulary[end] == nil
+      ? [] : ["bos_token", "eos_token", "unk_token"].map { ($0, end) }
+    var numbering = AddedTokenNumbering(vocabularySize: vocabulary.count)
+    var ids: [[UInt8]: Int] = [:]
+    var tokens = try settings.tokens(defaults: defaults)
+    for token in tokens {
+      let known = vocabulary[token.content]?.int
+      ids[Array(token.content.utf8)] = numbering.id(of: token.content, known: known)
+    }
+    // The named tokens come first in the document, in an order that doesn't depend on the files.
+    var named: [AddedTokenEntry] = []
+    for key in ["bos_token", "eos_token", "unk_token", "pad_token"] {
+      guard let content = settings.content(key),
+        let index = tokens.firstIndex(where: { $0.content.utf8.elementsEqual(content.utf8) })
+      else { continue }
+      named.append(tokens.remove(at: index))
+    }
+    let entries = (named + tokens).map { token in
+      var token = token
+      token.isNormalized = false
+      return token.json(id: ids[Array(token.content.utf8)] ?? 0)
+    }
+    return (entries, ids)
+  }
+
+  /// The post-processor that adds a token before a text and one after it; null if there is neither.
+  private func frame(before: String?, after: String?, _ ids: [[UInt8]: Int]) -> JSON {
+    func id(_ token: String?) -> Int? { token.flatMap { ids[Array($0.utf8)] } }
+    let ends = [(before, id(before)), (after, id(after))].map { (text, id) in
+      text.flatMap { text in id.map { (text, $0) } }
+    }
+    guard ends.contains(where: { $0 != nil }) else { return .null }
+    var described = JSONObject()
+    var pieces: [[JSON]] = []
+    for end in ends {
+      guard let (text, id) = end else {
+        pieces.append([])
+        continue
+      }
+      described[text] = [
+        "id": .string(text), "ids": .array([JSON(id)]), "tokens": .array([.string(text)]),
+      ]
+      pieces.append([["SpecialToken": ["id": .string(text), "type_id": 0]]])
+    }
+    let first: [JSON] = [["Sequence": ["id": "A", "type_id": 0]]]
+    let second: [JSON] = [["Sequence": ["id": "B", "type_id": 1]]]
+    let single = pieces[0] + first + pieces[1]
     return [
-      "type": "TemplateProcessing", "single": [piece, first],
-      "pair": [piece, first, piece, second], "special_tokens": .object(described),
+      "type": "TemplateProcessing", "single": .array(single),
+      "pair": .array(single + pieces[0] + second + pieces[1]),
+      "special_tokens": .object(described),
     ]
   }
 
   /// The merges in merges.txt. A line that starts with "#version" is skipped; any other "#" is part
-  /// of a token.
+  /// of a token. Lines may end as on Windows.
   private func merges() throws(Failure) -> [JSON] {
     var merges: [JSON] = []
     let lines = files.merges.array.split(
       separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-    for (number, line) in lines.enumerated() {
+    for (number, whole) in lines.enumerated() {
+      let line = whole.last == UInt8(ascii: "\r") ? whole.dropLast() : whole
       guard let text = String(validating: line, as: UTF8.self) else {
         throw failure("merges.txt", "line \(number + 1)", "isn't valid UTF-8")
       }

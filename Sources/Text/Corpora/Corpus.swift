@@ -11,20 +11,22 @@ package struct Corpus: Sendable {
 
   /// Reads the file at `path`.
   ///
-  /// - Parameter form: The rule that makes one text of the file; nil means `.plain`, except that
-  ///   all documents of a `.jsonl` file are joined by spaces.
-  /// - Throws: `inputMissing` if the file doesn't exist; `invalidData` naming the byte offset of
-  ///   invalid UTF-8 or the line of a row that isn't `{"text": "…"}`, or if there is no text.
+  /// - Parameter form: The rule that makes one text of the file; nil means the one that
+  ///   `CorpusForm(of:named:)` finds.
+  /// - Throws: `inputMissing` if the file doesn't exist; `invalidData` naming the kind of a file that
+  ///   isn't text, the byte offset of invalid UTF-8 or the line of a row that isn't
+  ///   `{"text": "…"}`, or if there is no text.
   package static func load(path: String, form: CorpusForm? = nil) throws(Failure) -> Corpus {
     let file = try MappedFile(path: path)
-    let form = form ?? (path.hasSuffix(".jsonl") ? .documents(limit: nil, joiner: " ") : .plain)
+    try FileContent.expect(.text, in: file.bytes, file: path)
+    let form = form ?? CorpusForm(of: file.bytes, named: path)
     return try Corpus(parsing: file.bytes, form: form, file: path)
   }
 
   /// Parses the contents of a corpus file; `file` is only for messages.
   package init(parsing bytes: ByteSlice, form: CorpusForm, file: String? = nil) throws(Failure) {
     guard bytes.count > 0 else { throw Failure(.invalidData, file: file, "the file is empty") }
-    let content = bytes.array
+    let content = bytes.withoutByteOrderMark.array
     if let offset = UTF8Text.firstInvalid(content) {
       throw Failure(
         .invalidData, file: file, at: "byte \(offset)",

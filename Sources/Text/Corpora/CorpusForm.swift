@@ -11,8 +11,8 @@ package enum CorpusForm: Sendable, Equatable {
   /// the datasets library's raw WikiText-2. Otherwise rows are stripped of whitespace at both ends,
   /// as in its Penn Treebank.
   case rows(joiner: String, keepsLineBreaks: Bool)
-  /// One JSON object per line: the first `limit` "text" fields, joined by `joiner`. Blank lines are
-  /// skipped.
+  /// One JSON object per line, or a JSON array of objects: the first `limit` "text" fields, joined by
+  /// `joiner`. Blank lines are skipped.
   case documents(limit: Int?, joiner: String)
 
   /// WikiText-2's raw test rows, joined by two newlines (protocols `ctp-1024` and `gptq-2048`).
@@ -42,7 +42,9 @@ package enum CorpusForm: Sendable, Equatable {
     for line in lines(content) {
       if count > 0 { text += joiner }
       count += 1
-      let row = content[line]
+      var row = content[line]
+      // The line ends of Windows are read as newlines, as Python reads text.
+      if row.last == 0x0D { row = row.dropLast() }
       if keepsLineBreaks {
         if row.contains(where: { $0 != 0x20 && !(0x09...0x0D).contains($0) }) {
           text += row
@@ -63,19 +65,9 @@ package enum CorpusForm: Sendable, Equatable {
   ) throws(Failure) -> ([UInt8], Int) {
     var text: [UInt8] = []
     var count = 0
-    for (index, line) in lines(content).enumerated() {
-      if count == limit { break }
-      let row = Array(content[line])
-      if row.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { continue }
+    func take(_ value: JSON, _ place: String) throws(Failure) {
       func failure(_ finding: String) -> Failure {
-        Failure(.invalidData, file: file, at: "line \(index + 1)", finding)
-      }
-      let value: JSON
-      do {
-        value = try JSON(parsing: row)
-      } catch {
-        let column = error.place.map { " (\($0) of the line)" } ?? ""
-        throw failure(error.finding + column)
+        Failure(.invalidData, file: file, at: place, finding)
       }
       guard value.object != nil else {
         throw failure("expected an object, found \(value.kindName)")
@@ -88,7 +80,39 @@ package enum CorpusForm: Sendable, Equatable {
       text += document.utf8
       count += 1
     }
+    if let rows = try array(content, file) {
+      for (index, row) in rows.prefix(limit).enumerated() { try take(row, "row \(index + 1)") }
+      return (text, count)
+    }
+    for (index, line) in lines(content).enumerated() {
+      if count == limit { break }
+      let row = Array(content[line])
+      if row.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { continue }
+      let value: JSON
+      do {
+        value = try JSON(parsing: row)
+      } catch {
+        if text.isEmpty, let whole = try? JSON(parsing: content), whole.object != nil {
+          throw Failure(
+            .invalidData, file: file, "is one JSON object, not rows {\"text\": …}",
+            advice: "give one object per line; plain text has a name that doesn't end in .json")
+        }
+        let column = error.place.map { " (\($0) of the line)" } ?? ""
+        throw Failure(.invalidData, file: file, at: "line \(index + 1)", error.finding + column)
+      }
+      try take(value, "line \(index + 1)")
+    }
     return (text, count)
+  }
+
+  /// The elements of a file that is one JSON array of objects; nil for any other file.
+  private static func array(_ content: [UInt8], _ file: String?) throws(Failure) -> [JSON]? {
+    let start = content.drop { [0x20, 0x09, 0x0A, 0x0D].contains($0) }
+    guard start.first == UInt8(ascii: "["),
+      start.dropFirst().first(where: { ![0x20, 0x09, 0x0A, 0x0D].contains($0) })
+        == UInt8(ascii: "{")
+    else { return nil }
+    return try JSON(parsing: content, file: file).array
   }
 
   /// The byte ranges of the lines, without their newlines; text after the last newline is a line
@@ -102,5 +126,38 @@ package enum CorpusForm: Sendable, Equatable {
     }
     if start < content.count { lines.append(start..<content.count) }
     return lines
+  }
+}
+
+extension CorpusForm {
+  /// The form of a file that is given without one: plain text, except for documents in JSON, joined
+  /// by spaces. A name that ends in `.jsonl` says that the file holds documents; one that ends in
+  /// `.json` may belong to documents or to text, and the content decides.
+  init(of bytes: ByteSlice, named path: String) {
+    let documents = CorpusForm.documents(limit: nil, joiner: " ")
+    let name = path.lowercased()
+    if path.hasSuffix(".jsonl") || name.hasSuffix(".ndjson") || name.hasSuffix(".jsonlines") {
+      self = documents
+    } else if name.hasSuffix(".json") || name.hasSuffix(".jsonl") {
+      self = Self.startsWithObject(bytes.withoutByteOrderMark) ? documents : .plain
+    } else {
+      self = .plain
+    }
+  }
+
+  /// Whether the text begins with `{`, or with an array of objects.
+  private static func startsWithObject(_ bytes: ByteSlice) -> Bool {
+    var isArray = false
+    for index in 0..<bytes.count {
+      switch bytes[index] {
+      case 0x20, 0x09, 0x0A, 0x0D: continue
+      case UInt8(ascii: "["):
+        if isArray { return false }
+        isArray = true
+      case UInt8(ascii: "{"): return true
+      default: return false
+      }
+    }
+    return false
   }
 }

@@ -2,7 +2,8 @@ import Bytes
 
 /// A token that is matched in a text before the text is split.
 struct AddedToken: Sendable {
-  let id: Int32
+  /// The id in the file, then the one that the token gets.
+  var id: Int32
   let content: [UInt8]
   let isSpecial: Bool
   /// Whether a match includes the whitespace before it.

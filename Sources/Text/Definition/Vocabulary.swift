@@ -1,6 +1,8 @@
 import Bytes
+import Checkpoints
 
 /// The tokens of a tokenizer.json by id: the model's and the added ones, checked for consistency.
+/// Ids may have gaps.
 struct Vocabulary {
   /// The model's own tokens; the text is empty for the id of an added token.
   let model: TokenTable
@@ -13,69 +15,98 @@ struct Vocabulary {
     try BytePairModel.checkSupported(modelPlace)
     let place = try modelPlace.required("vocab")
     let object = try place.object()
-    let (added, count) = try Self.readAdded(root, object)
+    let (added, given) = try Self.readAdded(root, object)
     self.added = added
 
-    var texts = [[UInt8]?](repeating: nil, count: count)
+    var texts = [[UInt8]?](repeating: nil, count: try Self.idCount(place, object, added))
     var modelCount = 0
     for (key, value) in object {
+      guard let id = value.int else { continue }
+      guard texts[id] == nil else {
+        throw place.failure(
+          "the token \"\(key.prefix(64))\": the id \(id) already belongs to another token")
+      }
+      texts[id] = Array(key.utf8)
+      modelCount = max(modelCount, id + 1)
+    }
+    // An id that the vocabulary leaves out has an empty text, like one of an added token.
+    model = TokenTable(texts[..<modelCount].map { $0 ?? [] })
+    for (token, given) in zip(added, given) {
+      // The file's own id counts where it is that of another token of the vocabulary.
+      let taken = model[given].map { !$0.isEmpty && $0 != token.content } == true
+      let id = Int(taken ? given : token.id)
+      if let other = texts[id], other != token.content {
+        throw JSONPlace(value: .null, path: "added_tokens", file: root.file).failure(
+          "the token \"\(Self.shown(token.content))\": the id \(id) already belongs to another"
+            + " token, \"\(Self.shown(other))\"")
+      }
+      texts[Int(token.id)] = token.content
+    }
+    self.texts = TokenTable(texts.map { $0 ?? [] })
+  }
+
+  private static func shown(_ text: [UInt8]) -> String {
+    String(decoding: text.prefix(64), as: UTF8.self)
+  }
+
+  /// The highest id plus one. Ids may be left out, but not so many that a short file fills memory.
+  private static func idCount(
+    _ place: JSONPlace, _ vocabulary: JSONObject, _ added: [AddedToken]
+  ) throws(Failure) -> Int {
+    let tokens = vocabulary.count + added.count
+    let limit = 4 * tokens + (1 << 20)
+    var count = (added.map { Int($0.id) }.max() ?? -1) + 1
+    for (key, value) in vocabulary {
       func failure(_ finding: String) -> Failure {
         place.failure("the token \"\(key.prefix(64))\": \(finding)")
       }
       guard let id = value.int else {
         throw failure("expected an integer, found \(value.kindName)")
       }
-      guard id >= 0, id < count else {
-        throw failure("the id \(id) isn't one of 0 to \(count - 1), the ids of \(count) tokens")
+      guard id >= 0, id < limit else {
+        throw failure(
+          "the id \(id) isn't one of 0 to \(limit - 1), the widest range for \(tokens) tokens")
       }
-      guard texts[id] == nil else { throw failure("the id \(id) already belongs to another token") }
-      texts[id] = Array(key.utf8)
-      modelCount = max(modelCount, id + 1)
+      count = max(count, id + 1)
     }
-    model = TokenTable(texts[..<modelCount].map { $0 ?? [] })
-    for token in added {
-      let id = Int(token.id)
-      let shown = String(decoding: token.content.prefix(64), as: UTF8.self)
-      func failure(_ finding: String) -> Failure {
-        JSONPlace(value: .null, path: "added_tokens", file: root.file)
-          .failure("the token \"\(shown)\": \(finding)")
-      }
-      guard id < count else {
-        throw failure("the id \(id) isn't one of 0 to \(count - 1), the ids of \(count) tokens")
-      }
-      if let other = texts[id], other != token.content {
-        throw failure("the id \(id) already belongs to another token")
-      }
-      texts[id] = token.content
-    }
-    self.texts = TokenTable(texts.map { $0 ?? [] })
+    return count
   }
 
-  /// The added tokens without duplicates, and the total number of distinct tokens.
+  /// The added tokens without duplicates, with the ids that the tokenizers library gives them
+  /// (`AddedTokenNumbering`), and the ids that the file gives them, which may differ where ids have
+  /// gaps.
   private static func readAdded(
     _ root: JSONPlace, _ vocabulary: JSONObject
-  ) throws(Failure) -> ([AddedToken], Int) {
+  ) throws(Failure) -> (tokens: [AddedToken], given: [Int32]) {
     var added: [AddedToken] = []
-    var ids: [[UInt8]: Int32] = [:]
-    var count = vocabulary.count
+    var givenIDs: [Int32] = []
+    var places: [[UInt8]: (index: Int, id: Int32)] = [:]
+    var numbering = AddedTokenNumbering(vocabularySize: vocabulary.count)
+    guard vocabulary.count < Int(Int32.max) / 2 else { throw root.failure("too many tokens") }
     for place in try root.optional("added_tokens")?.elements() ?? [] {
-      let token = try AddedToken(place)
-      if let id = ids[token.content] {
-        guard id == token.id else { throw place.failure("the token already has the id \(id)") }
+      var token = try AddedToken(place)
+      if token.content.isEmpty { continue }
+      let content = String(decoding: token.content, as: UTF8.self)
+      let known = vocabulary[content]?.int
+      if let known, known != Int(token.id) {
+        throw place.failure(
+          "the id \(token.id) differs from the token's id in the vocabulary, \(known)")
+      }
+      let given = token.id
+      token.id = Int32(truncatingIfNeeded: numbering.id(of: content, known: known))
+      guard let earlier = places[token.content] else {
+        places[token.content] = (added.count, given)
+        added.append(token)
+        givenIDs.append(given)
         continue
       }
-      ids[token.content] = token.id
-      if let known = vocabulary[String(decoding: token.content, as: UTF8.self)] {
-        guard known.int == Int(token.id) else {
-          throw place.failure("the id \(token.id) differs from the token's id in the vocabulary")
-        }
-      } else {
-        count += 1
+      guard earlier.id == given else {
+        throw place.failure("the token already has the id \(earlier.id), and here \(given)")
       }
-      added.append(token)
+      // The flags of the last entry are used, as in the library.
+      added[earlier.index] = token
     }
-    guard count < Int(Int32.max) else { throw root.failure("too many tokens") }
-    return (added, count)
+    return (added, givenIDs)
   }
 
   /// The token id at `place`; nil if there is none.

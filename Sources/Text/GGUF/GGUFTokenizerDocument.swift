@@ -26,11 +26,14 @@ struct GGUFTokenizerDocument {
       throw failure("tokens", "too many tokens")
     }
     texts.reserveCapacity(vocabulary.tokens.count)
+    var hasEmpty = false
     for (id, bytes) in vocabulary.tokens.enumerated() {
       guard let text = String(validating: bytes, as: UTF8.self) else {
         throw failure("tokens", "the token \(id) isn't valid UTF-8")
       }
-      texts.append(text)
+      // llama.cpp names empty tokens like this; one of them can keep its text here.
+      texts.append(text.isEmpty && hasEmpty ? "[EMPTY_\(id)]" : text)
+      hasEmpty = hasEmpty || text.isEmpty
     }
     for (name, count) in [
       ("token_type", vocabulary.types.count), ("scores", vocabulary.scores.count),
@@ -39,8 +42,8 @@ struct GGUFTokenizerDocument {
     }
   }
 
-  func failure(_ key: String, _ finding: String) -> Failure {
-    Failure(.invalidData, file: file, at: "tokenizer.ggml.\(key)", finding)
+  func failure(_ key: String, _ finding: String, advice: String? = nil) -> Failure {
+    Failure(.invalidData, file: file, at: "tokenizer.ggml.\(key)", finding, advice: advice)
   }
 
   /// The equivalent tokenizer.json.
@@ -56,11 +59,17 @@ struct GGUFTokenizerDocument {
     }
   }
 
+  /// The document of a byte-level vocabulary. Scores and add_space_prefix have no effect on it, as in
+  /// llama.cpp.
   private func byteLevelDocument() throws(Failure) -> JSON {
-    let addsSpace = vocabulary.addSpacePrefix ?? false
+    guard let ranked = vocabulary.merges else {
+      throw failure(
+        "merges", "is missing, but a vocabulary of the model \"gpt2\" needs its merges",
+        advice: "convert the model again with a current convert_hf_to_gguf.py")
+    }
     var merges: [JSON] = []
-    merges.reserveCapacity(vocabulary.merges.count)
-    for (rank, bytes) in vocabulary.merges.enumerated() {
+    merges.reserveCapacity(ranked.count)
+    for (rank, bytes) in ranked.enumerated() {
       guard let text = String(validating: bytes, as: UTF8.self) else {
         throw failure("merges", "the merge \(rank) isn't valid UTF-8")
       }
@@ -74,7 +83,7 @@ struct GGUFTokenizerDocument {
         "pretokenizers": .array(
           try splits() + [
             [
-              "type": "ByteLevel", "add_prefix_space": .bool(addsSpace), "trim_offsets": true,
+              "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true,
               "use_regex": false,
             ]
           ]),
@@ -158,7 +167,10 @@ struct GGUFTokenizerDocument {
     ids.reserveCapacity(texts.count)
     for (id, text) in texts.enumerated() {
       guard ids.appendIfAbsent(text, JSON(id)) else {
-        throw failure("tokens", "the token \(id) \"\(text.prefix(64))\" appears twice")
+        throw failure(
+          "tokens",
+          "the token \(id) \"\(text.prefix(64))\" appears twice: it is the token"
+            + " \(ids[text]?.int ?? 0), too")
       }
     }
     var model = model
@@ -197,21 +209,33 @@ struct GGUFTokenizerDocument {
     return tokens
   }
 
-  /// The post-processor that adds the BOS token before a text; null if it isn't added.
+  /// The post-processor that adds the BOS token before a text or the EOS token after it; null if it
+  /// adds neither.
   private func frame(addsBOS: Bool) throws(Failure) -> JSON {
-    guard addsBOS, let bos = vocabulary.bosToken else { return .null }
-    let name = try text(bos, "bos_token_id")
-    let special: JSONObject = [
-      name: [
-        "id": .string(name), "ids": .array([JSON(Int(bos))]), "tokens": .array([.string(name)]),
+    for (key, isSet, id) in [
+      ("add_bos_token", vocabulary.addBOS, vocabulary.bosToken),
+      ("add_eos_token", vocabulary.addEOS, vocabulary.eosToken),
+    ] where isSet == true && id == nil {
+      throw failure(key, "is true, but \(key.dropFirst(4))_id is missing")
+    }
+    var special = JSONObject()
+    func piece(_ id: Int32?, _ key: String) throws(Failure) -> [JSON] {
+      guard let id else { return [] }
+      let name = try text(id, key)
+      special[name] = [
+        "id": .string(name), "ids": .array([JSON(Int(id))]), "tokens": .array([.string(name)]),
       ]
-    ]
-    let bosPiece: JSON = ["SpecialToken": ["id": .string(name), "type_id": 0]]
-    let first: JSON = ["Sequence": ["id": "A", "type_id": 0]]
-    let second: JSON = ["Sequence": ["id": "B", "type_id": 1]]
+      return [["SpecialToken": ["id": .string(name), "type_id": 0]]]
+    }
+    let before = try piece(addsBOS ? vocabulary.bosToken : nil, "bos_token_id")
+    let after = try piece(vocabulary.addEOS == true ? vocabulary.eosToken : nil, "eos_token_id")
+    if before.isEmpty && after.isEmpty { return .null }
+    let first: [JSON] = [["Sequence": ["id": "A", "type_id": 0]]]
+    let second: [JSON] = [["Sequence": ["id": "B", "type_id": 1]]]
+    let single = before + first + after
     return [
-      "type": "TemplateProcessing", "single": [bosPiece, first],
-      "pair": [bosPiece, first, bosPiece, second], "special_tokens": .object(special),
+      "type": "TemplateProcessing", "single": .array(single),
+      "pair": .array(single + before + second + after), "special_tokens": .object(special),
     ]
   }
 }

@@ -16,7 +16,8 @@ struct TokenTable: Sendable {
     var slots = 16
     while slots < tokens.count * 2 { slots *= 2 }
     ids = [Int32](repeating: -1, count: slots)
-    for id in 0..<tokens.count { enter(id) }
+    // The empty text has no id: it is that of the ids that a vocabulary leaves out.
+    for id in 0..<tokens.count where !tokens[id].isEmpty { enter(id) }
   }
 
   private func range(_ id: Int) -> Range<Int> { (id == 0 ? 0 : ends[id - 1])..<ends[id] }

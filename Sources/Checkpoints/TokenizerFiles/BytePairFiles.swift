@@ -11,20 +11,25 @@ package struct BytePairFiles: Sendable {
   package let settings: ByteSlice?
   /// `special_tokens_map.json`; nil if absent.
   package let specialTokens: ByteSlice?
+  /// `added_tokens.json`; nil if absent.
+  package let addedTokens: ByteSlice?
+  /// `model_type` of `config.json`, which decides the tokenizer's class if the settings don't; nil
+  /// if absent.
+  package let modelType: String?
 
   package init(
     vocabulary: ByteSlice, merges: ByteSlice, settings: ByteSlice? = nil,
-    specialTokens: ByteSlice? = nil
+    specialTokens: ByteSlice? = nil, addedTokens: ByteSlice? = nil, modelType: String? = nil
   ) {
-    self.vocabulary = vocabulary
-    self.merges = merges
+    self.vocabulary = vocabulary.withoutByteOrderMark
+    self.merges = merges.withoutByteOrderMark
     self.settings = settings
     self.specialTokens = specialTokens
+    self.addedTokens = addedTokens
+    self.modelType = modelType
   }
 
-  static let names = [
-    "vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json",
-  ]
+  static let names = ["vocab.json", "merges.txt"] + TokenizerSettings.names
 
   /// Maps the files in `folder` and appends their paths to `files`; nil if `vocab.json` or
   /// `merges.txt` is absent.
@@ -34,11 +39,17 @@ package struct BytePairFiles: Sendable {
     var bytes: [ByteSlice?] = []
     for path in paths {
       let exists = Checkpoint.exists(path)
-      bytes.append(exists ? try MappedFile(path: path).bytes : nil)
-      if exists { files.append(path) }
+      let content = exists ? try MappedFile(path: path).bytes : nil
+      if let content {
+        try FileContent.expect(path.hasSuffix(".txt") ? .text : .json, in: content, file: path)
+        files.append(path)
+      }
+      bytes.append(content)
     }
     guard let vocabulary = bytes[0], let merges = bytes[1] else { return nil }
     self.init(
-      vocabulary: vocabulary, merges: merges, settings: bytes[2], specialTokens: bytes[3])
+      vocabulary: vocabulary, merges: merges, settings: bytes[2], specialTokens: bytes[3],
+      addedTokens: bytes[4],
+      modelType: (try? JSON(reading: "\(folder)/config.json"))?["model_type"]?.string)
   }
 }
