@@ -78,7 +78,9 @@ let package = Package(
     .target(name: "TestSupport", dependencies: ["Bytes"], path: "Tests/Support"),
     .testTarget(name: "BytesTests", dependencies: ["Bytes", "TestSupport"]),
     .testTarget(name: "BuildsTests", dependencies: ["Bytes", "Builds", "TestSupport"]),
-    .testTarget(name: "BundleFormatTests", dependencies: ["Bytes", "BundleFormat", "TestSupport"]),
+    .testTarget(
+      name: "BundleFormatTests", dependencies: ["Bytes", "BundleFormat", "TestSupport"],
+      exclude: ["Golden"]),
     .testTarget(
       name: "NumericsTests", dependencies: ["Bytes", "CKernels", "Numerics", "TestSupport"]),
     .testTarget(

@@ -13,6 +13,7 @@ import os
 import struct
 import sys
 
+import p256
 from xxh3 import xxh3_128
 
 BODY = 12288
@@ -241,6 +242,48 @@ def choice(a=5, b=7, **members):
     return {"rule": "attention", "windows": {"a": a, "b": b}, **members}
 
 
+def listed(label, sections):
+    """SHA-256 over the entries of `sections`, as the digests of section 7 list them."""
+    hasher = hashlib.sha256(label.encode() + b"\n")
+    for s in sorted(sections, key=lambda s: (s.type, s.name)):
+        hasher.update(struct.pack("<HHHHHI", s.type, s.layout, *s.flags, len(s.name)) + s.name + struct.pack("<I", len(s.attributes))
+                      + s.attributes + struct.pack("<Q", len(s.raw)) + hashlib.sha256(s.raw).digest())
+    return hasher.hexdigest()
+
+
+def tree_of(section):
+    return {38: None, 36: "evidence", 37: "evidence"}.get(section.type, "prompts" if 16 <= section.type <= 31 else "weights")
+
+
+def root(tree, sections):
+    return listed(f"ctpack {tree} tree 1", [s for s in sections if tree_of(s) == tree])
+
+
+SIGNER = 0x1234567890ABCDEF  # a secret for test vectors, which is none
+
+
+def signature(of, sections, name=None, raw=None, secret=SIGNER, **members):
+    """The signature of a tree of `sections`, whose evidence was measured with the prompt a."""
+    key = hashlib.sha256(p256.public_key(secret)).hexdigest()
+    statement = {"container": 1, "tree": of, "algorithm": "ecdsa-p256-sha256", "key": key, "root": root(of, sections)}
+    if of != "weights":
+        statement["weights"] = root("weights", sections)
+    if of == "evidence":
+        statement["prompts"] = {"a": listed("ctpack prompt 1", [s for s in sections if tree_of(s) == "prompts" and s.name == b"a"])}
+    statement |= members
+    made = p256.sign(secret, b"ctpack signature 1\n" + canonical(statement))
+    return Section(38, 0, name or f"{of}:{key}", made if raw is None else raw, statement)
+
+
+def signed(altered=None, sections=None, **changes):
+    """A bundle with a signature of each tree, that of `altered` with `changes`; of `sections`, if given."""
+    record = {"protocol": "ctp-64", "text": "t", "model": "compressed", "prompt": "a", "ppl": 20.5, "ppl_stderr": 0.25,
+              "nll": 2283.1, "scored_tokens": 756, "tokens": 800, "windows": 12}
+    content = [dense(), configuration(), prompt("a"), prompt("b"), Section(36, 4, "evidence", canonical([record]), optional=1)]
+    return build(content + [signature(t, sections or content, **changes if t == altered else {})
+                            for t in ("weights", "prompts", "evidence")])
+
+
 def zstd_run(byte, count, stated=None):
     """A zstd frame of one RLE block (RFC 8878): `count` times `byte`, up to 65791."""
     stated = count if stated is None else stated
@@ -412,6 +455,7 @@ def vectors():
     yield ("valid-unfinished", "an append that was cut inside its commit record: generation 1 is in force",
            append(build(old), old, [prompt("b")], [], end_mark=False))
     yield "valid-tail", "bytes after the committed length belong to an edit that never got far", build(basic()) + b"\xee" * 99
+    yield "valid-signed", "weights, prompts and evidence, each with a signature", signed("weights", time="2026-01-31T12:00:00Z")
     yield ("valid-unknown-type", "a section of an unknown type that nobody needs to understand",
            build(basic() + [Section(900, 0, "future", b"?", optional=0x8000)]))
     yield "valid-newer-minor", "a newer minor version is readable", build(basic(), head=header(minor=9))
@@ -582,6 +626,20 @@ def vectors():
     yield "evidence-ppl", "a perplexity of 0", evidence(ppl=0)
     yield "json-canonical", "a document whose JSON isn't canonical", build([configuration(b'{"layers":1,"family":"llama"}')])
     yield "json-duplicate", "a document with a key twice", build([configuration(b'{"a":1,"a":1}')])
+    yield "signature-root", "a signature of other prompts", signed("prompts", root="44" * 32)
+    yield "signature-moved", "signed prompts beside other weights than they were signed with", signed("prompts", weights="44" * 32)
+    yield "signature-replayed", "signatures of a bundle with another tensor", signed(sections=[dense(values=(1.0, 2.0, 0.5))])
+    yield "signature-evidence", "signed evidence of another prompt a", signed("evidence", prompts={"a": "44" * 32})
+    yield "signature-evidence-names", "signed evidence that names a prompt too few", signed("evidence", prompts={})
+    yield "signature-swapped", "the weights' statement under the name of the prompts", signed("prompts", tree="weights")
+    yield "signature-name", "a signature under the name of another key", signed("weights", name="weights:" + "44" * 32)
+    yield "signature-size", "a signature of 63 bytes", signed("weights", raw=bytes(63))
+    yield "signature-member", "a statement with a member that nobody knows", signed("weights", until="2026")
+    yield "signature-time", "a statement with a time that is none", signed("weights", time="yesterday")
+    yield "signature-base-model", "a statement with another base model than the provenance", signed("weights", base_model="44" * 32)
+    yield "signature-tokenizer", "a statement with a tokenizer that isn't there", signed("weights", tokenizer="44" * 32)
+    yield "signature-algorithm", "a statement with an unknown algorithm", signed("weights", algorithm="rsa")
+    yield "signature-container", "a statement about another version of the format", signed("weights", container=2)
     yield "text-utf8", "a text that isn't UTF-8", build([Section(34, 5, "recipe", b"\xc3\x28")])
 
 

@@ -8,18 +8,22 @@ either Python's `compression.zstd` (3.14), the module `zstandard`, or the progra
   reader.py FILE               what the bundle holds
   reader.py FILE --json        the same as JSON
   reader.py FILE --check       every check the specification asks for; exit 65 with one line per finding
+  reader.py FILE --check --key PUB.pem   also that every signature is by this ECDSA P-256 key
   reader.py FILE --tensor NAME the tensor's values as float32, little-endian, on standard output
   reader.py FILE --section TYPE NAME   a section's raw bytes on standard output
 """
 
 import argparse
+import base64
 import hashlib
 import json
 import math
+import re
 import struct
 import subprocess
 import sys
 
+import p256
 from xxh3 import xxh3_128
 
 MAGIC = bytes([0x89, 0x43, 0x54, 0x50, 0x4B, 0x0D, 0x0A, 0x1A])
@@ -32,7 +36,7 @@ KINDS = {
     5: ("tensorMask", "bitmask"), 6: ("tensorIndex", "nm"),
     16: ("prompt", "f32"), 17: ("adapter", "f32"), 18: ("promptKeyValues", "f16"), 19: ("promptRoutingKey", "f32"),
     32: ("tokenizer", "json raw text"), 33: ("modelConfiguration", "json"), 34: ("recipe", "text"),
-    35: ("provenance", "json"), 36: ("evidence", "json"), 37: ("events", "json"), 38: ("signature", None),
+    35: ("provenance", "json"), 36: ("evidence", "json"), 37: ("events", "json"), 38: ("signature", "raw"),
     39: ("licence", "text"), 40: ("ledger", "json"),
 }
 TYPES = {number: name for number, (name, _) in KINDS.items()}
@@ -397,7 +401,10 @@ class Bundle:
         return hasher.hexdigest()
 
     def canonical_digest(self):
-        return self.digest("ctpack content 1")
+        return self.digest("ctpack content 1", lambda section: section.type != 38)
+
+    def root(self, tree):
+        return self.digest(f"ctpack {tree} tree 1", lambda section: tree_of(section) == tree)
 
     def weights_digest(self):
         return self.digest("ctpack weights 1", lambda section: 1 <= section.type <= 15)
@@ -592,6 +599,45 @@ class Bundle:
         need(type(explained) in (int, float) and 0 <= explained <= 1, f"{section.label}: what it explains")
         need(all(map(math.isfinite, decode_floats(raw, 1))), f"{section.label}: a value isn't finite")
 
+    def check_signature(self, section, raw):
+        label, statement = section.label, section.attributes
+        tree, key = statement.get("tree"), statement.get("key")
+        members = {"container", "tree", "algorithm", "key", "root"} | {
+            "weights": set(), "prompts": {"weights"}, "evidence": {"weights", "prompts"}}.get(tree, {None})
+        allowed = members | {"time"} | ({"base_model", "tokenizer"} if tree == "weights" else set())
+        need(members <= set(statement) <= allowed, f"{label}: the members of its statement")
+        need(statement["container"] == 1 and statement["algorithm"] in ("ecdsa-p256-sha256", "ed25519"), f"{label}: its statement")
+        need(section.name == f"{tree}:{key}" and re.fullmatch("[0-9a-f]{64}", str(key)), f"{label}: its name")
+        need(re.fullmatch(TIME, str(statement.get("time", "2026-01-31T12:00:00Z"))), f"{label}: its time")
+        need(len(raw) == 64, f"{label}: its size")
+        need(statement["root"] == self.root(tree), f"{label}: it signs other content")
+        need(tree == "weights" or statement["weights"] == self.root("weights"), f"{label}: its weights are others")
+        if tree == "weights":
+            provenance, tokenizer = self.find("provenance", "provenance"), self.find("tokenizer", "tokenizer.json")
+            base = parse_json(self.raw(provenance))["base_model"] if provenance else None
+            need(statement.get("base_model") == base, f"{label}: its base model")
+            need(statement.get("tokenizer") == (tokenizer and tokenizer.sha256.hex()), f"{label}: its tokenizer")
+        if tree == "evidence":
+            document = self.find("evidence", "evidence")
+            records = parse_json(self.raw(document)) if document else []
+            names = {r["prompt"] for r in records if r["prompt"] is not None and "choice" not in r}
+            names |= {name for r in records if "choice" in r for name in r["choice"]["windows"]}
+            need(statement["prompts"] == {name: self.prompt_digest(name) for name in names}, f"{label}: its evidence's prompts")
+
+    def prompt_digest(self, name):
+        own = lambda section: tree_of(section) == "prompts" and section.name == name
+        return self.digest("ctpack prompt 1", own) if any(map(own, self.sections)) else None
+
+    def check_key(self, key):
+        """The signatures that aren't by `key`, DER, one finding each."""
+        for section in self.sections:
+            if section.type == 38:
+                message = b"ctpack signature 1\n" + canonical_json(section.attributes)
+                if not (section.attributes.get("key") == hashlib.sha256(key).hexdigest()
+                        and section.attributes.get("algorithm") == "ecdsa-p256-sha256"
+                        and p256.verify(key, message, self.raw(section))):
+                    yield f"{section.label}: not signed by this key"
+
     def check_adapter(self, section, raw):
         label, attributes = section.label, section.attributes
         size = lambda value: type(value) is int and 1 <= value <= 1 << 24
@@ -654,8 +700,21 @@ def check_evidence(section, records):
                  and count(rest.get("scored_tokens"), 1) and rest["scored_tokens"] <= record["scored_tokens"], f"{where}: rest")
 
 
+TIME = r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)Z"
+
+
+def tree_of(section):
+    """The tree whose signature covers a section; None for signatures."""
+    if section.type == 38:
+        return None
+    if section.type in (36, 37):
+        return "evidence"
+    return "prompts" if 16 <= section.type <= 31 else "weights"
+
+
 CHECKS = {
     16: Bundle.check_prompt, 17: Bundle.check_adapter, 18: Bundle.check_key_values, 19: Bundle.check_routing_key,
+    38: Bundle.check_signature,
     36: lambda _, section, raw: check_evidence(section, parse_json(raw)),
 }
 
@@ -728,6 +787,7 @@ def main():
     parser.add_argument("file")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--key", metavar="PUB.pem")
     parser.add_argument("--tensor", metavar="NAME")
     parser.add_argument("--section", nargs=2, metavar=("TYPE", "NAME"))
     options = parser.parse_args()
@@ -749,6 +809,10 @@ def main():
             sys.stdout.buffer.write(bundle.raw(section))
             return 0
         found = bundle.check() if options.check else list(bundle.damage)
+        if options.key:
+            with open(options.key, encoding="ascii") as file:
+                lines = file.read().split("\n")
+            found += bundle.check_key(base64.b64decode("".join(line for line in lines if not line.startswith("-----"))))
     except (Invalid, struct.error, OverflowError) as error:
         found = [str(error)]
         bundle = None

@@ -10,9 +10,9 @@ struct CTPack: ParsableCommand {
     abstract:
       "Compress a language model, learn a prompt for it, and ship both in one checked file.",
     discussion: """
-      Exit status: 0 done; 1 a quality gate was not met, or two bundles differ; 64 wrong usage; 65 \
-      invalid data; 66 input missing; 70 internal error; 73 output can't be created; 74 I/O error; \
-      75 busy; 130 stopped, resumable.
+      Exit status: 0 done; 1 a quality gate or a policy was not met, or two bundles differ; 64 wrong \
+      usage; 65 invalid data; 66 input missing; 70 internal error; 73 output can't be created; 74 \
+      I/O error; 75 busy; 130 stopped, resumable.
       """,
     version: ProgramVersion.current,
     subcommands: [
@@ -20,7 +20,7 @@ struct CTPack: ParsableCommand {
       DiffCommand.self,
       EvalCommand.self,
       TokenizeCommand.self, PromptCommand.self, TransferCommand.self, RecodeCommand.self,
-      CompactCommand.self, GenerateCommand.self,
+      CompactCommand.self, GenerateCommand.self, SignCommand.self, VerifyCommand.self,
     ])
 }
 

@@ -1,8 +1,8 @@
 import Bytes
 
-/// The differences in content between two bundles. How the content is stored (codec, order of
-/// sections, generation, what edits left behind) doesn't count: a compacted or recoded bundle is the
-/// same as before.
+/// The differences in content between two bundles. Neither storage (codec, order of sections,
+/// generation, space that edits left) nor signatures count: a compacted, recoded or signed bundle is
+/// the same as before.
 public struct BundleDifference: Sendable {
   /// Presence of a named part in the two bundles.
   public enum Presence: String, Sendable {
@@ -69,7 +69,7 @@ public struct BundleDifference: Sendable {
     _ first: ModelBundle, _ second: ModelBundle, readsValues: Bool = true,
     onTensor: (_ done: Int, _ all: Int) throws(Failure) -> Void = { _, _ in }
   ) throws(Failure) {
-    let pairs = SectionPair.all(first, second)
+    let pairs = SectionPair.all(first, second).filter { $0.type != .signature }
     let changed = pairs.filter { !$0.isSame }
     documents = try Self.documents(changed, first, second)
     (tensors, sameTensors) = try Self.tensors(pairs, first, second, readsValues, onTensor)

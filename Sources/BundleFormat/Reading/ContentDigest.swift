@@ -30,8 +30,10 @@ enum ContentDigest {
     return hasher.finish()
   }
 
+  /// The digest of all content. Signatures don't count: a bundle has the same one before and after
+  /// it is signed.
   static func canonical(_ sections: [Section]) -> SHA256Digest {
-    of(sections, label: "ctpack content 1")
+    of(sections.filter { $0.type != .signature }, label: "ctpack content 1")
   }
 
   static func weights(_ sections: [Section]) -> SHA256Digest {

@@ -19,6 +19,7 @@ public final class ModelBundle: Sendable {
   /// nil for a bundle in memory.
   let file: MappedFile?
   let decodedSections = DecodedSections()
+  let signedContentCache = SignedContentCache()
   private let positions: [Key: Int]
 
   private struct Key: Hashable {

@@ -27,10 +27,6 @@ extension SectionKind {
     layouts: [.json], name: .fixed("ledger"), flags: informative,
     check: checkCanonicalJSON)
 
-  /// Reserved: nothing is written with this type, and any content is accepted.
-  static let signature = SectionKind(
-    layouts: PackingLayout.allCases, name: .fixed("signature"))
-
   /// A JSON document without rules of its own.
   static func checkCanonicalJSON(_ content: SectionContent) throws(Failure) -> String? {
     let value = try JSON(parsing: content.bytes)

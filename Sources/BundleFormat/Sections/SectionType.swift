@@ -44,7 +44,7 @@ public enum SectionType: UInt16, Sendable, CaseIterable {
   case evidence = 36
   /// Numerical events of the build.
   case events = 37
-  /// Reserved for later.
+  /// A signature of the weights, the prompts or the evidence.
   case signature = 38
   /// The text of the licence.
   case licence = 39

@@ -111,6 +111,12 @@ public enum BundleEditor {
       encoded.append(try EncodedSection(section))
     }
     dropOrphans(&kept, encoded, &free)
+    let ended = SignedContent.ended(before: opened.table.sections, kept: kept, added: encoded)
+    for section in kept where section.type == .signature && ended.contains(section.name) {
+      release(section, &free)
+    }
+    kept.removeAll { $0.type == .signature && ended.contains($0.name) }
+    try SignedContent.checkAdded(encoded, kept: kept, path)
     try checkNames(kept + encoded.map(\.section), path)
     try checkBound(opened.table.sections, kept, encoded, path)
     encoded.sort { Section.precedes($0.section, $1.section) }

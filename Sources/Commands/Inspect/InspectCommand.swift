@@ -12,7 +12,8 @@ struct InspectCommand: ParsableCommand {
       --verify none reads no section; fast checks every byte against its XXH3-128; full also checks \
       SHA-256 and that every section's content is valid for its type. A damaged bundle gives exit \
       status 65. --entropy adds the entropy of the codes to the compressed layers' bits per weight: \
-      about the size that `ctpack recode --storage coded` reaches.
+      about the size that `ctpack recode --storage coded` reaches. Signatures are shown with the keys \
+      that they name; `ctpack verify` checks them.
       """)
 
   @Argument(help: "The bundle.") var bundle: String
@@ -79,6 +80,7 @@ struct InspectionJSON {
       object["evidence"] = (try? bundle.evidence).map { .array($0.map(\.json)) }
       object["ledger"] = ((try? bundle.ledger) ?? nil) ?? .null
       object["events"] = (try? bundle.events).map { .array($0.map(\.json)) }
+      object["signatures"] = .array(bundle.verifySignatures().map(\.json))
     }
     object["verified"] = .string(verified)
     object["problems"] = .array(problems.filter { $0.severity == .error }.map(\.json))

@@ -26,6 +26,7 @@ struct InspectionPage {
     try ledger()
     try events()
     try provenance()
+    signatures()
     verification()
   }
 
@@ -240,6 +241,13 @@ struct InspectionPage {
     lines.append(
       "  by ctpack \(provenance.programVersion) with \(provenance.kernelClass), stages "
         + provenance.stages.map { "\($0.name) \($0.key.hex.prefix(8))" }.joined(separator: ", "))
+  }
+
+  /// The signatures of each tree; nothing for a bundle without any.
+  private mutating func signatures() {
+    guard bundle.isSigned else { return }
+    head("Signatures (`ctpack verify --key` checks them)")
+    lines.append(Output.table(bundle.verifySignatures().map(\.row)))
   }
 
   private mutating func verification() {

@@ -82,7 +82,7 @@ final class RecipeSection: FieldSource {
   }
 
   private func qualified(_ name: String) -> String {
-    section == RecipeSection.top ? name : "\(section).\(name)"
+    [RecipeSection.top, VerificationPolicy.top].contains(section) ? name : "\(section).\(name)"
   }
 
   /// The name of the top-level section in messages.

@@ -128,6 +128,29 @@ extension GateRecipe {
   }
 }
 
+extension GateRecipe {
+  /// Reads the section `gate` of a verification policy. The evaluations aren't known yet: each
+  /// section within names one.
+  init(policy source: any FieldSource) {
+    let limits = Set(Limits.fields.map(\.name))
+    for name in source.names where !limits.contains(name) {
+      guard source.isSection(name) else {
+        source.note(
+          name, "is neither a limit (\(limits.sorted().joined(separator: ", "))) nor a section")
+        continue
+      }
+      let section = source.section(name)
+      named[name] = Limits(section, hasPrompt: true)
+      section.finish()
+    }
+    all = Limits(source, hasPrompt: true)
+    source.finish()
+  }
+
+  /// Whether there is no limit at all.
+  var isEmpty: Bool { all.isEmpty && named.values.allSatisfy(\.isEmpty) }
+}
+
 /// The table of limits in the section `gate`.
 extension GateRecipe.Limits {
   static let fields: [RecipeField<GateRecipe.Limits>] = [
