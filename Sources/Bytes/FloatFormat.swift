@@ -16,9 +16,19 @@ extension ByteSlice {
   /// number are ignored.
   public func floats(as format: FloatFormat) -> [Float] {
     switch format {
-    case .float32: words(UInt32.self).map { Float(bitPattern: $0) }
-    case .float16: words(UInt16.self).map { Float(Float16(bitPattern: $0)) }
-    case .bfloat16: words(UInt16.self).map { Float(bitPattern: UInt32($0) << 16) }
+    case .float32: mapWords(UInt32.self) { Float(bitPattern: $0) }
+    case .float16: mapWords(UInt16.self) { Float(Float16(bitPattern: $0)) }
+    case .bfloat16: mapWords(UInt16.self) { Float(bitPattern: UInt32($0) << 16) }
+    }
+  }
+
+  /// Returns whether every number of the slice is finite, in memory that doesn't depend on its
+  /// size; trailing bytes too few for one number are ignored.
+  public func isFinite(as format: FloatFormat) -> Bool {
+    switch format {
+    case .float32: allWords(UInt32.self) { $0 & 0x7F80_0000 != 0x7F80_0000 }
+    case .float16: allWords(UInt16.self) { $0 & 0x7C00 != 0x7C00 }
+    case .bfloat16: allWords(UInt16.self) { $0 & 0x7F80 != 0x7F80 }
     }
   }
 

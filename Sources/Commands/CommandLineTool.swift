@@ -73,16 +73,21 @@ enum Output {
   /// Writes a JSON value, indented.
   static func print(_ json: JSON) throws(Failure) { try print(json.prettyText) }
 
+  /// The widest column, in characters, that a table is aligned to: one long name must not fill every
+  /// row with spaces.
+  private static let widestColumn = 256
+
   /// A table with aligned columns; columns whose index is in `right` are right-aligned.
   static func table(_ rows: [[String]], indent: String = "  ", right: Set<Int> = []) -> String {
     let columns = rows.map(\.count).max() ?? 0
     let widths = (0..<columns).map { column in
-      rows.compactMap { $0.indices.contains(column) ? $0[column].count : nil }.max() ?? 0
+      rows.compactMap { $0.indices.contains(column) ? min($0[column].count, widestColumn) : nil }
+        .max() ?? 0
     }
     return rows.map { row in
       var line = indent
       for (column, cell) in row.enumerated() {
-        let pad = String(repeating: " ", count: widths[column] - cell.count)
+        let pad = String(repeating: " ", count: max(0, widths[column] - cell.count))
         line += right.contains(column) ? pad + cell : cell + pad
         if column < row.count - 1 { line += "  " }
       }

@@ -3,6 +3,10 @@ import Bytes
 /// A builder of zip archives with uncompressed entries, as torch.save writes them, for any pickle.
 struct ZipBuilder {
   private var bytes: [UInt8] = []
+  /// The local headers with their data, without a directory.
+  var entries: [UInt8] { bytes }
+  /// The offset at which the next entry begins.
+  var end: Int { bytes.count }
   private var directory: [UInt8] = []
   private var count: UInt16 = 0
 
@@ -14,6 +18,19 @@ struct ZipBuilder {
     for field in [0, size, size] as [UInt32] { common.append(littleEndian: field) }
     for field in [UInt16(name.utf8.count), 0] { common.append(littleEndian: field) }
     bytes += [0x50, 0x4B, 3, 4, 20, 0] + common + Array(name.utf8) + data
+    list(name, common, start)
+  }
+
+  /// Adds an entry to the directory whose local header is already there, at `place`.
+  mutating func addAgain(_ name: String, size: Int, at place: Int) {
+    var common: [UInt8] = []
+    for field in [0, 0, 0, 0] as [UInt16] { common.append(littleEndian: field) }
+    for field in [0, UInt32(size), UInt32(size)] { common.append(littleEndian: field) }
+    for field in [UInt16(name.utf8.count), 0] { common.append(littleEndian: field) }
+    list(name, common, UInt32(place))
+  }
+
+  private mutating func list(_ name: String, _ common: [UInt8], _ start: UInt32) {
     directory += [0x50, 0x4B, 1, 2, 20, 0, 20, 0] + common
     for field in [0, 0, 0, 0, 0] as [UInt16] { directory.append(littleEndian: field) }
     directory.append(littleEndian: start)

@@ -88,6 +88,29 @@ import Testing
     #expect(time < .seconds(2))
   }
 
+  /// Asterisks in comments and quotes are no aliases, however many there are.
+  @Test func asterisksThatAreNoAliasesAreRead() {
+    let bullets = (0..<20).map { "# * point \($0)\n" }.joined()
+    let yaml =
+      bullets + "name: \"a *b *c *d\" # *one *two *three *four *five *six *seven *eight *nine\n"
+    let failure = #expect(throws: Failure.self) { try Recipe(yaml: yaml, path: "r.yaml") }
+    #expect(failure?.description.contains("model") == true)
+    #expect(failure?.description.contains("aliases") == false)
+  }
+
+  /// A few aliases are what they are for.
+  @Test func eightAliasesAreAllowedAndNineAreNot() {
+    func finding(_ count: Int) -> String {
+      let list = (0..<count).map { _ in "*a" }.joined(separator: ", ")
+      do {
+        _ = try Recipe(yaml: "name: &a x\nlist: [\(list)]\n", path: folder.file("r.yaml"))
+        return ""
+      } catch { return error.description }
+    }
+    #expect(!finding(8).contains("aliases"))
+    #expect(finding(9).contains("line 2") && finding(9).contains("more than 8 aliases"))
+  }
+
   static let hostile: [String: [UInt8]] = {
     func text(_ text: String) -> [UInt8] { Array(text.utf8) }
     var bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n"
@@ -99,6 +122,12 @@ import Testing
       "a list": text("- 1\n- 2\n"), "not utf-8": [0x61, 0x3A, 0x20, 0xFF, 0xFE, 0x0A],
       "utf-16": [0xFF, 0xFE, 0x61, 0x00, 0x3A, 0x00], "a NUL": text("a: \u{0}b"),
       "alias bomb": text(bomb),
+      "alias bomb after comments inside quotes": text(
+        bomb.replacing("[*", with: "[\"x\n# \", *")),
+      "alias bomb as a key": text(bomb + "? *a19\n: 1\n"),
+      "alias bomb in one flow": text(
+        "x: [&b0 [x], "
+          + (1..<30).map { "&b\($0) [*b\($0 - 1), *b\($0 - 1)]" }.joined(separator: ", ") + "]"),
       "alias bomb after carriage returns": text(
         "# x\r" + bomb.replacing("\n", with: "\r")),
       "deep brackets": text("a: " + String(repeating: "[", count: 100_000)),

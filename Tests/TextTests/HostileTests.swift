@@ -162,6 +162,38 @@ struct HostileTests {
       finding(with(["decoder"], sequence)).contains("decoder: the steps can make a text grow"))
   }
 
+  @Test("a template that repeats a long list of ids is refused")
+  func templates() {
+    let template: JSON = [
+      "type": "TemplateProcessing",
+      "single": .array(
+        Array(repeating: ["SpecialToken": ["id": "x"]], count: 3000) + [["Sequence": ["id": "A"]]]),
+      "special_tokens": ["x": ["ids": .array([JSON](repeating: 1, count: 3000))]],
+    ]
+    #expect(finding(with(["post_processor"], template)).contains("more than 1024"))
+    let long: JSON = [
+      "type": "Sequence",
+      "processors": .array(
+        [JSON](
+          repeating: ["type": "BertProcessing", "cls": ["a", 0], "sep": ["b", 1]], count: 3000)),
+    ]
+    #expect(finding(with(["post_processor"], long)).contains("more than 1024"))
+  }
+
+  @Test("literals longer than the text cost nothing")
+  func longLiterals() throws {
+    let literal = String(repeating: "a", count: 1 << 16) + "b"
+    let tokenizer = try Tokenizer(
+      json: ByteSlice(
+        with(
+          ["normalizer"],
+          ["type": "Replace", "pattern": ["String": .string(literal)], "content": "b"]
+        ).canonicalBytes))
+    let started = ContinuousClock.now
+    #expect(tokenizer.encode(String(repeating: "a<s>", count: 1 << 12)).count == 1 << 13)
+    #expect(ContinuousClock.now - started < .seconds(20))
+  }
+
   @Test("a decoder of characters may follow one that leaves them incomplete")
   func incompleteCharacters() throws {
     let root: JSON = [

@@ -7,11 +7,16 @@ extension ModelBundle {
     let found = Mutex<[(index: Int, problems: [Problem])]>([])
     // Large sections first: one that starts last would keep a single thread busy at the end.
     let order = sections.indices.sorted { sections[$0].rawSize > sections[$1].rawSize }
-    Parallel.forEach(order.count) { place in
-      let index = order[place]
+    let documents = order.filter { sections[$0].type?.isDocument == true }
+    let others = order.filter { sections[$0].type?.isDocument != true }
+    @Sendable func check(_ index: Int) {
       if damaged.contains(index) { return }
       let problems = checkSection(sections[index])
       if !problems.isEmpty { found.withLock { $0.append((index, problems)) } }
+    }
+    // Documents one after another, beside the rest: the values of each may take memory of their own.
+    Parallel.forEach(others.count + 1) { place in
+      if place == 0 { documents.forEach(check) } else { check(others[place - 1]) }
     }
     var problems = found.withLock { $0.sorted { $0.index < $1.index } }.flatMap(\.problems)
     let unreadable = Set(damaged.map { sections[$0].name })

@@ -85,7 +85,8 @@ public struct BundleDifference: Sendable {
       var changes: [ValueChange] = []
       if let a = pair.first, let b = pair.second {
         changes = try ValueChange.between(
-          try first.bytes(of: a), try second.bytes(of: b), layouts: (a.layout, b.layout))
+          SectionContent(section: a, bytes: try first.bytes(of: a), bundle: first),
+          SectionContent(section: b, bytes: try second.bytes(of: b), bundle: second))
       }
       documents.append(Document(type: type, presence: pair.presence, changes: changes))
     }
@@ -179,6 +180,7 @@ private struct SectionPair {
   static func all(_ first: ModelBundle, _ second: ModelBundle) -> [SectionPair] {
     var pairs: [SectionPair] = []
     var (a, b) = (first.sections[...], second.sections[...])
+    pairs.reserveCapacity(max(a.count, b.count))
     while let x = a.first ?? b.first {
       let y = b.first
       if let y, a.isEmpty || Section.precedes(y, x) {

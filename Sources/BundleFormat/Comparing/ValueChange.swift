@@ -18,25 +18,48 @@ public struct ValueChange: Sendable, Equatable {
   /// The changes between two versions of a document: by value where both are JSON, by line where both
   /// are texts, none to show where they are neither.
   static func between(
-    _ a: ByteSlice, _ b: ByteSlice, layouts: (PackingLayout?, PackingLayout?)
+    _ a: SectionContent, _ b: SectionContent
   ) throws(Failure) -> [ValueChange] {
-    switch layouts {
-    case (.json, .json): between(try JSON(parsing: a, file: nil), try JSON(parsing: b, file: nil))
-    case (.text, .text): lines(a, b)
+    switch (a.section.layout, b.section.layout) {
+    case (.json, .json): between(try a.json(), try b.json())
+    case (.text, .text): lines(a.bytes, b.bytes)
     default: []
     }
   }
 
-  /// Lines that only one text has, in the order of the longest common subsequence.
+  /// The most lines of one text, without those that both begin or end with, for which the longest
+  /// common subsequence is sought; it takes time with the product of their numbers.
+  private static let comparedLines = 4096
+
+  /// Lines that only one text has, in the order of the longest common subsequence; of longer texts,
+  /// all lines between the first and the last that differ.
   private static func lines(_ a: ByteSlice, _ b: ByteSlice) -> [ValueChange] {
     func lines(_ bytes: ByteSlice) -> [String] {
       String(decoding: bytes.array, as: UTF8.self)
         .split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
     }
-    return lines(b).difference(from: lines(a)).map { change in
-      switch change {
-      case .remove(_, let line, _): ValueChange(path: "line", first: .string(line), second: nil)
-      case .insert(_, let line, _): ValueChange(path: "line", first: nil, second: .string(line))
+    func change(_ first: String?, _ second: String?) -> ValueChange {
+      ValueChange(
+        path: "line", first: first.map { .string($0) }, second: second.map { .string($0) })
+    }
+    var (old, new) = (lines(a)[...], lines(b)[...])
+    if max(old.count, new.count) > comparedLines {
+      while let x = old.first, let y = new.first, x == y {
+        old.removeFirst()
+        new.removeFirst()
+      }
+      while let x = old.last, let y = new.last, x == y {
+        old.removeLast()
+        new.removeLast()
+      }
+    }
+    if max(old.count, new.count) > comparedLines {
+      return old.map { change($0, nil) } + new.map { change(nil, $0) }
+    }
+    return new.difference(from: old).map { difference in
+      switch difference {
+      case .remove(_, let line, _): change(line, nil)
+      case .insert(_, let line, _): change(nil, line)
       }
     }
   }
@@ -55,12 +78,12 @@ public struct ValueChange: Sendable, Equatable {
     if a == b { return }
     if let x = a?.object, let y = b?.object {
       for key in x.keys + y.keys.filter({ x[$0] == nil }) {
-        compare(x[key], y[key], path.isEmpty ? key : "\(path).\(key)", &changes)
+        compare(x[key], y[key], path.isEmpty ? shown(key) : "\(path).\(shown(key))", &changes)
       }
     } else if let x = a?.array, let y = b?.array {
       if let p = labelled(x), let q = labelled(y) {
         for key in p.keys + q.keys.filter({ p[$0] == nil }) {
-          compare(p[key], q[key], "\(path)[\(key)]", &changes)
+          compare(p[key], q[key], "\(path)[\(shown(key))]", &changes)
         }
       } else {
         for i in 0..<max(x.count, y.count) {
@@ -73,6 +96,11 @@ public struct ValueChange: Sendable, Equatable {
     } else {
       changes.append(ValueChange(path: path, first: a, second: b))
     }
+  }
+
+  /// A key as part of a path, which each value below it repeats: its first 256 characters.
+  private static func shown(_ key: String) -> String {
+    key.utf8.count <= 256 ? key : key.prefix(256) + "…"
   }
 
   /// Members that tell an array's objects apart in the documents of a bundle.

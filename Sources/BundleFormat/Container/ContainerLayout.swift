@@ -33,6 +33,9 @@ public enum ContainerLayout {
   static let maximumTableSize = 1 << 28
   static let maximumNameSize = 1024
   static let maximumAttributesSize = 1 << 24
+  /// Bytes of memory that all attributes may take per byte of the table, beside
+  /// `InputBudget.base`.
+  static let attributesFactor = 12
   /// A compressed section may not grow by more than this when it is read.
   static let maximumExpansion = 64
 

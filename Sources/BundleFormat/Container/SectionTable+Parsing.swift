@@ -29,13 +29,16 @@ extension SectionTable {
     self.sections = []
     self.free = []
     var text = textStart
+    var budget = InputBudget(
+      bytes: bytes.count, factor: ContainerLayout.attributesFactor)
     for index in 0..<Int(count) {
       let start = Self.prefixSize + index * Self.entrySize
       guard let entry = bytes.slice(start..<start + Self.entrySize) else {
         throw invalid("entry \(index)", "the table ends inside it")
       }
       do throws(Failure) {
-        sections.append(try Section(parsing: entry, texts: bytes, textOffset: &text))
+        sections.append(
+          try Section(parsing: entry, texts: bytes, textOffset: &text, budget: &budget))
       } catch {
         throw invalid("entry \(index)" + (error.place.map { ", " + $0 } ?? ""), error.finding)
       }
@@ -57,9 +60,9 @@ extension SectionTable {
 }
 
 extension Section {
-  fileprivate init(parsing entry: ByteSlice, texts: ByteSlice, textOffset: inout Int)
-    throws(Failure)
-  {
+  fileprivate init(
+    parsing entry: ByteSlice, texts: ByteSlice, textOffset: inout Int, budget: inout InputBudget
+  ) throws(Failure) {
     func invalid(_ finding: String, _ place: String? = nil) -> Failure {
       Failure(.invalidData, at: place, finding)
     }
@@ -95,11 +98,11 @@ extension Section {
     if attributeBytes.count > 0 {
       let value: JSON
       do throws(Failure) {
-        value = try JSON(parsing: attributeBytes, depthLimit: 32)
+        value = try JSON(parsing: attributeBytes, depthLimit: 32, budget: &budget)
       } catch {
         throw invalid("its attributes: \(error.finding)", "\"\(name)\"")
       }
-      guard let object = value.object, !object.isEmpty, value.canonicalBytes == attributeBytes.array
+      guard let object = value.object, !object.isEmpty, value.isCanonical(attributeBytes)
       else { throw invalid("its attributes aren't a canonical JSON object", "\"\(name)\"") }
       attributes = object
     }

@@ -68,6 +68,19 @@ enum Zstandard {
     return content
   }
 
+  /// The content of exactly one frame of exactly `size` bytes, in memory of its own; throws a clause
+  /// that says what is wrong.
+  static func decompressed(_ bytes: ByteSlice, size: Int) throws(Failure) -> ByteSlice {
+    try check(bytes, size: size)
+    let content = DecodedBytes(count: size)
+    try unsafe content.fill(0..<size) { (target) throws(Failure) in
+      if let finding = unsafe fill(target, 0..<size, from: bytes) {
+        throw Failure(.invalidData, finding)
+      }
+    }
+    return content.bytes
+  }
+
   /// Decompresses one frame into `target`, which must be as long as the content.
   @unsafe static func decompress(
     _ bytes: ByteSlice, into target: UnsafeMutableRawBufferPointer

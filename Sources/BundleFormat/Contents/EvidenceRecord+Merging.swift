@@ -1,20 +1,42 @@
 import Bytes
 
+/// The members of a record that say what was measured, rather than the result.
+private struct Measured: Hashable {
+  let `protocol`, text: String
+  let textDigest: SHA256Digest?
+  let model: String
+  let modelDigest: SHA256Digest?
+  let prompt: String?
+  let windows: Int
+  let rule: String?
+  let deciding: Int?
+
+  init(_ record: EvidenceRecord) {
+    `protocol` = record.protocol
+    text = record.text
+    textDigest = record.textDigest
+    model = record.model
+    modelDigest = record.modelDigest
+    prompt = record.prompt
+    windows = record.windows
+    rule = record.choice?.rule
+    deciding = record.choice?.deciding
+  }
+}
+
 extension EvidenceRecord {
   /// Whether both are of the same tokens, weights and prompt (or way to choose one), so that the
   /// newer one replaces the older.
   public func isSameMeasurement(as other: EvidenceRecord) -> Bool {
-    `protocol` == other.protocol && text == other.text && textDigest == other.textDigest
-      && model == other.model && modelDigest == other.modelDigest && prompt == other.prompt
-      && windows == other.windows && choice?.rule == other.choice?.rule
-      && choice?.deciding == other.choice?.deciding
+    Measured(self) == Measured(other)
   }
 
   /// The records of `old` that `records` don't replace, followed by `records`.
   public static func merged(
     _ old: [EvidenceRecord], with records: [EvidenceRecord]
   ) -> [EvidenceRecord] {
-    old.filter { old in !records.contains { $0.isSameMeasurement(as: old) } } + records
+    let replaced = Set(records.map(Measured.init))
+    return old.filter { !replaced.contains(Measured($0)) } + records
   }
 
   /// Whether the number was measured with the prompt `name`, as the only one or as one of several.

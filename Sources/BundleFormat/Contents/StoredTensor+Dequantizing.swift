@@ -11,26 +11,48 @@ extension StoredTensor {
   /// One flag per weight in the order of the codes; nil if all are kept.
   private func storedFlags() throws(Failure) -> [Bool]? {
     let (rows, columns) = descriptor.storedShape
-    func invalid(_ finding: String) -> Failure {
-      Failure(.invalidData, at: "tensor \"\(descriptor.name)\"", finding)
-    }
     switch descriptor.sparsity {
     case nil: return nil
-    case .bitmask(let survivors):
-      guard let mask else { throw invalid("its mask is missing") }
-      guard Bitmask.hasCleanPadding(mask, columns: columns) else {
-        throw invalid("its mask has bits beyond the last column")
-      }
-      guard Bitmask.population(mask) == survivors else {
-        throw invalid("its mask keeps \(Bitmask.population(mask)) weights, \(survivors) are stored")
-      }
-      return Bitmask.unpack(mask, rows: rows, columns: columns)
+    case .bitmask:
+      return Bitmask.unpack(try checkedMask(), rows: rows, columns: columns)
     case .nm(let pattern):
       guard let index, let flags = pattern.unpack(index, rows: rows, columns: columns) else {
         throw invalid("its survivor index is wrong")
       }
       return flags
     }
+  }
+
+  private func invalid(_ finding: String) -> Failure {
+    Failure(.invalidData, at: "tensor \"\(descriptor.name)\"", finding)
+  }
+
+  /// Checks the mask against the number of survivors, or the survivor index against its pattern,
+  /// without making a flag per weight.
+  /// Throws `invalidData` where they don't agree.
+  func checkSurvivors() throws(Failure) {
+    let (rows, columns) = descriptor.storedShape
+    switch descriptor.sparsity {
+    case nil: return
+    case .bitmask: _ = try checkedMask()
+    case .nm(let pattern):
+      guard let index, pattern.isValid(index, rows: rows, columns: columns) else {
+        throw invalid("its survivor index is wrong")
+      }
+    }
+  }
+
+  /// The mask, which has no bits beyond the last column and as many set as there are survivors.
+  private func checkedMask() throws(Failure) -> ByteSlice {
+    guard let mask else { throw invalid("its mask is missing") }
+    guard Bitmask.hasCleanPadding(mask, columns: descriptor.storedShape.columns) else {
+      throw invalid("its mask has bits beyond the last column")
+    }
+    let kept = Bitmask.population(mask)
+    guard kept == descriptor.survivors else {
+      throw invalid("its mask keeps \(kept) weights, \(descriptor.survivors) are stored")
+    }
+    return mask
   }
 
   /// Integer codes in row-major order: of all weights, or of the survivors where masked. Empty for

@@ -45,9 +45,12 @@ public enum Bitmask {
 
   /// The number of set bits.
   public static func population(_ mask: ByteSlice) -> Int {
-    mask.words(UInt64.self).reduce(0) { $0 + $1.nonzeroBitCount }
-      + (mask.count % 8 == 0
-        ? 0 : mask.array.suffix(mask.count % 8).reduce(0) { $0 + $1.nonzeroBitCount })
+    var count = 0
+    for word in 0..<mask.count / 8 {
+      count += mask.integer(at: 8 * word, as: UInt64.self)?.nonzeroBitCount ?? 0
+    }
+    for byte in mask.count / 8 * 8..<mask.count { count += mask[byte].nonzeroBitCount }
+    return count
   }
 
   /// Whether every bit beyond the last column is 0.
@@ -55,9 +58,8 @@ public enum Bitmask {
     let used = columns % 64
     let perRow = wordsPerRow(columns: columns)
     guard used != 0, perRow > 0 else { return true }
-    let words = mask.words(UInt64.self)
-    return stride(from: perRow - 1, to: words.count, by: perRow).allSatisfy {
-      words[$0] >> UInt64(used) == 0
+    return stride(from: perRow - 1, to: mask.count / 8, by: perRow).allSatisfy {
+      (mask.integer(at: 8 * $0, as: UInt64.self) ?? 0) >> UInt64(used) == 0
     }
   }
 }

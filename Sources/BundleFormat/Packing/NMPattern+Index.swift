@@ -45,7 +45,7 @@ extension NMPattern {
   public func unpack(_ index: ByteSlice, rows: Int, columns: Int) -> [Bool]? {
     guard index.count == size(rows: rows, columns: columns) else { return nil }
     var flags = [Bool](repeating: false, count: rows * columns)
-    var bits = BitReader(bytes: index.array)
+    var bits = BitReader(bytes: index)
     for row in 0..<rows {
       for start in stride(from: 0, to: columns, by: of) {
         let width = min(of, columns - start)
@@ -63,6 +63,22 @@ extension NMPattern {
     return bits.restIsZero ? flags : nil
   }
 
+  /// Returns whether `index` is a survivor index of a matrix of this shape: its size, a
+  /// combination's rank in each group, and zero in the last byte's unused bits. Takes no memory
+  /// for flags, of which there may be many for each byte.
+  func isValid(_ index: ByteSlice, rows: Int, columns: Int) -> Bool {
+    guard index.count == size(rows: rows, columns: columns) else { return false }
+    var bits = BitReader(bytes: index)
+    let width = rankBits
+    let whole = Self.combinations(of, kept)
+    let rest = columns % of
+    let short = Self.combinations(rest, min(kept, rest))
+    for _ in 0..<rows {
+      for _ in 0..<columns / of where bits.next(width: width) >= whole { return false }
+      if rest > 0, bits.next(width: width) >= short { return false }
+    }
+    return bits.restIsZero
+  }
 }
 
 /// Numbers of a few bits, least significant bit first.
@@ -80,10 +96,10 @@ private struct BitWriter {
 }
 
 private struct BitReader {
-  let bytes: [UInt8]
+  let bytes: ByteSlice
   private var at = 0
 
-  init(bytes: [UInt8]) { self.bytes = bytes }
+  init(bytes: ByteSlice) { self.bytes = bytes }
 
   /// 0 bits beyond the end; callers have compared the size before.
   mutating func next(width: Int) -> Int {

@@ -46,7 +46,9 @@ extension ModelBundle {
   public var canonicalDigest: SHA256Digest { ContentDigest.canonical(sections) }
 
   /// SHA-256 of the tensors only, to which prompts are bound.
-  public var weightsDigest: SHA256Digest { ContentDigest.weights(sections) }
+  public var weightsDigest: SHA256Digest {
+    knownWeightsDigest.digest { ContentDigest.weights(sections) }
+  }
 
   /// SHA-256 of the tokenizer section's raw bytes; nil if the bundle has none.
   public var tokenizerDigest: SHA256Digest? {

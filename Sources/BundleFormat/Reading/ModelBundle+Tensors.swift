@@ -11,6 +11,21 @@ extension ModelBundle {
     }
   }
 
+  /// The descriptor of the tensor `name`; nil if the bundle has none of this name.
+  func descriptor(named name: String) -> TensorDescriptor? {
+    var (low, high) = (0, descriptors.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if descriptors[middle].name.utf8.lexicographicallyPrecedes(name.utf8) {
+        low = middle + 1
+      } else {
+        high = middle
+      }
+    }
+    return low < descriptors.count && descriptors[low].name.utf8.elementsEqual(name.utf8)
+      ? descriptors[low] : nil
+  }
+
   /// All sections that belong to a tensor.
   func parts(of descriptor: TensorDescriptor) -> [Section] {
     let types: [SectionType] = [

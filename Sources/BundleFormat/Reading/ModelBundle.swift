@@ -20,6 +20,7 @@ public final class ModelBundle: Sendable {
   let file: MappedFile?
   let decodedSections = DecodedSections()
   let signedContentCache = SignedContentCache()
+  let knownWeightsDigest = DigestCache()
   private let positions: [Key: Int]
 
   private struct Key: Hashable {
@@ -117,7 +118,10 @@ public final class ModelBundle: Sendable {
     do throws(Failure) {
       switch section.codec {
       case .none: return stored
-      case .zstd: return ByteSlice(try Zstandard.decompress(stored, size: section.rawSize))
+      case .zstd:
+        // A document that may not take as much memory isn't decoded in the first place.
+        if section.type?.isDocument == true { _ = try section.valueBudget() }
+        return try Zstandard.decompressed(stored, size: section.rawSize)
       case .blocks: return try decodedBlocks(of: section, stored)
       }
     } catch {

@@ -66,9 +66,8 @@ extension ModelBundle {
   /// The first fault of the tensors that a LoRA adapter updates; nil for none.
   fileprivate func mismatchedTarget(of adapter: StoredAdapter) -> String? {
     guard case .lowRank(let lowRank) = adapter.shape else { return nil }
-    let shapes = Dictionary(descriptors.map { ($0.name, $0.shape) }) { first, _ in first }
     for target in lowRank.targets {
-      let shape = shapes[target.tensor]
+      let shape = descriptor(named: target.tensor)?.shape
       guard shape == [target.outputs, target.inputs] else {
         let found = shape.map { "has the shape \($0)" } ?? "isn't there"
         return "tensor \"\(target.tensor)\", beside which it has a part, \(found)"
@@ -79,14 +78,20 @@ extension ModelBundle {
 
   /// The adapters that were neither learned nor measured on these weights, and aren't marked so.
   func checkBindings() -> [Problem] {
-    guard let adapters = try? adapters else { return [] }
     let weights = weightsDigest
-    return adapters.filter { adapter in
-      adapter.binding.weights != weights && !adapter.unvalidated
-        && !adapter.validatedOn.contains { $0.weights == weights }
-    }.map {
+    var strangers: [String] = []
+    for section in sections(of: .prompt) + sections(of: .adapter) {
+      // One at a time: together, the values of all may be larger than the file.
+      guard let adapter = try? adapter(section) else { return [] }
+      if adapter.binding.weights != weights, !adapter.unvalidated,
+        !adapter.validatedOn.contains(where: { $0.weights == weights })
+      {
+        strangers.append(adapter.name)
+      }
+    }
+    return strangers.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map {
       Problem(
-        at: "prompt \"\($0.name)\"",
+        at: "prompt \"\($0)\"",
         "it was neither learned nor measured on these weights, and doesn't say so")
     }
   }

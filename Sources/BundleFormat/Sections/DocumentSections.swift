@@ -8,7 +8,7 @@ extension SectionKind {
   static let tokenizer = SectionKind(
     layouts: [.json, .raw, .text], name: .fixed("tokenizer.json")
   ) { (content) throws(Failure) in
-    _ = try JSON(parsing: content.bytes)
+    _ = try content.json()
     return nil
   }
 
@@ -29,8 +29,8 @@ extension SectionKind {
 
   /// A JSON document without rules of its own.
   static func checkCanonicalJSON(_ content: SectionContent) throws(Failure) -> String? {
-    let value = try JSON(parsing: content.bytes)
-    return value.canonicalBytes == content.bytes.array ? nil : "its JSON isn't canonical"
+    _ = try content.canonicalJSON()
+    return nil
   }
 }
 
@@ -69,12 +69,14 @@ extension ModelBundle {
 
   /// A JSON document's value; nil if the bundle has none.
   func json(_ type: SectionType) throws(Failure) -> JSON? {
-    guard let bytes = try document(type) else { return nil }
+    guard let section = documentSection(type) else { return nil }
+    let content = SectionContent(section: section, bytes: try bytes(of: section), bundle: self)
     do throws(Failure) {
-      return try JSON(parsing: bytes, file: path)
+      return try content.json()
     } catch {
       throw Failure(
-        .invalidData, file: path, at: "\(type), \(error.place ?? "somewhere")", error.finding)
+        .invalidData, file: path, at: "\(type), \(error.place ?? "somewhere")", error.finding,
+        advice: error.advice)
     }
   }
 

@@ -8,8 +8,7 @@ extension SectionKind {
   static let provenance = SectionKind(
     layouts: [.json], name: .fixed("provenance"), flags: informative
   ) { (content) throws(Failure) in
-    if let finding = try SectionKind.checkCanonicalJSON(content) { return finding }
-    _ = try Provenance(json: JSON(parsing: content.bytes))
+    _ = try Provenance(json: content.canonicalJSON())
     return nil
   }
 
@@ -17,8 +16,9 @@ extension SectionKind {
   static let evidence = SectionKind(
     layouts: [.json], name: .fixed("evidence"), flags: informative
   ) { (content) throws(Failure) in
-    if let finding = try SectionKind.checkCanonicalJSON(content) { return finding }
-    _ = try content.bundle.evidence
+    try content.bundle.eachRecord(.evidence, in: content.canonicalJSON()) {
+      (json) throws(Failure) in _ = try EvidenceRecord(json: json)
+    }
     return nil
   }
 
@@ -26,8 +26,9 @@ extension SectionKind {
   static let events = SectionKind(
     layouts: [.json], name: .fixed("events"), flags: informative
   ) { (content) throws(Failure) in
-    if let finding = try SectionKind.checkCanonicalJSON(content) { return finding }
-    _ = try content.bundle.events
+    try content.bundle.eachRecord(.events, in: content.canonicalJSON()) {
+      (json) throws(Failure) in _ = try EventRecord(json: json)
+    }
     return nil
   }
 }
@@ -84,21 +85,28 @@ extension ModelBundle {
     _ type: SectionType, _ read: (JSON) throws(Failure) -> T
   ) throws(Failure) -> [T] {
     guard let json = try json(type) else { return [] }
+    var records: [T] = []
+    try eachRecord(type, in: json) { (json) throws(Failure) in records.append(try read(json)) }
+    return records
+  }
+
+  /// Passes each element of a document's array to `read`, and locates its failures.
+  fileprivate func eachRecord(
+    _ type: SectionType, in json: JSON, _ read: (JSON) throws(Failure) -> Void
+  ) throws(Failure) {
     guard let array = json.array else {
       throw Failure(
         .invalidData, file: path, at: "\(type)", "expected an array, found \(json.kindName)")
     }
-    var records: [T] = []
     for (index, entry) in array.enumerated() {
       do throws(Failure) {
-        records.append(try read(entry))
+        try read(entry)
       } catch {
         throw Failure(
           .invalidData, file: path,
           at: "\(type), record \(index)" + (error.place.map { ", " + $0 } ?? ""), error.finding)
       }
     }
-    return records
   }
 
   /// A contradiction between the provenance and the tokenizer in the bundle.

@@ -81,7 +81,7 @@ extension SectionKind {
     owner: .section(types: [.prompt])
   ) { (content) throws(Failure) in
     _ = try StoredKeyValues(section: content.section, bytes: content.bytes)
-    return content.bytes.halves().allSatisfy(\.isFinite) ? nil : "a value isn't finite"
+    return content.bytes.isFinite(as: .float16) ? nil : "a value isn't finite"
   }
 }
 

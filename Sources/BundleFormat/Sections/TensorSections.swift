@@ -7,8 +7,8 @@ import Bytes
 extension SectionKind {
   /// The values of a dense tensor, or its survivors.
   static let tensorDense = SectionKind(layouts: [.f32, .f16, .bf16], name: .free) { content in
-    content.bytes.floats(as: content.section.layout?.floatFormat ?? .float32)
-      .allSatisfy(\.isFinite) ? nil : "a value isn't finite"
+    content.bytes.isFinite(as: content.section.layout?.floatFormat ?? .float32)
+      ? nil : "a value isn't finite"
   }
 
   /// The codes of a packed tensor, or of its survivors.
@@ -17,7 +17,7 @@ extension SectionKind {
 
   /// Scales [rows, groups].
   static let tensorScales = SectionKind(layouts: [.f16], name: .free, owner: .tensor) { content in
-    content.bytes.halves().allSatisfy(\.isFinite) ? nil : "a scale isn't finite"
+    content.bytes.isFinite(as: .float16) ? nil : "a scale isn't finite"
   }
 
   /// Zero points [rows, groups], in the layout of the codes.
@@ -73,7 +73,7 @@ extension ModelBundle {
     for descriptor in descriptors where !unreadable.contains(descriptor.name) {
       do throws(Failure) {
         guard let tensor = try tensor(named: descriptor.name) else { continue }
-        _ = try tensor.keptFlags()
+        try tensor.checkSurvivors()
         if !tensor.hasCleanPadding {
           problems.append(
             Problem(at: "tensor \"\(descriptor.name)\"", "the padding of its codes isn't zero"))

@@ -87,29 +87,26 @@ public enum BundleEditor {
     var kept = opened.table.sections
     var free = opened.table.free
     free.append(opened.record.table)
+    let there = SectionIndex(kept)
+    var dropped: Set<Int> = []
     for key in removing {
-      guard let at = kept.firstIndex(where: { $0.isSame(type: key.type.rawValue, name: key.name) })
-      else {
+      guard let at = there[key.type.rawValue, key.name], dropped.insert(at).inserted else {
         throw Failure(.usage, file: path, "there is no \(key.type) \"\(key.name)\" to remove")
       }
-      release(kept.remove(at: at), &free)
+      release(kept[at], &free)
     }
     var encoded: [EncodedSection] = []
+    var entered = SectionIndex([])
     for section in adding {
-      if let at = kept.firstIndex(where: {
-        $0.isSame(type: section.type.rawValue, name: section.name)
-      }) {
-        release(kept.remove(at: at), &free)
+      if let at = there[section.type.rawValue, section.name], dropped.insert(at).inserted {
+        release(kept[at], &free)
       }
-      guard
-        !encoded.contains(where: {
-          $0.section.isSame(type: section.type.rawValue, name: section.name)
-        })
-      else {
+      guard entered.enter(section.type.rawValue, section.name, at: encoded.count) else {
         throw Failure(.internalError, file: path, at: "section \"\(section.name)\"", "added twice")
       }
       encoded.append(try EncodedSection(section))
     }
+    kept = kept.indices.filter { !dropped.contains($0) }.map { kept[$0] }
     dropOrphans(&kept, encoded, &free)
     let ended = SignedContent.ended(before: opened.table.sections, kept: kept, added: encoded)
     for section in kept where section.type == .signature && ended.contains(section.name) {
@@ -130,8 +127,12 @@ public enum BundleEditor {
     _ kept: inout [Section], _ added: [EncodedSection], _ free: inout [Extent]
   ) {
     let all = kept + added.map(\.section)
+    let index = SectionIndex(all)
     func isOrphan(_ section: Section) -> Bool {
-      section.type?.kind.owners.isEmpty == false && !all.contains { section.isComputed(from: $0) }
+      guard let owners = section.type?.kind.owners, !owners.isEmpty else { return false }
+      return !owners.contains { owner in
+        index[owner.rawValue, section.name].map { section.isComputed(from: all[$0]) } ?? false
+      }
     }
     for section in kept where isOrphan(section) { release(section, &free) }
     kept.removeAll(where: isOrphan)

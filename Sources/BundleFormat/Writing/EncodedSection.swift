@@ -55,7 +55,20 @@ struct EncodedSection {
     guard new.bytes.count >= 64, let frame = Zstandard.compress(new.bytes) else { return nil }
     let saves = frame.count <= new.bytes.count - new.bytes.count * 3 / 100
     let readable = new.bytes.count / ContainerLayout.maximumExpansion < frame.count
-    return saves && readable ? ByteSlice(frame) : nil
+    return saves && readable && fits(new, compressed: frame.count) ? ByteSlice(frame) : nil
+  }
+
+  /// Whether a reader may use as much memory as the document takes if it is stored in `compressed`
+  /// bytes.
+  private static func fits(_ new: NewSection, compressed: Int) -> Bool {
+    // No text of this size can take more than the base, whatever its values are.
+    guard new.type.isDocument, new.bytes.count > 1 << 19 else { return true }
+    do throws(Failure) {
+      var budget = InputBudget(compressed: compressed)
+      try budget.take(new.bytes.count)
+      if new.layout == .json { _ = try JSON(parsing: new.bytes, budget: &budget) }
+      return true
+    } catch { return false }
   }
 
   /// A page for a large mapped tensor, 64 bytes for the rest.

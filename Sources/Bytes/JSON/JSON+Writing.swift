@@ -4,9 +4,9 @@ extension JSON {
   /// that reads back to the same double, and escapes only where JSON requires them. NaN and
   /// infinities, which JSON can't represent, become null.
   public var canonicalBytes: [UInt8] {
-    var writer = JSONWriter(indented: false)
+    var writer = JSONWriter(sink: ByteSink(), indented: false)
     writer.write(self)
-    return writer.bytes
+    return writer.sink.bytes
   }
 
   /// The canonical text as a string.
@@ -14,9 +14,9 @@ extension JSON {
 
   /// The value as text indented by two spaces, with members in insertion order.
   public var prettyText: String {
-    var writer = JSONWriter(indented: true)
+    var writer = JSONWriter(sink: ByteSink(), indented: true)
     writer.write(self)
-    return String(decoding: writer.bytes, as: UTF8.self)
+    return String(decoding: writer.sink.bytes, as: UTF8.self)
   }
 
   /// Returns the shortest decimal that reads back to `value`, always with a fraction or an
@@ -35,87 +35,5 @@ extension JSON {
       return "\(sign)\(String(decoding: digits, as: UTF8.self))e+\(exponent)"
     }
     return text
-  }
-}
-
-/// A serializer of JSON values into UTF-8 bytes.
-private struct JSONWriter {
-  var bytes: [UInt8] = []
-  let indented: Bool
-  private var depth = 0
-
-  init(indented: Bool) { self.indented = indented }
-
-  mutating func write(_ value: JSON) {
-    switch value {
-    case .null: put("null")
-    case .bool(let value): put(value ? "true" : "false")
-    case .integer(let value): put(value.description)
-    case .number(let value): put(JSON.text(of: value))
-    case .string(let value): write(string: value)
-    case .array(let values):
-      open("[")
-      for (index, value) in values.enumerated() {
-        separate(first: index == 0)
-        write(value)
-      }
-      close("]", empty: values.isEmpty)
-    case .object(let object):
-      open("{")
-      var order = Array(object.keys.indices)
-      if !indented {
-        order.sort { object.keys[$0].utf8.lexicographicallyPrecedes(object.keys[$1].utf8) }
-      }
-      for (index, member) in order.enumerated() {
-        separate(first: index == 0)
-        write(string: object.keys[member])
-        put(indented ? ": " : ":")
-        write(object.values[member])
-      }
-      close("}", empty: object.isEmpty)
-    }
-  }
-
-  private mutating func put(_ text: String) { bytes.append(contentsOf: text.utf8) }
-
-  private mutating func open(_ text: String) {
-    put(text)
-    depth += 1
-  }
-
-  private mutating func close(_ text: String, empty: Bool) {
-    depth -= 1
-    if indented && !empty { newLine() }
-    put(text)
-  }
-
-  private mutating func separate(first: Bool) {
-    if !first { put(",") }
-    if indented { newLine() }
-  }
-
-  private mutating func newLine() {
-    bytes.append(UInt8(ascii: "\n"))
-    bytes.append(contentsOf: repeatElement(UInt8(ascii: " "), count: depth * 2))
-  }
-
-  private mutating func write(string: String) {
-    bytes.append(UInt8(ascii: "\""))
-    for byte in string.utf8 {
-      switch byte {
-      case UInt8(ascii: "\""): put("\\\"")
-      case UInt8(ascii: "\\"): put("\\\\")
-      case 8: put("\\b")
-      case 9: put("\\t")
-      case 10: put("\\n")
-      case 12: put("\\f")
-      case 13: put("\\r")
-      case 0..<32:
-        put("\\u00")
-        put(Hexadecimal.encode([byte]))
-      default: bytes.append(byte)
-      }
-    }
-    bytes.append(UInt8(ascii: "\""))
   }
 }

@@ -1,8 +1,10 @@
 /// A JSON value. Integers that fit in 64 bits stay integers; other numbers are doubles.
 ///
 /// The project has its own type because its files are untrusted and hashed: the parser must reject
-/// duplicate keys and report offsets, and every value must have one canonical text.
-public indirect enum JSON: Sendable {
+/// duplicate keys and report offsets, and every value must have one canonical text. A value takes
+/// `MemoryLayout<JSON>.stride` bytes, 24, in its array or object, and no allocation of its own
+/// unless it is a long string or has parts.
+public enum JSON: Sendable {
   /// null
   case null
   /// true or false

@@ -1,12 +1,14 @@
 /// The members of a JSON object in insertion order, with constant-time lookup.
 ///
 /// Keys are compared by their UTF-8 bytes. Swift's `String` equality would merge canonically
-/// equivalent keys, and vocabularies contain such pairs.
+/// equivalent keys, and vocabularies contain such pairs. Keys and values share one array, so that a
+/// small object takes one allocation.
 public struct JSONObject: Sendable {
-  /// The keys, in the order of the members.
-  public private(set) var keys: [String] = []
-  /// The values, in the order of `keys`.
-  public private(set) var values: [JSON] = []
+  /// A key with its value.
+  public typealias Member = (key: String, value: JSON)
+
+  /// The members, in insertion order.
+  public private(set) var members: [Member] = []
   /// An open-addressing hash table of positions + 1 (0 = empty), built once the object has more
   /// than `scanned` members.
   private var table: [Int32] = []
@@ -17,26 +19,30 @@ public struct JSONObject: Sendable {
   public init() {}
 
   /// The number of members.
-  public var count: Int { keys.count }
+  public var count: Int { members.count }
   /// Whether there are no members.
-  public var isEmpty: Bool { keys.isEmpty }
+  public var isEmpty: Bool { members.isEmpty }
+  /// The keys, in the order of the members.
+  public var keys: [String] { members.map(\.key) }
+  /// The values, in the order of the members.
+  public var values: [JSON] { members.map(\.value) }
 
   /// Reserves memory for `count` members in all.
-  public mutating func reserveCapacity(_ count: Int) {
-    keys.reserveCapacity(count)
-    values.reserveCapacity(count)
-  }
+  public mutating func reserveCapacity(_ count: Int) { members.reserveCapacity(count) }
 
   /// The value of `key`; nil if absent. Setting nil removes the member; setting a new key appends
   /// it.
   public subscript(key: String) -> JSON? {
-    get { position(of: key).map { values[$0] } }
+    get { position(of: key).map { members[$0].value } }
     set {
       if let newValue {
-        if let at = position(of: key) { values[at] = newValue } else { insert(key, newValue) }
+        if let at = position(of: key) {
+          members[at].value = newValue
+        } else {
+          insert(key, newValue)
+        }
       } else if let at = position(of: key) {
-        keys.remove(at: at)
-        values.remove(at: at)
+        members.remove(at: at)
         rebuild()
       }
     }
@@ -50,39 +56,38 @@ public struct JSONObject: Sendable {
   }
 
   private mutating func insert(_ key: String, _ value: JSON) {
-    keys.append(key)
-    values.append(value)
-    if keys.count <= Self.scanned { return }
-    if keys.count * 2 > table.count { rebuild() } else { enter(keys.count - 1) }
+    members.append((key, value))
+    if members.count <= Self.scanned { return }
+    if members.count * 2 > table.count { rebuild() } else { enter(members.count - 1) }
   }
 
   private mutating func rebuild() {
-    guard keys.count > Self.scanned else {
+    guard members.count > Self.scanned else {
       table = []
       return
     }
-    var size = 64
-    while size < keys.count * 4 { size *= 2 }
+    var size = 32
+    while size < members.count * 3 { size *= 2 }
     table = [Int32](repeating: 0, count: size)
-    for index in keys.indices { enter(index) }
+    for index in members.indices { enter(index) }
   }
 
   private mutating func enter(_ index: Int) {
     let mask = table.count - 1
-    var slot = Self.hash(keys[index]) & mask
+    var slot = Self.hash(members[index].key) & mask
     while table[slot] != 0 { slot = (slot + 1) & mask }
     table[slot] = Int32(index + 1)
   }
 
   private func position(of key: String) -> Int? {
     if table.isEmpty {
-      return keys.firstIndex { Self.same($0, key) }
+      return members.firstIndex { Self.same($0.key, key) }
     }
     let mask = table.count - 1
     var slot = Self.hash(key) & mask
     while table[slot] != 0 {
       let index = Int(table[slot]) - 1
-      if Self.same(keys[index], key) { return index }
+      if Self.same(members[index].key, key) { return index }
       slot = (slot + 1) & mask
     }
     return nil
@@ -105,9 +110,7 @@ public struct JSONObject: Sendable {
 
 extension JSONObject: Sequence {
   /// An iterator over keys and values, in the order of the members.
-  public func makeIterator() -> Zip2Sequence<[String], [JSON]>.Iterator {
-    zip(keys, values).makeIterator()
-  }
+  public func makeIterator() -> IndexingIterator<[Member]> { members.makeIterator() }
 }
 
 extension JSONObject: Equatable {

@@ -1,4 +1,7 @@
 extension JSONParser {
+  /// The most bytes of a number; a double's exact decimal has at most 1,079.
+  static let longestNumber = 4096
+
   mutating func number() throws(Failure) -> JSON {
     let start = offset
     var isInteger = true
@@ -19,6 +22,9 @@ extension JSONParser {
       offset += 1
       if next == UInt8(ascii: "+") || next == UInt8(ascii: "-") { offset += 1 }
       try digits()
+    }
+    guard offset - start <= Self.longestNumber else {
+      throw failure("a number of more than \(Self.longestNumber) bytes", at: start)
     }
     if isInteger, let value = integer(start, negative) { return .integer(value) }
     let text = unsafe String(decoding: bytes[start..<offset], as: UTF8.self)

@@ -7,6 +7,7 @@ extension JSONParser {
       let byte = unsafe bytes[offset]
       if byte == UInt8(ascii: "\"") {
         let text = unsafe UnsafeBufferPointer(rebasing: bytes[start..<offset])
+        try takeString(offset - start)
         guard let string = unsafe String(validating: text, as: UTF8.self) else {
           throw failure("a string that isn't valid UTF-8", at: start)
         }
@@ -20,11 +21,18 @@ extension JSONParser {
     throw failure("a string that doesn't end", at: start - 1)
   }
 
+  /// Takes the memory of a string of `count` bytes, beside what its value takes.
+  @inline(__always)
+  private mutating func takeString(_ count: Int) throws(Failure) {
+    if count > Cost.inlineString { try take(Cost.allocation + count) }
+  }
+
   private mutating func escapedString(from start: Int) throws(Failure) -> String {
     var text = unsafe Array(bytes[start..<offset])
     while unsafe offset < bytes.count {
       let byte = unsafe bytes[offset]
       if byte == UInt8(ascii: "\"") {
+        try takeString(text.count)
         guard let string = String(validating: text, as: UTF8.self) else {
           throw failure("a string that isn't valid UTF-8", at: start)
         }

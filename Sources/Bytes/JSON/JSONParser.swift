@@ -1,15 +1,41 @@
-/// A recursive-descent JSON parser over UTF-8 bytes.
+/// A recursive-descent JSON parser over UTF-8 bytes. Every value takes its memory from a budget
+/// before it is built.
 @safe struct JSONParser {
+  /// Upper bounds of the memory of a parsed value's parts, in bytes.
+  enum Cost {
+    /// A value in its array or object, whose capacity may be twice its count.
+    static let value = 2 * MemoryLayout<JSON>.stride
+    /// A member's key beside its value, with its share of the hash table.
+    static let key = 2 * MemoryLayout<String>.stride + 16
+    /// The header of an array, of an object's members or of a string.
+    static let allocation = 48
+    /// The longest string in UTF-8 that has no allocation.
+    static let inlineString = 15
+  }
+
   let bytes: UnsafeBufferPointer<UInt8>
   let file: String?
   let depthLimit: Int
   /// The cursor in bytes.
   var offset = 0
+  /// The memory that is left for values.
+  var budget: InputBudget
 
-  init(bytes: UnsafeBufferPointer<UInt8>, file: String?, depthLimit: Int) {
+  init(
+    bytes: UnsafeBufferPointer<UInt8>, file: String?, depthLimit: Int, budget: InputBudget
+  ) {
     unsafe self.bytes = bytes
     self.file = file
     self.depthLimit = depthLimit
+    self.budget = budget
+  }
+
+  /// Takes memory for a part of a value at the cursor.
+  @inline(__always)
+  mutating func take(_ bytes: Int) throws(Failure) {
+    do {
+      try budget.take(bytes)
+    } catch { throw error.located(file: file, at: "byte \(offset)") }
   }
 
   func failure(_ finding: String, at place: Int? = nil) -> Failure {
@@ -32,6 +58,7 @@
 
   mutating func value(depth: Int) throws(Failure) -> JSON {
     skipSpace()
+    try take(Cost.value)
     switch next {
     case UInt8(ascii: "{"): return try object(depth: depth)
     case UInt8(ascii: "["): return try array(depth: depth)
@@ -78,6 +105,7 @@
       offset += 1
       return .array(values)
     }
+    try take(Cost.allocation)
     while true {
       values.append(try value(depth: depth + 1))
       skipSpace()
@@ -98,10 +126,12 @@
       offset += 1
       return .object(members)
     }
+    try take(Cost.allocation)
     while true {
       skipSpace()
       guard next == UInt8(ascii: "\"") else { throw unexpected("a key") }
       let place = offset
+      try take(Cost.key)
       let key = try string()
       skipSpace()
       guard next == UInt8(ascii: ":") else { throw unexpected("':'") }

@@ -47,13 +47,13 @@ extension Pickle {
     switch function {
     case .orderedDictionary:
       guard arguments.isEmpty else { throw refuse("an OrderedDict is built from arguments") }
-      push(.dictionary([]))
-    case .rebuildTensor: push(.tensor(try tensor(arguments)))
+      try push(.dictionary([]))
+    case .rebuildTensor: try push(.tensor(tensor(arguments)))
     case .rebuildParameter:
       guard arguments.count == 3, case .tensor = values[arguments[0]] else {
         throw refuse("a parameter isn't built from a tensor")
       }
-      push(known: arguments[0])
+      try push(known: arguments[0])
     case .storage: throw refuse("the pickle calls \(function.name)", advice: Self.advice)
     }
   }
@@ -87,6 +87,6 @@ extension Pickle {
       throw refuse(
         "the pickle sets attributes of \(values[parts[0]].kindName)", advice: Self.advice)
     }
-    push(known: parts[0])
+    try push(known: parts[0])
   }
 }

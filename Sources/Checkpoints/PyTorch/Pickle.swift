@@ -23,6 +23,27 @@ struct Pickle {
   /// Stack heights at the open marks.
   private var marks: [Int] = []
   private var memo: [Int: Int] = [:]
+  /// The numbers of values that never change, which are created once.
+  private var constants: [Constant: Int] = [:]
+  private var budget: InputBudget
+
+  private enum Constant { case none, yes, no, emptyTuple }
+
+  /// Upper bounds of the memory of the machine's parts, in bytes; arrays may have twice the capacity
+  /// of their counts.
+  enum Cost {
+    static let value = 2 * MemoryLayout<PickleValue>.stride
+    /// A number on the stack, in a container or among the marks.
+    static let number = 2 * MemoryLayout<Int>.stride
+    static let memo = 40
+    /// A container's or a string's header.
+    static let allocation = 48
+    /// The description of a storage or a tensor beside its value.
+    static let description = 160
+  }
+  /// Bytes of memory per byte of the pickle; a state dict takes about 15.
+  private static let factor = 32
+  private static let base = 4 << 20
 
   /// Size limit of a pickle, in bytes: more than any state dict needs (about 200 bytes per tensor),
   /// but small enough that a hostile file can't exhaust the memory.
@@ -36,6 +57,7 @@ struct Pickle {
     self.bytes = bytes
     self.file = file
     self.place = place
+    budget = InputBudget(bytes: bytes.count, factor: Self.factor, base: Self.base)
     guard bytes.count <= Self.sizeLimit else {
       throw refuse("the pickle has \(bytes.count) bytes; at most \(Self.sizeLimit) are supported")
     }
@@ -60,40 +82,42 @@ struct Pickle {
       let version = try integer(UInt8.self)
       guard version <= 5 else { throw refuse("pickle protocol \(version) isn't known") }
     case 0x95: _ = try integer(UInt64.self)  // FRAME: only a hint for reading ahead
-    case UInt8(ascii: "N"): push(.none)
-    case 0x88: push(.bool(true))  // NEWTRUE
-    case 0x89: push(.bool(false))  // NEWFALSE
-    case UInt8(ascii: "J"): push(.integer(Int(try integer(Int32.self))))  // BININT
-    case UInt8(ascii: "K"): push(.integer(Int(try integer(UInt8.self))))  // BININT1
-    case UInt8(ascii: "M"): push(.integer(Int(try integer(UInt16.self))))  // BININT2
-    case 0x8A: push(.integer(try long()))  // LONG1
+    case UInt8(ascii: "N"): try push(constant: .none, .none)
+    case 0x88: try push(constant: .yes, .bool(true))  // NEWTRUE
+    case 0x89: try push(constant: .no, .bool(false))  // NEWFALSE
+    case UInt8(ascii: "J"): try push(.integer(Int(integer(Int32.self))))  // BININT
+    case UInt8(ascii: "K"): try push(.integer(Int(integer(UInt8.self))))  // BININT1
+    case UInt8(ascii: "M"): try push(.integer(Int(integer(UInt16.self))))  // BININT2
+    case 0x8A: try push(.integer(long()))  // LONG1
     case UInt8(ascii: "G"):  // BINFLOAT; the value of a float is never needed
       _ = try integer(UInt64.self)
-      push(.number)
-    case UInt8(ascii: "X"): push(.text(try text(Int(integer(UInt32.self)))))  // BINUNICODE
-    case 0x8C: push(.text(try text(Int(integer(UInt8.self)))))  // SHORT_BINUNICODE
-    case UInt8(ascii: "("): marks.append(stack.count)
-    case UInt8(ascii: ")"): push(.tuple([]))
-    case UInt8(ascii: "t"): push(.tuple(try popToMark()))
-    case 0x85...0x87: push(.tuple(try pop(Int(code) - 0x84)))  // TUPLE1, TUPLE2, TUPLE3
-    case UInt8(ascii: "]"): push(.list([]))
+      try push(.number)
+    case UInt8(ascii: "X"): try push(.text(text(Int(integer(UInt32.self)))))  // BINUNICODE
+    case 0x8C: try push(.text(text(Int(integer(UInt8.self)))))  // SHORT_BINUNICODE
+    case UInt8(ascii: "("):
+      try take(Cost.number)
+      marks.append(stack.count)
+    case UInt8(ascii: ")"): try push(constant: .emptyTuple, .tuple([]))
+    case UInt8(ascii: "t"): try push(.tuple(popToMark()))
+    case 0x85...0x87: try push(.tuple(pop(Int(code) - 0x84)))  // TUPLE1, TUPLE2, TUPLE3
+    case UInt8(ascii: "]"): try push(.list([]))
     case UInt8(ascii: "a"): try append([pop()])
     case UInt8(ascii: "e"): try append(popToMark())
-    case UInt8(ascii: "}"): push(.dictionary([]))
+    case UInt8(ascii: "}"): try push(.dictionary([]))
     case UInt8(ascii: "s"): try set(pop(2))
     case UInt8(ascii: "u"): try set(popToMark())
-    case UInt8(ascii: "q"): memo[Int(try integer(UInt8.self))] = try top()  // BINPUT
-    case UInt8(ascii: "r"): memo[Int(try integer(UInt32.self))] = try top()  // LONG_BINPUT
-    case 0x94: memo[memo.count] = try top()  // MEMOIZE
+    case UInt8(ascii: "q"): try memoize(Int(integer(UInt8.self)))  // BINPUT
+    case UInt8(ascii: "r"): try memoize(Int(integer(UInt32.self)))  // LONG_BINPUT
+    case 0x94: try memoize(memo.count)  // MEMOIZE
     case UInt8(ascii: "h"): try recall(Int(integer(UInt8.self)))  // BINGET
     case UInt8(ascii: "j"): try recall(Int(integer(UInt32.self)))  // LONG_BINGET
-    case UInt8(ascii: "c"): push(.global(try global(module: line(), name: line())))
+    case UInt8(ascii: "c"): try push(.global(global(module: line(), name: line())))
     case 0x93:  // STACK_GLOBAL
       let names = try pop(2)
       guard case .text(let module) = values[names[0]], case .text(let name) = values[names[1]]
       else { throw refuse("the name of a global isn't a string") }
-      push(.global(try global(module: module, name: name)))
-    case UInt8(ascii: "Q"): push(.storage(try storage(pop())))  // BINPERSID
+      try push(.global(global(module: module, name: name)))
+    case UInt8(ascii: "Q"): try push(.storage(storage(pop())))  // BINPERSID
     case UInt8(ascii: "R"): try reduce()
     case UInt8(ascii: "b"): try build()
     default:
@@ -106,13 +130,36 @@ struct Pickle {
     "nothing in the file was run; if you trust it, load it with PyTorch and save the model as"
     + " safetensors"
 
-  mutating func push(_ value: PickleValue) {
+  /// Takes memory for what the current opcode makes.
+  private mutating func take(_ bytes: Int) throws(Failure) {
+    do {
+      try budget.take(bytes)
+    } catch { throw refuse(error.finding, advice: error.advice) }
+  }
+
+  /// Pushes a new value.
+  mutating func push(_ value: PickleValue) throws(Failure) {
+    try take(Cost.value + value.ownCost)
     values.append(value)
-    stack.append(values.count - 1)
+    try push(known: values.count - 1)
   }
 
   /// Pushes an existing value again.
-  mutating func push(known value: Int) { stack.append(value) }
+  mutating func push(known value: Int) throws(Failure) {
+    try take(Cost.number)
+    stack.append(value)
+  }
+
+  private mutating func push(constant: Constant, _ value: PickleValue) throws(Failure) {
+    if let known = constants[constant] { return try push(known: known) }
+    try push(value)
+    constants[constant] = values.count - 1
+  }
+
+  private mutating func memoize(_ key: Int) throws(Failure) {
+    try take(Cost.memo)
+    memo[key] = try top()
+  }
 
   private func top() throws(Failure) -> Int {
     guard let last = stack.last, stack.count > marks.last ?? 0 else {
@@ -144,7 +191,7 @@ struct Pickle {
 
   private mutating func recall(_ key: Int) throws(Failure) {
     guard let value = memo[key] else { throw refuse("the memo has no entry \(key)") }
-    push(known: value)
+    try push(known: value)
   }
 
   // MARK: Containers
@@ -154,6 +201,7 @@ struct Pickle {
     guard case .list(var all) = values[target] else {
       throw refuse("the pickle appends to \(values[target].kindName)")
     }
+    try take(Cost.allocation + items.count * Cost.number)
     // Taken out first: with a second owner, every append would copy the list.
     values[target] = .none
     all += items
@@ -166,6 +214,7 @@ struct Pickle {
       throw refuse("the pickle sets items of \(values[target].kindName)")
     }
     guard items.count % 2 == 0 else { throw refuse("a dictionary key has no value") }
+    try take(Cost.allocation + items.count * Cost.number)
     values[target] = .none
     for place in stride(from: 0, to: items.count, by: 2) {
       all.append((items[place], items[place + 1]))
@@ -218,5 +267,20 @@ struct Pickle {
     let line = try text(end - offset)
     offset += 1
     return line
+  }
+}
+
+extension PickleValue {
+  /// An upper bound of the memory that a new value takes beside its place in the list, in bytes.
+  fileprivate var ownCost: Int {
+    switch self {
+    case .none, .bool, .integer, .number, .global: 0
+    case .text(let text): Pickle.Cost.allocation + text.utf8.count
+    case .tuple(let items), .list(let items):
+      items.isEmpty ? 0 : Pickle.Cost.allocation + items.count * Pickle.Cost.number
+    case .dictionary(let items):
+      items.isEmpty ? 0 : Pickle.Cost.allocation + 2 * items.count * Pickle.Cost.number
+    case .storage, .tensor: Pickle.Cost.description
+    }
   }
 }

@@ -1,5 +1,6 @@
 /// A value in a state dict's pickle. Containers refer to their parts by index into `Pickle.values`,
-/// and nothing here traverses them, so deep or cyclic structures do no harm.
+/// and nothing here traverses them, so deep or cyclic structures do no harm. The rare large cases are
+/// indirect, so that a pickle of many small values takes 24 bytes for each.
 enum PickleValue {
   case none
   case bool(Bool)
@@ -10,8 +11,8 @@ enum PickleValue {
   case list([Int])
   case dictionary([(key: Int, value: Int)])
   case global(PickleGlobal)
-  case storage(PickledStorage)
-  case tensor(PickledTensor)
+  indirect case storage(PickledStorage)
+  indirect case tensor(PickledTensor)
 
   /// The kind of value, for error messages.
   var kindName: String {

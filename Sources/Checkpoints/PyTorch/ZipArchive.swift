@@ -35,6 +35,19 @@ struct ZipArchive {
     guard place == directory.upperBound else {
       throw refuse(place, "the zip directory's \(count) entries end before it does")
     }
+    try checkOverlap()
+  }
+
+  /// Refuses entries that share bytes: many of them would together be far larger than the file.
+  private func checkOverlap() throws(Failure) {
+    let sorted = entries.sorted { $0.value.lowerBound < $1.value.lowerBound }
+    var end = 0
+    for (name, range) in sorted where !range.isEmpty {
+      guard range.lowerBound >= end else {
+        throw refuse(range.lowerBound, "the entry \(name.quoted) overlaps another one")
+      }
+      end = range.upperBound
+    }
   }
 
   private func refuse(_ place: Int, _ finding: String) -> Failure {

@@ -25,6 +25,9 @@ package struct SafetensorsFile: Sendable {
   /// The longest header that other readers accept, in bytes.
   static let headerLimit = 100_000_000
   private static let rankLimit = 32
+  /// Bytes of memory that the header's values may take per byte of the header, beside
+  /// `InputBudget.base`; an entry takes about 8.
+  static let headerFactor = 12
 
   /// - Throws: `inputMissing` if the file doesn't exist, `invalidData` if it violates the format.
   package init(path: String) throws(Failure) {
@@ -58,10 +61,13 @@ package struct SafetensorsFile: Sendable {
     }
     let members: JSONObject
     do {
-      members = try JSON(parsing: header, file: path, depthLimit: 8).object ?? [:]
+      var budget = InputBudget(bytes: header.count, factor: Self.headerFactor)
+      members = try JSON(parsing: header, file: path, depthLimit: 8, budget: &budget).object ?? [:]
     } catch {
       // The parser counts from the header's first byte.
-      throw refuse("header, \(error.place ?? "")", error.finding)
+      throw Failure(
+        .invalidData, file: path, at: "header, \(error.place ?? "")", error.finding,
+        advice: error.advice)
     }
 
     var entries: [String: Entry] = [:]

@@ -9,6 +9,18 @@ struct EvidenceGroup {
   let label: String
   let records: [EvidenceRecord]
 
+  /// The positions of the measurements without a prompt that the rows of all prompts share: the first
+  /// and the last of each model, which are all that a row shows.
+  private static func sharedPlaces(_ records: [EvidenceRecord]) -> [Int] {
+    var (first, last): ([String: Int], [String: Int]) = ([:], [:])
+    for model in ["full", "compressed"] {
+      first[model] = records.firstIndex { $0.prompt == nil && $0.model == model }
+      last[model] = records.lastIndex { $0.prompt == nil && $0.model == model }
+    }
+    let others = records.firstIndex { $0.prompt == nil }
+    return Array(Set(first.values).union(last.values).union(others.map { [$0] } ?? []))
+  }
+
   /// All groups, in the order of the records. Choices among prompts are left to `ChoicesSection`.
   static func all(in evidence: [EvidenceRecord]) -> [EvidenceGroup] {
     var order: [String] = []
@@ -23,16 +35,20 @@ struct EvidenceGroup {
       let records = groups[key] ?? []
       let text = records[0].text
       var prompts: [String] = []
-      for case let prompt? in records.map(\.prompt) where !prompts.contains(prompt) {
-        prompts.append(prompt)
+      var own: [String: [Int]] = [:]
+      for (place, record) in records.enumerated() {
+        guard let prompt = record.prompt else { continue }
+        if own[prompt] == nil { prompts.append(prompt) }
+        own[prompt, default: []].append(place)
       }
       guard prompts.count > 1 else {
         return [EvidenceGroup(text: text, label: text, records: records)]
       }
+      let shared = sharedPlaces(records)
       return prompts.map { prompt in
         EvidenceGroup(
           text: text, label: "\(text), `\(prompt)`",
-          records: records.filter { $0.prompt == nil || $0.prompt == prompt })
+          records: (shared + (own[prompt] ?? [])).sorted().map { records[$0] })
       }
     }
   }

@@ -34,7 +34,7 @@ enum YAMLDocument {
 
   /// Parses YAML text; `file` is named in errors.
   static func parse(_ text: String, file: String) throws(Failure) -> Node {
-    try checkAliases(text, file)
+    try YAMLEvents.check(text, file: file)
     let node: Node?
     do {
       node = try compose(yaml: text, .default, .default, .utf8)
@@ -48,39 +48,7 @@ enum YAMLDocument {
     return node
   }
 
-  /// Checks the number of possible aliases outside whole-line comments. Asterisks in other text may
-  /// be counted too; the limit leaves room for them.
-  private static func checkAliases(_ text: String, _ file: String) throws(Failure) {
-    var count = 0
-    var line = 1
-    var before = UInt8(ascii: "\n")
-    var comment = false
-    var blank = true
-    for byte in text.utf8 {
-      // A carriage return and three breaks beyond ASCII also end a comment in YAML 1.1.
-      if byte >= 0x80 { comment = false }
-      if byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r") {
-        if byte == UInt8(ascii: "\n") { line += 1 }
-        comment = false
-        blank = true
-      } else if blank, byte == UInt8(ascii: "#") {
-        comment = true
-      } else if byte != UInt8(ascii: " ") {
-        blank = false
-      }
-      if byte == UInt8(ascii: "*"), !comment,
-        before >= 0x80 || " \t\r\n[{,:-?".utf8.contains(before)
-      {
-        count += 1
-        guard count <= aliasLimit else {
-          throw Failure(
-            .invalidData, file: file, at: "line \(line)", "has more than \(aliasLimit) aliases")
-        }
-      }
-      before = byte
-    }
-  }
-
+  /// Checks the depth of the tree, in which aliases are replaced by what they stand for.
   private static func checkDepth(_ node: Node, _ depth: Int, _ file: String) throws(Failure) {
     guard depth <= depthLimit else {
       let place = node.mark.map { "line \($0.line)" }

@@ -135,10 +135,10 @@ package struct Transfer: Sendable {
   package static func choose(_ name: String?, from source: ModelBundle) throws(Failure)
     -> StoredAdapter
   {
+    if let name, let prompt = try source.adapter(named: name) { return prompt }
     let all = try source.adapters
     let names = all.map(\.name).joined(separator: ", ")
     if let name {
-      if let prompt = all.first(where: { $0.name == name }) { return prompt }
       throw Failure(
         .usage, file: source.path, "there is no prompt “\(name)”",
         advice: all.isEmpty ? "the bundle has none" : "it has \(names)")

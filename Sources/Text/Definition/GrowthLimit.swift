@@ -8,8 +8,8 @@ enum GrowthLimit {
   /// Maximum growth of a text's size in bytes by all encoding steps, and by all decoding steps.
   static let factor = 64
 
-  /// Maximum length of a prefix, in bytes. It has its own limit, since it is added to every part
-  /// between added tokens.
+  /// Maximum length of all prefixes together, in bytes. They have their own limit, since they are added
+  /// to every part between added tokens.
   static let prefix = 64
 
   /// - Throws: `invalidData` naming the steps that exceed a limit.
@@ -33,9 +33,13 @@ enum GrowthLimit {
     for case .replace(let pattern, let content) in normalizers {
       try multiply(replacement(pattern, content), "normalizer")
     }
-    for case .prepend(let text) in normalizers where text.count > prefix {
-      throw JSONPlace(value: .null, path: "normalizer", file: root.file)
-        .failure("has a prefix of \(text.count) bytes; at most \(prefix) are supported")
+    var prefixes = 0
+    for case .prepend(let text) in normalizers {
+      prefixes += text.count
+      guard prefixes <= prefix else {
+        throw JSONPlace(value: .null, path: "normalizer", file: root.file)
+          .failure("has a prefix of \(prefixes) bytes; at most \(prefix) are supported")
+      }
     }
     for case .byteLevel in normalizers { try multiply(2, "normalizer") }
     for step in preTokenizers.steps {

@@ -5,6 +5,10 @@ struct SpecialTokenFrame: Sendable, Equatable {
   var before: [Int32] = []
   var after: [Int32] = []
 
+  /// The most tokens that a post-processor may add; models have one or two. A template names a list of
+  /// ids as often as it likes, so its tokens could be far more than its text.
+  static let longest = 1024
+
   init() {}
 
   init(_ place: JSONPlace?, vocabularySize: Int, depth: Int = 0) throws(Failure) {
@@ -17,12 +21,19 @@ struct SpecialTokenFrame: Sendable, Equatable {
         let inner = try SpecialTokenFrame(part, vocabularySize: vocabularySize, depth: depth + 1)
         before = inner.before + before
         after += inner.after
+        try checkLength(part)
       }
     case "TemplateProcessing": try readTemplate(place, vocabularySize)
     case "BertProcessing", "RobertaProcessing":
       before = [try Self.pairedID(place.required("cls"), vocabularySize)]
       after = [try Self.pairedID(place.required("sep"), vocabularySize)]
     default: throw place.unsupported("post-processor", type)
+    }
+  }
+
+  private func checkLength(_ place: JSONPlace) throws(Failure) {
+    guard before.count + after.count <= Self.longest else {
+      throw place.failure("the tokens added to a text are more than \(Self.longest)")
     }
   }
 
@@ -43,6 +54,7 @@ struct SpecialTokenFrame: Sendable, Equatable {
       for id in try token.required("ids").elements() {
         let id = try Self.id(id, vocabularySize)
         if sawText { after.append(id) } else { before.append(id) }
+        try checkLength(piece)
       }
     }
     guard sawText else { throw place.failure("the template doesn't contain the text") }

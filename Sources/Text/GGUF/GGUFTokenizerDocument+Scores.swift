@@ -6,6 +6,11 @@ import Bytes
 extension GGUFTokenizerDocument {
   /// Maximum number of byte comparisons; trying all splits of a token takes its length squared.
   private static let workLimit = 1 << 30
+  /// Bytes of memory that merges may take per byte of the vocabulary, beside `InputBudget.base`: every
+  /// merge holds its texts again, and a long token may have as many merges as it has bytes.
+  private static let mergesFactor = 32
+  /// An upper bound of a merge's memory beside its texts, in bytes.
+  private static let mergeCost = 192
 
   /// The merges as pairs of token texts, in order of rank.
   func scoredMerges() throws(Failure) -> [JSON] {
@@ -22,6 +27,8 @@ extension GGUFTokenizerDocument {
     let table = TokenTable(vocabulary.tokens)
     var candidates: [Candidate] = []
     var work = 0
+    var budget = InputBudget(
+      bytes: vocabulary.tokens.reduce(0) { $0 + $1.count + 8 }, factor: Self.mergesFactor)
     for (id, token) in vocabulary.tokens.enumerated() where token.count > 1 {
       if id < vocabulary.types.count, vocabulary.types[id] == 6 { continue }
       let (cost, overflowed) = token.count.multipliedReportingOverflow(by: token.count)
@@ -37,6 +44,11 @@ extension GGUFTokenizerDocument {
         characters += 1
         guard let left = table.id(token, 0..<cut), let right = table.id(token, cut..<token.count)
         else { continue }
+        do {
+          try budget.take(Self.mergeCost + (token.count > 15 ? 96 + token.count : 0))
+        } catch {
+          throw failure("tokens", "the merges derived from them: \(error.finding)")
+        }
         local.append(
           Candidate(
             score: vocabulary.scores[id], left: left, right: right, leftLength: characters,

@@ -11,6 +11,9 @@ struct GGUFTokenizerDocument {
   let file: String?
   private var texts: [String] = []
 
+  /// The most tokens that are matched before a text is split; models have up to some thousands.
+  static let addedTokenLimit = 1 << 16
+
   /// Token types of GGUF.
   private enum Kind {
     static let unknown: Int32 = 2
@@ -189,17 +192,21 @@ struct GGUFTokenizerDocument {
     }
     return [
       "version": "1.0", "truncation": .null, "padding": .null,
-      "added_tokens": .array(addedTokens()), "normalizer": normalizer,
+      "added_tokens": .array(try addedTokens()), "normalizer": normalizer,
       "pre_tokenizer": preTokenizer, "post_processor": try frame(addsBOS: addsBOS),
       "decoder": decoder, "model": .object(model), "ctpack": .object(own),
     ]
   }
 
-  private func addedTokens() -> [JSON] {
+  private func addedTokens() throws(Failure) -> [JSON] {
     var tokens: [JSON] = []
     for (id, type) in vocabulary.types.enumerated() {
       guard [Kind.unknown, Kind.control, Kind.userDefined].contains(type), !texts[id].isEmpty else {
         continue
+      }
+      guard tokens.count < Self.addedTokenLimit else {
+        throw failure(
+          "token_type", "more than \(Self.addedTokenLimit) tokens are control or user-defined ones")
       }
       tokens.append([
         "id": JSON(id), "content": .string(texts[id]), "special": .bool(type != Kind.userDefined),

@@ -3,8 +3,9 @@ import Bytes
 extension Pattern {
   /// Longest pattern, in bytes.
   static let longestSource = 4096
-  /// Longest program, in instructions.
-  private static let programLimit = 4096
+  /// Longest program, in instructions; those of known vocabularies have less than 100. Matching may take
+  /// this many steps per byte of a text.
+  private static let programLimit = 1024
 
   /// Compiles a regular expression.
   /// - Throws: `invalidData` for syntax that isn't supported; the caller adds file and place.

@@ -51,7 +51,8 @@ package enum TextPattern: Sendable {
   private static func occurrences(
     of wanted: [UInt8], in text: [UInt8], _ range: Range<Int>, _ body: (Range<Int>) -> Void
   ) {
-    guard !wanted.isEmpty else { return }
+    // A longer text than the range has no match, and preparing for it would take longer than the range.
+    guard !wanted.isEmpty, wanted.count <= range.count else { return }
     var borders = [0]
     var length = 0
     for index in 1..<max(wanted.count, 1) {
