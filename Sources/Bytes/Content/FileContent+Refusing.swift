@@ -84,7 +84,7 @@ extension FileContent {
     switch self {
     case .empty: "fetch or write the file again"
     case .gitLFSPointer: "fetch the file itself with `git lfs pull`"
-    case .html:
+    case .html, .xml:
       "a download returned a page instead of the file; fetch it again from its raw address"
     case .gzip: "decompress it first (gunzip)"
     case .bzip2: "decompress it first (bunzip2)"
