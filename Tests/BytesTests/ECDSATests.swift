@@ -87,9 +87,12 @@ import Testing
     let raw = try signer(SampleKeys.other).signature(of: SampleKeys.message)
     let zero = [UInt8](repeating: 0, count: 32)
     let order = negated(zero + zero).suffix(32)
-    for bad in [zero + raw[32...], raw[..<32] + zero, order + raw[32...], zero + zero] {
-      #expect(!key.accepts(Array(bad), for: SampleKeys.message))
-      #expect(!key.accepts(der: Self.der(Array(bad)), for: SampleKeys.message))
+    let outOfRange: [[UInt8]] = [
+      zero + raw[32...], Array(raw[..<32]) + zero, Array(order) + raw[32...], zero + zero,
+    ]
+    for bad in outOfRange {
+      #expect(!key.accepts(bad, for: SampleKeys.message))
+      #expect(!key.accepts(der: Self.der(bad), for: SampleKeys.message))
     }
   }
 

@@ -93,8 +93,12 @@ import Testing
   /// Objects with many members keep their order and find every key, after removals too.
   @Test func objectsFindTheirMembers() {
     var object = JSONObject()
-    for index in 0..<1000 { #expect(object.appendIfAbsent("k\(index)", JSON(index))) }
-    #expect(!object.appendIfAbsent("k7", 1))
+    for index in 0..<1000 {
+      let isNew = object.appendIfAbsent("k\(index)", JSON(index))
+      #expect(isNew, "k\(index)")
+    }
+    let isNewAgain = object.appendIfAbsent("k7", 1)
+    #expect(!isNewAgain)
     object["k500"] = nil
     object["k3"] = "new"
     #expect(object.count == 999 && object["k500"] == nil && object["k3"] == "new")

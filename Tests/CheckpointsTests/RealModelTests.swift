@@ -26,7 +26,7 @@ struct RealModelTests {
       return
     }
     #expect(vocabulary.preTokenizer == "smollm" && vocabulary.model == "gpt2")
-    #expect(vocabulary.tokens.count == 49152 && vocabulary.merges.count == 48900)
+    #expect(vocabulary.tokens.count == 49152 && vocabulary.merges?.count == 48900)
     #expect(vocabulary.types.count == 49152 && vocabulary.addBOS == false)
   }
 
