@@ -20,12 +20,12 @@ struct CodedDecode: ParsableCommand {
     let bundle = try ModelBundle(path: path)
     let coded = bundle.sections.filter { $0.codec == .blocks }
     var notes: [String] = []
-    let entropy = try bundle.codeEntropy()
+    let (entropy, footprint) = (try bundle.codeEntropy(), try bundle.footprint())
     for (label, form) in [("stored", Footprint.Form.stored), ("mapped", .mapped)] {
-      let total = bundle.footprint.bitsPerWeight(form)
+      let total = footprint.bitsPerWeight(form)
       notes.append("\(String(format: "%.3f", total)) bits per weight \(label)")
     }
-    notes.append("codes \(String(format: "%.3f", bundle.footprint.bitsPerWeight(.codes, .stored)))")
+    notes.append("codes \(String(format: "%.3f", footprint.bitsPerWeight(.codes, .stored)))")
     notes.append("their entropy \(String(format: "%.3f", entropy.codes))")
     notes.append("coding took \(figure(coding)) s")
     for type in [SectionType.tensorCodes, .tensorScales, .tensorZeros, .tensorDense] {

@@ -104,21 +104,22 @@ import Testing
     #expect(size["float32"]?["bytes"]?.int == 4 * weights)
     #expect(size["float32"]?["ratio"]?.double == Double(bytes) / Double(4 * weights))
     #expect(size["float16"]?["bytes"]?.int == 2 * weights)
-    #expect(size["source"] == nil)
-    for arguments in [["inspect", "three.ctpack"], ["prompt", "list", "three.ctpack"]] {
-      let page = try ctpack.run(arguments).output
-      let line = try #require(page.split(separator: "\n").first { $0.contains("whole file") })
-      #expect(line.contains(" of float16 (") && line.contains(" of float32 ("), "\(line)")
-    }
-    // A build knows its source: all files of the folder.
+    // The source is all files of the folder; its size is in the provenance.
     let source = try ["config.json", "tokenizer.json", "model.safetensors"].reduce(0) {
       try $0 + folder.read("model/" + $1).count
     }
+    #expect(size["source"]?["bytes"]?.int == source)
+    #expect(size["source"]?["ratio"]?.double == Double(bytes) / Double(source))
+    for arguments in [["inspect", "three.ctpack"], ["prompt", "list", "three.ctpack"]] {
+      let page = try ctpack.run(arguments).output
+      let line = try #require(page.split(separator: "\n").first { $0.contains("whole file") })
+      for form in [" of its source (", " of float16 (", " of float32 ("] {
+        #expect(line.contains(form), "\(line)")
+      }
+    }
     let again = ["run", "small.yaml", "--out", "three.ctpack"]
     let built = try ctpack.run(again + ["--json"]).json["whole_file"]
-    #expect(built?["bytes"]?.int == bytes)
-    #expect(built?["source"]?["bytes"]?.int == source)
-    #expect(built?["source"]?["ratio"]?.double == Double(bytes) / Double(source))
+    #expect(built == size)
     let page = try ctpack.run(again).output
     #expect(page.contains("whole file") && page.contains(" of its source ("), "\(page)")
   }

@@ -91,9 +91,9 @@ import Testing
       """)
     #expect(
       keys(stages) == [
-        "import 90c2f340bc82", "calibrate db18398e4b29", "allocate 026ef313583b",
-        "compress c48e7490f552", "policy aa37148380af", "teacher 08cdff34b959",
-        "prompt d292f3e9006f", "verify 667aa9cdb26f", "gate 99ba2064f5ae", "package 5efe1bb354eb",
+        "import 90c2f340bc82", "calibrate db18398e4b29", "allocate b9235d2c7610",
+        "compress 3b6166e17fad", "policy aa37148380af", "teacher 08cdff34b959",
+        "prompt d292f3e9006f", "verify 667aa9cdb26f", "gate 99ba2064f5ae", "package 8098a4d496ee",
       ])
   }
 
@@ -116,8 +116,8 @@ import Testing
       """)
     #expect(
       keys(stages) == [
-        "import 90c2f340bc82", "calibrate db18398e4b29", "compress fd525383e291",
-        "prompt 93437453d21b", "package c9c5586964ce",
+        "import 90c2f340bc82", "calibrate db18398e4b29", "compress 8d86822186dd",
+        "prompt 93437453d21b", "package 3ea84107d2e3",
       ])
   }
 
@@ -129,8 +129,8 @@ import Testing
       """)
     #expect(
       keys(stages) == [
-        "import 90c2f340bc82", "calibrate db18398e4b29", "compress fd525383e291",
-        "prompt 25fcedec7b90", "package 120f1ebe78fb",
+        "import 90c2f340bc82", "calibrate db18398e4b29", "compress 8d86822186dd",
+        "prompt 25fcedec7b90", "package a21ee0f8c8a2",
       ])
   }
 

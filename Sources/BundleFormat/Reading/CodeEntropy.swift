@@ -2,7 +2,7 @@ import Bytes
 import Glibc
 import Synchronization
 
-/// The order-0 entropy of the compressed tensors' parts, in bits per weight of all of them: the
+/// The order-0 entropy of the compressed layers' parts, in bits per weight of all of them: the
 /// least that a code can reach that knows, for each tensor, how often each value occurs.
 public struct CodeEntropy: Sendable, Equatable {
   /// Entropy of the stored codes: with a mask, those of the survivors times their share. Kept
@@ -31,7 +31,7 @@ public struct CodeEntropy: Sendable, Equatable {
 extension ModelBundle {
   /// Reads and counts all codes, on all threads. Throws `invalidData` where a tensor can't be read.
   public func codeEntropy() throws(Failure) -> CodeEntropy {
-    let compressed = descriptors.filter(\.isCompressed)
+    let compressed = try compressedLayers()
     let results = Mutex<[Int: Result<CodeEntropy, Failure>]>([:])
     Parallel.forEach(compressed.count) { index in
       let result = Result { () throws(Failure) in

@@ -1,6 +1,6 @@
 import Bytes
 
-/// The size of the compressed tensors (packed, sparse or both), by kind of part.
+/// The size of the compressed layers (`ModelBundle.compressedLayers()`), by kind of part.
 public struct Footprint: Sendable, Equatable {
   /// A kind of stored bytes.
   public enum Part: String, Sendable, CaseIterable {
@@ -24,22 +24,22 @@ public struct Footprint: Sendable, Equatable {
     case mapped
   }
 
-  /// Weights of the compressed tensors, pruned ones included.
+  /// Weights of the compressed layers, pruned ones included.
   public private(set) var parameters = 0
   private var stored: [Part: Int] = [:]
   private var mapped: [Part: Int] = [:]
 
-  /// Bytes of `part` in the form `form`, all compressed tensors together.
+  /// Bytes of `part` in the form `form`, all compressed layers together.
   public func bytes(_ part: Part, _ form: Form) -> Int {
     (form == .stored ? stored : mapped)[part] ?? 0
   }
 
-  /// Bits of `part` per weight of the compressed tensors; 0 where there are none.
+  /// Bits of `part` per weight of the compressed layers; 0 where there are none.
   public func bitsPerWeight(_ part: Part, _ form: Form) -> Double {
     parameters == 0 ? 0 : Double(bytes(part, form)) * 8 / Double(parameters)
   }
 
-  /// Bits of all parts per weight of the compressed tensors; 0 where there are none.
+  /// Bits of all parts per weight of the compressed layers; 0 where there are none.
   public func bitsPerWeight(_ form: Form) -> Double {
     Part.allCases.reduce(0) { $0 + bitsPerWeight($1, form) }
   }
@@ -73,12 +73,21 @@ extension TensorDescriptor {
 }
 
 extension ModelBundle {
-  /// The footprint of the compressed tensors; only the table is read.
-  public var footprint: Footprint {
+  /// The tensors that count as compressed layers: those in the ledger, or all compressed tensors if
+  /// the file has no ledger. Embeddings and output heads in 8 or 4 bits are in no ledger; they would
+  /// hide what the layers take. Throws `invalidData` for a damaged ledger.
+  public func compressedLayers() throws(Failure) -> [TensorDescriptor] {
+    let compressed = descriptors.filter(\.isCompressed)
+    guard let layers = try ledger?["layers"]?.array else { return compressed }
+    let names = Set(layers.compactMap { $0["tensor"]?.string })
+    return compressed.filter { names.contains($0.name) }
+  }
+
+  /// The footprint of the compressed layers; only the table and the ledger are read. Throws
+  /// `invalidData` for a damaged ledger.
+  public func footprint() throws(Failure) -> Footprint {
     var footprint = Footprint()
-    for descriptor in descriptors where descriptor.isCompressed {
-      footprint.add(descriptor, parts(of: descriptor))
-    }
+    for descriptor in try compressedLayers() { footprint.add(descriptor, parts(of: descriptor)) }
     return footprint
   }
 

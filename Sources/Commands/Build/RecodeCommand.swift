@@ -32,26 +32,26 @@ struct RecodeCommand: ParsableCommand {
     if json {
       return try Output.print([
         "output": .string(output), "storage": .string(after.storage.rawValue),
-        "digest": .string(digest.hex), "before": Self.size(of: before),
-        "after": Self.size(of: after),
+        "digest": .string(digest.hex), "before": try Self.size(of: before),
+        "after": try Self.size(of: after),
       ])
     }
     try Output.print("\(output): tensors \(after.storage.rawValue), digest \(digest.hex)")
-    let rows = [("before", before), ("after", after)].map { label, bundle in
+    let rows = try [("before", before), ("after", after)].map { label, bundle in
       [
         label, bundle.storage.rawValue, "\(Figure.count(bundle.fileBytes)) bytes",
         "\(Figure.fixed(bundle.bitsPerWeight, 2)) bits per weight",
-        "\(Figure.fixed(bundle.footprint.bitsPerWeight(.stored), 3)) in compressed layers",
+        "\(Figure.fixed(try bundle.footprint().bitsPerWeight(.stored), 3)) in compressed layers",
       ]
     }
     try Output.print(Output.table(rows, right: [2, 3, 4]))
   }
 
-  private static func size(of bundle: ModelBundle) -> JSON {
+  private static func size(of bundle: ModelBundle) throws -> JSON {
     [
       "storage": .string(bundle.storage.rawValue), "file_bytes": JSON(bundle.fileBytes),
       "bits_per_weight": .number(bundle.bitsPerWeight),
-      "compressed_bits_per_weight": .number(bundle.footprint.bitsPerWeight(.stored)),
+      "compressed_bits_per_weight": .number(try bundle.footprint().bitsPerWeight(.stored)),
     ]
   }
 }

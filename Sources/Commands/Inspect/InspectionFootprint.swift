@@ -11,7 +11,7 @@ struct InspectionFootprint {
 
   /// - Parameter entropy: whether to measure the codes' entropy, which reads all codes.
   init(_ bundle: ModelBundle, entropy: Bool) throws(Failure) {
-    footprint = bundle.footprint
+    footprint = try bundle.footprint()
     storage = bundle.storage
     self.entropy = entropy ? try bundle.codeEntropy() : nil
   }
