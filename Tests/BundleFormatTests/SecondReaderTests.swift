@@ -99,7 +99,7 @@ struct SecondReaderTests {
 
   /// The committed vectors are what the committed script makes.
   @Test func theVectorsAreReproducible() throws {
-    for name in ["make_vectors.py", "xxh3.py"] {
+    for name in ["make_vectors.py", "p256.py", "xxh3.py"] {
       try folder.write(name, MappedFile(path: PythonReader.formats + "/" + name).bytes.array)
     }
     let result = try PythonReader.run([], script: folder.file("make_vectors.py"))
