@@ -28,7 +28,7 @@ import Testing
       #expect(try source.tensor(name).values == whole.tensor(name).values, "\(name)")
     }
     #expect(
-      source.files.map { $0.suffix(19) }
+      source.files.map { $0.suffix(20) }
         == (1...3).map { Substring("-0000\($0)-of-00003.gguf") })
     #expect(try Checkpoint.tokenizer(at: path).files == [source.files[0]])
   }

@@ -143,15 +143,15 @@ import Testing
   }
 
   @Test func otherFilesAreRefusedWithAdvice() throws {
-    expectFailure(.invalidData, "neither a GGUF file nor a folder", "give the folder") {
+    expectFailure(.invalidData, "is a safetensors file, which holds weights alone", "give the folder") {
       _ = try Checkpoint.open(Golden.path("qwen2/model.safetensors"))
     }
-    expectFailure(.invalidData, "neither a GGUF file nor a folder", "give the folder") {
+    expectFailure(.invalidData, "is a zip archive, which holds weights alone", "give the folder") {
       _ = try Checkpoint.open(Golden.path("opt-bin/pytorch_model.bin"))
     }
     let folder = try TemporaryFolder()
     try folder.write([], "empty.gguf")
-    expectFailure(.invalidData, "empty.gguf", "neither a GGUF file") {
+    expectFailure(.invalidData, "empty.gguf", "is an empty file, not a model") {
       _ = try Checkpoint.open(folder.path + "/empty.gguf")
     }
   }

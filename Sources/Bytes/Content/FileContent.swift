@@ -91,8 +91,8 @@ public enum FileContent: Sendable, Equatable {
       let text = validPrefix(body, isWhole: isWhole)
     else { return .other }
     if text.hasPrefix("version https://git-lfs.github.com/spec/") {
-      let size = text.split(separator: "\n").first { $0.hasPrefix("size ") }
-      return .gitLFSPointer(size: size.flatMap { Int($0.dropFirst(5).filter { $0 != "\r" }) })
+      let size = text.split(whereSeparator: \.isNewline).first { $0.hasPrefix("size ") }
+      return .gitLFSPointer(size: size.flatMap { Int($0.dropFirst(5)) })
     }
     let trimmed = text.drop { $0 == " " || $0 == "\n" || $0 == "\r\n" || $0 == "\t" || $0 == "\r" }
     let lowered = trimmed.prefix(32).lowercased()
