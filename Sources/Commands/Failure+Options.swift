@@ -1,6 +1,7 @@
 import Builds
 import Bytes
 import Evaluation
+import Models
 import Pipeline
 import Prompts
 
@@ -26,6 +27,7 @@ extension Failure {
     .artifactIsFolder: Options(suffix: " with --out"),
     .variantNeeded: Options(suffix: " with --variant"),
     .teacherNeeded: Options(advice: "name it with --teacher"),
+    .cacheRange: Options(suffix: " (--cache float32)"),
     .textTooShort: Options(suffix: " (--seqlen)"),
     .promptNameTaken: Options(suffix: " with --as"),
     .promptNameReserved: Options(suffix: " with --as"),

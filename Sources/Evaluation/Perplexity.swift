@@ -1,4 +1,5 @@
 import BundleFormat
+import Bytes
 import Foundation
 
 /// A measured perplexity, with all data needed to compare it with others.
@@ -38,6 +39,25 @@ package struct Perplexity: Sendable, Equatable {
     self.windows = windows
     self.prompt = prompt
     self.choice = choice
+  }
+
+  /// - Throws: `invalidData` if the perplexity or its error is beyond float64's range.
+  func checkRange() throws(Failure) {
+    guard !value.isFinite || !standardError.isFinite else { return }
+    throw Failure(
+      .invalidData,
+      "the mean loss is \(Figure.short(nll)) nats per token, whose perplexity is beyond the range"
+        + " of float64",
+      advice: "check that the text, the tokenizer and the model belong together",
+      reason: .perplexityRange)
+  }
+
+  /// Checks that the perplexity of tokens with these losses, in nats, is within float64's range.
+  /// - Throws: `invalidData` if it isn't.
+  package static func check(_ losses: [Float]) throws(Failure) {
+    var sums = ScoreSums()
+    sums.add(losses)
+    try Perplexity(protocolID: "", sums: sums, tokens: 0, windows: 1, prompt: nil).checkRange()
   }
 }
 

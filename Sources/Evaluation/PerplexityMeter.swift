@@ -101,10 +101,17 @@ package struct PerplexityMeter {
   package var isDone: Bool { state.windows >= windows }
 
   /// Scores the next window.
+  /// - Throws: `invalidData` if a loss isn't finite, with the tensor, or the window, layer and
+  ///   position that cause it. The state stays as it was.
   package mutating func step() throws(Failure) {
     precondition(!isDone, "all windows are scored")
     let window = rule.window(state.windows, of: ids, bos: bos)
-    let losses = try scorer.nll([window])[0]
+    let losses: [Float]
+    do throws(Failure) {
+      losses = try scorer.nll([window])[0]
+    } catch {
+      throw error.inside("window \(state.windows)")
+    }
     // losses[i] is the loss of target i + 1.
     state.sums.add(losses[(rule.firstTarget - 1)...])
     state.windows += 1
@@ -112,6 +119,17 @@ package struct PerplexityMeter {
     var counts = state.routed ?? [Int](repeating: 0, count: routed.shares.count)
     counts[choice.index] += 1
     state.routed = counts
+  }
+
+  /// The complete measurement, once `isDone`.
+  /// - Throws: `invalidData` if the perplexity is beyond float64's range.
+  package var finished: Perplexity {
+    get throws(Failure) {
+      precondition(isDone, "windows are left to score")
+      let result = result
+      try result.checkRange()
+      return result
+    }
   }
 
   /// The measurement of the windows scored so far; the complete one once `isDone`.
@@ -133,7 +151,7 @@ package struct PerplexityMeter {
   /// - Parameters:
   ///   - progress: called with the windows done and to do, after each.
   ///   - note: a short text about the state, passed on to `progress`.
-  /// - Throws: `notMet` if the mean loss isn't finite.
+  /// - Throws: `invalidData` if a loss or the perplexity isn't finite.
   package mutating func run(
     progress: ProgressHandler = .none, note: (State) -> String = { _ in "" }
   ) throws(Failure) -> Perplexity {
@@ -141,9 +159,6 @@ package struct PerplexityMeter {
       try step()
       try progress.report(state.windows, of: windows, note(state))
     }
-    guard result.nll.isFinite else {
-      throw Failure(.notMet, "the model's losses are not finite numbers")
-    }
-    return result
+    return try finished
   }
 }

@@ -23,6 +23,8 @@ package final class LanguageModel: Sendable {
   package let arithmetic: Arithmetic
   package let input: InputLayer
   package let output: OutputLayer
+  /// The tensors that the layers come from; nil for layers in memory.
+  let source: (any TensorSource)?
   private let load: @Sendable (Int) throws(Failure) -> Block
   private let residency: Residency
   private let resident: Mutex<[Block?]>
@@ -34,6 +36,7 @@ package final class LanguageModel: Sendable {
     source: any TensorSource, residency: Residency = .kept, arithmetic: Arithmetic = .float32
   ) throws(Failure) {
     configuration = source.configuration
+    self.source = source
     self.arithmetic = arithmetic
     input = try source.input()
     output = try source.output(tiedTo: input.embedding)
@@ -64,6 +67,7 @@ package final class LanguageModel: Sendable {
   ) {
     precondition(blocks.count == configuration.layers, "a block per layer")
     self.configuration = configuration
+    source = nil
     arithmetic = blocks.first?.arithmetic ?? .float32
     self.input = input
     self.output = output
@@ -75,6 +79,7 @@ package final class LanguageModel: Sendable {
   /// Makes a model that shares the weights of `other`, with `change` applied to each block.
   init(sharing other: LanguageModel, _ change: @escaping @Sendable (inout Block) -> Void) {
     configuration = other.configuration
+    source = other.source
     arithmetic = other.arithmetic
     input = other.input
     output = other.output

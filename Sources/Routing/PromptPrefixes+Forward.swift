@@ -65,6 +65,6 @@ extension PromptPrefixes {
       }
       return true
     }
-    return pass.hidden(plan.sequenceRows)
+    return try pass.hidden(plan.sequenceRows)
   }
 }

@@ -46,7 +46,7 @@ package struct PromptRouter: PromptChooser {
   /// The scores are `PromptPrefixes.logits`, `negativeLosses` or `attentionShares`, by the rule.
   ///
   /// - Throws: `usage` if an id is outside the vocabulary, or the model has too few positions for
-  ///   the longest prompt and the deciding tokens.
+  ///   the longest prompt and the deciding tokens; `invalidData` if a score isn't finite.
   package func choice(for ids: [Int32]) throws(Failure) -> PromptChoice {
     let first = Array(ids.prefix(deciding ?? ids.count))
     let scores =
@@ -55,6 +55,10 @@ package struct PromptRouter: PromptChooser {
       case .loss: try prefixes.negativeLosses(of: first)
       case .attention: try prefixes.attentionShares(of: first)
       }
+    if let bad = scores.firstIndex(where: { !$0.isFinite }) {
+      throw prefixes.model.notFinite(
+        at: "routing by \(rule.rawValue)", "the score of prompt \(bad) is \(scores[bad])")
+    }
     return PromptChoice(scores: scores)
   }
 

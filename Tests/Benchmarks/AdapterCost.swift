@@ -96,10 +96,10 @@ struct AdapterCost: ParsableCommand {
   /// Mean seconds per generated token.
   private func step(_ one: Case) throws -> Double {
     let decoder = try TextDecoder(one.model, capacity: past + count + one.start.count)
-    var token = Sampler.mostLikely(try decoder.begin(tokens(past), prompt: one.start))
+    var token = try Sampler.mostLikely(decoder.begin(tokens(past), prompt: one.start))
     return try ctpack_benchmarks.seconds {
       for _ in 0..<count {
-        token = Sampler.mostLikely(try decoder.step([token], texts: [0]).values)
+        token = try Sampler.mostLikely(decoder.step([token], texts: [0]).values)
       }
     } / Double(count)
   }

@@ -58,12 +58,12 @@ struct Runtime: ParsableCommand {
       share: { roofline.share(bytes: bytes, in: $0) },
       run: {
         let decoder = try TextDecoder(model, capacity: past + count, format: cache)
-        var token = Sampler.mostLikely(try decoder.begin(tokens(past)))
+        var token = try Sampler.mostLikely(decoder.begin(tokens(past)))
         var time = 0.0
         for _ in 0..<count {
           var logits: [Float] = []
           time += try seconds { logits = try decoder.step([token], texts: [0]).values }
-          token = Sampler.mostLikely(logits)
+          token = try Sampler.mostLikely(logits)
         }
         return time
       })

@@ -113,6 +113,60 @@ import Testing
   }
 }
 
+/// Measurements of models whose losses or perplexities aren't finite.
+@Suite struct NotFinitePerplexityTests {
+  let folder: TemporaryFolder
+  let ids = (0..<64).map { Int32($0 % 200 + 3) }
+
+  init() throws { folder = try TemporaryFolder() }
+
+  private func meter(_ tiny: TinyCheckpoint) throws -> PerplexityMeter {
+    let model = try LanguageModel(source: Checkpoint.open(tiny.write(to: folder)))
+    return try PerplexityMeter(model, ids: ids, rule: PerplexityProtocol(.ctp, length: 16))
+  }
+
+  private func failure(_ tiny: TinyCheckpoint) throws -> Failure? {
+    var meter = try meter(tiny)
+    let before = meter.state
+    do throws(Failure) { _ = try meter.run() } catch {
+      if error.reason != .perplexityRange { #expect(meter.state == before) }
+      return error
+    }
+    return nil
+  }
+
+  @Test func aDamagedTensorIsNamed() throws {
+    var tiny = TinyCheckpoint()
+    tiny.damaged = "model.layers.2.self_attn.q_proj.weight"
+    let found = try failure(tiny)
+    #expect(found?.kind == .invalidData)
+    #expect(found?.place == "tensor \"model.layers.2.self_attn.q_proj.weight\"")
+    #expect(found?.file == folder.file("model"))
+  }
+
+  @Test func theWindowOfAnOverflowIsNamed() throws {
+    var tiny = TinyCheckpoint()
+    for part in ["up", "down"] { tiny.factors["model.layers.1.mlp.\(part)_proj.weight"] = 1e30 }
+    let found = try failure(tiny)
+    #expect(found?.kind == .invalidData)
+    #expect(found?.place == "window 0, layer 1, position 0")
+  }
+
+  /// A final norm of 10⁶ makes losses of about 10⁶ nats, of 10 losses of about 100: e¹⁰⁰ is a
+  /// number, e to the power of a million isn't.
+  @Test func aPerplexityBeyondItsRangeIsRefused() throws {
+    var tiny = TinyCheckpoint()
+    tiny.factors["model.norm.weight"] = 1e6
+    let found = try failure(tiny)
+    #expect(found?.kind == .invalidData)
+    #expect(found?.reason == .perplexityRange)
+    tiny.factors["model.norm.weight"] = 10
+    var meter = try meter(tiny)
+    let result = try meter.run()
+    #expect(result.value.isFinite && result.nll > 10)
+  }
+}
+
 @Suite struct PerplexityEvidenceTests {
   func measured(_ losses: [Float], windows: Int = 1, prompt: String?) -> Perplexity {
     var sums = ScoreSums()

@@ -17,7 +17,7 @@ import Testing
 
   @Test func temperatureZeroTakesTheFirstOfTheMostLikely() throws {
     var sampler = try Sampler(settings(0))
-    #expect(sampler.next(logits) == 1)
+    #expect(try sampler.next(logits) == 1)
   }
 
   /// Shares are computed in float64: an exponential of at most one unit in the last place, a sum of
@@ -48,16 +48,43 @@ import Testing
     var random = TestRandom()
     var sampler = try Sampler(settings(1, seed: random.next()))
     var counts = [Int](repeating: 0, count: logits.count)
-    for _ in 0..<20_000 { counts[Int(sampler.next(logits))] += 1 }
+    for _ in 0..<20_000 { counts[Int(try sampler.next(logits))] += 1 }
     for (token, share) in sampler.shares(logits) {
       #expect(abs(Double(counts[Int(token)]) / 20_000 - share) < 0.024, "\(random.note)")
     }
     #expect(counts[4] == 0)
     var first = try Sampler(settings(1, seed: 5))
     var second = try Sampler(settings(1, seed: 5))
-    let a = (0..<50).map { _ in first.next(logits) }
-    let b = (0..<50).map { _ in second.next(logits) }
+    let a = try (0..<50).map { _ in try first.next(logits) }
+    let b = try (0..<50).map { _ in try second.next(logits) }
     #expect(a == b)
+  }
+
+  /// No token is the most likely one of a row with a NaN or an infinity; the row is refused, and no
+  /// random number is used up.
+  @Test(arguments: [Float.nan, .infinity, -.infinity], [0, 2, 5])
+  func rowsThatAreNotFiniteAreRefused(_ bad: Float, _ place: Int) throws {
+    var row = logits
+    row[place] = bad
+    for chosen in [settings(0), settings(1), settings(0.5, k: 1), settings(2, k: 3, p: 0.5)] {
+      var (sampler, fresh) = (try Sampler(chosen), try Sampler(chosen))
+      #expect {
+        _ = try sampler.next(row)
+      } throws: { error in
+        let failure = error as? Failure
+        return failure?.kind == .invalidData && failure?.place == "token \(place)"
+      }
+      for _ in 0..<5 { #expect(try sampler.next(logits) == fresh.next(logits)) }
+    }
+    #expect(throws: Failure.self) { try Sampler.mostLikely(row) }
+    #expect(throws: Failure.self) { try Sampler.mostLikely([]) }
+  }
+
+  @Test func largeFiniteLogitsAreSampled() throws {
+    for temperature in [0, 1, 1e-300, 1e300] {
+      var sampler = try Sampler(settings(temperature, k: temperature > 1 ? 1 : 0))
+      #expect(try sampler.next([-3e38, 0, 3e38, 2.9e38]) == 2, "\(temperature)")
+    }
   }
 
   @Test(arguments: [(-1.0, 0, 1.0), (.nan, 0, 1), (1, -1, 1), (1, 0, 0), (1, 0, 1.1)])

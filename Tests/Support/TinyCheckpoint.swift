@@ -19,8 +19,11 @@ package struct TinyCheckpoint: Sendable {
   package var heads = 3
   package var kvHeads = 1
   package var headDim = 8
-  /// The name of a tensor in which one value is NaN; nil for none.
+  /// The name of a tensor in which value 5 is `damage`; nil for none.
   package var damaged: String?
+  package var damage = Float.nan
+  /// Factors of all values of the tensors of these names.
+  package var factors: [String: Float] = [:]
 
   package init() {}
 
@@ -82,6 +85,11 @@ package struct TinyCheckpoint: Sendable {
     return tensors
   }
 
+  /// The names of all tensors.
+  package var tensorNames: [String] {
+    (family == .llama ? llamaTensors : optTensors).map(\.name)
+  }
+
   private func safetensors() -> [UInt8] {
     var random = TestRandom(fixture: seed)
     /// Draws an approximately normal number: the sum of twelve uniform ones, less 6.
@@ -94,8 +102,8 @@ package struct TinyCheckpoint: Sendable {
       let start = body.count
       for index in 0..<shape.reduce(1, *) {
         let isDamaged = name == damaged && index == 5
-        let value = isDamaged ? Float.nan : offset + scale * normal()
-        body.append(littleEndian: value.bitPattern)
+        let value = (offset + scale * normal()) * (factors[name] ?? 1)
+        body.append(littleEndian: (isDamaged ? damage : value).bitPattern)
       }
       header[name] = [
         "dtype": "F32", "shape": JSON(shape), "data_offsets": JSON([start, body.count]),

@@ -10,6 +10,13 @@
 #include "half.h"
 #include "transpose.h"
 
+/// Whether a number is neither infinite nor NaN.
+static inline uint32_t is_finite(float f) {
+  uint32_t bits;
+  memcpy(&bits, &f, 4);
+  return (bits & 0x7f800000) != 0x7f800000;
+}
+
 /// Rounds to the nearest float16, ties to even; values past the largest finite one become infinite.
 static uint16_t float_to_half(float f) {
   uint32_t bits;
@@ -29,20 +36,37 @@ static uint16_t float_to_half(float f) {
   return sign | (uint16_t)((bits + 0xfff + (bits >> 13 & 1) - 0x38000000) >> 13);
 }
 
-void ctk_store_cached(int format, const float *in, intptr_t dim, void *row, float *scale) {
+intptr_t ctk_store_cached(
+    int format, const float *in, intptr_t dim, void *row, float *scale) {
+  // Exponent bits that are all set mark an infinity or NaN; the loops only collect them.
+  uint32_t wrong = 0;
+  for (intptr_t i = 0; i < dim; i++) wrong |= !is_finite(in[i]);
   if (format == ctk_cache_f32) {
     memcpy(row, in, (size_t)dim * sizeof(float));
   } else if (format == ctk_cache_f16) {
     uint16_t *out = row;
-    for (intptr_t i = 0; i < dim; i++) out[i] = float_to_half(in[i]);
+    for (intptr_t i = 0; i < dim; i++) {
+      out[i] = float_to_half(in[i]);
+      wrong |= (out[i] & 0x7c00) == 0x7c00;
+    }
+  } else if (wrong) {
+    // No integer stands for NaN, so the whole row becomes NaN through its scale.
+    memset(row, 0, (size_t)dim);
+    *scale = NAN;
   } else {
     float top = 0;
     for (intptr_t i = 0; i < dim; i++) top = fabsf(in[i]) > top ? fabsf(in[i]) : top;
-    const float inverse = top > 0 ? 127 / top : 0;
+    // 127 / top would overflow for a smaller one; such a row becomes 0.
+    const float inverse = top > 0x1p-120f ? 127 / top : 0;
     int8_t *out = row;
     for (intptr_t i = 0; i < dim; i++) out[i] = (int8_t)rintf(in[i] * inverse);
     *scale = top / 127;
   }
+  if (!wrong) return dim;
+  for (intptr_t i = 0; i < dim; i++)
+    if (!is_finite(in[i]) || (format == ctk_cache_f16 && (((uint16_t *)row)[i] & 0x7c00) == 0x7c00))
+      return i;
+  return dim;
 }
 
 static float cached_value(const struct ctk_cached_rows *c, intptr_t t, intptr_t i) {

@@ -33,4 +33,7 @@ void ctk_cached_sum_ref(
     intptr_t share_stride, intptr_t heads, intptr_t dim, float *out);
 
 /// Stores one head's row of `dim` floats at `row` in `format`, and for i8 its scale in `*scale`.
-void ctk_store_cached(int format, const float *in, intptr_t dim, void *row, float *scale);
+/// Returns the index of the first one that isn't finite or becomes infinite in the format (float16
+/// ends at 65504); `dim` if there is none.
+intptr_t ctk_store_cached(
+    int format, const float *in, intptr_t dim, void *row, float *scale);

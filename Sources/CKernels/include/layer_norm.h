@@ -3,7 +3,8 @@
 
 /// y = (x − mean)·r·gain + bias with r = 1/√(variance + epsilon), for one row of d values. *mean
 /// and *inverse = r are written for the backward pass. y may be x. The variance is summed after the
-/// mean is subtracted, so that a large mean costs no precision; sums are float32 in sixteen lanes.
+/// mean is subtracted, so that a large mean costs no precision; sums are float32 in sixteen lanes,
+/// float64 where they overflow.
 void ctk_layer_norm(
     const float *x, const float *gain, const float *bias, float epsilon, float *y, float *mean,
     float *inverse, intptr_t d);

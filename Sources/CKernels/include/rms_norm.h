@@ -2,7 +2,8 @@
 #include <stdint.h>
 
 /// y = x·r·gain with r = 1/√(mean x² + epsilon), for one row of d values; *inverse = r. Sums are
-/// float32 in sixteen lanes; the relative error of r is below (d/16 + 5)·2⁻²⁴.
+/// float32 in sixteen lanes, float64 where they overflow; the relative error of r is below
+/// (d/16 + 5)·2⁻²⁴.
 void ctk_rms_norm(
     const float *x, const float *gain, float epsilon, float *y, float *inverse, intptr_t d);
 void ctk_rms_norm_ref(

@@ -24,7 +24,13 @@ CTK_INLINE void body_of_ctk_layer_norm(
     const v16 left = v16_load_part(x + i, d - i, m) - v16_all(m);
     squares += left * left;
   }
-  const float r = 1.0f / sqrtf(v16_sum(squares) / (float)d + epsilon);
+  const float sum = v16_sum(squares);
+  // Squares of numbers from 10¹⁹ on overflow, and the row would become its bias.
+  if (!(sum < INFINITY)) {
+    ctk_layer_norm_ref(x, gain, bias, epsilon, y, mean, inverse, d);
+    return;
+  }
+  const float r = 1.0f / sqrtf(sum / (float)d + epsilon);
   for (i = 0; i + 16 <= d; i += 16) {
     const v16 n = (v16_load(x + i) - v16_all(m)) * v16_all(r);
     v16_store(y + i, n * v16_load(gain + i) + v16_load(bias + i));

@@ -14,7 +14,13 @@ CTK_INLINE void body_of_ctk_rms_norm(
     v16 rest = v16_load_part(x + i, d - i, 0);
     squares += rest * rest;
   }
-  const float r = 1.0f / sqrtf(v16_sum(squares) / (float)d + epsilon);
+  const float sum = v16_sum(squares);
+  // Squares of numbers from 10¹⁹ on overflow, and the row would become 0.
+  if (!(sum < INFINITY)) {
+    ctk_rms_norm_ref(x, gain, epsilon, y, inverse, d);
+    return;
+  }
+  const float r = 1.0f / sqrtf(sum / (float)d + epsilon);
   for (i = 0; i + 16 <= d; i += 16)
     v16_store(y + i, v16_load(x + i) * v16_all(r) * v16_load(gain + i));
   for (; i < d; i++) y[i] = x[i] * r * gain[i];

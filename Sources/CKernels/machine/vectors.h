@@ -104,7 +104,7 @@ CTK_INLINE float v16_highest(v16 v) {
 }
 
 /// eˣ with an error of at most 1.1 ulp for −87.3365 ≤ x ≤ 88.72; 0 below this range, e^88.72 above
-/// it.
+/// it, NaN for NaN.
 ///
 /// x = n·ln 2 + r with |r| ≤ ln 2 / 2, where ln 2 is split in two parts (Cody and Waite). eʳ is a
 /// polynomial of degree seven (the coefficients of Moshier's Cephes library), and n is added to its
@@ -126,7 +126,8 @@ CTK_INLINE v16 v16_exp(v16 x) {
   p = p * r + v16_all(1.6666665459e-1f);
   p = p * r + v16_all(5.0000001201e-1f);
   p = p * (r * r) + r + v16_all(1.0f);
-  // Where n = 128, r is negative and p below 1: the exponent field still fits.
-  p = (v16)((m16)p + ((m16)shifted << 23));
+  // Where n = 128, r is negative and p below 1: the exponent field still fits. A NaN may have low
+  // bits that would turn it into a number, so nothing is added to it.
+  p = (v16)((m16)p + (((m16)shifted << 23) & (m16)(x == x)));
   return v16_select(tiny, v16_all(0.0f), p);
 }

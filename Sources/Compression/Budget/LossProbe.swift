@@ -22,6 +22,8 @@ package struct LossProbe {
     length = windows.first?.count ?? 0
     rows = try model.embed(windows.flatMap(\.self))
     teacher = try Self.hidden(model, from: 0, rows.copy(), length)
+    guard let bad = teacher.firstNonFinite else { return }
+    throw model.notFinite(at: "output layer", "the input of the head is \(teacher[bad])")
   }
 
   /// An upper estimate of a probe's memory in bytes, without a block's own buffers.
@@ -31,6 +33,7 @@ package struct LossProbe {
   }
 
   /// The divergence, in nats per token, of the model with `block` in place of its own block `next`.
+  /// - Throws: `invalidData` if it isn't finite.
   package func divergence(replacing block: Block) throws(Failure) -> Double {
     precondition(block.index == next, "blocks are probed in order")
     let changed = rows.copy()
@@ -38,7 +41,12 @@ package struct LossProbe {
     let hidden = try Self.hidden(model, from: next + 1, changed, length)
     let nats = Divergence.run(
       student: hidden, head: model.output.head, teacher: teacher, teacherHead: model.output.head)
-    return nats.reduce(0) { $0 + Double($1) } / Double(nats.count)
+    let mean = nats.reduce(0) { $0 + Double($1) } / Double(nats.count)
+    guard mean.isFinite else {
+      throw model.notFinite(
+        at: "layer \(block.index)", "the model's divergence with this layer compressed is \(mean)")
+    }
+    return mean
   }
 
   /// Runs block `next` of the uncompressed model and moves on to the block after it.

@@ -41,14 +41,25 @@ package enum Adapter: Sendable {
 
   /// Attaches the adapter: returns the model, with the low-rank updates if there are any, and the
   /// prompt rows before each text.
-  /// - Throws: `usage` if the adapter is for a model of another shape.
+  /// - Throws: `usage` if the adapter is for a model of another shape, `invalidData` if one of its
+  ///   numbers isn't finite.
   package func attached(
     to model: LanguageModel
   ) throws(Failure) -> (model: LanguageModel, start: PromptStart) {
+    try checkFinite()
     switch self {
-    case .prompt(let vectors): (model, .vectors(vectors))
-    case .prefix(let prefix): (model, .keyValues(prefix))
-    case .lowRank(let parts): (try model.adapted(by: parts), .none)
+    case .prompt(let vectors): return (model, .vectors(vectors))
+    case .prefix(let prefix): return (model, .keyValues(prefix))
+    case .lowRank(let parts): return (try model.adapted(by: parts), .none)
     }
+  }
+
+  /// - Throws: `invalidData` if one of the learned numbers isn't finite.
+  func checkFinite() throws(Failure) {
+    let numbers = parameters
+    guard let bad = numbers.firstNonFinite else { return }
+    throw Failure(
+      .invalidData, at: "adapter", "its number \(bad) is \(numbers[bad])",
+      advice: "learn the adapter again, or fetch its file again", reason: .notFinite)
   }
 }

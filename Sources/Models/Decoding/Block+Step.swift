@@ -6,9 +6,11 @@ extension Block {
   /// - Parameters:
   ///   - positions: the position of each text's token.
   ///   - caches: this block's keys and values of each text; the token's own are appended.
+  /// - Returns: the first number that a cache can't hold, with its row of `b`, before which the
+  ///   block stops; nil if there is none.
   func step(
     _ b: TextDecoder.Buffers, positions: [Int32], rotary: RotaryTable?, caches: [AttentionCache]
-  ) {
+  ) -> (row: Int, number: AttentionCache.Unheld)? {
     norms.beforeAttention?.forward(b.x, into: b.norm)
     Linear.apply(
       [(q, b.q), (k, b.k), (v, b.v)], to: norms.beforeAttention == nil ? b.x : b.norm, arithmetic)
@@ -16,7 +18,10 @@ extension Block {
     rotary?.apply(to: b.q, heads: configuration.heads, positions: positions)
     rotary?.apply(to: b.k, heads: configuration.kvHeads, positions: positions)
     for (row, cache) in caches.enumerated() {
-      cache.append(keys: b.k.rows(row..<row + 1), values: b.v.rows(row..<row + 1))
+      let own = row..<row + 1
+      if let number = cache.append(keys: b.k.rows(own), values: b.v.rows(own)) {
+        return (row, number)
+      }
     }
     AttentionCache.attend(b.q, over: caches, heads: configuration.heads, into: b.attended)
     Linear.apply([(o, b.added)], to: b.attended, arithmetic)
@@ -31,6 +36,7 @@ extension Block {
     Linear.apply([(feedForward.down, b.added)], to: b.activated, arithmetic)
     Vector.add(b.added, into: b.x)
     norms.afterFeedForward?.forward(b.x, into: b.x)
+    return nil
   }
 }
 

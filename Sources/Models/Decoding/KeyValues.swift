@@ -44,7 +44,7 @@ package struct KeyValues: Sendable {
   }
 
   /// Decodes keys and values that a bundle stores in float16, [layers, 2, n, kvHeads·headDim].
-  /// - Throws: `invalidData` if the size doesn't fit the model's blocks.
+  /// - Throws: `invalidData` if the size doesn't fit the model's blocks, or a number isn't finite.
   package init(
     stored values: ByteSlice, tokens: Int, for c: ModelConfiguration
   ) throws(Failure) {
@@ -56,11 +56,29 @@ package struct KeyValues: Sendable {
         "a prompt's stored keys and values have \(values.count) bytes; \(tokens) tokens in this"
           + " model need \(expected)")
     }
+    guard values.isFinite(as: .float16) else {
+      throw Failure(
+        .invalidData, "a prompt's stored keys and values aren't all finite numbers",
+        advice: "the bundle is damaged; build it again, or keep the cache in float32")
+    }
     try self.init(rows: Tensor(shape, values.floats(as: .float16)), tokens: tokens, for: c)
   }
 
   /// All rows rounded to float16, as a bundle stores them.
-  package var float16Bytes: ByteSlice { ByteSlice(rows.float16Bytes) }
+  /// - Throws: `invalidData` if one is beyond float16's range, or isn't finite.
+  package var float16Bytes: ByteSlice {
+    get throws(Failure) {
+      let bytes = ByteSlice(rows.float16Bytes)
+      guard !bytes.isFinite(as: .float16) else { return bytes }
+      let index = rows.values.firstIndex { !Float16($0).isFinite } ?? 0
+      let (row, column) = (index / rows.columns, index % rows.columns)
+      throw Failure(
+        .invalidData, at: "layer \(row / (2 * tokens)), position \(row % tokens)",
+        "number \(column) of the \(row / tokens % 2 == 0 ? "keys" : "values") is \(rows[index]),"
+          + " but a bundle stores them in float16, whose largest number is 65504",
+        advice: "build without stored keys and values (`prompt: {key_values: false}`)")
+    }
+  }
 
   /// Keys of block `layer` [n, kvHeads·headDim], a view.
   package func keys(of layer: Int) -> Tensor {

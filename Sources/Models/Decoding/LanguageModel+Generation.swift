@@ -85,7 +85,7 @@ extension LanguageModel {
       samplers.append(try Sampler(sampling))
     }
     func take(_ logits: [Float], _ text: Int) throws(Failure) -> Bool {
-      let token = samplers[text].next(logits)
+      let token = try samplers[text].next(logits)
       if settings.stopTokens.contains(token) { return false }
       results[text].append(token)
       last[text] = token

@@ -41,20 +41,25 @@ package struct Sampler: Sendable {
   }
 
   /// Draws the next token from `logits` [V].
-  package mutating func next(_ logits: [Float]) -> Int32 {
-    guard settings.temperature > 0 else { return Self.mostLikely(logits) }
+  /// - Throws: `invalidData` if there are none, or one isn't finite: no token is the most likely one
+  ///   then.
+  package mutating func next(_ logits: [Float]) throws(Failure) -> Int32 {
+    guard settings.temperature > 0 else { return try Self.mostLikely(logits) }
+    try Self.check(logits)
     let eligible = shares(logits)
     var left = random.uniform()
     for (token, share) in eligible {
       left -= share
       if left < 0 { return token }
     }
-    return eligible.last?.token ?? Self.mostLikely(logits)
+    // Rounding may leave a little.
+    if let last = eligible.last { return last.token }
+    return try Self.mostLikely(logits)
   }
 
   /// The eligible tokens with their probabilities, which sum to 1, the most likely first, the lower
-  /// id first among equals. Tokens with less than e⁻⁴⁰ of the highest probability are left out: all
-  /// of them together would not come up once in 10¹¹ draws.
+  /// id first among equals. `logits` are finite. Tokens with less than e⁻⁴⁰ of the highest
+  /// probability are left out: all of them together would not come up once in 10¹¹ draws.
   package func shares(_ logits: [Float]) -> [(token: Int32, share: Double)] {
     let top = Double(logits.max() ?? 0)
     let lowest = Float(top - 40 * settings.temperature)
@@ -75,8 +80,18 @@ package struct Sampler: Sendable {
     return (0..<count).map { (all[$0].token, weights[$0] / kept) }
   }
 
+  private static func check(_ logits: [Float]) throws(Failure) {
+    guard let bad = logits.firstNonFinite ?? (logits.isEmpty ? 0 : nil) else { return }
+    throw Failure(
+      .invalidData, at: "token \(bad)",
+      logits.isEmpty ? "there are no logits" : "the logit is \(logits[bad])",
+      advice: "check the model's weights", reason: .notFinite)
+  }
+
   /// The token with the highest logit; the lowest id among equals.
-  package static func mostLikely(_ logits: [Float]) -> Int32 {
+  /// - Throws: `invalidData` if there are none, or one isn't finite.
+  package static func mostLikely(_ logits: [Float]) throws(Failure) -> Int32 {
+    try check(logits)
     var best = 0
     for index in logits.indices where logits[index] > logits[best] { best = index }
     return Int32(best)

@@ -38,7 +38,8 @@ package final class TextDecoder {
 
   /// Begins another text with `ids` after an optional prompt; returns the logits [V] after its last
   /// row.
-  /// - Throws: `usage` if there are no rows to compute, or they exceed the capacity.
+  /// - Throws: `usage` if there are no rows to compute, or they exceed the capacity; `invalidData`
+  ///   if a number isn't finite or the cache can't hold it, with tensor, or layer and position.
   package func begin(_ ids: [Int32], prompt: PromptStart = .none) throws(Failure) -> [Float] {
     let given = try prompt.rows(before: ids, model: model)
     return try begin(given, after: prompt.known(for: model, room: ids.count), choice: nil)
@@ -46,7 +47,8 @@ package final class TextDecoder {
 
   /// Begins another text with `ids` after the prompt that `chooser` chooses for it; returns the
   /// logits [V] after its last row.
-  /// - Throws: `usage` if `ids` is empty, or the rows exceed the capacity.
+  /// - Throws: `usage` if `ids` is empty, or the rows exceed the capacity; `invalidData` if a
+  ///   number isn't finite or the cache can't hold it, with tensor, or layer and position.
   package func begin(
     _ ids: [Int32], chooser: any PromptChooser
   ) throws(Failure) -> [Float] {
@@ -84,23 +86,28 @@ package final class TextDecoder {
     pass.enter(given)
     try pass.run(cache: cache)
     choices.append(choice)
-    caches.append(
-      (0..<c.layers).map { layer in
-        let own = AttentionCache(
-          capacity: capacity, kvHeads: c.kvHeads, headDim: c.headDim, format: format)
-        let (k, v) = cache.rows(plan.keyRows, layer: layer)
-        own.append(keys: k, values: v)
-        return own
-      })
+    var own: [AttentionCache] = []
+    for layer in 0..<c.layers {
+      own.append(
+        AttentionCache(
+          capacity: capacity, kvHeads: c.kvHeads, headDim: c.headDim, format: format))
+      let (k, v) = cache.rows(plan.keyRows, layer: layer)
+      if let number = own[layer].append(keys: k, values: v) {
+        throw model.unheld(number, layer: layer, text: label(texts), format: format)
+      }
+    }
+    caches.append(own)
     let logits = Tensor([1, c.vocabularySize])
-    let last = pass.hidden(given.rows - 1..<given.rows)
+    let last = try pass.hidden(given.rows - 1..<given.rows)
     DecodeProducts.multiply(last, [(model.head, logits)], arithmetic: model.arithmetic)
+    try check(logits, texts: [texts - 1], "logit")
     return logits.values
   }
 
   /// Appends one token to each text of `texts`; returns the logits after them [texts, V], valid
   /// until the next step.
-  /// - Throws: `usage` if an id is outside the vocabulary or a text is full.
+  /// - Throws: `usage` if an id is outside the vocabulary or a text is full; `invalidData` if a
+  ///   number isn't finite or a cache can't hold it. The decoder is of no use after that.
   package func step(_ tokens: [Int32], texts: [Int]) throws(Failure) -> Tensor {
     precondition(tokens.count == texts.count && !tokens.isEmpty, "a token per text")
     try model.check(tokens)
@@ -111,18 +118,35 @@ package final class TextDecoder {
     let positions = texts.map { Int32(rows(of: $0)) }
     model.input.enter(tokens, at: positions, into: b.x, arithmetic: model.arithmetic)
     for layer in 0..<model.configuration.layers {
-      try model.block(layer).step(
+      let unheld = try model.block(layer).step(
         b, positions: positions, rotary: rotary, caches: texts.map { caches[$0][layer] })
+      if let (row, number) = unheld {
+        throw model.unheld(number, layer: layer, text: label(texts[row]), format: format)
+      }
     }
     model.output.hidden(b.x, arithmetic: model.arithmetic, into: b.hidden)
+    try check(b.hidden, texts: texts, "input of the head")
     for start in stride(from: 0, to: tokens.count, by: DecodeProducts.maxRows) {
       let some = start..<min(tokens.count, start + DecodeProducts.maxRows)
       DecodeProducts.multiply(
         b.hidden.rows(some), [(model.head, b.logits.rows(some))],
         arithmetic: model.arithmetic)
     }
+    try check(b.logits, texts: texts, "logit")
     return b.logits
   }
+
+  /// Checks that the rows of the output layer, one per text, are finite.
+  private func check(_ rows: Tensor, texts: [Int], _ what: String) throws(Failure) {
+    guard let bad = rows.firstNonFinite else { return }
+    let text = texts[bad / rows.columns]
+    throw model.notFinite(
+      at: "\(label(text))output layer, position \(self.rows(of: text) - 1)",
+      "\(what) \(bad % rows.columns) is \(rows[bad])")
+  }
+
+  /// Words before a place in text `index`, if there are several texts.
+  private func label(_ index: Int) -> String { texts > 1 || index > 0 ? "text \(index), " : "" }
 
   private func buffers(_ rows: Int) -> Buffers {
     if let buffers, buffers.x.rows == rows { return buffers }

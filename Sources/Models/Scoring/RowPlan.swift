@@ -45,6 +45,15 @@ package struct RowPlan: Sendable {
 }
 
 extension RowPlan {
+  /// The place of row `row` of the residual stream, for messages: its position, and the sequence if
+  /// there are several.
+  func place(of row: Int) -> String {
+    let position = "position \(positions[row])"
+    let inSequences = row - sequenceRows.lowerBound
+    guard shape.sequences > 1, inSequences >= 0 else { return position }
+    return "sequence \(inSequences / shape.length), \(position)"
+  }
+
   /// A plan for memory estimates: it has the rows but no rotary table, and doesn't check positions.
   init(rowsOf c: ModelConfiguration, prefix: Int, sequences: Int, length: Int) {
     shape = AttentionShape(

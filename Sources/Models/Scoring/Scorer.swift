@@ -47,6 +47,9 @@ package final class Scorer {
   ///
   /// Token 0 is never scored, not even from the prompt's last position, so that the same tokens are
   /// scored with and without a prompt.
+  ///
+  /// - Throws: `invalidData` if a loss isn't finite, with the tensor or the layer and position that
+  ///   cause it.
   package func nll(_ sequences: [[Int32]]) throws(Failure) -> [[Float]] {
     var result: [[Float]] = []
     choices = []
@@ -72,15 +75,30 @@ package final class Scorer {
     // WikiText-2), rounding in all blocks together a third of that.
     let losses = CrossEntropy.loss(
       hidden: hidden, head: model.head, targets: Self.targets(batch))
+    if let bad = losses.firstNonFinite {
+      throw model.notFinite(at: place(of: bad), "the loss of the next token is \(losses[bad])")
+    }
     return batch.indices.map { Array(losses[$0 * length..<($0 + 1) * length - 1]) }
   }
 
+  /// The place of row `row` of the last pass's sequences, for messages.
+  private func place(of row: Int) -> String {
+    guard let plan = pass?.plan else { return "output layer" }
+    return "output layer, \(plan.place(of: plan.sequenceRows.lowerBound + row))"
+  }
+
   /// Logits [T, V] of one sequence, in float32.
+  /// - Throws: `invalidData` if one isn't finite.
   package func logits(_ ids: [Int32]) throws(Failure) -> Tensor {
     choices = []
     let hidden = try hidden([ids], length: ids.count)
     let logits = Tensor([ids.count, model.configuration.vocabularySize])
     model.head.apply(hidden, into: logits, arithmetic: model.arithmetic)
+    if let bad = logits.firstNonFinite {
+      throw model.notFinite(
+        at: place(of: bad / logits.columns),
+        "the logit of token \(bad % logits.columns) is \(logits[bad])")
+    }
     return logits
   }
 
@@ -92,7 +110,7 @@ package final class Scorer {
     let pass = try pass(sequences: batch.count, length: length)
     pass.enter(ids)
     try pass.run(cache: cache)
-    return pass.hidden(pass.plan.sequenceRows)
+    return try pass.hidden(pass.plan.sequenceRows)
   }
 
   private func pass(sequences: Int, length: Int) throws(Failure) -> ForwardPass {

@@ -23,6 +23,15 @@ package final class Teacher {
   /// The k most likely next tokens after each token of B sequences of one length T, [B·T] rows.
   package func top(_ k: Int, of sequences: [[Int32]]) throws(Failure) -> SoftTargets {
     let hidden = try scorer.hidden(sequences, length: sequences.first?.count ?? 0)
-    return TopTokens.run(hidden: hidden, head: model.head, k: k, arithmetic: model.arithmetic)
+    let top = TopTokens.run(
+      hidden: hidden, head: model.head, k: k, arithmetic: model.arithmetic)
+    if let bad = top.probabilities.firstNonFinite {
+      throw model.notFinite(
+        at: "the teacher's row \(bad / k)", "a probability is \(top.probabilities[bad])")
+    }
+    return top
   }
+
+  /// The failure that names the teacher's first tensor with a NaN or an infinity; nil for none.
+  package func damagedTensor() -> Failure? { model.damagedTensor() }
 }

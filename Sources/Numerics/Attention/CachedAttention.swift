@@ -1,6 +1,7 @@
 import Bytes
 import CKernels
 import Glibc
+import Synchronization
 
 /// The key-value cache of one transformer block for one sequence: keys (after rotary embedding, if
 /// the model has it) and values [capacity, kvHeads·headDim], in float32, float16 or int8.
@@ -33,21 +34,50 @@ import Glibc
     values = Rows(capacity, kvHeads, headDim, format)
   }
 
+  /// A number that a cache can't hold: not finite, or beyond the format's range (float16 ends at
+  /// 65504).
+  package struct Unheld: Sendable, Equatable {
+    /// Row of the cache, which is the number's position in its text.
+    package let row: Int
+    /// Whether the number is part of a key; otherwise of a value.
+    package let isKey: Bool
+    package let head: Int
+    /// Index within the head.
+    package let channel: Int
+    package let number: Float
+  }
+
   /// Appends rows [n, kvHeads·headDim] of keys and values.
-  package func append(keys newKeys: Tensor, values newValues: Tensor) {
+  ///
+  /// - Returns: the first number that the cache can't hold, in the order of rows; nil if it holds
+  ///   all. With such a number in it the cache is of no use.
+  package func append(keys newKeys: Tensor, values newValues: Tensor) -> Unheld? {
     let width = kvHeads * headDim
     precondition(
       newKeys.columns == width && newValues.columns == width && newKeys.rows == newValues.rows
         && count + newKeys.rows <= capacity,
       "\(newKeys.shape) after \(count) of \(capacity) rows of \(width)")
     let first = count
+    let failed = Mutex<Int?>(nil)
     Parallel.ranges(newKeys.rows, grain: 64) { range in
       for row in range {
-        unsafe keys.store(newKeys.pointer + row * width, at: first + row)
-        unsafe values.store(newValues.pointer + row * width, at: first + row)
+        let badKey = unsafe keys.store(newKeys.pointer + row * width, at: first + row)
+        let badValue = unsafe values.store(newValues.pointer + row * width, at: first + row)
+        if badKey != nil || badValue != nil { failed.withLock { $0 = min($0 ?? row, row) } }
       }
     }
     count += newKeys.rows
+    guard let row = failed.withLock({ $0 }) else { return nil }
+    let parts = [(newKeys, keys), (newValues, values)]
+    for (part, (numbers, rows)) in parts.enumerated() {
+      guard let bad = unsafe rows.store(numbers.pointer + row * width, at: first + row) else {
+        continue
+      }
+      return Unheld(
+        row: first + row, isKey: part == 0, head: bad.head, channel: bad.channel,
+        number: numbers[row, bad.head * headDim + bad.channel])
+    }
+    return nil
   }
 
   /// Removes all rows after the first `count`.
@@ -77,12 +107,18 @@ import Glibc
       unsafe UnsafeMutableRawPointer(storage.pointer) + (row * heads + head) * dim * format.bytes
     }
 
-    func store(_ values: UnsafePointer<Float>, at row: Int) {
+    /// Stores a row; returns the place of the first number that the format can't hold.
+    func store(
+      _ values: UnsafePointer<Float>, at row: Int
+    ) -> (head: Int, channel: Int)? {
+      var bad: (head: Int, channel: Int)?
       for head in 0..<heads {
-        unsafe ctk_store_cached(
+        let held = unsafe ctk_store_cached(
           Int32(format.kernel.rawValue), values + head * dim, dim, place(row, head),
           scales.pointer + (format == .int8 ? row * heads + head : 0))
+        if held < dim, bad == nil { bad = (head, held) }
       }
+      return bad
     }
 
     func view(from row: Int, head: Int) -> ctk_cached_rows {
@@ -90,26 +126,6 @@ import Glibc
         format: Int32(format.kernel.rawValue), rows: place(row, head),
         scales: scales.pointer + (format == .int8 ? row * heads + head : 0),
         stride: heads * dim, scale_stride: heads)
-    }
-  }
-}
-
-extension AttentionCache.Format {
-  /// Bytes per number.
-  var bytes: Int {
-    switch self {
-    case .float32: 4
-    case .float16: 2
-    case .int8: 1
-    }
-  }
-
-  /// The kernels' constant for the format.
-  var kernel: ctk_cache_format {
-    switch self {
-    case .float32: ctk_cache_f32
-    case .float16: ctk_cache_f16
-    case .int8: ctk_cache_i8
     }
   }
 }

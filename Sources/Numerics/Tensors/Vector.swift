@@ -52,5 +52,5 @@ package enum Vector {
   }
 
   /// Whether no value is infinite or not a number.
-  package static func isFinite(_ a: Tensor) -> Bool { sumOfSquares(a).isFinite }
+  package static func isFinite(_ a: Tensor) -> Bool { a.firstNonFinite == nil }
 }

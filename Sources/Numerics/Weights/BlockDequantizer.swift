@@ -172,11 +172,3 @@ package enum BlockDequantizer {
     }
   }
 }
-
-extension Tensor {
-  /// The flat index of the first NaN or infinity; nil if all values are finite.
-  package var firstNonFinite: Int? {
-    let index = unsafe ctk_first_non_finite(pointer, count)
-    return index < count ? index : nil
-  }
-}

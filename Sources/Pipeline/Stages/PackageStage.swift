@@ -194,6 +194,6 @@ extension StoredAdapter {
     return StoredKeyValues(
       of: self, layers: model.configuration.layers,
       width: model.configuration.kvHeads * model.configuration.headDim,
-      weights: weights, values: known.float16Bytes)
+      weights: weights, values: try known.float16Bytes)
   }
 }

@@ -145,17 +145,22 @@ private struct VerifyRun {
         windowsDone += meter.state.windows
         let label = "\(text.name), \(name)\(prompt == nil ? "" : " + prompt")"
         while !meter.isDone {
-          try meter.step()
+          do throws(Failure) {
+            try meter.step()
+          } catch {
+            throw error.inside(label)
+          }
           windowsDone += 1
           context.report(
             windowsDone, of: max(windowsInAll, total(windows * prompts.count * models.count)),
             "\(label): ppl \(Figure.short(meter.state.runningPerplexity))")
           try saveIfDue(meter.state)
         }
-        let result = meter.result
-        guard result.value.isFinite else {
-          throw Failure(
-            .notMet, file: evaluation.text, at: label, "the perplexity is not a finite number")
+        let result: Perplexity
+        do throws(Failure) {
+          result = try meter.finished
+        } catch {
+          throw error.located(file: evaluation.text, at: label)
         }
         records.append(
           result.evidence(

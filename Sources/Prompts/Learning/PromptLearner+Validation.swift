@@ -14,7 +14,22 @@ extension PromptLearner {
 
   /// The perplexity of the validation windows with the adapter of `parameters`, or without an
   /// adapter if nil. Every token but the first of each window is scored.
+  /// - Throws: `invalidData` if a loss or the perplexity isn't finite; `notMet` if that is due to
+  ///   the steps.
   func perplexity(of parameters: [Float]?) throws(Failure) -> Double {
+    do throws(Failure) {
+      let value = try meanPerplexity(of: parameters)
+      if value.isFinite { return value }
+      throw Failure(
+        .invalidData, "the perplexity of the validation text is beyond the range of float64",
+        advice: "check that the text and the model belong together", reason: .notFinite)
+    } catch {
+      guard error.reason == .notFinite, parameters != nil, state.step > 0 else { throw error }
+      throw diverged(at: state.step, "the loss of the validation text is no longer finite")
+    }
+  }
+
+  private func meanPerplexity(of parameters: [Float]?) throws(Failure) -> Double {
     let scorer: Scorer
     if let parameters {
       scorer = try learnable.scorer(with: parameters)

@@ -129,16 +129,16 @@ package struct PromptLearner {
 
   /// Runs one batch (or several, accumulated), one update, and a measurement if one is due.
   ///
-  /// - Throws: `notMet` if the loss or the gradient is no longer a finite number.
+  /// - Throws: `notMet` if the loss or the gradient is no longer a finite number, `invalidData` if
+  ///   that is due to a tensor of the model or of the teacher.
   package mutating func step() throws(Failure) -> Report {
     precondition(!isDone, "all steps are done")
     let (begin, asked) = (ContinuousClock.now, seconds.teacher)
     let (loss, gradient) = try accumulatedGradient()
     let norm = gradient.norm
     guard loss.isFinite, norm.isFinite else {
-      throw Failure(
-        .notMet, at: "step \(state.step + 1)", "the loss is no longer a finite number",
-        advice: "lower the learning rate (\(settings.learningRate))")
+      throw learnable.model.damagedTensor() ?? teacher?.damagedTensor()
+        ?? diverged(at: state.step + 1, "the loss or its gradient is no longer a finite number")
     }
     let rate = settings.learningRate(at: state.step)
     state.optimiser.update(
@@ -161,6 +161,13 @@ package struct PromptLearner {
     return Report(
       step: state.step, steps: settings.steps, loss: loss, gradientNorm: norm,
       learningRate: rate, validation: measured, best: state.bestPerplexity)
+  }
+
+  /// The failure of learning whose numbers left their range before step `step` was done.
+  func diverged(at step: Int, _ finding: String) -> Failure {
+    Failure(
+      .notMet, at: "step \(step)", finding,
+      advice: "lower the learning rate (\(settings.learningRate))")
   }
 
   /// The mean loss and gradient over the batches of one update.

@@ -8,6 +8,14 @@ package enum TeacherSource {
   /// A cache of the teacher's most likely tokens.
   case cache(TeacherCache)
 
+  /// The failure that names the teacher's first tensor with a NaN or an infinity; nil for none.
+  func damagedTensor() -> Failure? {
+    switch self {
+    case .model(let teacher): teacher.damagedTensor()
+    case .cache: nil
+    }
+  }
+
   /// The loss target for the windows `sequences`, which begin at `starts` in the text.
   func target(
     _ sequences: [[Int32]], starts: [Int], vocabulary: Int, share: Double

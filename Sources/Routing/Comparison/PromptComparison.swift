@@ -89,7 +89,8 @@ package struct PromptComparison {
   ///   - limit: maximum number of windows; nil for all.
   ///   - bos: the token that the vocabulary puts before a text; nil for none.
   ///   - progress: called with the passes over a window done and to do, after each.
-  /// - Throws: `usage` if the text is shorter than a window, `notMet` if a loss isn't finite.
+  /// - Throws: `usage` if the text is shorter than a window, `invalidData` if a loss isn't
+  ///   finite.
   package mutating func measure(
     _ ids: [Int32], name: String, digest: SHA256Digest?, limit: Int? = nil, bos: Int32? = nil,
     progress: ProgressHandler = .none
@@ -108,11 +109,13 @@ package struct PromptComparison {
     for adapter in [nil] + adapters.map({ Optional($0) }) {
       let scorer = try Scorer(model, adapter: adapter)
       for (index, window) in windows.enumerated() {
-        let nll = try scorer.nll([window])[0]
-        guard nll.allSatisfy(\.isFinite) else {
-          throw Failure(.notMet, file: name, "the model's losses are not finite numbers")
+        do throws(Failure) {
+          let nll = try scorer.nll([window])[0]
+          try Perplexity.check(nll)
+          losses[index].append(nll)
+        } catch {
+          throw error.inside("\(name), window \(index)")
         }
-        losses[index].append(nll)
         done += 1
         try progress.report(done, of: count * passes)
       }

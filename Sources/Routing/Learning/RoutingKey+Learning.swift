@@ -19,7 +19,8 @@ extension RoutingKey {
   ///
   /// - Parameter progress: called with the tokens of the vocabulary done and to do, before the
   ///   first and after each part.
-  /// - Throws: `notMet` if the first block's queries or the fitted values aren't finite.
+  /// - Throws: `invalidData` if the model's predictions, the first block's queries or the fitted
+  ///   values aren't finite.
   package static func learn(
     _ prefixes: PromptPrefixes,
     progress: ProgressHandler = .none
@@ -65,10 +66,8 @@ extension RoutingKey {
     var keys: [RoutingKey] = []
     for fit in fits {
       guard let solution = fit.solve(damping: damping) else {
-        throw Failure(
-          .notMet,
-          "a routing key can't be learned: the first block's queries are not finite numbers",
-          advice: "check the model's weights")
+        throw model.notFinite(
+          at: "layer 0", "a query is not a finite number, so no routing key can be learned")
       }
       keys.append(
         RoutingKey(

@@ -23,6 +23,7 @@ enum UnigramPriors {
         prompt += 1
       }
     }
+    try check(logarithms, model)
     return logarithms
   }
 
@@ -34,8 +35,16 @@ enum UnigramPriors {
     pass.enter(ids)
     try pass.run()
     let logarithms = Tensor([1, model.configuration.vocabularySize])
-    meanLogarithms(pass.hidden(plan.sequenceRows), model, into: logarithms)
+    meanLogarithms(try pass.hidden(plan.sequenceRows), model, into: logarithms)
+    try check(logarithms, model)
     return logarithms
+  }
+
+  private static func check(_ logarithms: Tensor, _ model: LanguageModel) throws(Failure) {
+    guard let bad = logarithms.firstNonFinite else { return }
+    throw model.notFinite(
+      at: "output layer",
+      "the probability of token \(bad % logarithms.columns) is not a finite number")
   }
 
   private static func probeTokens(of model: LanguageModel) -> [Int32] {
