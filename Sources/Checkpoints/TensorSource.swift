@@ -27,9 +27,13 @@ package protocol TensorSource: Sendable {
   var tokenizer: TokenizerMaterial { get }
   /// The paths of all files that were read, for digests.
   var files: [String] { get }
+  /// What the user should know about how the files were read, one sentence each.
+  var notes: [String] { get }
 }
 
 extension TensorSource {
+  package var notes: [String] { [] }
+
   package func weight(_ name: String) throws(Failure) -> Weight {
     if let shape = shape(of: name), shape.count == 2, let (format, bytes) = storedFloats(name),
       format != .float32

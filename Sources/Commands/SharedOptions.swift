@@ -79,6 +79,12 @@ struct VerbosityOptions: ParsableArguments {
     logger.logLevel = quiet ? .error : verbose ? .debug : .notice
     return logger
   }
+
+  /// Writes notes about how a model or an adapter was read to standard error, unless `quiet`.
+  func show(_ notes: [String]) {
+    let logger = logger
+    for note in notes { logger.notice("\(note)") }
+  }
 }
 
 /// A log handler that writes each message to standard error as `ctpack: MESSAGE`.

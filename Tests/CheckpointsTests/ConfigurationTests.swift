@@ -110,7 +110,7 @@ import Testing
     #expect(open.slidingWindow == nil && open.eosTokens == [7, 9] && open.bosToken == nil)
     let qwen = try configuration([
       "model_type": "qwen2", "architectures": ["Qwen2ForCausalLM"], "use_sliding_window": true,
-      "sliding_window": 64,
+      "sliding_window": 64, "max_window_layers": 1,
     ])
     #expect(qwen.slidingWindow == 64 && qwen.bosToken == nil && qwen.eosTokens.isEmpty)
     let qwen3 = try configuration([
@@ -186,6 +186,7 @@ import Testing
       ("eos_token_id", [1, "two"], "expected a token id"),
       ("rope_scaling", "linear", "expected an object"),
       ("rope_scaling", ["type": "yarn", "factor": 4], "default, linear and llama3"),
+      ("rope_parameters", ["full_attention": ["rope_type": "default"]], "per kind of layer"),
       ("rope_scaling", ["type": "linear"], "key \"factor\": is missing"),
       ("rope_scaling", ["type": "linear", "factor": 0], "factor of 0.0"),
       (

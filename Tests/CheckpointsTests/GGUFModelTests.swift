@@ -102,7 +102,7 @@ import Testing
 
   @Test(
     arguments: [
-      ("llama.expert_count", 8, "mixture of 8 experts"),
+      ("llama.expert_count", 8, "is 8; a mixture of experts"),
       ("llama.attention.key_length", 0, "expected 2 to"),
       ("llama.attention.value_length", 4, "must be equal"),
       ("llama.rope.dimension_count", 4, "must be equal"),
@@ -128,6 +128,50 @@ import Testing
     expectFailure(.invalidData, "llama.rope.scaling.type", "\"yarn\"") {
       _ = try open { $0.value("llama.rope.scaling.type", "yarn") }
     }
+  }
+
+  /// Every refused key with a value of another kind than its neutral one.
+  @Test func refusedKeysAreNamed() throws {
+    let tables: [(keys: SettingsKeys, prefix: String)] = [
+      (GGUFModelKeys.architecture, "llama."), (GGUFModelKeys.file, ""),
+    ]
+    for (keys, prefix) in tables {
+      #expect(!keys.refused.isEmpty)
+      for rule in keys.refused {
+        let key = prefix + rule.key
+        expectFailure(.invalidData, "model.gguf: key \"\(key)\": is ", rule.reason) {
+          _ = try open {
+            if case .off = rule.neutral {
+              $0.value(key, type: 7, [1])
+            } else {
+              $0.value(key, UInt32(7))
+            }
+          }
+        }
+      }
+    }
+  }
+
+  @Test func neutralAndIrrelevantKeysAreAccepted() throws {
+    let model = try open {
+      $0.value("general.type", "model")
+      $0.value("llama.expert_count", UInt32(0))
+      $0.value("llama.attention.causal", type: 7, [1])
+      $0.value("llama.logit_scale", 1 as Float)
+      $0.value("llama.rope.scaling.attn_factor", 1 as Float)
+      $0.value("llama.rope.scaling.original_context_length", UInt32(4))
+      $0.value("llama.vocab_size", UInt32(9))
+    }
+    #expect(model.configuration == (try open().configuration) && model.notes.isEmpty)
+  }
+
+  @Test func unknownKeysAreNamedInANote() throws {
+    let notes = try open {
+      $0.value("llama.attention.sinks", UInt32(4))
+      $0.value("quantize.imatrix.file", "x")
+    }.notes
+    #expect(notes.count == 1 && notes.first?.contains("\"attention.sinks\"") == true, "\(notes)")
+    #expect(notes.first?.contains("imatrix") == false)
   }
 
   @Test func keysOfTheWrongTypeAreNamed() {

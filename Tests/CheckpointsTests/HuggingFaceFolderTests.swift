@@ -119,12 +119,20 @@ import Testing
     }
   }
 
-  /// As in transformers, the stored head of a tied model is ignored.
-  @Test func theHeadOfATiedModelIsIgnored() throws {
-    let folder = try reconfigured("mistral-old", ["tie_word_embeddings": true])
-    let source = try Checkpoint.open(folder.path)
-    #expect(!source.tensorNames.contains("lm_head.weight"))
-    #expect(source.shape(of: "lm_head.weight") == nil)
+  /// transformers ignores them, too; a note says so.
+  @Test func unknownKeysAreNamedInANote() throws {
+    let folder = try reconfigured("qwen2", ["clip_qkv": 8, "embedding_multiplier": 12])
+    let notes = try Checkpoint.open(folder.path).notes
+    #expect(notes.count == 1)
+    let note = try #require(notes.first)
+    for part in ["config.json", "Qwen2", "transformers", "\"clip_qkv\", \"embedding_multiplier\""] {
+      #expect(note.contains(part), "\(note)")
+    }
+  }
+
+  @Test(arguments: GoldenModelTests.models + ["opt", "opt-350m"])
+  func filesOfThePeersNeedNoNotes(_ model: String) throws {
+    #expect(try Checkpoint.open(Golden.path(model)).notes == [])
   }
 
   @Test func modelTensorsMustBePlainFloats() throws {

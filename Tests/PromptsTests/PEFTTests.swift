@@ -13,6 +13,9 @@ import Testing
   static let model = RealModel.packageRoot + "/Tests/ModelsTests/Golden/mistral"
   static let golden = RealModel.packageRoot + "/Tests/PromptsTests/Golden"
   static let kinds = ["prompt", "prefix", "lora"]
+  /// A prefix that was trained through a projection, and LoRA of several ranks, scales and layers, which
+  /// are exported in another form.
+  static let importedKinds = ["prefix-projected", "lora-patterns", "lora-layers"]
 
   let model: LanguageModel
   let ids: [[Int32]]
@@ -44,7 +47,8 @@ import Testing
     for (a, b) in zip(a.joined(), b.joined()) { #expect(abs(a - b) < 2e-4, note) }
   }
 
-  @Test(arguments: kinds) func importedAdaptersScoreAsInPEFT(_ kind: String) throws {
+  @Test(arguments: kinds + importedKinds)
+  func importedAdaptersScoreAsInPEFT(_ kind: String) throws {
     let prompt = try imported("\(Self.golden)/\(kind)")
     #expect(prompt.unvalidated && prompt.binding.baseModel == nil)
     expectClose(try losses(prompt), numbers(expected[kind]), "\(kind)")

@@ -21,7 +21,7 @@ extension ModelConfiguration {
         advice: ModelFamily.supportedInGGUF)
     }
     func key(_ name: String) -> String { "\(architecture).\(name)" }
-    try Self.refuseUnsupported(metadata, key)
+    try metadata.check(architecture: architecture)
 
     let hiddenSize = try metadata.requiredInteger(key("embedding_length"), in: Limit.width)
     let heads = try metadata.requiredInteger(key("attention.head_count"), in: Limit.heads)
@@ -66,20 +66,6 @@ extension ModelConfiguration {
       slidingWindow: window == 0 ? nil : window,
       bosToken: try metadata.token("bos_token_id", below: vocabulary), eosTokens: ends)
     try checkConsistency(file: file.path)
-  }
-
-  private static func refuseUnsupported(
-    _ metadata: GGUFMetadata, _ key: (String) -> String
-  ) throws(Failure) {
-    let any = 0...Int(UInt32.max)
-    if let experts = try metadata.integer(key("expert_count"), in: any), experts > 0 {
-      throw metadata.failure(
-        key("expert_count"), "a mixture of \(experts) experts isn't supported",
-        advice: ModelFamily.supported)
-    }
-    if let factor = try metadata.number(key("rope.scaling.attn_factor")), factor != 1 {
-      throw metadata.failure(key("rope.scaling.attn_factor"), "is \(factor); only 1 is supported")
-    }
   }
 
   private static func headDim(

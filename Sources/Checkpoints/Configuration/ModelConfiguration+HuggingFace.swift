@@ -10,11 +10,8 @@ extension ModelConfiguration {
   package init(huggingFace: JSON, generation: JSON? = nil, file: String?) throws(Failure) {
     let reader = try SettingsReader(huggingFace, file: file)
     let family = try ModelFamily(reader)
-    if reader.value("quantization_config") != nil {
-      throw reader.failure(
-        "quantization_config", "the weights are already quantized",
-        advice: "give the original F32, F16 or BF16 checkpoint, or a GGUF file")
-    }
+    try QuantizationLabel.check(reader)
+    try reader.check(family.settings.keys(of: family))
     self = try family.settings.configuration(of: family, from: reader, generation: generation)
   }
 

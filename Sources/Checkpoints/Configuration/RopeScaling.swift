@@ -5,6 +5,9 @@ package enum RopeScaling: Sendable, Equatable {
   case none
   /// Every frequency divided by `factor` (position interpolation).
   case linear(factor: Double)
+  /// The plain frequencies up to the model's maximum number of positions; beyond it they would depend
+  /// on the text's length ("dynamic NTK"), which isn't supported, so that number is a limit.
+  case dynamic(factor: Double)
   /// Llama 3.1: long wavelengths divided by `factor`, short ones kept, a linear blend in between.
   case llama3(
     factor: Double, lowFrequencyFactor: Double, highFrequencyFactor: Double,
@@ -18,7 +21,7 @@ package enum RopeScaling: Sendable, Equatable {
     (0..<headDim / 2).map { i in
       let plain = pow(theta, -Double(2 * i) / Double(headDim))
       switch self {
-      case .none: return Float(plain)
+      case .none, .dynamic: return Float(plain)
       case .linear(let factor): return Float(plain / factor)
       case .divisors(let divisors): return Float(plain / Double(divisors[i]))
       case .llama3(let factor, let low, let high, let positions):
@@ -38,7 +41,7 @@ package enum RopeScaling: Sendable, Equatable {
     func isPositive(_ value: Double) -> Bool { value.isFinite && value > 0 }
     switch self {
     case .none: return nil
-    case .linear(let factor):
+    case .linear(let factor), .dynamic(let factor):
       return isPositive(factor) ? nil : "a rope scaling factor of \(factor)"
     case .llama3(let factor, let low, let high, let positions):
       guard isPositive(factor), isPositive(low), isPositive(high), low < high else {

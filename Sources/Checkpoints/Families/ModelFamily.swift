@@ -39,6 +39,9 @@ package struct ModelFamily: Sendable {
     self.gguf = gguf
   }
 
+  /// The keys of a `config.json` of the family, by what becomes of them.
+  package var configurationKeys: SettingsKeys { settings.keys(of: self) }
+
   /// Advice for a model that isn't supported.
   static var supported: String { "the \(listed(all.map(\.title))) families are supported" }
 
@@ -58,6 +61,9 @@ extension ModelFamily: Equatable {
 
 /// Reading and writing of a family's settings as JSON.
 protocol FamilySettings: Sendable {
+  /// The keys of a `config.json`, by what becomes of them.
+  func keys(of family: ModelFamily) -> SettingsKeys
+
   /// Reads a `config.json`. Absent keys have the defaults of transformers' configuration class.
   ///
   /// - Parameter generation: The contents of `generation_config.json`, whose special tokens take

@@ -51,6 +51,15 @@ private struct OPTSettings: FamilySettings {
     return configuration
   }
 
+  func keys(of family: ModelFamily) -> SettingsKeys {
+    ConfigurationKeys.common
+      + SettingsKeys(
+        implemented: [
+          "_remove_final_layer_norm", "activation_function", "do_layer_norm_before", "enable_bias",
+          "ffn_dim", "layer_norm_elementwise_affine", "word_embed_proj_dim",
+        ], irrelevant: ["activation_dropout", "dropout", "init_std", "layerdrop"])
+  }
+
   private func design(_ reader: SettingsReader) throws(Failure) -> ModelDesign {
     let name = try reader.string("activation_function") ?? Activation.relu.rawValue
     guard let activation = Activation(rawValue: name) else {

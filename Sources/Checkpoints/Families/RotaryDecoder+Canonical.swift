@@ -12,6 +12,9 @@ extension RotaryDecoder {
     case .linear(let factor):
       rope["rope_type"] = "linear"
       rope["factor"] = .number(factor)
+    case .dynamic(let factor):
+      rope["rope_type"] = "dynamic"
+      rope["factor"] = .number(factor)
     case .llama3(let factor, let low, let high, let positions):
       rope["rope_type"] = "llama3"
       rope["factor"] = .number(factor)

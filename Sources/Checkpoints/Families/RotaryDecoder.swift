@@ -11,9 +11,10 @@ struct RotaryDecoder: FamilySettings {
   enum SlidingWindow: Sendable {
     /// The class has no such key.
     case never
-    /// Used unless null; the value is the default, in tokens.
+    /// Every layer has the window unless it is null; the value is the default, in tokens.
     case unlessNull(Int)
-    /// Used if `use_sliding_window` is true; the value is the default, in tokens.
+    /// The layers from `max_window_layers` on, or those of `layer_types`, have the window if
+    /// `use_sliding_window` is true; the value is the default, in tokens.
     case whenUsed(Int)
   }
 
@@ -34,8 +35,8 @@ struct RotaryDecoder: FamilySettings {
     of family: ModelFamily, from reader: SettingsReader, generation: JSON?
   ) throws(Failure) -> ModelConfiguration {
     typealias Limit = ModelConfiguration.Limit
-    try refuseUnsupported(reader, family)
     let hiddenSize = try reader.requiredInteger("hidden_size", in: Limit.width)
+    let layers = try reader.requiredInteger("num_hidden_layers", in: Limit.layers)
     let heads = try reader.requiredInteger("num_attention_heads", in: Limit.heads)
     let headDim = try reader.integer("head_dim", in: Limit.headDim) ?? headDim
     if headDim == nil, hiddenSize % heads != 0 {
@@ -55,54 +56,16 @@ struct RotaryDecoder: FamilySettings {
       vocabularySize: try reader.requiredInteger("vocab_size", in: Limit.vocabulary),
       hiddenSize: hiddenSize,
       intermediateSize: try reader.requiredInteger("intermediate_size", in: Limit.width),
-      layers: try reader.requiredInteger("num_hidden_layers", in: Limit.layers),
-      heads: heads,
+      layers: layers, heads: heads,
       kvHeads: try reader.integer("num_key_value_heads", in: Limit.heads) ?? heads,
       headDim: headDim ?? hiddenSize / heads,
       normEpsilon: Float(try reader.number("rms_norm_eps") ?? 1e-6),
       ropeTheta: rope.theta, ropeScaling: rope.scaling,
       tiedEmbeddings: try reader.boolean("tie_word_embeddings") ?? false,
       maximumPositions: maximumPositions,
-      slidingWindow: try window(reader),
+      slidingWindow: try window(reader, layers: layers),
       bosToken: bos?.first, eosTokens: eos ?? [])
     try configuration.checkConsistency(file: reader.file)
     return configuration
-  }
-
-  /// Refuses settings that would change the computation in a way that isn't supported.
-  /// - Throws: `invalidData` naming the key.
-  private func refuseUnsupported(
-    _ reader: SettingsReader, _ family: ModelFamily
-  ) throws(Failure) {
-    if let activation = try reader.string("hidden_act"), activation != "silu" {
-      throw reader.failure("hidden_act", "is \"\(activation)\"; only silu is supported")
-    }
-    if try reader.boolean("mlp_bias") == true {
-      throw reader.failure("mlp_bias", "biases in the feed-forward layers aren't supported")
-    }
-    if refusesAttentionBias, try reader.boolean("attention_bias") == true {
-      throw reader.failure(
-        "attention_bias",
-        "a \(family.title) with biases on all attention projections isn't supported")
-    }
-    if try reader.boolean("rope_interleaved") == true {
-      throw reader.failure("rope_interleaved", "an interleaved rotary embedding isn't supported")
-    }
-    if let factor = try reader.number("partial_rotary_factor"), factor != 1 {
-      throw reader.failure("partial_rotary_factor", "is \(factor); only 1 is supported")
-    }
-  }
-
-  private func window(_ reader: SettingsReader) throws(Failure) -> Int? {
-    let limit = ModelConfiguration.Limit.positions
-    switch slidingWindow {
-    case .never: return nil
-    case .unlessNull(let length):
-      guard reader.has("sliding_window") else { return length }
-      return try reader.integer("sliding_window", in: limit)
-    case .whenUsed(let length):
-      guard try reader.boolean("use_sliding_window") == true else { return nil }
-      return try reader.integer("sliding_window", in: limit) ?? length
-    }
   }
 }

@@ -8,6 +8,7 @@ package struct GGUFCheckpoint: TensorSource {
   package let tokenizer: TokenizerMaterial
   /// The paths of the file or, of a split model, of all its parts.
   package let files: [String]
+  package let notes: [String]
   private let file: GGUFFile
 
   /// - Parameter files: The paths of all parts of a split model; nil for a single file.
@@ -17,6 +18,7 @@ package struct GGUFCheckpoint: TensorSource {
     self.file = file
     self.files = files ?? [file.path]
     configuration = try ModelConfiguration(gguf: file)
+    notes = file.metadata.notes(architecture: configuration.family.gguf?.architecture ?? "")
     tensorNames = configuration.modelTensors().map(\.name)
     try configuration.checkInventory(
       found: file.tensors.mapValues(\.shape), file: file.path,

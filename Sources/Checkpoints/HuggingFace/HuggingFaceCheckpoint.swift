@@ -8,6 +8,7 @@ struct HuggingFaceCheckpoint: TensorSource {
   let tensorNames: [String]
   let tokenizer: TokenizerMaterial
   let files: [String]
+  let notes: [String]
   private let weights: FolderWeights
   /// Names in the files by model name, for the tensors whose names differ.
   private let storedNames: [String: String]
@@ -26,26 +27,50 @@ struct HuggingFaceCheckpoint: TensorSource {
       generation = try settings("generation_config.json")
       files.append("\(folder)/generation_config.json")
     }
-    configuration = try ModelConfiguration(
-      huggingFace: config, generation: generation, file: "\(folder)/config.json")
+    let path = "\(folder)/config.json"
+    var configuration = try ModelConfiguration(
+      huggingFace: config, generation: generation, file: path)
+    var notes: [String] = []
 
     weights = try FolderWeights(folder: folder)
-    tensorNames = configuration.modelTensors().map(\.name)
-    let storedNames = Self.storedNames(of: tensorNames, in: weights)
-    self.storedNames = storedNames
+    var storedNames = Self.storedNames(
+      of: configuration.modelTensors().map(\.name), in: weights)
+    let keys = configuration.keys
+    if configuration.tiedEmbeddings {
+      let embedding = storedNames[keys.embedding] ?? keys.embedding
+      switch OutputHead(embedding: weights.tensors[embedding], head: weights.tensors[keys.head]) {
+      case .tied: break
+      case .own:
+        configuration.tiedEmbeddings = false
+        notes.append(
+          "\(path): tie_word_embeddings is true, but \(keys.head.quoted) differs from the"
+            + " embedding and is used, as in transformers")
+      case .shared: storedNames[keys.embedding] = keys.head
+      }
+    }
     let isTied = configuration.tiedEmbeddings
+    notes += [
+      configuration.family.configurationKeys.note(
+        about: config.object?.keys ?? [], of: configuration.family.title, in: path,
+        peer: "transformers")
+    ].compactMap(\.self)
+    self.notes = notes
+    self.configuration = configuration
+    tensorNames = configuration.modelTensors().map(\.name)
+    let names = storedNames
+    self.storedNames = names
     try configuration.checkInventory(
       found: weights.tensors.mapValues(\.shape), file: weights.description,
-      foundName: { storedNames[$0] ?? $0 },
+      foundName: { names[$0] ?? $0 },
       isIgnored: {
-        // transformers ignores these too: the head of a tied model is its embedding, old LLaMA
-        // checkpoints contain the rotary table, which follows from the configuration, and old OPT
-        // ones contain the version of the program that wrote them.
-        (isTied && $0 == "lm_head.weight") || $0.hasSuffix(".rotary_emb.inv_freq")
+        // transformers ignores these too: a head that repeats the embedding, the rotary table of old
+        // LLaMA checkpoints, which follows from the configuration, and in old OPT ones the version of
+        // the program that wrote them.
+        (isTied && $0 == keys.head) || $0.hasSuffix(".rotary_emb.inv_freq")
           || $0.hasSuffix("decoder.version")
       })
     for name in tensorNames {
-      guard let entry = weights.tensors[storedNames[name] ?? name] else {
+      guard let entry = weights.tensors[names[name] ?? name] else {
         throw Checkpoint.unknown(name, folder)
       }
       guard entry.type.floatFormat != nil else {
@@ -89,7 +114,7 @@ struct HuggingFaceCheckpoint: TensorSource {
   /// The file's entry for a model tensor; nil for other tensors, even if the files contain them.
   private func stored(_ name: String) -> (format: FloatFormat, entry: WeightEntry)? {
     guard let entry = weights.tensors[storedNames[name] ?? name],
-      !(configuration.tiedEmbeddings && name == "lm_head.weight"),
+      !(configuration.tiedEmbeddings && name == configuration.keys.head),
       let format = entry.type.floatFormat
     else { return nil }
     return (format, entry)

@@ -76,6 +76,7 @@ struct RunCommand: ParsableCommand {
     log.debug("kernels: \(BLAS.describe), \(Parallel.threads) threads")
     log.debug("memory to use: \(Figure.bytes(recipe.memory))")
     let plan = try BuildPlan(recipe)
+    verbosity.show(plan.notes)
     let folder = work ?? recipe.name + ".work"
     let store = try Store(folder: folder, create: !explain)
     let build = try Build(

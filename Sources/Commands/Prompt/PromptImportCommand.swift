@@ -37,8 +37,9 @@ struct PromptImportCommand: ParsableCommand {
     let target = try ModelBundle(path: bundle)
     try target.checkFree(name)
     let model = try LanguageModel(bundle: target)
-    let prompt = try StoredAdapter(
-      PEFTFolder(reading: folder), name: name, for: model.configuration)
+    let adapter = try PEFTFolder(reading: folder)
+    verbosity.show(adapter.notes)
+    let prompt = try StoredAdapter(adapter, name: name, for: model.configuration)
     let key = try verbosity.learningKeys {
       try StoredRoutingKey.learn(
         for: prompt, in: model, weights: target.weightsDigest, progress: $0)

@@ -81,8 +81,10 @@ struct PromptLearnCommand: ParsableCommand {
         .cannotCreate, file: bundle, "is not writable",
         advice: "change its permissions, or learn on a copy of it")
     }
+    let full = try teacher.map { try ModelFile(path: $0) }
+    verbosity.show(full?.notes ?? [])
     let plan = try LearningPlan(
-      recipe, on: target, full: teacher.map { try ModelFile(path: $0) },
+      recipe, on: target, full: full,
       memory: memory.bytes ?? ProcessUsage.availableMemory / 2)
     let store = try Store(folder: folder, create: !explain)
     let progress = verbosity.buildProgress

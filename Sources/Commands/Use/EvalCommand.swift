@@ -49,6 +49,7 @@ struct EvalCommand: ParsableCommand {
     threads.apply()
     let rule = try PerplexityProtocol(id: protocolID, length: seqlen)
     let file = try ModelFile(path: model)
+    verbosity.show(file.notes)
     let selection = try prompt.select(from: file)
     let corpus = try Corpus.load(path: text)
     let model = try file.model(arithmetic)

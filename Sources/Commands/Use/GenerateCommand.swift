@@ -57,6 +57,7 @@ struct GenerateCommand: ParsableCommand {
   func run() throws {
     threads.apply()
     let file = try ModelFile(path: model)
+    verbosity.show(file.notes)
     let selection = try prompt.select(from: file)
     let tokenizer = try file.tokenizer()
     let model = try file.model(arithmetic)

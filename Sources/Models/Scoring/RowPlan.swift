@@ -73,26 +73,29 @@ extension ModelConfiguration {
       attentionFactor: 1)
   }
 
-  /// Maximum number of positions, the sliding window's or the learned table's; nil if more are
-  /// merely less accurate.
-  package var positionLimit: Int? {
-    switch design.positions {
-    case .rotary: slidingWindow
-    case .learned: maximumPositions
-    }
-  }
+  /// Maximum number of positions: the sliding window's, dynamic rope scaling's or the learned table's;
+  /// nil if more are merely less accurate.
+  package var positionLimit: Int? { positionBound?.limit }
 
   /// Checks that the model has `count` positions.
   /// - Throws: `usage` if `count` exceeds `positionLimit`.
   package func checkPositions(_ count: Int) throws(Failure) {
-    guard let limit = positionLimit, count > limit else { return }
-    let reason =
-      switch design.positions {
-      case .rotary: "the model attends to a sliding window of \(limit)"
-      case .learned: "the model has learned \(limit)"
-      }
+    guard let (limit, reason) = positionBound, count > limit else { return }
     throw Failure(
       .usage, "\(count) positions are needed, but \(reason)",
       advice: "use at most \(limit) positions, the prompt included")
+  }
+
+  /// The maximum number of positions with a clause that says where it comes from.
+  private var positionBound: (limit: Int, reason: String)? {
+    guard design.positions == .rotary else {
+      return (maximumPositions, "the model has learned \(maximumPositions)")
+    }
+    let window = slidingWindow.map { ($0, "the model attends to a sliding window of \($0)") }
+    guard case .dynamic = ropeScaling, maximumPositions < window?.0 ?? .max else { return window }
+    return (
+      maximumPositions,
+      "the model's dynamic rope scaling changes with the text's length beyond \(maximumPositions)"
+    )
   }
 }

@@ -12,6 +12,8 @@ import Text
 package struct BuildPlan: Sendable {
   package let recipe: Recipe
   package let stages: [any Stage]
+  /// What the user should know about how the checkpoint was read, one sentence each.
+  package let notes: [String]
 
   /// The output that becomes the artifact.
   package static let artifact = PackageStage.bundle
@@ -30,6 +32,7 @@ package struct BuildPlan: Sendable {
   package init(_ recipe: Recipe) throws(Failure) {
     let source = try Self.source(recipe)
     let configuration = source.configuration
+    notes = source.notes
     let problems = RecipeProblems(file: recipe.path)
     func check<T>(_ place: String, _ body: () throws(Failure) -> T) -> T? {
       do throws(Failure) {

@@ -39,6 +39,14 @@ package enum ModelFile: Sendable {
     }
   }
 
+  /// What the user should know about how a checkpoint was read, one sentence each.
+  package var notes: [String] {
+    switch self {
+    case .bundle: []
+    case .checkpoint(let source, _): source.notes
+    }
+  }
+
   /// Reads the model's configuration.
   package func configuration() throws(Failure) -> ModelConfiguration {
     switch self {

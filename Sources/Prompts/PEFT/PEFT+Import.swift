@@ -24,18 +24,21 @@ extension StoredAdapter {
 }
 
 /// A reader of the shape and the values of a PEFT adapter.
-private struct PEFTReader {
+struct PEFTReader {
   let folder: PEFTFolder
   let model: ModelConfiguration
 
-  private var file: String { folder.path + "/" + PEFTFolder.configurationFile }
+  var file: String { folder.path + "/" + PEFTFolder.configurationFile }
 
-  private func wrong(_ key: String, _ finding: String, _ advice: String? = nil) -> Failure {
+  func wrong(_ key: String, _ finding: String, _ advice: String? = nil) -> Failure {
     Failure(.invalidData, file: file, at: "key \"\(key)\"", finding, advice: advice)
   }
 
   func read() throws(Failure) -> (AdapterShape, [Float]) {
     let kind = try folder.configuration.required("peft_type", as: String.self, file: file)
+    if let found = PEFTKeys.of(kind)?.finding({ folder.configuration[$0] }) {
+      throw wrong(found.key, found.finding, found.advice)
+    }
     switch kind {
     case "PROMPT_TUNING": return try prompt()
     case "PREFIX_TUNING": return try prefix()
@@ -61,81 +64,40 @@ private struct PEFTReader {
 
   private func prompt() throws(Failure) -> (AdapterShape, [Float]) {
     let (tokens, width, values) = try rows()
+    try check("num_virtual_tokens", is: tokens, "the number of the file's rows is")
+    try check("token_dim", is: width, "the file's rows have a width of")
     return (.embeddings(tokens: tokens, width: width, ids: nil), values)
   }
 
   private func prefix() throws(Failure) -> (AdapterShape, [Float]) {
-    if folder.configuration["prefix_projection"]?.bool == true {
-      throw wrong("prefix_projection", "is true", "save the prefix itself, without its projection")
-    }
     let (tokens, columns, values) = try rows()
     let width = model.kvHeads * model.headDim
     guard columns == 2 * model.layers * width else {
+      let token = folder.configuration["token_dim"]?.int
+      if folder.configuration["prefix_projection"]?.bool == true, columns == token {
+        throw wrong(
+          "prefix_projection", "is true, and the file holds the rows before the projection",
+          "save the prefix with PEFT's save_pretrained, which applies the projection")
+      }
       throw Failure(
         .usage, file: folder.path,
         "its rows are \(columns) wide, the model's keys and values of all blocks"
           + " \(2 * model.layers * width)", advice: "a prefix fits only models of its own shape")
     }
+    try check("num_virtual_tokens", is: tokens, "the number of the file's rows is")
+    try check("num_layers", is: model.layers, "the number of the model's blocks is")
+    try check("token_dim", is: width, "the model's keys have a width of")
+    try check(
+      "num_attention_heads", is: model.kvHeads, "the number of the model's key-value heads is")
     return (
       .prefix(tokens: tokens, layers: model.layers, width: width),
       PEFTNames.swapped(values, outer: tokens, inner: 2 * model.layers, width: width)
     )
   }
 
-  /// Checks that no setting changes the meaning of the two factors.
-  private func checkPlain() throws(Failure) {
-    let settings = folder.configuration
-    for key in ["use_dora", "fan_in_fan_out", "lora_bias", "use_qalora"] {
-      if settings[key]?.bool == true { throw wrong(key, "is true, which can't be imported") }
-    }
-    if let bias = settings["bias"]?.string, bias != "none" {
-      throw wrong("bias", "is \(bias), but biases can't be imported")
-    }
-    for key in ["rank_pattern", "alpha_pattern"] {
-      if settings[key]?.object?.isEmpty == false {
-        throw wrong(key, "has values for single layers, which can't be imported")
-      }
-    }
-  }
-
-  private func lowRank() throws(Failure) -> (AdapterShape, [Float]) {
-    try checkPlain()
-    let rank = try folder.configuration.required("r", as: Int.self, file: file)
-    var alpha = try folder.configuration.required("lora_alpha", as: Double.self, file: file)
-    // rsLoRA scales by alpha/√r instead of alpha/r.
-    if folder.configuration["use_rslora"]?.bool == true { alpha *= Double(rank).squareRoot() }
-    var targets: [LowRankTarget] = []
-    var (values, taken) = ([Float](), 0)
-    for place in model.lowRankTargets(model.linears) {
-      let module = PEFTNames.root + PEFTNames.module(place.tensor)
-      guard let a = folder.tensors[module + PEFTNames.a],
-        let b = folder.tensors[module + PEFTNames.b]
-      else { continue }
-      guard a.shape == [rank, place.inputs], b.shape == [place.outputs, rank] else {
-        throw Failure(
-          .usage, file: folder.path, at: place.tensor,
-          "its factors are \(a.shape) and \(b.shape); rank \(rank) and the model's"
-            + " \(place.outputs) × \(place.inputs) weights need others",
-          advice: "low-rank updates fit only models of their own shape")
-      }
-      targets.append(place)
-      values += a.values + b.values
-      taken += 2
-    }
-    guard taken == folder.tensors.count, taken > 0 else {
-      let known = Set(
-        targets.flatMap { target in
-          [PEFTNames.a, PEFTNames.b].map {
-            PEFTNames.root + PEFTNames.module(target.tensor) + $0
-          }
-        })
-      let unknown = folder.tensors.keys.filter { !known.contains($0) }.sorted()
-      throw Failure(
-        .invalidData, file: folder.weightsPath,
-        unknown.isEmpty
-          ? "holds no low-rank updates" : "holds \(unknown[0]), which the model has no place for",
-        advice: "only the factors of linear layers in blocks can be imported")
-    }
-    return (.lowRank(LowRankShape(rank: rank, alpha: alpha, targets: targets)), values)
+  /// Refuses a number of the configuration that contradicts the file or the model.
+  private func check(_ key: String, is found: Int, _ what: String) throws(Failure) {
+    guard let value = folder.configuration[key], !value.isNull, value.int != found else { return }
+    throw wrong(key, "is \(value.excerpt), but \(what) \(found)")
   }
 }

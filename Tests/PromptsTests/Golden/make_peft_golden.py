@@ -1,8 +1,8 @@
 """Adapters of a tiny model in PEFT's format, and their losses by PEFT.
 
 usage: make_peft_golden.py MODEL_FOLDER OUT     (packages: Tests/Golden/requirements.txt; `make golden` runs it)
-  Writes OUT/prompt, OUT/prefix and OUT/lora with save_pretrained, and OUT/expected.json: the ids and, per adapter, the
-  negative log-likelihoods of tokens 1 … T − 1 in float32.
+  Writes each of the adapters below into a folder of OUT with save_pretrained, and OUT/expected.json: the ids and, per
+  adapter, the negative log-likelihoods of tokens 1 … T − 1 in float32.
 
 usage: make_peft_golden.py --measure MODEL_FOLDER ADAPTER_FOLDER IDS.json
   Prints the negative log-likelihoods with the adapter in ADAPTER_FOLDER, as JSON."""
@@ -38,6 +38,15 @@ for name, config in {
     "prompt": PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=4),
     "prefix": PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=3),
     "lora": LoraConfig(task_type="CAUSAL_LM", r=2, lora_alpha=5, target_modules=["q_proj", "down_proj"]),
+    # Saved as the keys and values that the projection makes, with prefix_projection: true.
+    "prefix-projected": PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=3, prefix_projection=True,
+                                           encoder_hidden_size=11),
+    "lora-patterns": LoraConfig(task_type="CAUSAL_LM", r=2, lora_alpha=5, target_modules=["q_proj", "v_proj", "down_proj"],
+                                exclude_modules=["layers.1.self_attn.v_proj"], init_lora_weights="gaussian",
+                                use_rslora=True, rank_pattern={"^model.layers.1.self_attn.q_proj": 1, "down_proj": 3},
+                                alpha_pattern={"layers.0.self_attn.q_proj": 7, "q_proj": 2}),
+    "lora-layers": LoraConfig(task_type="CAUSAL_LM", r=2, lora_alpha=5, target_modules=["q_proj", "up_proj"],
+                              layers_to_transform=[1], layers_pattern="layers", init_lora_weights="orthogonal"),
 }.items():
     model = get_peft_model(load(folder), config)
     with torch.no_grad():
@@ -48,7 +57,7 @@ for name, config in {
     (out / name / "README.md").unlink(missing_ok=True)
     settings = json.loads((out / name / "adapter_config.json").read_text())
     settings["base_model_name_or_path"] = "mistral"
-    if settings.get("target_modules"):
-        settings["target_modules"].sort()  # PEFT keeps a set
+    for key in ("target_modules", "exclude_modules"):
+        if settings.get(key): settings[key].sort()  # PEFT keeps sets
     (out / name / "adapter_config.json").write_text(json.dumps(settings, indent=1, sort_keys=True) + "\n")
 (out / "expected.json").write_text(json.dumps(expected) + "\n")
