@@ -1,4 +1,5 @@
 import Builds
+import BundleFormat
 import Bytes
 import Evaluation
 import Models
@@ -24,6 +25,7 @@ extension Failure {
     .foreignWorkFolder: Options(suffix: " with --work"),
     .workFolderLayout: Options(suffix: " with --work"),
     .noWorkFolder: Options(suffix: " (`ctpack run --work`)"),
+    .bundleEdited: Options(suffix: " with --force"),
     .artifactIsFolder: Options(suffix: " with --out"),
     .variantNeeded: Options(suffix: " with --variant"),
     .teacherNeeded: Options(advice: "name it with --teacher"),

@@ -52,6 +52,21 @@ struct MemoryOptions: ParsableArguments {
   }
 }
 
+/// Option that allows an edited bundle to be replaced.
+struct ReplacementOptions: ParsableArguments {
+  @Flag(
+    help: ArgumentHelp(
+      "Replace a bundle that was edited since it was built.",
+      discussion: """
+        Without it such a bundle is kept (exit status 73), unless it holds nothing else than the new one. \
+        A bundle that another process is editing is never replaced (exit status 75).
+        """))
+  var force = false
+
+  /// The rule for a file that is there already.
+  var rule: ReplacementRule { force ? .any : .unedited }
+}
+
 /// Options for the amount of output on standard error.
 struct VerbosityOptions: ParsableArguments {
   @Flag(help: "Print errors only, no progress.") var quiet = false

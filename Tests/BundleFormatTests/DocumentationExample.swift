@@ -20,11 +20,17 @@ func writeAndRead(_ path: String) throws -> [Float] {
   let weights = try writer.weightsDigest()
   try writer.finish()
 
-  // Edits keep what is there: the prompt and a new table are appended.
+  // Edits keep what is there: the prompt and a new table are appended. Whatever the edit depends on is
+  // read from `edit.bundle`, which nobody else changes until the edit ends.
   let prompt = StoredAdapter(
     name: "demo", tokens: 1, width: 4, embeddings: [0.5, -1, 0.25, 2],
     binding: .init(baseModel: nil, tokenizer: nil, weights: weights), objective: "cross-entropy")
-  try BundleEditor.append(to: path, sections: [.adapter(prompt)])
+  try BundleEditor.edit(path) { (edit) throws(Failure) in
+    guard edit.bundle.weightsDigest == weights else {
+      throw Failure(.busy, file: path, "holds other weights by now")
+    }
+    edit.add(.adapter(prompt))
+  }
 
   // `full` verification throws unless every byte and every section is what it should be.
   let bundle = try ModelBundle(path: path, verify: .full)

@@ -99,8 +99,9 @@ import Testing
       StoredRoutingKey(
         of: prompt, weights: weights, explained: 0.5, key: [1, 2, -3, 4], bias: -0.25)
     }
-    try BundleEditor.append(
-      to: source.path, sections: [.routingKey(key(of: prompt, weights: source.weightsDigest))])
+    try BundleEditor.edit(source.path) { (edit) throws(Failure) in
+      edit.add(.routingKey(key(of: prompt, weights: source.weightsDigest)))
+    }
     let changed = try ModelBundle(path: source.path)
     try Transfer("p", from: changed, to: target, as: "r").write(allowUnvalidated: true)
     #expect(try ModelBundle(path: target.path).routingKey(of: "r") == nil)
@@ -166,15 +167,14 @@ import Testing
     ]
     let source = try model("e", layers: 1, seed: 0)
     for (shape, count) in shapes {
-      try BundleEditor.append(
-        to: source.path,
-        sections: [
+      try BundleEditor.edit(source.path) { (edit) throws(Failure) in
+        edit.add(
           .adapter(
             StoredAdapter(
               name: shape.kind.rawValue, shape: shape, values: (0..<count).map { Float($0) },
               binding: .init(baseModel: nil, tokenizer: nil, weights: nil),
-              objective: "cross-entropy"))
-        ])
+              objective: "cross-entropy")))
+      }
       let same = try model("f", layers: 1, seed: 1)
       let transfer = try Transfer(
         shape.kind.rawValue, from: ModelBundle(path: source.path), to: same)
@@ -256,59 +256,5 @@ import Testing
         })
     }
     #expect(try ModelBundle(path: target.path).adapters.isEmpty)
-  }
-
-  private func record(
-    _ bundle: ModelBundle, prompt: String?, choice: [String] = [], ppl: Double = 9
-  ) -> EvidenceRecord {
-    EvidenceRecord(
-      protocol: "ctp-16", text: "t", textDigest: nil, model: "compressed",
-      modelDigest: bundle.weightsDigest, prompt: prompt, ppl: ppl, pplStandardError: 0, nll: 1,
-      scoredTokens: 15, tokens: 16, windows: 2,
-      choice: choice.isEmpty
-        ? nil
-        : ChoiceRecord(
-          rule: "attention",
-          shares: choice.enumerated().map { .init(prompt: $1, windows: $0 == 0 ? 2 : 0) }))
-  }
-
-  @Test func measurementsAreStoredWithThePrompts() throws {
-    let source = try bundle("a", weight: 1, prompts: ["p", "q"])
-    let target = try bundle("b", weight: 2)
-    try Transfer.write(
-      ["p", "q"].map { try Transfer($0, from: source, to: target) }, allowUnvalidated: true)
-    let records = [
-      record(target, prompt: nil), record(target, prompt: "p"), record(target, prompt: "q"),
-      record(target, prompt: "auto", choice: ["p", "q"]),
-    ]
-    let measured = validation(target.weightsDigest)
-    let elsewhere = validation(source.weightsDigest)
-    #expect(
-      isRefused(.notMet, naming: "other weights") {
-        try AdapterLibrary.store(records, validations: [("p", elsewhere)], in: target.path)
-      })
-    #expect(
-      isRefused(.usage, naming: "“x”") {
-        try AdapterLibrary.store(records, validations: [("x", measured)], in: target.path)
-      })
-    try AdapterLibrary.store(records, validations: [("p", measured)], in: target.path)
-    var newer = records[1]
-    newer.ppl = 7
-    try AdapterLibrary.store([newer], validations: [], in: target.path)
-    let after = try ModelBundle(path: target.path, verify: .full)
-    #expect(try after.evidence == [records[0], records[2], records[3], newer])
-    #expect(try after.adapters.map(\.unvalidated) == [false, true])
-    #expect(try after.adapter(named: "p")?.validatedOn == [measured])
-
-    try AdapterLibrary.remove(["q", "q"], from: target.path)
-    let left = try ModelBundle(path: target.path, verify: .full)
-    #expect(try left.adapters.map(\.name) == ["p"])
-    #expect(
-      try left.evidence == [records[0], newer], "the prompt's measurements are removed with it")
-    #expect(
-      isRefused(.usage, naming: "it has p") {
-        try AdapterLibrary.remove(["p", "q"], from: target.path)
-      })
-    #expect(try ModelBundle(path: target.path).generation == left.generation)
   }
 }

@@ -13,32 +13,45 @@ package enum Artifact {
 
   /// Checks that `path` can become a file, before hours of work are spent.
   ///
+  /// - Returns: the file that symbolic links lead to.
   /// - Throws: `cannotCreate` if `path` is a folder or its folder is missing or read-only.
-  package static func checkWritable(_ path: String) throws(Failure) {
+  @discardableResult
+  package static func checkWritable(_ path: String) throws(Failure) -> FileDestination {
     let manager = FileManager.default
     if manager.fileExists(atPath: path + "/.") {
       throw Failure(
         .cannotCreate, file: path, "is a folder", advice: "name a file", reason: .artifactIsFolder)
     }
-    let folder = PathNames.parent(path)
+    let destination = try FileDestination(path)
+    let folder = PathNames.parent(destination.path)
     guard manager.fileExists(atPath: folder + "/.") else {
       throw Failure(.cannotCreate, file: path, "there is no folder \(folder)")
     }
     guard manager.isWritableFile(atPath: folder) else {
       throw Failure(.cannotCreate, file: path, "the folder \(folder) can't be written to")
     }
+    return destination
   }
 
   /// Copies `object` to `path` atomically. It is a copy and not a link because the artifact may be
-  /// edited in place later, and the store's object must not change.
+  /// edited in place later, and the store's object must not change. A file that is there already is
+  /// locked while it is replaced, and passes its mode and owner on.
+  ///
+  /// - Parameter mayReplace: throws where the file that is there must be kept.
+  /// - Throws: `busy` while another process edits the file that is there.
   package static func publish(
-    _ object: StoreObject, from store: Store, to path: String
+    _ object: StoreObject, from store: Store, to path: String,
+    mayReplace: (FileDestination) throws -> Void = { _ in }
   ) throws -> Outcome {
-    AtomicFile.sweepTemporaries(of: path)
-    let exists = FileManager.default.fileExists(atPath: path)
-    if exists, try FileDigest.of(path) == object { return .unchanged }
+    let destination = try FileDestination(path)
+    AtomicFile.sweepTemporaries(of: destination.path)
+    if destination.exists {
+      if try FileDigest.of(destination.path) == object { return .unchanged }
+      // Before the copy, which may take long, and again under the lock.
+      try mayReplace(destination)
+    }
     let file = try MappedFile(path: store.path(of: object))
-    var writer = try AtomicFileWriter(path: path)
+    var writer = try AtomicFileWriter(destination)
     var hasher = SHA256Hasher()
     var start = 0
     while start < file.bytes.count {
@@ -54,7 +67,9 @@ package enum Artifact {
       throw Failure(
         .io, file: store.path(of: object), "changed while it was copied", advice: "run again")
     }
-    try writer.publish()
-    return exists ? .replaced : .created
+    let lock = try ReplacementLock(destination)
+    if lock.exists { try mayReplace(FileDestination(path)) }
+    try writer.publish(replacing: lock)
+    return lock.exists ? .replaced : .created
   }
 }

@@ -39,14 +39,7 @@ struct RunLedger {
 
   /// Appends a line. Errors are ignored, because a build must not fail for its log.
   private func append(_ fields: JSONObject) {
-    let line = JSON.object(fields).canonicalText
-    if !FileManager.default.fileExists(atPath: file) {
-      _ = FileManager.default.createFile(atPath: file, contents: nil)
-    }
-    guard let handle = FileHandle(forWritingAtPath: file) else { return }
-    defer { try? handle.close() }
-    _ = try? handle.seekToEnd()
-    try? handle.write(contentsOf: Data((line + "\n").utf8))
+    try? OwnFile.append(JSON.object(fields).canonicalText + "\n", to: file)
   }
 
   /// Returns the entries, oldest first, without lines that a crash cut short.

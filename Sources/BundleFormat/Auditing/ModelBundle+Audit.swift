@@ -6,9 +6,16 @@ extension ModelBundle {
   /// Opens and checks; a file that can't be opened as a bundle gives one error that says why.
   /// Throws only where the file is missing or can't be read.
   public static func audit(path: String, level: Verification) throws(Failure) -> [Problem] {
-    let file = try MappedFile(path: path)
-    file.advise(.willNeed)
-    return audit(bytes: file.bytes, name: path, level: level)
+    do throws(Failure) {
+      let stable = try StableContainer(path: path, expected: nil) { (path) throws(Failure) in
+        try MappedFile(path: path)
+      }
+      stable.file.advise(.willNeed)
+      return try ModelBundle(stable, path: path, verify: .none).check(level)
+    } catch {
+      guard error.kind == .invalidData else { throw error }
+      return [Problem(error)]
+    }
   }
 
   /// Opens and checks a bundle in memory; `name` is its name in error texts.
@@ -16,7 +23,7 @@ extension ModelBundle {
     do throws(Failure) {
       return try ModelBundle(bytes: bytes, name: name).check(level)
     } catch {
-      return [Problem(at: error.place ?? "file", error.finding)]
+      return [Problem(error)]
     }
   }
 
@@ -68,5 +75,12 @@ extension ModelBundle {
       }
     }
     return damaged.withLock { $0.sorted() }
+  }
+}
+
+extension Problem {
+  /// The finding that kept a bundle from opening.
+  fileprivate init(_ failure: Failure) {
+    self.init(at: failure.place ?? "file", failure.finding)
   }
 }

@@ -28,27 +28,55 @@ public final class ModelBundle: Sendable {
     var name: [UInt8]
   }
 
+  /// Opens the file at `path`, which another process may be editing meanwhile.
+  ///
   /// Throws `invalidData` with the first thing that is wrong; `ModelBundle.audit` lists them all.
   public convenience init(path: String, verify: Verification = .none) throws(Failure) {
-    let file = try MappedFile(path: path)
-    try FileContent.expect(.bundle, in: file.bytes, file: path)
-    try self.init(content: file.bytes, file: file, path: path, verify: verify)
+    try self.init(path: path, verify: verify) { (path) throws(Failure) in
+      try MappedFile(path: path)
+    }
+  }
+
+  /// Tests map the file as it was before an edit.
+  package convenience init(
+    path: String, verify: Verification = .none, map: (String) throws(Failure) -> MappedFile
+  ) throws(Failure) {
+    let stable = try StableContainer(path: path, expected: .bundle, map: map)
+    try self.init(stable, path: path, verify: verify)
+  }
+
+  /// Opens a file that nobody else edits while it is locked.
+  convenience init(locked file: borrowing EditableFile) throws(Failure) {
+    let mapped = try file.mapped()
+    try FileContent.expect(.bundle, in: mapped.bytes, file: file.path)
+    try self.init(
+      opened: OpenedContainer(content: mapped.bytes, file: file.path), content: mapped.bytes,
+      file: mapped, path: file.path, verify: .none)
+  }
+
+  /// Opens a file whose container was read already.
+  convenience init(
+    _ stable: StableContainer, path: String, verify: Verification
+  ) throws(Failure) {
+    try self.init(
+      opened: stable.opened, content: stable.file.bytes, file: stable.file, path: path,
+      verify: verify)
   }
 
   /// Opens a bundle in memory; `name` takes the place of the path in error texts.
   public convenience init(
     bytes: ByteSlice, name: String, verify: Verification = .none
   ) throws(Failure) {
-    try self.init(content: bytes, file: nil, path: name, verify: verify)
+    try self.init(
+      opened: OpenedContainer(content: bytes, file: name), content: bytes, file: nil, path: name,
+      verify: verify)
   }
 
   private init(
-    content: ByteSlice, file: MappedFile?, path: String, verify: Verification
+    opened: OpenedContainer, content: ByteSlice, file: MappedFile?, path: String,
+    verify: Verification
   ) throws(Failure) {
-    opened = try OpenedContainer(file: path, size: content.count) { (offset, count) in
-      let end = min(offset + count, content.count)
-      return content.slice(min(offset, end)..<end) ?? ByteSlice([])
-    }
+    self.opened = opened
     self.path = path
     self.content = content
     self.file = file

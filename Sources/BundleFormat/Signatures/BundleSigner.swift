@@ -69,9 +69,15 @@ public enum BundleSigner {
     }
     result.removed.removeAll(where: replaced.contains)
     if !added.isEmpty || !result.removed.isEmpty {
-      try BundleEditor.append(
-        to: path, sections: added,
-        removing: result.removed.map { .init(type: .signature, name: $0) })
+      let (signatures, outdated) = (added, result.removed)
+      try BundleEditor.edit(path) { (edit) throws(Failure) in
+        guard edit.bundle.opened.record.tableSHA256 == bundle.opened.record.tableSHA256 else {
+          throw Failure(
+            .busy, file: path, "was changed while it was being signed", advice: "sign it again")
+        }
+        edit.add(signatures)
+        for name in outdated { edit.remove(.init(type: .signature, name: name)) }
+      }
     }
     return result
   }

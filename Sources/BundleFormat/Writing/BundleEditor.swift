@@ -19,52 +19,32 @@ public enum BundleEditor {
     }
   }
 
-  /// Adds `sections` (replacing those of the same type and name) and drops those in `removing`.
-  /// Returns the new generation. Throws `busy` while another process edits, `io` where the system
-  /// refuses (the old state stays good), `usage` where a section to remove isn't there,
-  /// `invalidData` where the bundle is damaged or needs a newer program to be changed.
+  /// Edits the bundle at `path` under its exclusive lock: opens the state in force, lets `decide` read
+  /// it and say what to add and remove, and commits that in one step. Without changes nothing is
+  /// written.
+  ///
+  /// There is no other way to edit, because what was read before the lock may be out of date when it is
+  /// written. Work that takes long comes first, and `decide` then checks that the state in force is
+  /// still the one that the work was done on (`BundleEdit.check`).
+  ///
+  /// - Returns: what `decide` returned, and the generation in force afterwards.
+  /// - Throws: `busy` while another process edits, or if another file got the name meanwhile; `io`
+  ///   where the system refuses (the old state stays good); `usage` where a section to remove isn't
+  ///   there; `invalidData` where the bundle is damaged or needs a newer program to be changed; what
+  ///   `decide` throws, and nothing is changed then.
   @discardableResult
-  public static func append(
-    to path: String, sections: [NewSection], removing: [Key] = []
-  ) throws(Failure) -> UInt64 {
+  public static func edit<Result>(
+    _ path: String, _ decide: (inout BundleEdit) throws(Failure) -> Result
+  ) throws(Failure) -> (result: Result, generation: UInt64) {
     var file = try EditableFile(path: path)
-    return try edit(&file, path: path, adding: sections, removing: removing)
-  }
-
-  /// Writes the canonical form of the bundle at `path` to `target` (which may be the same).
-  /// Returns the digest, which is the same before and after.
-  @discardableResult
-  public static func compact(_ path: String, to target: String) throws(Failure) -> SHA256Digest {
-    // Held while reading, so that no edit is lost when the target replaces the source.
-    let lock = try EditableFile(path: path)
-    let bundle = try ModelBundle(path: path)
-    try checkMayWrite(bundle.opened, path)
-    AtomicFile.sweepTemporaries(of: target)
-    var writer = BundleWriter(path: target)
-    for section in bundle.sections { try writer.add(copying: section, from: bundle) }
-    let digest = try writer.finish()
-    _ = try lock.size
-    return digest
-  }
-
-  /// Writes the bundle at `path` to `target` with its tensors in another storage, in canonical
-  /// form. Everything else stays as it is, digests included, so that prompts stay bound. Returns
-  /// the digest, which is the same before and after. Throws `usage` where both are the same file.
-  @discardableResult
-  public static func recode(
-    _ path: String, to target: String, storage: TensorStorage
-  ) throws(Failure) -> SHA256Digest {
-    let source = try FileIdentity(path: path)
-    if let there = try? FileIdentity(path: target), there.isSameFile(as: source) {
-      throw Failure(
-        .usage, file: target, "is the bundle to be recoded itself", advice: "name another file")
-    }
-    let bundle = try ModelBundle(path: path)
-    try checkMayWrite(bundle.opened, path)
-    AtomicFile.sweepTemporaries(of: target)
-    var writer = BundleWriter(path: target, storage: storage)
-    for section in bundle.sections { try writer.add(recoding: section, from: bundle) }
-    return try writer.finish()
+    var edit = BundleEdit(bundle: try ModelBundle(locked: file))
+    let result = try decide(&edit)
+    guard edit.hasChanges else { return (result, edit.bundle.generation) }
+    try file.checkNamed()
+    let generation = try Self.edit(
+      &file, path: path, adding: edit.added, removing: edit.removed)
+    try file.checkNamed()
+    return (result, generation)
   }
 
   /// The edit itself, on anything that can be edited: tests replay it with failing storage.
@@ -154,7 +134,7 @@ public enum BundleEditor {
   }
 
   /// Refuses to change a bundle that says it needs more understanding than this program has.
-  private static func checkMayWrite(_ opened: OpenedContainer, _ path: String) throws(Failure) {
+  static func checkMayWrite(_ opened: OpenedContainer, _ path: String) throws(Failure) {
     func refuse(_ place: String, _ what: String) -> Failure {
       Failure(
         .invalidData, file: path, at: place, "can't be changed without understanding \(what)",

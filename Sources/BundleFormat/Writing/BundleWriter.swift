@@ -11,6 +11,8 @@ public struct BundleWriter: ~Copyable {
   /// The storage of tensors whose section has no policy of its own.
   public let storage: TensorStorage
   private var pending: [Pending] = []
+  /// Whether the file is the program's own, in a work folder, rather than one that the user named.
+  private let isOwn: Bool
 
   /// Sections wait here until `finish` knows their order; their bytes stay where they are.
   private enum Pending {
@@ -32,6 +34,15 @@ public struct BundleWriter: ~Copyable {
   public init(path: String, storage: TensorStorage = .mapped) {
     self.path = path
     self.storage = storage
+    isOwn = false
+  }
+
+  /// A bundle in a work folder: a link of its name is replaced instead of followed, and no lock is
+  /// taken.
+  package init(ownFile path: String, storage: TensorStorage = .mapped) {
+    self.path = path
+    self.storage = storage
+    isOwn = true
   }
 
   /// Adds a section; a part of a tensor in this bundle's storage unless it has a policy of its own.
@@ -111,9 +122,44 @@ public struct BundleWriter: ~Copyable {
     }
   }
 
-  /// Writes, publishes and returns the bundle's canonical digest.
+  /// Writes, publishes and returns the bundle's canonical digest. A symbolic link is followed; a file
+  /// that is there already is locked while it is replaced, by `rule`, and passes its mode and owner on.
+  ///
+  /// - Throws: `busy` while another process edits the file to be replaced; `cannotCreate` where `rule`
+  ///   keeps it, or the folder allows no new file.
   @discardableResult
-  public consuming func finish() throws(Failure) -> SHA256Digest {
+  public consuming func finish(
+    replacing rule: ReplacementRule = .any
+  ) throws(Failure) -> SHA256Digest {
+    if isOwn {
+      var file = try AtomicFileWriter(path: path)
+      let sections = try write(to: &file)
+      try file.publish()
+      return ContentDigest.canonical(sections)
+    }
+    let destination = try FileDestination(path)
+    var file = try AtomicFileWriter(destination)
+    let sections = try write(to: &file)
+    let lock = try ReplacementLock(destination)
+    if lock.exists { try rule.check(FileDestination(path), sections: sections) }
+    try file.publish(replacing: lock)
+    return ContentDigest.canonical(sections)
+  }
+
+  /// Writes the bundle in place of the file that `held` locks.
+  ///
+  /// - Throws: `busy` if another file got its name meanwhile.
+  consuming func finish(over held: borrowing EditableFile) throws(Failure) -> SHA256Digest {
+    var file = try AtomicFileWriter(FileDestination(path))
+    let sections = try write(to: &file)
+    try file.publish(if: { () throws(Failure) in try held.checkNamed() })
+    return ContentDigest.canonical(sections)
+  }
+
+  /// Writes the whole file. Returns its sections.
+  private mutating func write(
+    to writer: inout AtomicFileWriter
+  ) throws(Failure) -> [Section] {
     pending.sort {
       let (a, b) = ($0.key, $1.key)
       return a.0 != b.0 ? a.0 < b.0 : a.1.utf8.lexicographicallyPrecedes(b.1.utf8)
@@ -124,7 +170,6 @@ public struct BundleWriter: ~Copyable {
       }
     }
     let header = Header()
-    var writer = try AtomicFileWriter(path: path)
     try writer.write(header.bytes)
     try writer.pad(to: ContainerLayout.bodyOffset)
     var sections: [Section] = []
@@ -152,7 +197,6 @@ public struct BundleWriter: ~Copyable {
       tableSHA256: SHA256Digest(hashing: table), header: header.digest)
     try writer.write(table)
     try writer.overwrite(at: ContainerLayout.recordOffsets[record.slot], record.bytes)
-    try writer.publish()
-    return ContentDigest.canonical(sections)
+    return sections
   }
 }

@@ -20,6 +20,16 @@ public enum AtomicFile {
   public static func write(_ text: String, to path: String) throws(Failure) {
     try write(Array(text.utf8), to: path)
   }
+
+  /// Replaces the user's file at `destination` with `bytes`, durably; its mode and owner stay, and on
+  /// failure the old file.
+  public static func write(
+    _ bytes: [UInt8], to destination: FileDestination
+  ) throws(Failure) {
+    var writer = try AtomicFileWriter(destination)
+    try writer.write(bytes)
+    try writer.publish()
+  }
 }
 
 extension AtomicFile {

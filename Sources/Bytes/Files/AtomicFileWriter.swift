@@ -6,6 +6,8 @@ import Synchronization
 /// is removed.
 @safe public struct AtomicFileWriter: ~Copyable {
   public let path: String
+  /// The place of a file that the user named; nil for a file of the program's own.
+  private let destination: FileDestination?
   private let temporary: String
   private let descriptor: Int32
   private var buffer: [UInt8] = []
@@ -17,14 +19,27 @@ import Synchronization
   /// The number of bytes written so far.
   public var offset: Int { flushed + buffer.count }
 
-  /// Creates the temporary file.
+  /// Creates the temporary file of a file of the program's own. A symbolic link of its name is replaced
+  /// by the file.
   ///
   /// - Throws: `cannotCreate` if the folder doesn't allow a new file; `io` if the disk is full.
-  public init(path: String) throws(Failure) {
+  public init(path: String) throws(Failure) { try self.init(path, nil) }
+
+  /// Creates the temporary file of a file that the user named. A symbolic link is followed, and a file
+  /// that is there already passes its mode and owner on.
+  ///
+  /// - Throws: `cannotCreate` if the folder doesn't allow a new file; `io` if the disk is full.
+  public init(_ destination: FileDestination) throws(Failure) {
+    try self.init(destination.path, destination)
+  }
+
+  private init(_ path: String, _ destination: FileDestination?) throws(Failure) {
     self.path = path
+    self.destination = destination
     let number = Self.counter.add(1, ordering: .relaxed).newValue
     self.temporary = "\(path).\(getpid())-\(number).partial"
-    let opened = SystemCall.open(temporary, O_WRONLY | O_CREAT | O_EXCL)
+    let opened = SystemCall.open(
+      temporary, O_WRONLY | O_CREAT | O_EXCL, mode: destination?.temporaryMode ?? 0o644)
     guard opened.value >= 0 else {
       throw SystemCall.creationFailure("can't be created", path, opened.errno)
     }
@@ -86,14 +101,36 @@ import Synchronization
   }
 
   /// Syncs the content and renames it to `path`, replacing any file there.
-  public consuming func publish() throws(Failure) {
-    try flush()
-    try SystemCall.synchronize(descriptor, path)
+  ///
+  /// - Parameter check: called last before the file is replaced, which doesn't happen if it throws.
+  public consuming func publish(
+    if check: () throws(Failure) -> Void = { () throws(Failure) in }
+  ) throws(Failure) {
+    try complete()
+    try check()
     guard unsafe rename(temporary, path) == 0 else {
       throw SystemCall.creationFailure("can't be renamed into place", path, errno)
     }
     published = true
     try SystemCall.synchronizeFolder(of: path)
+  }
+
+  /// Syncs the content and replaces the file that `lock` holds; if there was none, none may have
+  /// appeared meanwhile.
+  ///
+  /// - Throws: `busy` if another file got the name meanwhile.
+  public consuming func publish(replacing lock: borrowing ReplacementLock) throws(Failure) {
+    try complete()
+    try lock.place(temporary)
+    published = true
+    try SystemCall.synchronizeFolder(of: path)
+  }
+
+  /// Writes what is buffered, takes over the mode and owner of the file to be replaced, and syncs.
+  private mutating func complete() throws(Failure) {
+    try flush()
+    try destination?.keepAttributes(on: descriptor)
+    try SystemCall.synchronize(descriptor, path)
   }
 
   deinit {

@@ -19,6 +19,8 @@ public protocol EditableBytes: ~Copyable {
 public struct EditableFile: ~Copyable, EditableBytes {
   /// The file, as it was named.
   public let path: String
+  /// The inode, and the size when it was opened.
+  public let identity: FileIdentity
   private let descriptor: Int32
 
   /// Opens and locks the regular file at `path`.
@@ -44,20 +46,29 @@ public struct EditableFile: ~Copyable, EditableBytes {
       close(opened.value)
       throw FileLock.failure(locked.errno, path, "")
     }
-    // The file may have been replaced between opening and locking; an edit would then change a file
-    // that no longer has this name.
-    var named = stat()
-    guard unsafe stat(path, &named) == 0, named.st_dev == status.st_dev,
-      named.st_ino == status.st_ino
-    else {
+    // The file may have been replaced between opening and locking.
+    let identity = FileIdentity(status)
+    do throws(Failure) {
+      try identity.checkNamed(path)
+    } catch {
       _ = flock(opened.value, LOCK_UN)
       close(opened.value)
-      throw Failure(
-        .busy, file: path, "was replaced while it was being opened",
-        advice: "run the same command again")
+      throw error
     }
     self.path = path
     self.descriptor = opened.value
+    self.identity = identity
+  }
+
+  /// Checks that the file still has its name: an edit would otherwise change a file that nobody will
+  /// find. Another process may rename a file of its own over a locked one at any time.
+  ///
+  /// - Throws: `busy` if another file has the name, or none.
+  public func checkNamed() throws(Failure) { try identity.checkNamed(path) }
+
+  /// Maps the locked file itself, whatever has its name by now.
+  public func mapped() throws(Failure) -> MappedFile {
+    try MappedFile(descriptor: descriptor, path: path)
   }
 
   deinit {

@@ -26,6 +26,19 @@ public struct FileIdentity: Sendable, Hashable {
     guard unsafe stat(path, &status) == 0 else {
       throw SystemCall.failure("stat", path, errno, reading: true)
     }
+    self.init(status)
+  }
+
+  /// Throws `busy` if another file has the name `path` by now, or none.
+  func checkNamed(_ path: String) throws(Failure) {
+    guard let named = try? FileIdentity(path: path), named.isSameFile(as: self) else {
+      throw Failure(
+        .busy, file: path, "was replaced by another file meanwhile",
+        advice: "run the same command again")
+    }
+  }
+
+  init(_ status: stat) {
     device = UInt64(status.st_dev)
     inode = UInt64(status.st_ino)
     size = Int(status.st_size)

@@ -9,11 +9,18 @@ public struct FileLock: ~Copyable {
   ///
   /// - Parameter holder: a description of this process, written to the file with its process ID so
   ///   that the `busy` error of another process can name the holder.
-  /// - Throws: `busy` if another process holds the lock.
+  /// - Throws: `busy` if another process holds the lock; `cannotCreate` if `path` is a symbolic link
+  ///   no regular file, or a hard link to other content than a lock's.
   public init(path: String, holder: String = "") throws(Failure) {
-    let opened = SystemCall.open(path, O_RDWR | O_CREAT)
+    let opened = SystemCall.openOwn(path, O_RDWR | O_CREAT)
     guard opened.value >= 0 else {
-      throw SystemCall.creationFailure("the lock can't be created", path, opened.errno)
+      throw SystemCall.ownFileFailure("the lock can't be created", path, opened.errno)
+    }
+    do throws(Failure) {
+      try Self.checkOwn(opened.value, path)
+    } catch {
+      close(opened.value)
+      throw error
     }
     let locked = SystemCall.retrying { flock(opened.value, LOCK_EX | LOCK_NB) }
     guard locked.value == 0 else {
@@ -22,11 +29,24 @@ public struct FileLock: ~Copyable {
       throw FileLock.failure(locked.errno, path, String(decoding: known, as: UTF8.self))
     }
     descriptor = opened.value
-    let text = Array("process \(getpid())\(holder.isEmpty ? "" : ", " + holder)".utf8)
+    let text = Array("\(Self.beginning)\(getpid())\(holder.isEmpty ? "" : ", " + holder)".utf8)
     // The text only informs users; a full disk must not make locking fail.
     _ = ftruncate(descriptor, 0)
     _ = unsafe text.withUnsafeBytes { unsafe pwrite(descriptor, $0.baseAddress, $0.count, 0) }
   }
+
+  /// A copied work folder may share its lock file with the original by hard links; other content isn't
+  /// touched.
+  private static func checkOwn(_ descriptor: Int32, _ path: String) throws(Failure) {
+    guard try SystemCall.ownFileNames(descriptor, path) > 1 else { return }
+    let known = try SystemCall.read(descriptor, at: 0, count: 256, path)
+    guard known.isEmpty || known.starts(with: Self.beginning.utf8) else {
+      throw SystemCall.hardLinkFailure(path)
+    }
+  }
+
+  /// The beginning of a lock file's content.
+  private static let beginning = "process "
 
   static func failure(_ code: Int32, _ path: String, _ holder: String) -> Failure {
     guard code == EWOULDBLOCK else {

@@ -24,17 +24,25 @@ public final class MappedFile: Sendable {
   /// Maps the regular file at `path`.
   ///
   /// - Throws: `inputMissing` if it is missing or can't be opened, `io` if it can't be mapped.
-  public init(path: String) throws(Failure) {
+  public convenience init(path: String) throws(Failure) {
     // Without O_NONBLOCK, opening a named pipe would block until it has a writer.
     let opened = SystemCall.open(path, O_RDONLY | O_NONBLOCK)
     guard opened.value >= 0 else {
       throw SystemCall.failure("open", path, opened.errno, reading: true)
     }
     defer { close(opened.value) }
+    try self.init(descriptor: opened.value, path: path)
+  }
+
+  /// Maps the open regular file `descriptor`, which `path` names in error texts.
+  init(descriptor: Int32, path: String) throws(Failure) {
     self.path = path
-    self.mapping = try Mapping(descriptor: opened.value, path: path)
+    self.mapping = try Mapping(descriptor: descriptor, path: path)
     unsafe self.bytes = ByteSlice(UnsafeRawBufferPointer(mapping.memory), owner: mapping)
   }
+
+  /// The file's inode and size when it was mapped, whatever has its name by now.
+  public var identity: FileIdentity { mapping.identity }
 
   /// Passes a hint about `range` in bytes (nil for the whole file) to the kernel; never fails.
   public func advise(_ advice: Advice, _ range: Range<Int>? = nil) {
@@ -74,6 +82,7 @@ public final class MappedFile: Sendable {
 /// The memory of a mapped file, unmapped when its last slice is released.
 @safe final class Mapping: Sendable {
   nonisolated(unsafe) let memory: UnsafeMutableRawBufferPointer
+  let identity: FileIdentity
 
   init(descriptor: Int32, path: String) throws(Failure) {
     var status = stat()
@@ -87,6 +96,7 @@ public final class MappedFile: Sendable {
     guard status.st_mode & S_IFMT == S_IFREG else {
       throw Failure(.inputMissing, file: path, "is not a regular file")
     }
+    identity = FileIdentity(status)
     let size = Int(status.st_size)
     guard size > 0 else {
       unsafe memory = UnsafeMutableRawBufferPointer(start: nil, count: 0)

@@ -14,18 +14,21 @@ import Glibc
   /// Opens or creates the file at `path` and resizes it to `byteCount` (> 0) bytes; new bytes are
   /// 0.
   ///
-  /// - Throws: `cannotCreate`; `io` if the disk has no room for all of it. The space is reserved
+  /// - Throws: `cannotCreate`, also where `path` is a symbolic link; `io` if the disk has no room for all of it. The space is reserved
   ///   here because a write to a mapped file on a full disk would kill the process.
   public init(path: String, byteCount: Int) throws(Failure) {
     precondition(byteCount > 0, "a scratch file of \(byteCount) bytes")
-    let opened = SystemCall.open(path, O_RDWR | O_CREAT)
+    let opened = SystemCall.openOwn(path, O_RDWR | O_CREAT)
     guard opened.value >= 0 else {
-      throw SystemCall.creationFailure("can't be created", path, opened.errno)
+      throw SystemCall.ownFileFailure("can't be created", path, opened.errno)
     }
     self.path = path
     self.byteCount = byteCount
     descriptor = opened.value
     do throws(Failure) {
+      guard try SystemCall.ownFileNames(opened.value, path) <= 1 else {
+        throw SystemCall.hardLinkFailure(path)
+      }
       try Self.resize(opened.value, to: byteCount, path)
       let address = unsafe mmap(
         nil, byteCount, PROT_READ | PROT_WRITE, MAP_SHARED, opened.value, 0)

@@ -15,20 +15,28 @@ struct CompactCommand: ParsableCommand {
       XXH3-128 as it is copied.
 
       The output is written in full or not at all. Without --out it replaces the bundle; until then the \
-      disk holds both files.
+      disk holds both files. The file's mode and owner stay, and a symbolic link still leads to it; other \
+      hard links of it keep the old file.
       """)
 
   @Argument(help: "The bundle; replaced in one step unless --out is given.") var bundle: String
   @Option(help: "File to write instead; the bundle is not changed.") var out: String?
   @Flag(help: "Print the result as JSON.") var json = false
+  @OptionGroup var replacement: ReplacementOptions
   @OptionGroup var threads: ThreadOptions
+
+  func validate() throws {
+    if replacement.force, out == nil {
+      throw ValidationError("--force goes with --out: the bundle itself is always replaced")
+    }
+  }
 
   func run() throws {
     threads.limit()
     let before = try ModelBundle(path: bundle)
     let (bytes, generation) = (before.fileBytes, before.generation)
     let target = out ?? bundle
-    let digest = try BundleEditor.compact(bundle, to: target)
+    let digest = try BundleEditor.compact(bundle, to: target, replacing: replacement.rule)
     let after = try ModelBundle(path: target)
     if json {
       return try Output.print([

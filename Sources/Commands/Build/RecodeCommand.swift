@@ -14,7 +14,7 @@ struct RecodeCommand: ParsableCommand {
 
       Both forms hold the same numbers. Digests, prompts and their bindings, evidence and provenance \
       don't change, and converting back restores the same bytes. The output is written in full or not \
-      at all; an existing file of its name is replaced. Every tensor is checked against its SHA-256 as \
+      at all; an existing file of its name is replaced, unless it is a bundle with edits (--force). Every tensor is checked against its SHA-256 as \
       it is copied.
       """)
 
@@ -22,12 +22,14 @@ struct RecodeCommand: ParsableCommand {
   @Argument(help: "The bundle to write; must be a different file.") var output: String
   @Option(help: "mapped or coded.") var storage: TensorStorage
   @Flag(help: "Print the result as JSON.") var json = false
+  @OptionGroup var replacement: ReplacementOptions
   @OptionGroup var threads: ThreadOptions
 
   func run() throws {
     threads.limit()
     let before = try ModelBundle(path: input)
-    let digest = try BundleEditor.recode(input, to: output, storage: storage)
+    let digest = try BundleEditor.recode(
+      input, to: output, storage: storage, replacing: replacement.rule)
     let after = try ModelBundle(path: output)
     if json {
       return try Output.print([

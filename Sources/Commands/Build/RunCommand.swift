@@ -34,6 +34,9 @@ struct RunCommand: ParsableCommand {
       work folder and are reused until something they depend on changes. A build can be interrupted at \
       any moment, by Ctrl-C or a crash; it loses at most the current step. The same command resumes it, \
       and the artifact is the same byte for byte.
+
+      An artifact that is there already is replaced when it changes, unless it was edited since it was \
+      built (prompts added, removed or measured, signatures): then it is kept (--force).
       """)
 
   @Argument(help: "The recipe, a YAML file.") var recipe: String
@@ -64,6 +67,7 @@ struct RunCommand: ParsableCommand {
         """))
   var explain = false
   @Flag(help: "Print the result as JSON.") var json = false
+  @OptionGroup var replacement: ReplacementOptions
   @OptionGroup var memory: MemoryOptions
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var verbosity: VerbosityOptions
@@ -89,14 +93,19 @@ struct RunCommand: ParsableCommand {
     }
 
     let target = out ?? recipe.output ?? recipe.name + ".ctpack"
-    if until == nil { try Artifact.checkWritable(target) }
+    if until == nil {
+      try replacement.rule.check(try Artifact.checkWritable(target), by: nil)
+    }
     log.debug("work folder: \(folder)")
     let done = try build.run(until: until)
     guard let bundle = done.object(of: BuildPlan.artifact) else {
       if json { try Output.print(["stages": .array(done.map(\.summaryJSON))]) }
       return
     }
-    switch try Artifact.publish(bundle, from: store, to: target) {
+    let outcome = try Artifact.publish(bundle, from: store, to: target) { there in
+      try replacement.rule.check(there, by: ModelBundle(path: store.path(of: bundle)))
+    }
+    switch outcome {
     case .replaced: log.notice("replaced \(target), which had other content")
     case .created, .unchanged: break
     }

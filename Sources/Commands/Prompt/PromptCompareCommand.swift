@@ -99,7 +99,8 @@ struct PromptCompareCommand: ParsableCommand {
       let weights = opened.weightsDigest
       generation = try AdapterLibrary.store(
         comparison.evidence(model: ("compressed", weights), arithmetic: model.arithmetic.available),
-        validations: comparison.validations(on: weights), routingKeys: learned, in: bundle)
+        validations: comparison.validations(on: weights), routingKeys: learned, of: prompts,
+        on: opened.measuredModel, in: bundle)
     }
     let page = PromptComparisonPage(comparison)
     if json {

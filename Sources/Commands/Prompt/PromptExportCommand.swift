@@ -61,7 +61,8 @@ struct PromptExportCommand: ParsableCommand {
     case .promptEmbeds:
       let rows = try embeddings(prompt, bundle)
       try AtomicFile.write(
-        TorchTensorWriter.bytes(rows.values, rows: rows.rows, columns: rows.columns), to: out)
+        TorchTensorWriter.bytes(rows.values, rows: rows.rows, columns: rows.columns),
+        to: FileDestination(out))
       count = rows.count
     }
     if json {

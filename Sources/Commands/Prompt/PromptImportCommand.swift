@@ -36,16 +36,21 @@ struct PromptImportCommand: ParsableCommand {
     threads.apply()
     let target = try ModelBundle(path: bundle)
     try target.checkFree(name)
+    let measured = try target.measuredModel
     let model = try LanguageModel(bundle: target)
     let adapter = try PEFTFolder(reading: folder)
     verbosity.show(adapter.notes)
     let prompt = try StoredAdapter(adapter, name: name, for: model.configuration)
     let key = try verbosity.learningKeys {
       try StoredRoutingKey.learn(
-        for: prompt, in: model, weights: target.weightsDigest, progress: $0)
+        for: prompt, in: model, weights: measured.weights, progress: $0)
     }
-    let generation = try BundleEditor.append(
-      to: bundle, sections: [.adapter(prompt)] + (key.map { [.routingKey($0)] } ?? []))
+    let generation = try BundleEditor.edit(bundle) { (edit) throws(Failure) in
+      try edit.check(measured)
+      try edit.checkStillFree(name)
+      edit.add(.adapter(prompt))
+      if let key { edit.add(.routingKey(key)) }
+    }.generation
     if json {
       return try Output.print([
         "prompt": .string(name), "kind": .string(prompt.shape.kind.rawValue),

@@ -69,9 +69,7 @@ struct RecipeReferenceCommand: ParsableCommand {
         .notMet, file: page, "the tables differ from the recipe's fields",
         advice: "run `ctpack recipe reference \(page) --write`")
     }
-    var writer = try AtomicFileWriter(path: page)
-    try writer.write(Array(filled.utf8))
-    try writer.publish()
+    try AtomicFile.write(Array(filled.utf8), to: FileDestination(page))
   }
 }
 

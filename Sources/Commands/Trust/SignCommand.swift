@@ -89,7 +89,8 @@ struct SignCommand: ParsableCommand {
     let result = try BundleSigner.sign(bundle, trees: tree.trees, with: key, time: time)
     if let sidecar {
       let signature = try FileSignature(signing: bundle, with: key)
-      try AtomicFile.write(signature.json.canonicalText + "\n", to: sidecar)
+      try AtomicFile.write(
+        Array((signature.json.canonicalText + "\n").utf8), to: FileDestination(sidecar))
     }
     let trees = try ModelBundle(path: bundle).verifySignatures(keys: [verifying])
     if json { return try Output.print(Self.json(bundle, verifying, result, trees, sidecar)) }

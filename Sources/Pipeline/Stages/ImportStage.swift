@@ -66,7 +66,7 @@ struct ImportStage: Stage {
     try context.checkStop()
     let file = try MappedFile(path: context.partial.scratch("decoded")).bytes
     let target = context.partial.scratch("model.ctpack")
-    var writer = BundleWriter(path: target)
+    var writer = BundleWriter(ownFile: target)
     for name in names {
       writer.addTensor(try stored(name, decoded[name].flatMap { file.slice($0) }))
     }

@@ -13,7 +13,8 @@ package struct LearningPlan: Sendable {
   package let recipe: PromptRecipe
   package let stages: [any Stage]
   private let bundle: String
-  private let weights: SHA256Digest
+  /// The bundle's model when the plan was made.
+  private let model: MeasuredModel
 
   /// Checks the recipe against the bundle and makes the stages.
   ///
@@ -28,7 +29,7 @@ package struct LearningPlan: Sendable {
   ) throws(Failure) {
     self.recipe = recipe
     self.bundle = bundle.path
-    weights = bundle.weightsDigest
+    model = try bundle.measuredModel
     try bundle.checkFree(recipe.name)
     let configuration = try ModelConfiguration(canonical: bundle.configuration, file: bundle.path)
     try recipe.settings.check(for: configuration)
@@ -87,14 +88,14 @@ package struct LearningPlan: Sendable {
   }
 
   /// Adds the learned prompt to the bundle, with its keys and values and its routing key, in one
-  /// commit.
+  /// commit. What others stored in the bundle meanwhile stays.
   ///
   /// - Parameters:
   ///   - done: the stages' records.
   ///   - progress: receives the progress of learning the routing key.
   /// - Returns: the prompt and the bundle's new generation.
-  /// - Throws: `notMet` if the bundle's weights are no longer those on which the prompt was
-  ///   learned.
+  /// - Throws: `busy` if the bundle's model is no longer the one on which the prompt was learned, or if
+  ///   the prompt's name was taken meanwhile.
   package func publish(
     _ done: [StageMarker], from store: Store,
     progress: ProgressHandler = .none
@@ -103,13 +104,8 @@ package struct LearningPlan: Sendable {
       throw Failure(.internalError, "nothing was learned")
     }
     let target = try ModelBundle(path: bundle)
-    try target.checkFree(recipe.name)
-    guard target.weightsDigest == weights else {
-      throw Failure(
-        .notMet, file: bundle,
-        "the bundle's weights have changed since the prompt was learned on them",
-        advice: "run the same command again to learn it on the new weights")
-    }
+    try target.check(model)
+    let weights = model.weights
     func path(_ output: StageOutput) throws(Failure) -> String {
       guard let object = done.object(of: output) else {
         throw Failure(.internalError, "the stage \(output.stage) left no `\(output.name)`")
@@ -121,16 +117,22 @@ package struct LearningPlan: Sendable {
     ).prompt(
       recipe, training: path(PromptOutputs.training), data: try data(last),
       binding: StoredAdapter.Binding(
-        baseModel: target.baseModelDigest, tokenizer: target.tokenizerDigest, weights: weights))
-    let model = try LanguageModel(bundle: target)
+        baseModel: model.baseModel, tokenizer: model.tokenizer, weights: weights))
+    let loaded = try LanguageModel(bundle: target)
     var sections: [NewSection] = [.adapter(prompt)]
     if recipe.keyValues {
-      sections.append(.keyValues(try prompt.keyValues(in: model, weights: weights)))
+      sections.append(.keyValues(try prompt.keyValues(in: loaded, weights: weights)))
     }
     let key = try StoredRoutingKey.learn(
-      for: prompt, in: model, weights: weights, progress: progress)
+      for: prompt, in: loaded, weights: weights, progress: progress)
     if let key { sections.append(.routingKey(key)) }
-    return (prompt, try BundleEditor.append(to: bundle, sections: sections))
+    let added = sections
+    let edited = try BundleEditor.edit(bundle) { (edit) throws(Failure) in
+      try edit.check(model)
+      try edit.checkStillFree(recipe.name)
+      edit.add(added)
+    }
+    return (prompt, edited.generation)
   }
 
   /// Returns the texts, with the digests that the stage recorded.

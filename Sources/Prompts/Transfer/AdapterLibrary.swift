@@ -3,43 +3,46 @@ import Bytes
 
 /// Edits of a bundle's adapters and of their measurements, each in place and in one commit.
 package enum AdapterLibrary {
-  /// Stores measurements of a bundle's prompts: appends `records` to the evidence, and adds
-  /// `validations` to the prompts that they name, which are then no longer unvalidated. Replaces
-  /// earlier routing keys by `routingKeys`.
+  /// Stores measurements of a bundle's prompts: adds `records` to the evidence, and `validations` to
+  /// the prompts that they name, which are then no longer unvalidated. Replaces earlier routing keys by
+  /// `routingKeys`. What others stored meanwhile stays.
   ///
+  /// - Parameters:
+  ///   - prompts: the prompts that were measured, as they were then.
+  ///   - model: the model that was measured, as it was then.
   /// - Returns: the new generation.
-  /// - Throws: `usage` if the bundle has no such prompt, `notMet` if a measurement was made on
-  ///   other weights.
+  /// - Throws: `busy` if the model or one of the prompts was replaced or removed meanwhile, `usage` if
+  ///   the bundle has no such prompt, `notMet` if a measurement was made on other weights.
   @discardableResult
   package static func store(
     _ records: [EvidenceRecord], validations: [(prompt: String, of: Validation)],
-    routingKeys: [StoredRoutingKey] = [], in path: String
+    routingKeys: [StoredRoutingKey] = [], of prompts: [StoredAdapter], on model: MeasuredModel,
+    in path: String
   ) throws(Failure) -> UInt64 {
-    let bundle = try ModelBundle(path: path)
-    let weights = bundle.weightsDigest
-    var changed: [StoredAdapter] = []
-    for (name, validation) in validations {
-      guard validation.weights == weights else {
-        throw Failure(
-          .notMet, file: path, at: "prompt “\(name)”", "was measured on other weights",
-          advice: "measure it again")
-      }
-      if !changed.contains(where: { $0.name == name }) {
-        guard let prompt = try bundle.adapter(named: name) else {
-          throw Failure(.usage, file: path, "there is no prompt “\(name)”")
+    try BundleEditor.edit(path) { (edit) throws(Failure) in
+      try edit.check(model)
+      for prompt in prompts { try edit.check(prompt) }
+      var changed: [StoredAdapter] = []
+      for (name, validation) in validations {
+        guard validation.weights == model.weights else {
+          throw Failure(
+            .notMet, file: path, at: "prompt “\(name)”", "was measured on other weights",
+            advice: "measure it again")
         }
-        changed.append(prompt)
+        if !changed.contains(where: { $0.name == name }) {
+          guard let prompt = try edit.bundle.adapter(named: name) else {
+            throw Failure(.usage, file: path, "there is no prompt “\(name)”")
+          }
+          changed.append(prompt)
+        }
+        for index in changed.indices where changed[index].name == name {
+          changed[index].add(validation)
+          changed[index].unvalidated = false
+        }
       }
-      for index in changed.indices where changed[index].name == name {
-        changed[index].add(validation)
-        changed[index].unvalidated = false
-      }
-    }
-    let evidence = EvidenceRecord.merged(try bundle.evidence, with: records)
-    return try BundleEditor.append(
-      to: path,
-      sections: changed.map { .adapter($0) } + routingKeys.map { .routingKey($0) }
-        + [.evidence(evidence)])
+      edit.add(changed.map { .adapter($0) } + routingKeys.map { .routingKey($0) })
+      try edit.add(records)
+    }.generation
   }
 
   /// Removes prompts and adapters, everything computed from them, and the evidence measured with
@@ -49,24 +52,23 @@ package enum AdapterLibrary {
   /// - Throws: `usage` if the bundle lacks one of them; nothing is removed then.
   @discardableResult
   package static func remove(_ names: [String], from path: String) throws(Failure) -> UInt64 {
-    let bundle = try ModelBundle(path: path)
-    let all = bundle.sections(of: .prompt) + bundle.sections(of: .adapter)
-    var removed: [BundleEditor.Key] = []
-    for name in names {
-      guard let section = all.first(where: { $0.name == name }), let type = section.type else {
-        let there = all.map(\.name).joined(separator: ", ")
-        throw Failure(
-          .usage, file: path, "there is no prompt “\(name)”",
-          advice: there.isEmpty ? "the bundle has none" : "it has \(there)")
+    try BundleEditor.edit(path) { (edit) throws(Failure) in
+      let all = edit.bundle.sections(of: .prompt) + edit.bundle.sections(of: .adapter)
+      var removed: Set<BundleEditor.Key> = []
+      for name in names {
+        guard let section = all.first(where: { $0.name == name }), let type = section.type else {
+          let there = all.map(\.name).joined(separator: ", ")
+          throw Failure(
+            .usage, file: path, "there is no prompt “\(name)”",
+            advice: there.isEmpty ? "the bundle has none" : "it has \(there)")
+        }
+        let key = BundleEditor.Key(type: type, name: name)
+        if removed.insert(key).inserted { edit.remove(key) }
       }
-      let key = BundleEditor.Key(type: type, name: name)
-      if !removed.contains(key) { removed.append(key) }
-    }
-    let before = try bundle.evidence
-    let after = before.filter { record in !names.contains { record.uses(prompt: $0) } }
-    return try BundleEditor.append(
-      to: path, sections: before.count == after.count ? [] : [.evidence(after)],
-      removing: removed)
+      let before = try edit.bundle.evidence
+      let after = before.filter { record in !names.contains { record.uses(prompt: $0) } }
+      if before.count != after.count { edit.add(.evidence(after)) }
+    }.generation
   }
 }
 
@@ -80,6 +82,22 @@ extension ModelBundle {
         .usage, file: path, at: "prompt “\(name)”", "the bundle already has a prompt of this name",
         advice: "give the new one another name", reason: .promptNameTaken)
     }
+  }
+}
+
+extension BundleEdit {
+  /// Checks that nobody added an adapter of this name since it was found free.
+  ///
+  /// - Throws: `busy` if somebody did.
+  package func checkStillFree(_ name: String) throws(Failure) {
+    guard try bundle.adapter(named: name) == nil else { throw nameTaken(name) }
+  }
+
+  func nameTaken(_ name: String) -> Failure {
+    Failure(
+      .busy, file: bundle.path, at: "prompt “\(name)”",
+      "another prompt of this name was added meanwhile, so that nothing was stored",
+      advice: "give the new one another name", reason: .promptNameTaken)
   }
 }
 

@@ -13,10 +13,16 @@ package struct Transfer: Sendable {
   package private(set) var prompt: StoredAdapter
   /// The prompt's routing key for the target's weights; nil if it is unknown.
   private var routingKey: StoredRoutingKey?
-  /// The digest of the target's tensors.
-  package let targetWeights: SHA256Digest
+  /// The measurements that were made for this transfer.
+  private var measured: [Validation] = []
+  /// The target's model when the transfer was checked.
+  private let targetModel: MeasuredModel
+  /// Whether the target held the same prompt when the transfer was checked.
+  private let isThere: Bool
   private let targetPath: String
-  private let evidence: [EvidenceRecord]
+
+  /// The digest of the target's tensors.
+  package var targetWeights: SHA256Digest { targetModel.weights }
 
   /// Chooses a prompt of `source` and checks that it fits `target`. Writes nothing.
   ///
@@ -41,18 +47,20 @@ package struct Transfer: Sendable {
     prompt.name = newName ?? prompt.name
     routingKey?.name = prompt.name
     try prompt.checkName()
-    if let there = try target.adapter(named: prompt.name),
-      there.shape != prompt.shape || there.values != prompt.values
-    {
-      throw Failure(
-        .usage, file: target.path, at: "prompt “\(prompt.name)”",
-        "the bundle already has another prompt of this name", advice: "give it another name",
-        reason: .promptNameTaken)
+    let there = try target.adapter(named: prompt.name)
+    if let there {
+      guard there.isSame(as: prompt) else {
+        throw Failure(
+          .usage, file: target.path, at: "prompt “\(prompt.name)”",
+          "the bundle already has another prompt of this name", advice: "give it another name",
+          reason: .promptNameTaken)
+      }
+      prompt.keep(there.validatedOn)
     }
     self.prompt = prompt
-    targetWeights = target.weightsDigest
+    isThere = there != nil
+    targetModel = try target.measuredModel
     targetPath = target.path
-    evidence = try target.evidence
   }
 
   /// Whether the prompt's own record has a measurement on the target's weights.
@@ -65,6 +73,7 @@ package struct Transfer: Sendable {
   package mutating func add(_ validation: Validation) {
     precondition(validation.weights == targetWeights, "measured on the target")
     prompt.add(validation)
+    measured.append(validation)
   }
 
   /// Sets the prompt's routing key, learned on the target's weights.
@@ -86,10 +95,10 @@ package struct Transfer: Sendable {
   }
 
   /// Appends several prompts to one target and `records` to its evidence, in place and in one
-  /// commit: all of them arrive, or none.
+  /// commit: all of them arrive, or none. What others stored in the target meanwhile stays.
   ///
   /// - Returns: the target's new generation.
-  /// - Throws: `notMet` if a prompt isn't validated on the target's weights and `allowUnvalidated`
+  /// - Throws: `busy` if the target's model was replaced meanwhile, or a prompt's name taken; `notMet` if a prompt isn't validated on the target's weights and `allowUnvalidated`
   ///   is false, `usage` if two prompts would have the same name.
   @discardableResult
   package static func write(
@@ -98,9 +107,9 @@ package struct Transfer: Sendable {
     guard let first = transfers.first else { throw Failure(.usage, "there is nothing to transfer") }
     precondition(
       transfers.allSatisfy {
-        $0.targetPath == first.targetPath && $0.targetWeights == first.targetWeights
+        $0.targetPath == first.targetPath && $0.targetModel == first.targetModel
       }, "one target")
-    var sections: [NewSection] = []
+    var names: Set<String> = []
     for transfer in transfers {
       func refuse(
         _ kind: Failure.Kind, _ finding: String, _ advice: String, _ reason: Failure.Reason
@@ -114,19 +123,30 @@ package struct Transfer: Sendable {
           .notMet, "it was never measured on these weights",
           "measure it on a text, or allow it unvalidated", .promptUnvalidated)
       }
-      guard !sections.contains(where: { $0.name == transfer.prompt.name }) else {
+      guard names.insert(transfer.prompt.name).inserted else {
         throw refuse(
           .usage, "two prompts would have this name", "give each its own", .promptNamesEqual)
       }
-      var final = transfer.prompt
-      final.unvalidated = !transfer.isValidated
-      sections.append(.adapter(final))
-      if let key = transfer.routingKey { sections.append(.routingKey(key)) }
     }
-    if !records.isEmpty {
-      sections.append(.evidence(EvidenceRecord.merged(first.evidence, with: records)))
+    return try BundleEditor.edit(first.targetPath) { (edit) throws(Failure) in
+      try edit.check(first.targetModel)
+      for transfer in transfers { try transfer.add(to: &edit) }
+      try edit.add(records)
+    }.generation
+  }
+
+  /// Adds the prompt to what the target holds by now.
+  private func add(to edit: inout BundleEdit) throws(Failure) {
+    if isThere { try edit.check(prompt) }
+    var final = prompt
+    if let there = try edit.bundle.adapter(named: prompt.name) {
+      guard there.isSame(as: prompt) else { throw edit.nameTaken(prompt.name) }
+      final.keep(there.validatedOn)
+      for validation in measured { final.add(validation) }
     }
-    return try BundleEditor.append(to: first.targetPath, sections: sections)
+    final.unvalidated = !final.validatedOn.contains { $0.weights == targetWeights }
+    edit.add(.adapter(final))
+    if let routingKey { edit.add(.routingKey(routingKey)) }
   }
 
   /// The prompt `name` of a bundle, or its only one.
@@ -187,5 +207,22 @@ package struct Transfer: Sendable {
       .notMet, file: target.path, at: what,
       "the prompt is bound to \(bound.hex), the target has \(found.hex)",
       advice: "a prompt fits only compressions of the model and tokenizer it was learned with")
+  }
+}
+
+extension StoredAdapter {
+  /// Whether both compute the same, whatever is recorded of them.
+  fileprivate func isSame(as other: StoredAdapter) -> Bool {
+    shape == other.shape && values == other.values
+  }
+
+  /// Adds those of `validations` that the record doesn't have.
+  fileprivate mutating func keep(_ validations: [Validation]) {
+    for validation in validations {
+      var probe = self
+      probe.add(validation)
+      // A measurement of the same takes the place of an earlier one.
+      if probe.validatedOn.count > validatedOn.count { self = probe }
+    }
   }
 }

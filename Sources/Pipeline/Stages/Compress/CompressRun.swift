@@ -70,7 +70,7 @@ struct CompressRun {
   /// Compresses the next block, saves it, and saves the following block's inputs if it is time.
   mutating func compressNext() throws {
     let (block, outputs, fullOutputs) = try compressOrSave()
-    var writer = BundleWriter(path: blockPath(next))
+    var writer = BundleWriter(ownFile: blockPath(next))
     for tensor in block.tensors { writer.addTensor(tensor.stored, origin: origin) }
     try writer.finish()
     // Saved last, because this state marks the block as finished.
@@ -153,7 +153,7 @@ struct CompressRun {
   /// Assembles all blocks, the dense tensors, the tokenizer and the configuration into one bundle.
   func assemble() throws -> StageResult {
     let target = context.partial.scratch("compressed.ctpack")
-    var writer = BundleWriter(path: target)
+    var writer = BundleWriter(ownFile: target)
     var ledger: [JSON] = []
     var events: [JSON] = []
     for index in 0..<stage.configuration.layers {
