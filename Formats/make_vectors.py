@@ -114,6 +114,68 @@ def append(data, old, new, dropped, end_mark=True):
     return body[:4096] + rec + body[4096 + 128:]
 
 
+# ---------------------------------------------------------------- copies for recovery
+
+def backup_bytes(generation, offset, head, table):
+    prefix = b"CTBACKUP" + struct.pack("<QQQ", generation, offset, len(table)) + head
+    data = prefix + xxh3_128(prefix + table) + table
+    return data + bytes(-len(data) % 4096)
+
+
+def commit(data, generation, sections, new, kept=(), free=(), backup=None, copies=None):
+    """`data` with a commit of `sections`: those in `new` and their copies, a backup, table and record. `kept` are copies that
+    are there already; `backup` alters the content of the backup, `copies` the list of copies."""
+    head = data[:64]
+    for section in sorted(new, key=lambda s: (s.type, s.name)):
+        if section.stored:
+            data = pad(data)
+            section.offset = len(data)
+            data += section.stored
+    data += bytes(-len(data) % 4096)
+    at = len(data)
+    made = [Section(42, 0, f"{s.type}:{s.name.decode()}", s.stored, write=0x8000)
+            for s in sorted(new, key=lambda s: (s.type, s.name)) if 32 <= s.type <= 40 and s.stored]
+    made = copies(made) if copies else made
+    content = list(sections) + list(kept) + made
+    offset = at + len(backup_bytes(generation, at, head, table_bytes(generation, content, free)))
+    tail = b""
+    for copy in made:
+        tail = pad(tail)
+        copy.offset = offset + len(tail)
+        tail += copy.stored
+    facts = {"generation": generation, "offset": at, "head": head, "table": table_bytes(generation, content, free)}
+    raw = backup_bytes(**(facts | (backup(facts) if backup else {})))
+    copy = Section(41, 0, "backup", raw, write=0x8000, shift=12)
+    copy.offset = at
+    data = pad(data + raw + tail)
+    table = table_bytes(generation, content + [copy], free)
+    rec = record(generation, len(data), table, len(data) + len(table), head)
+    data += table
+    slot = 4096 if generation % 2 == 0 else 8192
+    return data[:slot] + rec + data[slot + 128:], made, copy
+
+
+def with_copies(sections, **options):
+    """A bundle of generation 1 with a backup and copies of its documents."""
+    return commit(header().ljust(BODY, b"\0"), 1, sections, sections, **options)
+
+
+def appended_with_copies():
+    """Generation 2 on top of a bundle with copies: a prompt more."""
+    old = documented()
+    data, copies, backup = with_copies(old)
+    last = max(s.offset + len(s.stored) for s in old)
+    end = max(c.offset + len(c.stored) for c in copies)
+    free = [(last, copies[0].offset - last), (end, len(data) - end)]
+    new = [prompt("b")]
+    return commit(data, 2, old + new, new, copies, free)[0]
+
+
+def documented():
+    """A tensor, a prompt and two documents."""
+    return [dense(), prompt("a"), configuration(), Section(34, 5, "recipe", b"name: sample\n", optional=1)]
+
+
 # ---------------------------------------------------------------- packing
 
 def pack(codes, bits):
@@ -485,6 +547,9 @@ def vectors():
     yield "valid-evidence-one", "a perplexity with one prompt, and that of the later tokens", evidence(
         "a", rest={"from": 32, "ppl": 19.5, "scored_tokens": 384})
 
+    yield "valid-copies", "a backup of header and table, and copies of two documents", with_copies(documented())[0]
+    yield "valid-copies-appended", "generation 2 with a backup of its own; the copies of documents are kept", appended_with_copies()
+
     yield "header-magic", "the first byte is 0x88", flip(build(basic()), 0)
     yield "header-hash", "one bit of the minor version flipped, the hash left as it was", flip(build(basic()), 10)
     yield "header-major", "major version 2", build(basic(), head=header(major=2))
@@ -498,6 +563,10 @@ def vectors():
     old = [dense(), prompt("a")]
     yield ("record-newest", "the newest of two commit records has a flipped bit: readable as generation 1, but damaged",
            flip(append(build(old), old, [prompt("b")], []), 4096 + 20))
+    yield ("record-blank", "the older record of a bundle of generation 2 was overwritten with zeros",
+           (lambda b: b[:8192] + bytes(128) + b[8320:])(append(build(old), old, [prompt("b")], [])))
+    yield ("record-wiped", "the newest record was overwritten with zeros, the backup says that it was there",
+           (lambda b: b[:4096] + bytes(128) + b[4224:])(appended_with_copies()))
     yield "record-none", "both slots are empty", build(basic())[:8192] + bytes(128) + build(basic())[8192 + 128:]
     yield "table-hash", "a flipped bit in the table", flip(build(basic()), len(build(basic())) - 1)
     yield "table-count", "more entries than the table has bytes for", build(basic(), count=1 << 20)
@@ -624,6 +693,18 @@ def vectors():
     yield "evidence-choice-deciding", "a choice by no token", evidence(choice=choice(deciding=0))
     yield "evidence-rest", "more later tokens than tokens", evidence(rest={"from": 32, "ppl": 19.5, "scored_tokens": 757})
     yield "evidence-ppl", "a perplexity of 0", evidence(ppl=0)
+    yield "backup-damaged", "a flipped bit in the backup", (lambda b, _, c: flip(b, c.offset + 70))(*with_copies(documented()))
+    yield "backup-generation", "a backup of another generation", with_copies(documented(), backup=lambda f: {"generation": 2})[0]
+    yield "backup-offset", "a backup that belongs elsewhere", with_copies(documented(), backup=lambda f: {"offset": f["offset"] + 4096})[0]
+    yield "backup-header", "a backup of another header", with_copies(documented(), backup=lambda f: {"head": header(minor=3)})[0]
+    yield "backup-table", "a backup of another table", with_copies(
+        documented(), backup=lambda f: {"table": flip(f["table"], 32 + 95)})[0]
+    def other(made):
+        made[0] = Section(42, 0, made[0].name.decode(), b"{}", write=0x8000)
+        return made
+    yield "copy-other", "a copy of another configuration", with_copies(documented(), copies=other)[0]
+    yield "copy-of-nothing", "a copy of a document that isn't there", with_copies(
+        documented(), copies=lambda made: made + [Section(42, 0, "39:licence", b"a", write=0x8000)])[0]
     yield "json-canonical", "a document whose JSON isn't canonical", build([configuration(b'{"layers":1,"family":"llama"}')])
     yield "json-duplicate", "a document with a key twice", build([configuration(b'{"a":1,"a":1}')])
     yield "signature-root", "a signature of other prompts", signed("prompts", root="44" * 32)

@@ -37,9 +37,11 @@ KINDS = {
     16: ("prompt", "f32"), 17: ("adapter", "f32"), 18: ("promptKeyValues", "f16"), 19: ("promptRoutingKey", "f32"),
     32: ("tokenizer", "json raw text"), 33: ("modelConfiguration", "json"), 34: ("recipe", "text"),
     35: ("provenance", "json"), 36: ("evidence", "json"), 37: ("events", "json"), 38: ("signature", "raw"),
-    39: ("licence", "text"), 40: ("ledger", "json"),
+    39: ("licence", "text"), 40: ("ledger", "json"), 41: ("backup", "raw"), 42: ("documentCopy", "raw"),
 }
 TYPES = {number: name for number, (name, _) in KINDS.items()}
+# Copies for recovery, which are no content.
+COPIES = (41, 42)
 # Types that are computed from a section of the same name, and the types of that section.
 OWNERS = {18: (16,), 19: (16, 17)}
 LAYOUTS = {
@@ -234,6 +236,8 @@ class Bundle:
         self.read_records()
         self.read_table()
         self.check_cover()
+        self.sections = [s for s in self.all_sections if s.type not in COPIES]
+        self.check_blank()
 
     def read_header(self):
         data = self.data
@@ -248,10 +252,11 @@ class Bundle:
         self.header_hash = xxh3_128(data[:64])
 
     def read_records(self):
-        valid = []
+        valid, self.blank = [], None
         for slot, offset in enumerate(RECORDS):
             record = self.data[offset:offset + 128]
             if not any(record):
+                self.blank = slot
                 continue
             if len(record) == 128 and record[127] == 0:
                 self.notes.append(f"commit record {slot}: an edit was cut short")
@@ -270,6 +275,15 @@ class Bundle:
         need(self.length <= len(self.data), f"the file ends at {len(self.data)}, not at {self.length}")
         if len(self.data) > self.length:
             self.notes.append(f"{len(self.data) - self.length} bytes of an unfinished edit at the end")
+
+    def check_blank(self):
+        """A blank record that must have been written once."""
+        if self.blank is None:
+            return
+        if self.generation > 1:
+            self.damage.append(f"commit record {self.blank}: blank beside generation {self.generation}")
+        elif any(generation == 2 for generation, _, _ in backups(self.data, self.length)):
+            self.damage.append(f"commit record {self.blank}: blank, but generation 2 was written")
 
     def record_problem(self, slot, record):
         if len(record) < 128:
@@ -292,7 +306,7 @@ class Bundle:
         return None
 
     def read_table(self):
-        table = self.data[self.table_offset:self.table_offset + self.table_size]
+        table = self.table = self.data[self.table_offset:self.table_offset + self.table_size]
         need(xxh3_128(table) == self.table_xxh3 and hashlib.sha256(table).digest() == self.table_sha256,
              "section table: its hash doesn't match")
         magic, generation, count, free_count, text_size = struct.unpack("<8sQIIQ", table[:32])
@@ -301,7 +315,7 @@ class Bundle:
         free_start = 32 + 96 * count
         text = free_start + 16 * free_count
         need(text + text_size == len(table), "section table: its counts don't add up to its size")
-        self.sections = []
+        self.all_sections = []
         for index in range(count):
             entry = table[32 + 96 * index:128 + 96 * index]
             name_size, attribute_size = struct.unpack("<II", entry[12:20])
@@ -315,13 +329,13 @@ class Bundle:
             text += name_size
             section = Section(entry, name, table[text:text + attribute_size])
             text += attribute_size
-            if self.sections:
-                last = self.sections[-1]
+            if self.all_sections:
+                last = self.all_sections[-1]
                 need((last.type, last.name.encode()) < (section.type, section.name.encode()),
                      f"entry {index}: out of order or there twice")
             need(section.type in TYPES or not section.read_flags & 0x8000,
                  f"{section.label}: the bundle can't be read without understanding it")
-            self.sections.append(section)
+            self.all_sections.append(section)
         need(text == len(table), "section table: bytes after the last text")
         self.free = []
         for index in range(free_count):
@@ -332,7 +346,7 @@ class Bundle:
     def check_cover(self):
         extents = [(offset, size, 1, "free extent") for offset, size in self.free]
         extents.append((self.table_offset, self.table_size, 64, "section table"))
-        for section in self.sections:
+        for section in self.all_sections:
             if section.stored_size:
                 extents.append((section.offset, section.stored_size, section.alignment, section.label))
             else:
@@ -538,7 +552,7 @@ class Bundle:
             if any(self.data[offset:offset + size]):
                 found.append(f"byte {offset}: padding that isn't zero")
         broken = set()
-        for section in self.sections:
+        for section in self.all_sections:
             try:
                 need(xxh3_128(self.stored(section)) == section.xxh3, f"{section.label}: its XXH3-128 doesn't match")
                 raw = self.raw(section)
@@ -577,6 +591,25 @@ class Bundle:
             need(any(s.sha256.hex() == section.attributes.get("prompt") for s in owners),
                  f"{section.label}: the prompt that it belongs to isn't there")
             need(section.attributes.get("weights") == self.weights_digest(), f"{section.label}: its weights are others")
+
+    def check_backup(self, section, raw):
+        """A copy of the header and of the table without the entry of this section."""
+        found = list(backups(self.data[:section.offset + section.stored_size], section.offset))
+        need(found and section.offset % 4096 == 0, f"{section.label}: it isn't a backup")
+        generation, header, table = found[0]
+        need(header == self.data[:64] and generation == self.generation, f"{section.label}: it is of another state")
+        rest = [s for s in self.all_sections if s.type != 41]
+        count, free = struct.unpack("<II", self.table[16:24])
+        entries = [self.table[32 + 96 * i:128 + 96 * i] for i, s in enumerate(self.all_sections) if s.type != 41]
+        texts = b"".join(s.name.encode() + s.attribute_bytes for s in rest)
+        extents = self.table[32 + 96 * count:32 + 96 * count + 16 * free]
+        need(table == b"CTSTABLE" + struct.pack("<QIIQ", generation, len(rest), free, len(texts)) + b"".join(entries) + extents + texts,
+             f"{section.label}: it is of another table")
+
+    def check_copy(self, section, raw):
+        """The stored bytes of a document."""
+        own = [s for s in self.sections if 32 <= s.type < 41 and f"{s.type}:{s.name}" == section.name]
+        need(own and section.codec == 0 and self.stored(own[0]) == raw, f"{section.label}: it isn't a copy of a document")
 
     def check_prompt(self, section, raw):
         tokens, width = section.attributes.get("tokens"), section.attributes.get("width")
@@ -662,6 +695,17 @@ class Bundle:
         need(self.find("prompt", section.name) is None, f"{label}: a prompt has the same name")
 
 
+def backups(data, start):
+    """(generation, header, table) of every sound backup from byte `start` on."""
+    for at in range(-(-start // 4096) * 4096, len(data), 4096):
+        if data[at:at + 8] == b"CTBACKUP" and at + 112 <= len(data):
+            generation, offset, size = struct.unpack("<QQQ", data[at + 8:at + 32])
+            table, end = data[at + 112:at + 112 + size], at + -(-(112 + size) // 4096) * 4096
+            if (offset == at and end <= len(data) and not any(data[at + 112 + size:end])
+                    and xxh3_128(data[at:at + 96] + table) == data[at + 96:at + 112]):
+                yield generation, data[at + 32:at + 96], table
+
+
 # ---------------------------------------------------------------- documents
 
 def check_evidence(section, records):
@@ -714,7 +758,7 @@ def tree_of(section):
 
 CHECKS = {
     16: Bundle.check_prompt, 17: Bundle.check_adapter, 18: Bundle.check_key_values, 19: Bundle.check_routing_key,
-    38: Bundle.check_signature,
+    38: Bundle.check_signature, 41: Bundle.check_backup, 42: Bundle.check_copy,
     36: lambda _, section, raw: check_evidence(section, parse_json(raw)),
 }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import BundleFormat
 import Bytes
 import Foundation
 import Pipeline
@@ -10,7 +11,8 @@ struct CTPack: ParsableCommand {
     abstract:
       "Compress a language model, learn a prompt for it, and ship both in one checked file.",
     discussion: """
-      Exit status: 0 done; 1 a quality gate or a policy was not met, or two bundles differ; 64 wrong \
+      Exit status: 0 done; 1 a quality gate or a policy was not met, two bundles differ, or not all \
+      was recovered; 64 wrong \
       usage; 65 invalid data; 66 input missing; 70 internal error; 73 output can't be created; 74 \
       I/O error; 75 busy; 130 stopped, resumable.
       """,
@@ -21,6 +23,7 @@ struct CTPack: ParsableCommand {
       EvalCommand.self,
       TokenizeCommand.self, PromptCommand.self, TransferCommand.self, RecodeCommand.self,
       CompactCommand.self, GenerateCommand.self, SignCommand.self, VerifyCommand.self,
+      RecoverCommand.self,
     ])
 }
 
@@ -37,7 +40,12 @@ package enum CommandLineTool {
       CTPack.exit(withError: error)
     }
     do {
-      try command.run()
+      DamageReport.start()
+      if let editing = command as? any EditingCommand, editing.olderState.acceptOlderState {
+        try OlderState.$isAccepted.withValue(true) { try command.run() }
+      } else {
+        try command.run()
+      }
     } catch let failure as Failure {
       exit(report(failure))
     } catch let code as ExitCode {
@@ -71,7 +79,9 @@ enum Output {
   }
 
   /// Writes a JSON value, indented.
-  static func print(_ json: JSON) throws(Failure) { try print(json.prettyText) }
+  static func print(_ json: JSON) throws(Failure) {
+    try print(DamageReport.adding(to: json).prettyText)
+  }
 
   /// The widest column, in characters, that a table is aligned to: one long name must not fill every
   /// row with spaces.

@@ -35,6 +35,10 @@ extension Failure {
     .promptNameReserved: Options(suffix: " with --as"),
     .promptNamesEqual: Options(suffix: " with --as"),
     .promptNeeded: Options(suffix: " with --prompt"),
+    .bundleDamaged: Options(suffix: " with `ctpack recover`"),
+    .olderState: Options(
+      advice: "recover the newest state with `ctpack recover`, or accept the older one with "
+        + "--accept-older-state"),
     .promptUnvalidated: Options(
       advice: "measure it with --text FILE, or accept it unmeasured with --allow-unvalidated"),
   ]

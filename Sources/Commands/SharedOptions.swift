@@ -32,6 +32,47 @@ struct ThreadOptions: ParsableArguments {
   }
 }
 
+/// Option of commands that change a bundle.
+struct OlderStateOptions: ParsableArguments {
+  @Flag(
+    help: ArgumentHelp(
+      "Change a bundle whose newest commit record is damaged; what came after the older one is lost.",
+      discussion: "Without it such a bundle is left alone; `ctpack recover` may save the newest state."))
+  var acceptOlderState = false
+}
+
+/// A command that changes a bundle in place, or rewrites it.
+protocol EditingCommand: ParsableCommand {
+  /// Whether a damaged bundle may be changed.
+  var olderState: OlderStateOptions { get }
+}
+
+/// Option for checking a model before it is used.
+struct VerifyOptions: ParsableArguments {
+  @Option(
+    help:
+      "Check a bundle before it is used: none, fast (every byte against its XXH3-128) or full (as `ctpack inspect`)."
+  )
+  var verify = Verification.none
+
+  /// Checks the model's file at the chosen level; a checkpoint has no hashes to compare.
+  /// - Throws: `invalidData` with the first fault; `usage` for a checkpoint.
+  func check(_ file: ModelFile) throws(Failure) {
+    guard verify != .none else { return }
+    guard case .bundle(let bundle) = file else {
+      throw Failure(
+        .usage, file: file.path, at: "--verify", "only bundles have hashes to check",
+        advice: "leave it out")
+    }
+    guard let fault = bundle.checkForUse(verify).first(where: { $0.severity == .error }) else {
+      return
+    }
+    throw Failure(
+      .invalidData, file: bundle.path, at: fault.place, fault.finding,
+      advice: "recover what is intact into a new bundle", reason: .bundleDamaged)
+  }
+}
+
 /// Option for the amount of memory. Results don't depend on it.
 struct MemoryOptions: ParsableArguments {
   @Option(

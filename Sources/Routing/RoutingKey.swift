@@ -32,7 +32,7 @@ package struct RoutingKey: Sendable, Equatable {
 
   /// Checks that the key fits the model's queries.
   /// - Throws: `invalidData` if it doesn't.
-  func check(_ c: ModelConfiguration) throws(Failure) {
+  package func check(_ c: ModelConfiguration) throws(Failure) {
     guard key.count == c.heads * c.headDim else {
       throw Failure(
         .invalidData,

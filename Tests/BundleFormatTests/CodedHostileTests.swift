@@ -11,7 +11,7 @@ import Testing
   init() throws {
     let folder = try TemporaryFolder()
     let path = folder.file("a.ctpack")
-    var writer = BundleWriter(path: path, storage: .coded)
+    var writer = BundleWriter(path: path, storage: .coded, hasCopies: false)
     for tensor in [
       try CodedSamples.packed("w3", rows: 24, columns: 256, bits: 3, groupSize: 64, seed: 1),
       try CodedSamples.packed("w4", rows: 24, columns: 200, bits: 4, groupSize: 32, seed: 2),

@@ -108,16 +108,30 @@ import Testing
     _ = try BundleEditor.edit(
       &recording, path: "memory",
       adding: [.adapter(Samples.prompt("two", weights: nil, unvalidated: true))], removing: [])
-    let firstSync = try #require(
-      recording.steps.firstIndex { if case .synchronize = $0 { true } else { false } })
-    for mask in 0..<(1 << firstSync) {
-      var state = start
-      for step in 0..<firstSync where mask >> step & 1 == 1 {
-        RecordingBytes.apply(recording.steps[step], to: &state)
+    // The commit record is the last write: what comes before it may be lost, in parts.
+    let record = try #require(
+      recording.steps.lastIndex { if case .write = $0 { true } else { false } })
+    var settled = start
+    var pending: [RecordingBytes.Step] = []
+    var states = 0
+    for step in recording.steps[..<record] {
+      guard case .synchronize = step else {
+        pending.append(step)
+        continue
       }
-      try folder.write("a.ctpack", state)
-      #expect(try ModelBundle(path: path, verify: .full).canonicalDigest == before)
+      for mask in 0..<(1 << pending.count) {
+        var state = settled
+        for (at, step) in pending.enumerated() where mask >> at & 1 == 1 {
+          RecordingBytes.apply(step, to: &state)
+        }
+        try folder.write("a.ctpack", state)
+        #expect(try ModelBundle(path: path, verify: .full).canonicalDigest == before)
+        states += 1
+      }
+      for step in pending { RecordingBytes.apply(step, to: &settled) }
+      pending = []
     }
+    #expect(states >= 6)
   }
 
   @Test func aFullDiskLeavesTheOldState() throws {
@@ -183,7 +197,8 @@ import Testing
     let written = file.steps.reduce(0) { sum, step in
       if case .write(let bytes, _) = step { sum + bytes.count } else { sum }
     }
-    #expect(written < 60_000)
+    // The table is written twice: in force, and in its backup.
+    #expect(written < 100_000)
     #expect(file.reads.bytes < 60_000)
   }
 }

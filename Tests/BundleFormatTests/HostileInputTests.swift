@@ -28,7 +28,7 @@ import Testing
   private func freeBytes() throws -> Set<Int> {
     let bundle = try ModelBundle(path: path)
     var used = Set(0..<12288)
-    for section in bundle.sections {
+    for section in bundle.sections + bundle.recoveryCopies {
       used.formUnion(section.offset..<section.offset + section.storedSize)
     }
     let table = bundle.tableExtent
@@ -42,17 +42,19 @@ import Testing
   @Test func everyFlippedBitIsFound() throws {
     let free = try freeBytes()
     #expect(!free.isEmpty)
-    // Of the wide zero areas between header and sections, every 31st byte; of everything else,
-    // each.
-    let isWide: (Int) -> Bool = {
-      (64..<4096).contains($0) || (4224..<8192).contains($0) || (8320..<12288).contains($0)
+    // Of the wide zero areas between header and sections, every 31st byte, and of the copies for
+    // recovery with the zeros at their end; of everything else, each.
+    let copies = try ModelBundle(path: path).recoveryCopies.map { $0.offset..<$0.end }
+    let isWide: (Int) -> Bool = { at in
+      (64..<4096).contains(at) || (4224..<8192).contains(at) || (8320..<12288).contains(at)
+        || copies.contains { $0.contains(at) }
     }
     for at in content.indices where !free.contains(at) && (!isWide(at) || at % 31 == 0) {
       var bytes = content
       bytes[at] ^= 1 << UInt8(at % 8)
       #expect(!errors(bytes, .fast).isEmpty, "byte \(at)")
     }
-    for at in free {
+    for at in free where at % 7 == 0 {
       var bytes = content
       bytes[at] ^= 0x40
       #expect(errors(bytes, .full).isEmpty, "free byte \(at)")
@@ -93,7 +95,7 @@ import Testing
     let bundle = try ModelBundle(path: path)
     let table = bundle.tableExtent
     let record = bundle.generation % 2 == 0 ? 4096 : 8192
-    let extents = 32 + 96 * bundle.sections.count
+    let extents = 32 + 96 * (bundle.sections.count + bundle.recoveryCopies.count)
     let texts = extents + 16 * bundle.freeExtents.count
     /// Types, layouts, flags and alignments, names and attributes can be others and still be valid; and a
     /// free extent may take in some of the zeros after it.

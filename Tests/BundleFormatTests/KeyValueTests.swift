@@ -65,11 +65,16 @@ import Testing
   @Test func wrongSizesAreRefused() throws {
     var wrong = try stored()
     wrong.layers = 3
-    try BundleEditor.append(to: path, sections: [.keyValues(wrong)])
-    let bundle = try ModelBundle(path: path)
+    let failure = #expect(throws: Failure.self) {
+      try BundleEditor.append(to: path, sections: [.keyValues(wrong)])
+    }
+    #expect(failure?.kind == .invalidData && failure?.place == "promptKeyValues \"demo\"")
+    let other = folder.file("wrong.ctpack")
+    try Signing.rewrite(path, to: other, adding: [.keyValues(wrong)])
+    let bundle = try ModelBundle(path: other)
     #expect(throws: Failure.self) { try bundle.keyValues(of: "demo") }
     #expect(!bundle.check(.full).isEmpty)
     guard PythonReader.python != nil else { return }
-    #expect(try PythonReader.run([path, "--check"]).status != 0)
+    #expect(try PythonReader.run([other, "--check"]).status != 0)
   }
 }

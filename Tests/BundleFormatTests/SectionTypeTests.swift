@@ -46,11 +46,12 @@ import Testing
     let folder = try TemporaryFolder()
     for row in Self.rows {
       let type = try #require(SectionType(rawValue: row.id))
+      if type.isCopy { continue }
       for layout in PackingLayout.allCases {
         func write() throws {
           var writer = BundleWriter(path: folder.file("a.ctpack"))
           writer.add(type: type, layout: layout, name: "a", bytes: ByteSlice([]))
-          try writer.finish()
+          try writer.finishUnchecked()
         }
         if row.layouts == ["any"] || row.layouts.contains(layout.label) {
           try write()
@@ -63,13 +64,34 @@ import Testing
   }
 
   @Test func documentsHaveTheNamesAndFlagsOfTheSpecification() throws {
-    let documents = Self.rows.filter { $0.id >= 32 && $0.type != "signature" }
+    let documents = Self.rows.filter { (32...40).contains($0.id) && $0.type != "signature" }
     #expect(documents.count == 8)
     for row in documents {
       let type = try #require(SectionType(rawValue: row.id))
       let section = NewSection.document(type, bytes: ByteSlice([]))
       #expect("`\(section.name)`" == row.name)
       #expect(section.flags == Self.flags(row.flags), "\(type)")
+    }
+  }
+
+  /// Copies for recovery are the writer's own: they can't be added.
+  @Test func copiesHaveTheFlagsOfTheSpecification() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.file("a.ctpack")
+    try Samples.write(path)
+    let copies = try ModelBundle(path: path).recoveryCopies
+    let rows = Self.rows.filter { $0.id > 40 }
+    #expect(Set(copies.map(\.typeID)) == Set(rows.map(\.id)))
+    for row in rows {
+      let own = copies.filter { $0.typeID == row.id }
+      #expect(own.allSatisfy { $0.flags == Self.flags(row.flags) }, "\(row.type)")
+      let type = try #require(SectionType(rawValue: row.id))
+      let failure = #expect(throws: Failure.self) {
+        var writer = BundleWriter(path: folder.file("b.ctpack"))
+        writer.add(type: type, layout: .raw, name: "a", bytes: ByteSlice([1]))
+        try writer.finish()
+      }
+      #expect(failure?.finding == "a \(type) is made by the writer alone")
     }
   }
 

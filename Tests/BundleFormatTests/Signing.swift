@@ -41,7 +41,7 @@ struct Signing {
   }
 
   /// A copy of the bundle at `path` in canonical form, with each section as `alter` returns it (nil
-  /// to drop it), and with `added`. Signatures stay as they are.
+  /// to drop it), and with `added`, whether or not a reader accepts them. Signatures stay as they are.
   static func rewrite(
     _ path: String, to target: String, adding added: [NewSection] = [],
     alter: (Section, NewSection) -> NewSection? = { $1 }
@@ -59,6 +59,6 @@ struct Signing {
       }
     }
     writer.add(added)
-    try writer.finish()
+    try writer.finishUnchecked()
   }
 }

@@ -34,7 +34,7 @@ extension ModelBundle {
     problems += checkZeros()
     let damaged = checkHashes()
     problems += damaged.map {
-      Problem(at: sections[$0].label, "its XXH3-128 doesn't match its bytes")
+      Problem(at: stored[$0].label, "its XXH3-128 doesn't match its bytes")
     }
     if level == .full {
       // A section whose bytes are wrong is reported once, not again for everything that follows
@@ -43,6 +43,9 @@ extension ModelBundle {
     }
     return problems
   }
+
+  /// All sections of the file, copies for recovery included.
+  var stored: [Section] { opened.table.sections }
 
   /// The fixed areas between header and records, and the gaps that alignment leaves.
   private func checkZeros() -> [Problem] {
@@ -60,8 +63,9 @@ extension ModelBundle {
     }
   }
 
-  /// Positions of the sections whose stored bytes don't hash to what the table says, ascending.
-  private func checkHashes() -> [Int] {
+  /// Positions in `stored` of the sections whose bytes don't hash to what the table says, ascending.
+  func checkHashes() -> [Int] {
+    let sections = stored
     file?.advise(.willNeed)
     let damaged = Mutex<[Int]>([])
     // Large sections first: one that starts last would keep a single thread busy at the end.

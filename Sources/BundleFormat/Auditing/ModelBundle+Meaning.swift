@@ -4,6 +4,7 @@ import Synchronization
 /// The full check: SHA-256 of the raw bytes, and the rules of each section's type.
 extension ModelBundle {
   func checkMeaning(skipping damaged: Set<Int>) -> [Problem] {
+    let sections = stored
     let found = Mutex<[(index: Int, problems: [Problem])]>([])
     // Large sections first: one that starts last would keep a single thread busy at the end.
     let order = sections.indices.sorted { sections[$0].rawSize > sections[$1].rawSize }
@@ -33,21 +34,28 @@ extension ModelBundle {
       guard SHA256Digest(hashing: bytes) == section.sha256 else {
         return problem("its SHA-256 doesn't match its content")
       }
-      guard let type = section.type else {
+      guard section.type != nil else {
         return [Problem(.note, at: section.label, "holds what this program doesn't know")]
       }
-      guard section.layout.map({ type.kind.layouts.contains($0) }) ?? false else {
-        return problem("layout \(section.layoutID) isn't allowed for its type")
-      }
-      if section.layout == .text, String(validating: bytes.array, as: UTF8.self) == nil {
-        return problem("its text isn't UTF-8")
-      }
-      if let origin = section.attributes["made_by"] { _ = try SectionOrigin(json: origin) }
-      let content = SectionContent(section: section, bytes: bytes, bundle: self)
-      let finding = try type.kind.check(content) ?? staleness(of: section)
-      return finding.map(problem) ?? []
+      if let finding = try contentFault(of: section, bytes) { return problem(finding) }
+      return staleness(of: section).map(problem) ?? []
     } catch {
       return problem((error.place.map { $0 + ": " } ?? "") + error.finding)
     }
+  }
+
+  /// What is wrong with a section's raw bytes by the rules of its type, as a clause; nil for nothing.
+  /// Hashes aren't compared. Writers ask this of what they are about to write.
+  func contentFault(of section: Section, _ bytes: ByteSlice) throws(Failure) -> String? {
+    guard let type = section.type else { return nil }
+    guard section.layout.map({ type.kind.layouts.contains($0) }) ?? false else {
+      return "layout \(section.layoutID) isn't allowed for its type"
+    }
+    if section.layout == .text, String(validating: bytes.array, as: UTF8.self) == nil {
+      return "its text isn't UTF-8"
+    }
+    if let origin = section.attributes["made_by"] { _ = try SectionOrigin(json: origin) }
+    return try type.kind.check(
+      SectionContent(section: section, bytes: bytes, bundle: self))
   }
 }

@@ -2,7 +2,14 @@ import Bytes
 
 /// Reading an untrusted table: its own hash is checked by the caller, everything else here.
 extension SectionTable {
+  /// The table of a commit record, whose extents must cover the file.
   init(parsing bytes: ByteSlice, record: CommitRecord, file: String) throws(Failure) {
+    try self.init(parsing: bytes, generation: record.generation, file: file)
+    try checkCover(record: record, file: file)
+  }
+
+  /// A table of the generation `generation` by itself; its extents aren't compared with a file.
+  init(parsing bytes: ByteSlice, generation wanted: UInt64, file: String) throws(Failure) {
     func invalid(_ place: String, _ finding: String) -> Failure {
       Failure(.invalidData, file: file, at: "section table, \(place)", finding)
     }
@@ -12,9 +19,8 @@ extension SectionTable {
       let freeCount = bytes.integer(at: 20, as: UInt32.self),
       let textSize = bytes.integer(at: 24, as: UInt64.self).flatMap(Int.init(exactly:))
     else { throw invalid("byte 0", "it doesn't begin as a section table") }
-    guard generation == record.generation else {
-      throw invalid(
-        "byte 8", "generation \(generation), its commit record says \(record.generation)")
+    guard generation == wanted else {
+      throw invalid("byte 8", "generation \(generation), its commit record says \(wanted)")
     }
     guard count <= ContainerLayout.maximumSections, freeCount <= ContainerLayout.maximumFreeExtents,
       textSize <= ContainerLayout.maximumTableSize
@@ -55,7 +61,6 @@ extension SectionTable {
       else { throw invalid("free extent \(index)", "its numbers are out of range") }
       free.append(Extent(offset: offset, size: size))
     }
-    try checkCover(record: record, file: file)
   }
 }
 

@@ -82,6 +82,16 @@ public struct EvidenceRecord: Sendable, Equatable {
     return .object(object)
   }
 
+  /// Checks that every number of the measurement is one: JSON has no others.
+  /// - Throws: `notMet` with the text and the prompt of the measurement.
+  public func checkFinite() throws(Failure) {
+    guard ![ppl, pplStandardError, nll, rest?.ppl ?? 0].allSatisfy(\.isFinite) else { return }
+    throw Failure(
+      .notMet, at: "text \"\(text)\"" + (prompt.map { " with prompt \"\($0)\"" } ?? ""),
+      "the perplexity is not a finite number and can't be stored",
+      advice: "check that the weights, the prompt and the text belong together")
+  }
+
   /// Throws `invalidData` naming the member that is missing, mistyped or out of range.
   public init(json: JSON) throws(Failure) {
     self.protocol = try json.required("protocol", as: String.self)

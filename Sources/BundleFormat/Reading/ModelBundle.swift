@@ -7,7 +7,7 @@ public final class ModelBundle: Sendable {
   public let path: String
   /// The number of the commit record in force: 1 for a new bundle, one more after each edit.
   public let generation: UInt64
-  /// In the order of the table: by type, then by name.
+  /// The content, in the order of the table: by type, then by name. `recoveryCopies` are left out.
   public let sections: [Section]
   /// Findings that didn't keep the bundle from opening, notes included.
   public let problems: [Problem]
@@ -61,6 +61,7 @@ public final class ModelBundle: Sendable {
     try self.init(
       opened: stable.opened, content: stable.file.bytes, file: stable.file, path: path,
       verify: verify)
+    DamageNotice.send(for: self)
   }
 
   /// Opens a bundle in memory; `name` takes the place of the path in error texts.
@@ -72,16 +73,17 @@ public final class ModelBundle: Sendable {
       verify: verify)
   }
 
-  private init(
+  /// A bundle whose header, record and table are known.
+  init(
     opened: OpenedContainer, content: ByteSlice, file: MappedFile?, path: String,
-    verify: Verification
+    verify: Verification = .none
   ) throws(Failure) {
     self.opened = opened
     self.path = path
     self.content = content
     self.file = file
     generation = opened.record.generation
-    sections = opened.table.sections
+    sections = opened.content
     problems = opened.problems
     var positions: [Key: Int] = [:]
     positions.reserveCapacity(sections.count)

@@ -51,6 +51,13 @@ public enum SectionType: UInt16, Sendable, CaseIterable {
   /// The compression of each layer, with its errors.
   case ledger = 40
 
+  // 41 and 42: copies for recovery. They are no content: no digest and no tree covers them.
+
+  /// A copy of the header and the section table.
+  case backup = 41
+  /// A copy of a document's stored bytes.
+  case documentCopy = 42
+
   /// The rules of the type. Every type has a line here: without it the file doesn't compile.
   var kind: SectionKind {
     switch self {
@@ -73,6 +80,8 @@ public enum SectionType: UInt16, Sendable, CaseIterable {
     case .signature: .signature
     case .licence: .licence
     case .ledger: .ledger
+    case .backup: .backup
+    case .documentCopy: .documentCopy
     }
   }
 
@@ -80,5 +89,8 @@ public enum SectionType: UInt16, Sendable, CaseIterable {
   static func isTensorPart(_ id: UInt16) -> Bool { (1...15).contains(id) }
 
   /// Whether this is a text or a record beside the weights and adapters.
-  var isDocument: Bool { rawValue >= 32 }
+  var isDocument: Bool { rawValue >= 32 && !isCopy }
+
+  /// Whether this is a copy for recovery, which the writer makes and no content is read from.
+  public var isCopy: Bool { self == .backup || self == .documentCopy }
 }

@@ -59,8 +59,9 @@ public enum BundleSigner {
     let outgoing = replaced.union(result.removed)
     let labels = Set(
       bundle.sections(of: .signature).filter { outgoing.contains($0.name) }.map(\.label))
+    try bundle.opened.refuseDamage(path)
     let errors = bundle.check(.full).filter {
-      $0.severity == .error && !labels.contains($0.place)
+      $0.severity == .error && !labels.contains($0.place) && !bundle.problems.contains($0)
     }
     if let first = errors.first {
       throw Failure(

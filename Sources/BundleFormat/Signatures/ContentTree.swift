@@ -1,7 +1,8 @@
 import Bytes
 
 /// A part of a bundle's content that is signed by itself, so that an edit of one part leaves the
-/// signatures of the others valid. Every section but signatures belongs to exactly one tree.
+/// signatures of the others valid. Every section but signatures and copies for recovery belongs to
+/// exactly one tree.
 public enum ContentTree: String, Sendable, CaseIterable {
   /// Tensors, tokenizer, configuration, and the documents of the build that made them: recipe,
   /// provenance, licence, ledger. Sections of unknown types count here, so that one can't be added
@@ -12,10 +13,12 @@ public enum ContentTree: String, Sendable, CaseIterable {
   /// Measured perplexities, choices among prompts, and numerical events.
   case evidence
 
-  /// The tree of a section of the type `typeID`; nil for signatures.
+  /// The tree of a section of the type `typeID`; nil for signatures and copies for recovery.
   static func of(_ typeID: UInt16) -> ContentTree? {
     switch typeID {
-    case SectionType.signature.rawValue: nil
+    case SectionType.signature.rawValue, SectionType.backup.rawValue,
+      SectionType.documentCopy.rawValue:
+      nil
     case 16...31: .prompts
     case SectionType.evidence.rawValue, SectionType.events.rawValue: .evidence
     default: .weights

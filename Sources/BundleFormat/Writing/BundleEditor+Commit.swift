@@ -6,13 +6,18 @@ extension BundleEditor {
     var generation: UInt64
     var kept: [Section]
     var added: [EncodedSection]
+    var copies: RecoveryCopies
     var free: [Extent]
   }
 
   /// The order of writes is what makes a crash harmless:
-  /// 1. clear the end mark of the slot that isn't in force, drop the tail of an unfinished edit;
-  /// 2. append the sections and the table after the committed length;
+  /// 1. clear the end mark of the slot that isn't in force, drop the tail of an unfinished edit; an
+  ///    empty slot gets the magic of an unfinished record first, and is synchronized, so that a record
+  ///    that is wiped later can be told from one that was never written;
+  /// 2. append the sections, their copies for recovery and the table after the committed length;
   /// 3. synchronize; 4. write the new commit record, its end mark last; 5. synchronize.
+  ///
+  /// Nothing is written before all of it has passed the checks of a reader.
   static func commit<File: EditableBytes & ~Copyable>(
     _ file: inout File, _ opened: OpenedContainer, _ change: Change, _ size: Int, _ path: String
   ) throws(Failure) -> UInt64 {
@@ -30,10 +35,17 @@ extension BundleEditor {
       added[index].section.offset = try place(added[index].section.alignment)
       tail += added[index].stored.array
     }
-    let table = SectionTable(
-      generation: change.generation, sections: change.kept + added.map(\.section),
-      free: gaps(between: change.kept, holding: change.free, end: start)
-    ).bytes
+    var content = change.kept + added.map(\.section)
+    let free = gaps(
+      between: change.kept + change.copies.kept, holding: change.free, end: start)
+    if !change.copies.isEmpty {
+      let copies = change.copies.placed(
+        at: try place(ContainerLayout.pageSize), header: opened.header.bytes,
+        generation: change.generation, content: content, free: free)
+      tail += copies.bytes
+      content += copies.sections
+    }
+    let table = SectionTable(generation: change.generation, sections: content, free: free).bytes
     guard table.count <= ContainerLayout.maximumTableSize else {
       throw Failure(
         .invalidData, file: path, "its section table grew too large", advice: "compact it")
@@ -44,9 +56,14 @@ extension BundleEditor {
       generation: change.generation, table: Extent(offset: tableOffset, size: table.count),
       fileLength: start + tail.count, tableXXH3: XXH3Digest(hashing: table),
       tableSHA256: SHA256Digest(hashing: table), header: opened.header.digest)
+    try CommitCheck(opened.header, record, table: table, path).check(added)
     let slot = ContainerLayout.recordOffsets[record.slot]
 
     do throws(Failure) {
+      if opened.otherIsEmpty {
+        try file.write(CommitRecord.magic, at: slot)
+        try file.synchronize()
+      }
       try file.write([0], at: slot + ContainerLayout.recordSize - 1)
       if size > start { try file.truncate(to: start) }
       try file.write(tail, at: start)

@@ -64,7 +64,7 @@ public enum BundleEditor {
       throw Failure(
         .invalidData, file: path, "its generation number can't grow", advice: "compact it")
     }
-    var kept = opened.table.sections
+    var kept = opened.content
     var free = opened.table.free
     free.append(opened.record.table)
     let there = SectionIndex(kept)
@@ -88,18 +88,41 @@ public enum BundleEditor {
     }
     kept = kept.indices.filter { !dropped.contains($0) }.map { kept[$0] }
     dropOrphans(&kept, encoded, &free)
-    let ended = SignedContent.ended(before: opened.table.sections, kept: kept, added: encoded)
+    let ended = SignedContent.ended(before: opened.content, kept: kept, added: encoded)
     for section in kept where section.type == .signature && ended.contains(section.name) {
       release(section, &free)
     }
     kept.removeAll { $0.type == .signature && ended.contains($0.name) }
     try SignedContent.checkAdded(encoded, kept: kept, path)
     try checkNames(kept + encoded.map(\.section), path)
-    try checkBound(opened.table.sections, kept, encoded, path)
+    try checkBound(opened.content, kept, encoded, path)
     encoded.sort { Section.precedes($0.section, $1.section) }
-    return try commit(
-      &file, opened, Change(generation: generation, kept: kept, added: encoded, free: free), size,
-      path)
+    let copies = try copies(kept, encoded, opened, file, path)
+    for copy in opened.table.sections where copy.type?.isCopy == true {
+      if !copies.kept.contains(copy) { release(copy, &free) }
+    }
+    let change = Change(
+      generation: generation, kept: kept, added: encoded, copies: copies, free: free)
+    return try commit(&file, opened, change, size, path)
+  }
+
+  /// The copies for recovery of the content after an edit. Documents without one are read.
+  private static func copies<File: EditableBytes & ~Copyable>(
+    _ kept: [Section], _ added: [EncodedSection], _ opened: OpenedContainer, _ file: borrowing File,
+    _ path: String
+  ) throws(Failure) -> RecoveryCopies {
+    let index = SectionIndex(added.map(\.section))
+    return try RecoveryCopies(of: kept + added.map(\.section), there: opened.table.sections) {
+      (document) throws(Failure) in
+      if let at = index[document.typeID, document.name] { return added[at].stored }
+      let bytes = ByteSlice(try file.read(at: document.offset, count: document.storedSize))
+      guard XXH3Digest(hashing: bytes) == document.xxh3 else {
+        throw Failure(
+          .invalidData, file: path, at: document.label, "its XXH3-128 doesn't match its bytes",
+          advice: "recover what is intact into a new bundle", reason: .bundleDamaged)
+      }
+      return bytes
+    }
   }
 
   /// Drops the kept sections that were computed from one that isn't there any more.
@@ -133,13 +156,15 @@ public enum BundleEditor {
     }
   }
 
-  /// Refuses to change a bundle that says it needs more understanding than this program has.
+  /// Refuses to change a bundle that is damaged, or that says it needs more understanding than this
+  /// program has.
   static func checkMayWrite(_ opened: OpenedContainer, _ path: String) throws(Failure) {
     func refuse(_ place: String, _ what: String) -> Failure {
       Failure(
         .invalidData, file: path, at: place, "can't be changed without understanding \(what)",
         advice: "use a newer ctpack")
     }
+    try opened.refuseDamage(path)
     if opened.header.writeFlags != 0 {
       throw refuse("header", "feature \(opened.header.writeFlags.trailingZeroBitCount)")
     }

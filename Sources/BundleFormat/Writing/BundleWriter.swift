@@ -10,6 +10,8 @@ public struct BundleWriter: ~Copyable {
   public let path: String
   /// The storage of tensors whose section has no policy of its own.
   public let storage: TensorStorage
+  /// Whether the file has copies for recovery; intermediate files can do without.
+  public let hasCopies: Bool
   private var pending: [Pending] = []
   /// Whether the file is the program's own, in a work folder, rather than one that the user named.
   private let isOwn: Bool
@@ -31,17 +33,21 @@ public struct BundleWriter: ~Copyable {
   }
 
   /// Nothing is created before `finish`.
-  public init(path: String, storage: TensorStorage = .mapped) {
+  public init(path: String, storage: TensorStorage = .mapped, hasCopies: Bool = true) {
     self.path = path
     self.storage = storage
+    self.hasCopies = hasCopies
     isOwn = false
   }
 
   /// A bundle in a work folder: a link of its name is replaced instead of followed, and no lock is
   /// taken.
-  package init(ownFile path: String, storage: TensorStorage = .mapped) {
+  package init(
+    ownFile path: String, storage: TensorStorage = .mapped, hasCopies: Bool = false
+  ) {
     self.path = path
     self.storage = storage
+    self.hasCopies = hasCopies
     isOwn = true
   }
 
@@ -126,20 +132,34 @@ public struct BundleWriter: ~Copyable {
   /// that is there already is locked while it is replaced, by `rule`, and passes its mode and owner on.
   ///
   /// - Throws: `busy` while another process edits the file to be replaced; `cannotCreate` where `rule`
-  ///   keeps it, or the folder allows no new file.
+  ///   keeps it, or the folder allows no new file; `invalidData` where a reader would refuse a new
+  ///   document, prompt or adapter. Nothing is published then.
   @discardableResult
   public consuming func finish(
     replacing rule: ReplacementRule = .any
   ) throws(Failure) -> SHA256Digest {
+    try finish(replacing: rule, isChecked: true)
+  }
+
+  /// Writes and publishes without asking whether a reader would refuse the content, for tests of
+  /// readers.
+  @discardableResult
+  package consuming func finishUnchecked() throws(Failure) -> SHA256Digest {
+    try finish(replacing: .any, isChecked: false)
+  }
+
+  private consuming func finish(
+    replacing rule: ReplacementRule, isChecked: Bool
+  ) throws(Failure) -> SHA256Digest {
     if isOwn {
       var file = try AtomicFileWriter(path: path)
-      let sections = try write(to: &file)
+      let sections = try write(to: &file, isChecked: isChecked)
       try file.publish()
       return ContentDigest.canonical(sections)
     }
     let destination = try FileDestination(path)
     var file = try AtomicFileWriter(destination)
-    let sections = try write(to: &file)
+    let sections = try write(to: &file, isChecked: isChecked)
     let lock = try ReplacementLock(destination)
     if lock.exists { try rule.check(FileDestination(path), sections: sections) }
     try file.publish(replacing: lock)
@@ -151,14 +171,14 @@ public struct BundleWriter: ~Copyable {
   /// - Throws: `busy` if another file got its name meanwhile.
   consuming func finish(over held: borrowing EditableFile) throws(Failure) -> SHA256Digest {
     var file = try AtomicFileWriter(FileDestination(path))
-    let sections = try write(to: &file)
+    let sections = try write(to: &file, isChecked: true)
     try file.publish(if: { () throws(Failure) in try held.checkNamed() })
     return ContentDigest.canonical(sections)
   }
 
-  /// Writes the whole file. Returns its sections.
+  /// Writes the whole file. Returns its content: all sections but the copies for recovery.
   private mutating func write(
-    to writer: inout AtomicFileWriter
+    to writer: inout AtomicFileWriter, isChecked: Bool
   ) throws(Failure) -> [Section] {
     pending.sort {
       let (a, b) = ($0.key, $1.key)
@@ -173,8 +193,16 @@ public struct BundleWriter: ~Copyable {
     try writer.write(header.bytes)
     try writer.pad(to: ContainerLayout.bodyOffset)
     var sections: [Section] = []
+    var new: [EncodedSection] = []
+    var documents: [[UInt8]: ByteSlice] = [:]
     for entry in pending {
       let encoded = try encode(entry)
+      if RecoveryCopies.isCopied(encoded.section) {
+        documents[Array(RecoveryCopies.name(of: encoded.section).utf8)] = encoded.stored
+      }
+      if case .new = entry, !SectionType.isTensorPart(encoded.section.typeID) {
+        new.append(encoded)
+      }
       var section = encoded.section
       if section.storedSize > 0 {
         try writer.pad(to: section.alignment)
@@ -189,14 +217,28 @@ public struct BundleWriter: ~Copyable {
       throw Failure(
         .internalError, file: path, at: "prompt \"\(name)\"", "is there as an adapter too")
     }
+    let content = sections
+    if hasCopies {
+      let copies = try RecoveryCopies(of: sections, there: []) { (document) throws(Failure) in
+        documents[Array(RecoveryCopies.name(of: document).utf8)] ?? ByteSlice([])
+      }
+      if !copies.isEmpty {
+        try writer.pad(to: ContainerLayout.pageSize)
+        let placed = copies.placed(
+          at: writer.offset, header: header.bytes, generation: 1, content: content, free: [])
+        try writer.write(placed.bytes)
+        sections += placed.sections
+      }
+    }
     try writer.pad(to: ContainerLayout.tableAlignment)
     let table = SectionTable(generation: 1, sections: sections, free: []).bytes
     let record = CommitRecord(
       generation: 1, table: Extent(offset: writer.offset, size: table.count),
       fileLength: writer.offset + table.count, tableXXH3: XXH3Digest(hashing: table),
       tableSHA256: SHA256Digest(hashing: table), header: header.digest)
+    if isChecked { try CommitCheck(header, record, table: table, path).check(new) }
     try writer.write(table)
     try writer.overwrite(at: ContainerLayout.recordOffsets[record.slot], record.bytes)
-    return sections
+    return content
   }
 }

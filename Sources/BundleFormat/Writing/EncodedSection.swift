@@ -5,6 +5,12 @@ struct EncodedSection {
   var section: Section
   var stored: ByteSlice
 
+  /// A section whose entry is known but for the offset.
+  init(section: Section, stored: ByteSlice) {
+    self.section = section
+    self.stored = stored
+  }
+
   /// - Throws: `internalError` where the section breaks a rule of the format.
   init(_ new: NewSection) throws(Failure) {
     let name = new.name.utf8
@@ -14,6 +20,7 @@ struct EncodedSection {
     guard !name.isEmpty, name.count <= ContainerLayout.maximumNameSize,
       new.name.unicodeScalars.allSatisfy({ $0.value >= 32 && $0.value != 127 })
     else { throw wrong("its name is empty, too long or holds control characters") }
+    guard !new.type.isCopy else { throw wrong("a \(new.type) is made by the writer alone") }
     guard new.type.kind.layouts.contains(new.layout) else {
       throw wrong("a \(new.type) can't be \(new.layout.label)")
     }

@@ -3,7 +3,7 @@ import BundleFormat
 import Bytes
 
 /// The command `ctpack compact`.
-struct CompactCommand: ParsableCommand {
+struct CompactCommand: EditingCommand {
   static let configuration = CommandConfiguration(
     commandName: "compact",
     abstract: "Rewrite a bundle in canonical form, without the unused space that edits leave.",
@@ -23,6 +23,7 @@ struct CompactCommand: ParsableCommand {
   @Option(help: "File to write instead; the bundle is not changed.") var out: String?
   @Flag(help: "Print the result as JSON.") var json = false
   @OptionGroup var replacement: ReplacementOptions
+  @OptionGroup var olderState: OlderStateOptions
   @OptionGroup var threads: ThreadOptions
 
   func validate() throws {

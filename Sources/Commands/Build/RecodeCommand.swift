@@ -3,7 +3,7 @@ import BundleFormat
 import Bytes
 
 /// The command `ctpack recode`.
-struct RecodeCommand: ParsableCommand {
+struct RecodeCommand: EditingCommand {
   static let configuration = CommandConfiguration(
     commandName: "recode",
     abstract: "Copy a bundle with its tensors entropy coded (smaller) or mapped (ready to use).",
@@ -23,6 +23,7 @@ struct RecodeCommand: ParsableCommand {
   @Option(help: "mapped or coded.") var storage: TensorStorage
   @Flag(help: "Print the result as JSON.") var json = false
   @OptionGroup var replacement: ReplacementOptions
+  @OptionGroup var olderState: OlderStateOptions
   @OptionGroup var threads: ThreadOptions
 
   func run() throws {

@@ -10,8 +10,9 @@ struct InspectCommand: ParsableCommand {
     abstract: "Audit a bundle: its contents, quality, provenance and integrity.",
     discussion: """
       --verify none reads no section; fast checks every byte against its XXH3-128; full also checks \
-      SHA-256 and that every section's content is valid for its type. A damaged bundle gives exit \
-      status 65. --entropy adds the entropy of the codes to the compressed layers' bits per weight: \
+      SHA-256, that every section's content is valid for its type, and that the model can be used: \
+      configuration, tokenizer, tensors and prompts are opened and fit each other. A damaged bundle \
+      gives exit status 65; `ctpack recover` saves what is intact. --entropy adds the entropy of the codes to the compressed layers' bits per weight: \
       about the size that `ctpack recode --storage coded` reaches. Signatures are shown with the keys \
       that they name; `ctpack verify` checks them.
       """)
@@ -24,7 +25,7 @@ struct InspectCommand: ParsableCommand {
 
   func run() throws {
     threads.limit()
-    let problems = try ModelBundle.audit(path: bundle, level: verify)
+    let problems = try ModelBundle.auditForUse(path: bundle, level: verify)
     let errors = problems.filter { $0.severity == .error }
     let opened: ModelBundle?
     do {

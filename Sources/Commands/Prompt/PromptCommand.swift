@@ -45,7 +45,7 @@ struct PromptListCommand: ParsableCommand {
 }
 
 /// The command `ctpack prompt remove`.
-struct PromptRemoveCommand: ParsableCommand {
+struct PromptRemoveCommand: EditingCommand {
   static let configuration = CommandConfiguration(
     commandName: "remove", abstract: "Remove prompts from a bundle, in place.",
     discussion: """
@@ -57,6 +57,7 @@ struct PromptRemoveCommand: ParsableCommand {
   @Argument(help: "The bundle; changed in place, in one step.") var bundle: String
   @Argument(help: "The names of the prompts to remove.") var names: [String]
   @Flag(help: "Print the result as JSON.") var json = false
+  @OptionGroup var olderState: OlderStateOptions
 
   func run() throws {
     let generation = try AdapterLibrary.remove(names, from: bundle)

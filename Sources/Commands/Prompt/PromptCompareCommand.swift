@@ -10,7 +10,7 @@ import Routing
 import Text
 
 /// The command `ctpack prompt compare`.
-struct PromptCompareCommand: ParsableCommand {
+struct PromptCompareCommand: EditingCommand {
   static let configuration = CommandConfiguration(
     commandName: "compare",
     abstract: "Measure a bundle's prompts, and rules for choosing among them, on texts.",
@@ -61,6 +61,7 @@ struct PromptCompareCommand: ParsableCommand {
   var arithmetic = Arithmetic.float32
   @Flag(help: "Store the measurements in the bundle, in place, in one step.") var store = false
   @Flag(help: "Print the result as JSON.") var json = false
+  @OptionGroup var olderState: OlderStateOptions
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var verbosity: VerbosityOptions
 
@@ -72,6 +73,8 @@ struct PromptCompareCommand: ParsableCommand {
   func run() throws {
     threads.apply()
     let opened = try ModelBundle(path: bundle)
+    // What is stored is kept under the digest of the weights, so they must be those it names.
+    if store { try opened.requireSound() }
     let prompts = try chosenPrompts(of: opened)
     let file = ModelFile.bundle(opened)
     let texts = try text.map { path in

@@ -8,7 +8,7 @@ import Prompts
 import Routing
 
 /// The command `ctpack prompt import`.
-struct PromptImportCommand: ParsableCommand {
+struct PromptImportCommand: EditingCommand {
   static let configuration = CommandConfiguration(
     commandName: "import",
     abstract: "Add a prompt, prefix or LoRA saved by PEFT to a bundle, in place.",
@@ -23,6 +23,7 @@ struct PromptImportCommand: ParsableCommand {
   var folder: String
   @Option(name: .customLong("as"), help: "The prompt's name in the bundle.") var name: String
   @Flag(help: "Print the result as JSON.") var json = false
+  @OptionGroup var olderState: OlderStateOptions
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var verbosity: VerbosityOptions
 
@@ -36,6 +37,7 @@ struct PromptImportCommand: ParsableCommand {
     threads.apply()
     let target = try ModelBundle(path: bundle)
     try target.checkFree(name)
+    try target.requireSound()
     let measured = try target.measuredModel
     let model = try LanguageModel(bundle: target)
     let adapter = try PEFTFolder(reading: folder)

@@ -7,7 +7,7 @@ import Numerics
 import Pipeline
 
 /// The command `ctpack prompt learn`.
-struct PromptLearnCommand: ParsableCommand {
+struct PromptLearnCommand: EditingCommand {
   static let configuration = CommandConfiguration(
     commandName: "learn",
     abstract: "Learn a prompt on a bundle's weights and add it to the bundle, in place.",
@@ -58,6 +58,7 @@ struct PromptLearnCommand: ParsableCommand {
   @Flag(help: "Show what would run and its estimated cost; run nothing.") var explain = false
   @Flag(help: "Print the result as JSON.") var json = false
   @OptionGroup var memory: MemoryOptions
+  @OptionGroup var olderState: OlderStateOptions
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var verbosity: VerbosityOptions
 

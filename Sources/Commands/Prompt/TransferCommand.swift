@@ -7,7 +7,7 @@ import Prompts
 import Text
 
 /// The command `ctpack transfer`.
-struct TransferCommand: ParsableCommand {
+struct TransferCommand: EditingCommand {
   static let configuration = CommandConfiguration(
     commandName: "transfer",
     abstract: "Copy prompts from one bundle to another compression of the same model, in place.",
@@ -41,6 +41,7 @@ struct TransferCommand: ParsableCommand {
   @Flag(help: "Accept prompts that were never measured on the target's weights.")
   var allowUnvalidated = false
   @Flag(help: "Print the result as JSON.") var json = false
+  @OptionGroup var olderState: OlderStateOptions
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var verbosity: VerbosityOptions
 

@@ -3,7 +3,7 @@ import BundleFormat
 import Bytes
 
 /// The command `ctpack sign`.
-struct SignCommand: ParsableCommand {
+struct SignCommand: EditingCommand {
   static let configuration = CommandConfiguration(
     commandName: "sign",
     abstract: "Sign a bundle's weights, prompts and evidence, each by itself.",
@@ -58,6 +58,7 @@ struct SignCommand: ParsableCommand {
       valueName: "time"))
   var time: String?
   @Flag(help: "Print the result as JSON.") var json = false
+  @OptionGroup var olderState: OlderStateOptions
   @OptionGroup var threads: ThreadOptions
 
   func validate() throws {

@@ -48,7 +48,9 @@ struct VerifyCommand: ParsableCommand {
     var keys: [VerifyingKey] = []
     for path in key { keys.append(try VerifyingKey(path: path)) }
     let policy = try policy.map { (path) throws(Failure) in try VerificationPolicy(path: path) }
-    let result = try BundleVerification(bundle, keys: keys, policy: policy, sidecar: sidecar)
+    let result = try BundleVerification(
+      bundle, keys: keys, policy: policy, sidecar: sidecar
+    ) { $0.checkForUse(.full) }
     if json {
       try Output.print(result.json(bundle))
     } else {

@@ -38,6 +38,7 @@ struct EvalCommand: ParsableCommand {
   var arithmetic = Arithmetic.float32
   @Flag(help: "Print the result as JSON.") var json = false
   @OptionGroup var prompt: PromptOptions
+  @OptionGroup var verification: VerifyOptions
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var verbosity: VerbosityOptions
 
@@ -50,6 +51,7 @@ struct EvalCommand: ParsableCommand {
     let rule = try PerplexityProtocol(id: protocolID, length: seqlen)
     let file = try ModelFile(path: model)
     verbosity.show(file.notes)
+    try verification.check(file)
     let selection = try prompt.select(from: file)
     let corpus = try Corpus.load(path: text)
     let model = try file.model(arithmetic)

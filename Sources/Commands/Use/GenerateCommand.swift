@@ -42,6 +42,7 @@ struct GenerateCommand: ParsableCommand {
   var arithmetic = Arithmetic.bfloat16
   @Flag(help: "Print the result as JSON, with token ids.") var json = false
   @OptionGroup var prompt: PromptOptions
+  @OptionGroup var verification: VerifyOptions
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var verbosity: VerbosityOptions
 
@@ -58,6 +59,7 @@ struct GenerateCommand: ParsableCommand {
     threads.apply()
     let file = try ModelFile(path: model)
     verbosity.show(file.notes)
+    try verification.check(file)
     let selection = try prompt.select(from: file)
     let tokenizer = try file.tokenizer()
     let model = try file.model(arithmetic)

@@ -28,8 +28,9 @@ struct TokenizeCommand: ParsableCommand {
     }
     if json {
       return try Output.print(
-        JSON.object(["count": JSON(ids.count), "ids": .array(ids.map { .integer(Int64($0)) })])
-          .canonicalText)
+        DamageReport.adding(
+          to: ["count": JSON(ids.count), "ids": .array(ids.map { .integer(Int64($0)) })]
+        ).canonicalText)
     }
     try Output.print(ids.map(String.init).joined(separator: " "))
   }

@@ -85,7 +85,8 @@ struct PackageStage: Stage {
         try (context.json($0).array ?? []).map { try EvidenceRecord(json: $0) }
       } ?? []
     let target = context.partial.scratch("bundle.ctpack")
-    var writer = BundleWriter(ownFile: target, storage: recipe.packaging.storage)
+    var writer = BundleWriter(
+      ownFile: target, storage: recipe.packaging.storage, hasCopies: true)
     for section in compressed.sections { try writer.add(recoding: section, from: compressed) }
     if let prompt = recipe.prompt, let files = inputs.prompt, let training = inputs.training {
       let learned = try LearnedPrompt(context, files).prompt(

@@ -29,6 +29,8 @@ package struct LearningPlan: Sendable {
   ) throws(Failure) {
     self.recipe = recipe
     self.bundle = bundle.path
+    // What is learned is bound to the digest of the weights, so they must be those it names.
+    try bundle.requireSound()
     model = try bundle.measuredModel
     try bundle.checkFree(recipe.name)
     let configuration = try ModelConfiguration(canonical: bundle.configuration, file: bundle.path)
@@ -104,6 +106,7 @@ package struct LearningPlan: Sendable {
       throw Failure(.internalError, "nothing was learned")
     }
     let target = try ModelBundle(path: bundle)
+    try target.requireSound()
     try target.check(model)
     let weights = model.weights
     func path(_ output: StageOutput) throws(Failure) -> String {

@@ -56,11 +56,15 @@ package struct TransferPlan: Sendable {
   /// - Parameters:
   ///   - name: the text's name in evidence.
   ///   - windows: the maximum number of windows; nil for all.
-  /// - Throws: `usage` if the text is shorter than a window; `interrupted` if a stop was requested.
+  /// The target's bytes are compared with their hashes first: the numbers are kept under its digest.
+  ///
+  /// - Throws: `invalidData` if the target is damaged; `usage` if the text is shorter than a window;
+  ///   `notMet` if a perplexity isn't a finite number; `interrupted` if a stop was requested.
   package mutating func measure(
     _ corpus: Corpus, named name: String, rule: PerplexityProtocol, windows: Int?,
     progress: BuildProgress
   ) throws {
+    try target.requireSound()
     let file = ModelFile.bundle(target)
     let model = try file.model()
     let measurement = Measurement(

@@ -19,7 +19,8 @@ package enum AdapterLibrary {
     routingKeys: [StoredRoutingKey] = [], of prompts: [StoredAdapter], on model: MeasuredModel,
     in path: String
   ) throws(Failure) -> UInt64 {
-    try BundleEditor.edit(path) { (edit) throws(Failure) in
+    for record in records { try record.checkFinite() }
+    return try BundleEditor.edit(path) { (edit) throws(Failure) in
       try edit.check(model)
       for prompt in prompts { try edit.check(prompt) }
       var changed: [StoredAdapter] = []
@@ -33,6 +34,7 @@ package enum AdapterLibrary {
           guard let prompt = try edit.bundle.adapter(named: name) else {
             throw Failure(.usage, file: path, "there is no prompt “\(name)”")
           }
+          try edit.bundle.requireIntact(prompt: name)
           changed.append(prompt)
         }
         for index in changed.indices where changed[index].name == name {

@@ -36,6 +36,7 @@ package struct Transfer: Sendable {
     as newName: String? = nil
   ) throws(Failure) {
     var prompt = try Self.choose(name, from: source)
+    try source.requireIntact(prompt: prompt.name)
     try Self.checkFit(of: prompt, on: target)
     try Self.check(
       "base model", bound: prompt.binding.baseModel, found: target.baseModelDigest, target)
@@ -109,6 +110,7 @@ package struct Transfer: Sendable {
       transfers.allSatisfy {
         $0.targetPath == first.targetPath && $0.targetModel == first.targetModel
       }, "one target")
+    for record in records { try record.checkFinite() }
     var names: Set<String> = []
     for transfer in transfers {
       func refuse(
