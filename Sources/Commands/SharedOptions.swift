@@ -36,8 +36,9 @@ struct ThreadOptions: ParsableArguments {
 struct OlderStateOptions: ParsableArguments {
   @Flag(
     help: ArgumentHelp(
-      "Change a bundle whose newest commit record is damaged; what came after the older one is lost.",
-      discussion: "Without it such a bundle is left alone; `ctpack recover` may save the newest state."))
+      "Change a bundle whose newest commit record is damaged; what it recorded is lost for good.",
+      discussion:
+        "Without it such a bundle is left alone; `ctpack recover` may save the newest state."))
   var acceptOlderState = false
 }
 

@@ -35,11 +35,15 @@ import Testing
       prompt.values[3] = Float(value)
       found.append(("values \(value)", .adapter(prompt)))
     }
-    found.append(("negative", {
-      var record = Samples.evidence
-      record.ppl = -1
-      return .evidence([record])
-    }()))
+    found.append(
+      (
+        "negative",
+        {
+          var record = Samples.evidence
+          record.ppl = -1
+          return .evidence([record])
+        }()
+      ))
     found.append(("no JSON", .document(.ledger, bytes: ByteSlice([0x7B]), layout: .json)))
     found.append(("no UTF-8", .document(.licence, bytes: ByteSlice([0xFF]))))
     return found

@@ -51,8 +51,13 @@ import Testing
     let bytes = try flip(60)
     let key = try SigningKey(path: folder.write("key.pem", SampleKeys.signer))
     let writers: [(String, () throws -> Void)] = [
-      ("remove", { try BundleEditor.append(
-        to: path, sections: [], removing: [.init(type: .prompt, name: "demo")]) }),
+      (
+        "remove",
+        {
+          try BundleEditor.append(
+            to: path, sections: [], removing: [.init(type: .prompt, name: "demo")])
+        }
+      ),
       ("compact", { try BundleEditor.compact(path, to: path) }),
       ("compact to another file", { try BundleEditor.compact(path, to: folder.file("b")) }),
       ("recode", { try BundleEditor.recode(path, to: folder.file("b"), storage: .coded) }),

@@ -43,7 +43,9 @@ import Testing
     let range = page * 4096..<min(bytes.count, (page + 1) * 4096)
     var random = TestRandom(fixture: UInt64(page))
     bytes.replaceSubrange(
-      range, with: fill == .zeros ? [UInt8](repeating: 0, count: range.count)
+      range,
+      with: fill == .zeros
+        ? [UInt8](repeating: 0, count: range.count)
         : random.bytes(range.count))
     return bytes
   }

@@ -33,7 +33,9 @@ enum ContentDigest {
   /// The digest of all content. Signatures don't count: a bundle has the same one before and after
   /// it is signed. Nor do copies for recovery, which hold nothing of their own.
   static func canonical(_ sections: [Section]) -> SHA256Digest {
-    of(sections.filter { $0.type != .signature && $0.type?.isCopy != true }, label: "ctpack content 1")
+    of(
+      sections.filter { $0.type != .signature && $0.type?.isCopy != true },
+      label: "ctpack content 1")
   }
 
   static func weights(_ sections: [Section]) -> SHA256Digest {

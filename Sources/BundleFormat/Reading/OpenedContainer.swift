@@ -110,7 +110,8 @@ extension OpenedContainer {
     let place = "commit record \(1 - record.slot)"
     if record.generation > 1 {
       problems.append(
-        Problem(at: place, "it is blank beside generation \(record.generation): it was overwritten"))
+        Problem(at: place, "it is blank beside generation \(record.generation): it was overwritten")
+      )
       return
     }
     guard size > record.fileLength else { return }

@@ -38,7 +38,8 @@ extension ModelBundle {
 
   /// What is wrong with the backup, as a clause; nil for nothing.
   fileprivate func fault(ofBackup section: Section) -> String? {
-    guard let backup = try? Backup(at: section.offset, read: OpenedContainer.reader(of: content)) else {
+    guard let backup = try? Backup(at: section.offset, read: OpenedContainer.reader(of: content))
+    else {
       return "it isn't a backup of a section table"
     }
     var table = opened.table

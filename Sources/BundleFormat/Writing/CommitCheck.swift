@@ -34,9 +34,11 @@ struct CommitCheck {
   func check(_ added: [EncodedSection]) throws(Failure) {
     for encoded in added where !SectionType.isTensorPart(encoded.section.typeID) {
       // As the table that was parsed has it: what is no number in attributes is null there.
-      guard let section = encoded.section.type.flatMap({
-        bundle.section($0, named: encoded.section.name)
-      }) else { continue }
+      guard
+        let section = encoded.section.type.flatMap({
+          bundle.section($0, named: encoded.section.name)
+        })
+      else { continue }
       // Its statement was compared with the content of the edit; the rest needs other sections.
       if section.type == .signature { continue }
       let fault: String?

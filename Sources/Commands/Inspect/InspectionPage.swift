@@ -261,7 +261,8 @@ struct InspectionPage {
     switch verified {
     case "none": "structure only; no section was read (use --verify fast or full)"
     case "fast": "the structure is valid, and every byte matches its XXH3-128"
-    case "full": "every byte matches its XXH3-128 and SHA-256, every section is valid, and the model can be used"
+    case "full":
+      "every byte matches its XXH3-128 and SHA-256, every section is valid, and the model can be used"
     default: "FAILED"
     }
   }

@@ -60,7 +60,9 @@ extension ModelBundle {
     else { return problems }
     for index in 0..<model.configuration.layers {
       // One block that doesn't load says enough: the others are like it.
-      if attempt("block \(index)", { () throws(Failure) in try model.block(index) }) == nil { break }
+      if attempt("block \(index)", { () throws(Failure) in try model.block(index) }) == nil {
+        break
+      }
     }
     for section in sections(of: .prompt) + sections(of: .adapter) {
       _ = attempt(section.label) { () throws(Failure) in try checkFit(of: section.name, model) }
