@@ -22,6 +22,7 @@ let package = Package(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
+    .target(name: "CProcess", cSettings: [.define("_GNU_SOURCE")]),
     .target(name: "CThreads", cSettings: [.define("_GNU_SOURCE")]),
     .target(
       name: "CKernels", dependencies: ["CThreads"], exclude: ["decode/README.md"],
@@ -68,7 +69,8 @@ let package = Package(
     .target(
       name: "Commands",
       dependencies: [
-        "Bytes", "RecipeFields", "Builds", "BundleFormat", "Numerics", "Checkpoints", "Text",
+        "CProcess", "Bytes", "RecipeFields", "Builds", "BundleFormat", "Numerics", "Checkpoints",
+        "Text",
         "Models", "Prompts", "Evaluation", "Routing", "Pipeline",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),

@@ -15,6 +15,8 @@ public struct Failure: Error, Sendable, Equatable {
     case inputMissing
     /// A bug in this program.
     case internalError
+    /// The system refused memory or address space.
+    case outOfMemory
     /// An output can't be created.
     case cannotCreate
     /// A read or write failed, including on a full disk.
@@ -43,20 +45,23 @@ public struct Failure: Error, Sendable, Equatable {
   public let place: String?
   /// One clause that says what was found and, where it helps, what was expected.
   public let finding: String
+  /// What the finding counts, one entry per line; empty for most failures.
+  public let list: [String]
   /// The next step for the user, if there is one.
   public let advice: String?
   /// The identifier of this failure, if a caller can add advice to it.
   public let reason: Reason?
 
-  /// A failure of the kind `kind` with the clause `finding`.
+  /// A failure of the kind `kind` with the clause `finding` and the entries `list`.
   public init(
     _ kind: Kind, file: String? = nil, at place: String? = nil, _ finding: String,
-    advice: String? = nil, reason: Reason? = nil
+    list: [String] = [], advice: String? = nil, reason: Reason? = nil
   ) {
     self.kind = kind
     self.file = file
     self.place = place
     self.finding = finding
+    self.list = list
     self.advice = advice
     self.reason = reason
   }
@@ -64,18 +69,20 @@ public struct Failure: Error, Sendable, Equatable {
   /// Returns this failure with `file` and `place` filled in where it has none.
   public func located(file: String? = nil, at place: String? = nil) -> Failure {
     Failure(
-      kind, file: self.file ?? file, at: self.place ?? place, finding, advice: advice,
-      reason: reason)
+      kind, file: self.file ?? file, at: self.place ?? place, finding, list: list,
+      advice: advice, reason: reason)
   }
 }
 
 extension Failure: CustomStringConvertible {
-  /// One line: file, place, finding and advice, as far as known.
+  /// One line: file, place, finding and advice, as far as known, then a line for each entry of the
+  /// list. What a terminal would obey is spelled out (`ShownText`), because names from files are
+  /// among the words.
   public var description: String {
     var text = [file, place].compactMap(\.self).joined(separator: ": ")
     if !text.isEmpty { text += ": " }
     text += finding
     if let advice { text += "; " + advice }
-    return text
+    return ([text] + list).map(ShownText.line).joined(separator: "\n  ")
   }
 }

@@ -16,9 +16,10 @@ enum DamageReport {
         return true
       }
       guard isNew else { return }
-      _ = try? StandardStream.error.write(
-        "ctpack: warning: \(damage.file): \(damage.place): \(damage.finding); the older state of "
-          + "generation \(damage.generation) is read (`ctpack recover` may save the newest)\n")
+      let text =
+        "warning: \(damage.file): \(damage.place): \(damage.finding); the older state of "
+        + "generation \(damage.generation) is read (`ctpack recover` may save the newest)"
+      _ = try? StandardStream.error.write("ctpack: \(ShownText.line(text))\n")
     }
   }
 

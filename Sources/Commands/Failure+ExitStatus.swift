@@ -10,6 +10,7 @@ extension Failure.Kind {
     case .invalidData: 65
     case .inputMissing: 66
     case .internalError: 70
+    case .outOfMemory: MemoryShortage.exitStatus
     case .cannotCreate: 73
     case .io: 74
     case .busy: 75

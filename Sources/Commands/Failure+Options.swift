@@ -48,6 +48,7 @@ extension Failure {
     guard let reason, let options = Self.options[reason] else { return self }
     let advice = options.advice ?? self.advice.map { $0 + options.suffix }
     return Failure(
-      kind, file: file, at: options.place ?? place, finding, advice: advice, reason: reason)
+      kind, file: file, at: options.place ?? place, finding, list: list, advice: advice,
+      reason: reason)
   }
 }

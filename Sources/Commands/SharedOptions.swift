@@ -155,7 +155,7 @@ struct StandardErrorLog: LogHandler {
   }
 
   func log(event: LogEvent) {
-    _ = try? StandardStream.error.write("ctpack: \(event.message)\n")
+    _ = try? StandardStream.error.write("ctpack: \(ShownText.line("\(event.message)"))\n")
   }
 }
 

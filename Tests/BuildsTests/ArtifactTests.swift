@@ -33,16 +33,19 @@ import Testing
     #expect(try FileIdentity(path: store.path(of: object)).inode != inode)
   }
 
-  @Test func onlyTemporaryFilesOfDeadProcessesAreRemoved() throws {
-    // Linux process IDs stay far below this one.
-    try folder.write("out.2147483000-1.partial", "dead")
+  /// Judged by the lock, whatever the process numbers in earlier versions' names are.
+  @Test func onlyTemporaryFilesOfKilledWritersAreRemoved() throws {
+    let dead = ["out.1-1.partial", "out.0123456789abcdef.partial"]
+    for name in dead { try folder.write(name, "dead") }
     try folder.write("out.\(ProcessUsage.identifier)-7.partial", "alive")
+    let alive = try FileLock(path: folder.file("out.\(ProcessUsage.identifier)-7.partial"))
     try folder.write("out.notes.partial", "unrelated")
     _ = try Artifact.publish(object, from: store, to: folder.file("out"))
-    let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
-    #expect(!names.contains("out.2147483000-1.partial"))
+    let names = folder.names
+    #expect(dead.allSatisfy { !names.contains($0) })
     #expect(names.contains("out.\(ProcessUsage.identifier)-7.partial"))
     #expect(names.contains("out.notes.partial"))
+    withExtendedLifetime(alive) {}
   }
 
   @Test func unwritablePathsAreRefused() throws {

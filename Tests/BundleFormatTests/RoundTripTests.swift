@@ -94,7 +94,7 @@ import Testing
     twice.add(.document(.recipe, bytes: ByteSlice([66])))
     var failure: Failure?
     do { try twice.finish() } catch { failure = error }
-    #expect(failure?.kind == .internalError)
+    #expect(failure?.kind == .usage)
     #expect(folder.names.isEmpty)
     #expect(throws: Failure.self) {
       try StoredTensor.dense(name: "x", shape: [3], format: .float32, values: ByteSlice([1, 2, 3]))

@@ -102,7 +102,7 @@ import Testing
       let lock = try FileLock(path: folder.file("lock"), holder: "ctpack run demo")
       let failure = #expect(throws: Failure.self) { _ = try FileLock(path: folder.file("lock")) }
       #expect(failure?.kind == .busy)
-      #expect(failure?.finding.contains("process \(getpid()), ctpack run demo") == true)
+      #expect(failure?.finding.contains("\(ProcessUsage.label), ctpack run demo") == true)
       _ = consume lock
     }
     _ = try FileLock(path: folder.file("lock"))

@@ -53,7 +53,7 @@ import Testing
     let failure = #expect(throws: Failure.self) { try BuildPlan(recipe) }
     #expect(failure?.kind == .invalidData)
     #expect(failure?.file == folder.file("small.yaml") && failure?.place == "line 3")
-    #expect(failure?.finding.contains(expected) == true, "\(failure?.finding ?? "")")
+    #expect(failure?.description.contains(expected) == true, "\(failure?.description ?? "")")
   }
 
   /// Groups and patterns as wide as a row are allowed.
@@ -65,7 +65,7 @@ import Testing
   func impossibleSparsitiesAreRefusedByTheRecipe(sparsity: String) throws {
     let failure = #expect(throws: Failure.self) { try recipe("sparsity: \"\(sparsity)\"") }
     #expect(failure?.kind == .invalidData)
-    #expect(failure?.finding.contains("compression.sparsity") == true)
+    #expect(failure?.description.contains("compression.sparsity") == true)
   }
 
   @Test(arguments: [1, 8]) func tooShortATextIsRefusedByThePlan(windows: Int) throws {
@@ -73,7 +73,7 @@ import Testing
     let failure = #expect(throws: Failure.self) { try BuildPlan(recipe) }
     #expect(failure?.kind == .invalidData)
     #expect(failure?.file == folder.file("small.yaml") && failure?.place == "line 2")
-    let finding = failure?.finding ?? ""
+    let finding = failure?.description ?? ""
     #expect(finding.contains("short.txt: has 13 tokens: 0 windows of 32"), "\(finding)")
     #expect(finding.contains("longer text"), "\(finding)")
   }
@@ -89,7 +89,8 @@ import Testing
       progress: BuildProgress(style: .quiet))
     let failure = #expect(throws: Failure.self) { try build.run(until: "compress") }
     #expect(failure?.kind == .invalidData && failure?.file == folder.file("padded.jsonl"))
-    #expect(failure?.finding.contains("0 windows of 32") == true, "\(failure?.finding ?? "")")
+    let finding = failure?.description ?? ""
+    #expect(finding.contains("0 windows of 32"), "\(finding)")
     #expect(failure?.advice?.contains("longer text") == true)
     let ledger = try String(contentsOfFile: folder.file("work/ledger.jsonl"), encoding: .utf8)
     #expect(ledger.contains("\"import\"") && !ledger.contains("\"compress\""))

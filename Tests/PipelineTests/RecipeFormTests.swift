@@ -104,7 +104,8 @@ import Testing
       let place = failure?.place.map { $0 + ": " } ?? ""
       found +=
         "\(name): \(failure.map { "\($0.kind)" } ?? "")\n"
-        + "\(place)\(failure?.finding ?? "")\n\n"
+        + "\(place)\(failure?.finding ?? "")"
+        + (failure?.list ?? []).map { "\n  " + $0 }.joined() + "\n\n"
     }
     for option in Self.wrongOptions {
       let failure = #expect(throws: Failure.self) {

@@ -23,8 +23,7 @@ import Testing
     let failure = #expect(throws: Failure.self) { try read(yaml) }
     guard let failure else { return nil }
     if let place = failure.place { return (failure.kind, [place + ": " + failure.finding]) }
-    let lines = failure.finding.split(separator: "\n").dropFirst()
-    return (failure.kind, lines.map { $0.trimmingCharacters(in: .whitespaces) })
+    return (failure.kind, failure.list)
   }
 
   private let least = """

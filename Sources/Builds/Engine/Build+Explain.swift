@@ -23,7 +23,7 @@ extension Build {
       }
       let inputs = try resolve(stage, done, &files)
       let key = key(of: stage, inputs)
-      if let marker = try reusable(key) {
+      if let marker = try reusable(key, of: stage) {
         done.append(marker)
         outlooks.append(
           StageOutlook(

@@ -10,6 +10,7 @@ package final class Build {
   let progress: BuildProgress
   let threads: Int
   let stop: @Sendable () -> Bool
+  let surroundings: @Sendable () -> MemorySurroundings
 
   /// Makes a build of `stages` in `store`.
   ///
@@ -18,10 +19,12 @@ package final class Build {
   ///     use them.
   ///   - threads: the number of threads, for the ledger.
   ///   - stop: called at every safe point; true stops the build.
+  ///   - surroundings: called for the system's limit on memory and its count of kills.
   /// - Throws: `internalError` if a stage reads something that no earlier stage makes.
   package init(
     stages: [any Stage], store: Store, kernels: String, threads: Int = 1,
-    progress: BuildProgress, stop: @escaping @Sendable () -> Bool = { StopSignal.isRequested }
+    progress: BuildProgress, stop: @escaping @Sendable () -> Bool = { StopSignal.isRequested },
+    surroundings: @escaping @Sendable () -> MemorySurroundings = { .current }
   ) throws(Failure) {
     try Self.checkWiring(stages)
     self.stages = stages
@@ -30,6 +33,7 @@ package final class Build {
     self.threads = threads
     self.progress = progress
     self.stop = stop
+    self.surroundings = surroundings
   }
 
   /// Runs the stages that aren't up to date, through `last` (all if nil).
@@ -43,6 +47,7 @@ package final class Build {
     let lock = try store.lock()
     defer { withExtendedLifetime(lock) {} }
     try store.sweep()
+    if let note = memoryNote(surroundings()) { progress.say(note) }
     progress.start(wanted.map { ($0.name, $0.unit, $0.work) })
     defer { progress.finish() }
     var files = ExternalFiles()
@@ -50,7 +55,7 @@ package final class Build {
     for stage in wanted {
       let inputs = try resolve(stage, done, &files)
       let key = key(of: stage, inputs)
-      if let marker = try reusable(key) {
+      if let marker = try reusable(key, of: stage) {
         progress.reuse(stage.name, key.short)
         // A crash may have left the partial state of a stage whose record is complete.
         try? FileManager.default.removeItem(atPath: store.partialFolder + "/" + key.digest.hex)
@@ -92,9 +97,17 @@ package final class Build {
   /// Returns the record of a finished stage whose outputs are all present and intact; nil if an
   /// output is missing, so that the stage runs again.
   ///
-  /// - Throws: `invalidData` if an output is damaged, because other files may be damaged too.
-  func reusable(_ key: StageKey) throws -> StageMarker? {
+  /// - Throws: `invalidData` if the record or an output is damaged, because other files may be
+  ///   damaged too.
+  func reusable(_ key: StageKey, of stage: any Stage) throws -> StageMarker? {
     guard let marker = try store.marker(for: key) else { return nil }
+    let (found, declared) = (Set(marker.outputs.keys), Set(stage.outputs.map(\.name)))
+    guard marker.stage == stage.name, found == declared else {
+      throw store.damaged(
+        key.digest,
+        "it lists the outputs \(found.sorted()) of \(marker.stage), not \(declared.sorted()) of"
+          + " \(stage.name)")
+    }
     for (name, object) in marker.outputs.sorted(by: { $0.key < $1.key }) {
       switch try store.check(object) {
       case .good: continue
@@ -123,6 +136,10 @@ package final class Build {
     }
     do {
       let partial = try PartialState(store: store, key: key)
+      ledger.append(
+        RunLedger.Beginning(
+          stage: stage.name, key: key.short, estimate: stage.needs.memory,
+          surroundings: surroundings()))
       progress.begin(stage.name)
       let context = StageContext(
         key: key, partial: partial, files: inputs, progress: progress, stage: stage.name,

@@ -6,10 +6,13 @@ package struct StageNeeds: Sendable, Equatable {
   package var memory: Int
   /// The bytes that the stage occupies in the work folder, during its run or after it.
   package var disk: Int
+  /// The recipe fields with which the stage takes less memory if they are lower.
+  package var settings: [String]
 
-  package init(memory: Int = 128 << 20, disk: Int = 0) {
+  package init(memory: Int = 128 << 20, disk: Int = 0, settings: [String] = []) {
     self.memory = memory
     self.disk = disk
+    self.settings = settings
   }
 }
 

@@ -104,7 +104,8 @@ package final class BuildProgress: Sendable {
       let now = clock()
       state.done = done
       state.total = total
-      state.note = note
+      // Names from files may be in it.
+      state.note = ShownText.line(note)
       state.meter.add(done, at: now)
       if now - state.drawnAt >= interval {
         state.drawnAt = now
@@ -145,7 +146,7 @@ package final class BuildProgress: Sendable {
   private func line(_ text: String, _ state: inout State) {
     guard style != .quiet else { return }
     clear(&state)
-    write(text + "\n")
+    write(ShownText.line(text) + "\n")
   }
 
   private func clear(_ state: inout State) {

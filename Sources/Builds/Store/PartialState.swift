@@ -20,10 +20,7 @@ package final class PartialState: Sendable {
     if !FileManager.default.fileExists(atPath: document) {
       try AtomicFile.write(key.document.canonicalBytes, to: document)
     }
-    for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-    where name.hasSuffix(".partial") {
-      try? FileManager.default.removeItem(atPath: folder + "/" + name)
-    }
+    AtomicFile.sweepTemporaries(in: folder)
   }
 
   private func path(_ name: String) -> String { folder + "/" + name + ".state" }

@@ -10,7 +10,8 @@ package struct StageMarker: Sendable, Equatable {
   /// Figures reported by the stage, for display and for later stages.
   package let summary: JSON
 
-  var json: JSON {
+  /// The record's members without the digest over them.
+  private var content: JSONObject {
     let objects = outputs.sorted { $0.key < $1.key }
     var members = JSONObject()
     for (name, object) in objects { members[name] = object.json }
@@ -18,6 +19,35 @@ package struct StageMarker: Sendable, Equatable {
       "stage": .string(stage), "key": .string(key.digest.hex), "document": key.document,
       "outputs": .object(members), "summary": summary,
     ]
+  }
+
+  /// The record with the digest of all its other members, because later stages read its figures.
+  var json: JSON {
+    var members = content
+    members[Self.digestMember] = .string(Self.digest(of: members).hex)
+    return .object(members)
+  }
+
+  fileprivate static let digestMember = "digest"
+
+  fileprivate static func digest(of members: JSONObject) -> SHA256Digest {
+    SHA256Digest(hashing: JSON.object(members).canonicalBytes)
+  }
+
+  /// Returns what is wrong with the text of a record, as a clause; nil for nothing. Records of
+  /// version 0.1 have no digest, and are checked for everything else.
+  fileprivate static func fault(of json: JSON, text: ByteSlice) -> String? {
+    guard var members = json.object, json.isCanonical(text) else {
+      return "it isn't a JSON object in canonical form"
+    }
+    let stated = members[digestMember]
+    members[digestMember] = nil
+    guard Set(members.keys) == ["stage", "key", "document", "outputs", "summary"] else {
+      return "its members are \(members.keys.sorted())"
+    }
+    guard let stated else { return nil }
+    let found = digest(of: members).hex
+    return stated.string == found ? nil : "its digest is \(found), it says \(stated.canonicalText)"
   }
 }
 
@@ -39,27 +69,37 @@ extension Store {
     }
   }
 
+  /// Returns the failure of a damaged record.
+  func damaged(_ digest: SHA256Digest, at place: String? = nil, _ finding: String) -> Failure {
+    Failure(
+      .invalidData, file: stagesFolder + "/\(digest.hex).json", at: place,
+      "the record of a stage is damaged: " + finding,
+      advice: "remove the file; its stage then runs again")
+  }
+
   /// Reads the record with this key digest.
   ///
-  /// - Throws: `invalidData` if the record doesn't match the digest in its name.
+  /// - Throws: `invalidData` if the record is damaged.
   func marker(_ digest: SHA256Digest) throws(Failure) -> StageMarker {
     let path = stagesFolder + "/\(digest.hex).json"
-    let json = try Store.readJSON(path)
-    let document = try json.required("document", file: path)
-    let key = StageKey(document: document)
-    guard key.digest == digest else {
-      throw Failure(
-        .invalidData, file: path, at: "key \"document\"",
-        "its digest is \(key.digest.hex), not the one in the file's name",
-        advice: "remove the file; its stage then runs again")
+    let text = try MappedFile(path: path).bytes
+    do throws(Failure) {
+      let json = try JSON(parsing: text, file: path)
+      if let fault = StageMarker.fault(of: json, text: text) { throw damaged(digest, fault) }
+      let key = StageKey(document: try json.required("document", file: path))
+      guard key.digest == digest, json["key"]?.string == digest.hex else {
+        throw damaged(digest, "its key has the digest \(key.digest.hex), not that of its name")
+      }
+      var outputs: [String: StoreObject] = [:]
+      for (name, value) in try json.required("outputs", as: JSONObject.self, file: path) {
+        outputs[name] = try StoreObject(value, file: path)
+      }
+      return StageMarker(
+        stage: try json.required("stage", as: String.self, file: path), key: key, outputs: outputs,
+        summary: try json.required("summary", file: path))
+    } catch  where error.kind == .invalidData && error.advice == nil {
+      throw damaged(digest, at: error.place, error.finding)
     }
-    var outputs: [String: StoreObject] = [:]
-    for (name, value) in try json.required("outputs", as: JSONObject.self, file: path) {
-      outputs[name] = try StoreObject(value, file: path)
-    }
-    return StageMarker(
-      stage: try json.required("stage", as: String.self, file: path), key: key, outputs: outputs,
-      summary: try json.required("summary", file: path))
   }
 
   /// Returns the record of the stage with this key; nil if it hasn't finished.

@@ -46,20 +46,21 @@ extension Store {
   }
 
   /// Removes the remains of a crash: temporary files, and objects that no finished stage refers to.
-  /// The caller must hold the lock.
+  /// Objects stay while a record can't be read, because it may refer to them. The caller must hold
+  /// the lock.
   func sweep() throws {
     let manager = FileManager.default
+    for folder in [folder, objectsFolder, stagesFolder] {
+      AtomicFile.sweepTemporaries(in: folder)
+    }
     var wanted: Set<String> = []
     for key in finishedKeys() {
-      guard let marker = try? marker(key) else { continue }
+      guard let marker = try? marker(key) else { return }
       for object in marker.outputs.values { wanted.insert(object.digest.hex) }
     }
-    for folder in [folder, objectsFolder, stagesFolder] {
-      for name in (try? manager.contentsOfDirectory(atPath: folder)) ?? [] {
-        let path = folder + "/" + name
-        let orphan = folder == objectsFolder && !wanted.contains(name)
-        if orphan || name.hasSuffix(".partial") { try? manager.removeItem(atPath: path) }
-      }
+    for name in (try? manager.contentsOfDirectory(atPath: objectsFolder)) ?? []
+    where !wanted.contains(name) && !name.hasSuffix(".partial") {
+      try? manager.removeItem(atPath: objectsFolder + "/" + name)
     }
   }
 

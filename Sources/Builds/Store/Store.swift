@@ -85,7 +85,15 @@ package final class Store: Sendable {
   /// Locks the store for writing.
   ///
   /// - Throws: `busy` naming the process that holds the lock.
-  func lock() throws(Failure) -> FileLock { try FileLock(path: lockFile) }
+  func lock() throws(Failure) -> FileLock {
+    do throws(Failure) {
+      return try FileLock(path: lockFile)
+    } catch  where error.kind == .busy {
+      // `StoreStatus` asks the lock for its holder, and has it for a moment.
+      usleep(50_000)
+      return try FileLock(path: lockFile)
+    }
+  }
 }
 
 /// The steps of publishing, in order, at which tests simulate a crash.

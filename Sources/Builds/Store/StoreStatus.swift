@@ -29,14 +29,9 @@ package struct StoreStatus: Sendable {
   ///   follow.
   /// - Throws: `inputMissing` if `folder` isn't a work folder.
   package init(folder: String, order: [String]) throws {
-    guard FileManager.default.fileExists(atPath: folder + "/store.json") else {
-      throw Failure(
-        .inputMissing, file: folder, "is not a work folder: nothing was built there",
-        advice: "name the work folder of the build", reason: .noWorkFolder)
-    }
-    let store = try Store(folder: folder, create: false)
+    let store = try Store.existing(folder)
     self.folder = folder
-    holder = Self.holder(store)
+    holder = FileLock.holder(of: store.lockFile)
     let entries = RunLedger(file: store.ledgerFile).entries()
     let latest = store.latest().sorted {
       let (a, b) = (
@@ -65,16 +60,6 @@ package struct StoreStatus: Sendable {
         name: name, key: key.digest.hex, state: state, at: marker == nil ? partial?.text : nil,
         outputs: outputs, seconds: last?["seconds"]?.double)
     }
-  }
-
-  private static func holder(_ store: Store) -> String? {
-    guard let file = try? MappedFile(path: store.lockFile), file.bytes.count <= 256 else {
-      return nil
-    }
-    let text = String(decoding: file.bytes.array, as: UTF8.self)
-    let digits = text.drop { !$0.isNumber }.prefix { $0.isNumber }
-    guard let process = Int32(digits), ProcessUsage.isRunning(process) else { return nil }
-    return text
   }
 
   package var json: JSON {

@@ -16,6 +16,7 @@ enum Zstandard {
       unsafe [UInt8](unsafeUninitializedCapacity: bound) { target, count in
         let written = unsafe ZSTD_compress(
           target.baseAddress, bound, source.baseAddress, source.count, level)
+        requireMemory(written, bound)
         failed = ZSTD_isError(written) != 0
         count = failed ? 0 : written
       }
@@ -26,7 +27,9 @@ enum Zstandard {
   /// One frame whose own blocks end where `parts` end, so that each part has entropy tables of its
   /// own. `parts`: sizes that add up to `content.count`. nil where the library can't.
   static func compress(_ content: [UInt8], parts: [Int], level: Int32) -> [UInt8]? {
-    guard let context = unsafe ZSTD_createCCtx() else { return nil }
+    guard let context = unsafe ZSTD_createCCtx() else {
+      MemoryShortage.end(refused: content.count)
+    }
     defer { unsafe ZSTD_freeCCtx(context) }
     let size = UInt64(content.count)
     guard unsafe ZSTD_isError(ZSTD_CCtx_setPledgedSrcSize(context, size)) == 0,
@@ -46,6 +49,7 @@ enum Zstandard {
           while left != 0, !failed {
             let before = unsafe output.pos
             left = unsafe ZSTD_compressStream2(context, &output, &input, end)
+            requireMemory(left, bound)
             failed = unsafe ZSTD_isError(left) != 0 || (left != 0 && output.pos == before)
           }
         }
@@ -106,6 +110,15 @@ enum Zstandard {
     if let finding { throw Failure(.invalidData, finding) }
   }
 
+  /// Ends the process if `code` says that the library got no memory. Otherwise a section would be
+  /// stored in another form for lack of memory, or a sound one be called corrupt.
+  private static func requireMemory(_ code: Int, _ byteCount: Int) {
+    guard ZSTD_isError(code) != 0, let name = unsafe ZSTD_getErrorName(code),
+      unsafe String(cString: name).hasPrefix("Allocation error")
+    else { return }
+    MemoryShortage.end(refused: byteCount)
+  }
+
   /// The fault; nil if the frame filled `range` of the target.
   @unsafe private static func fill(
     _ target: UnsafeMutableRawBufferPointer, _ range: Range<Int>, from bytes: ByteSlice
@@ -113,6 +126,7 @@ enum Zstandard {
     unsafe bytes.withUnsafeBytes { source in
       let written = unsafe ZSTD_decompress(
         target.baseAddress, range.count, source.baseAddress, source.count)
+      requireMemory(written, range.count)
       return ZSTD_isError(written) != 0 || written != range.count
         ? "its zstd frame is corrupt" : nil
     }

@@ -75,6 +75,7 @@ public enum BundleEditor {
       }
       release(kept[at], &free)
     }
+    let names = Set(kept.lazy.filter { $0.type?.kind.name == .free }.map(\.name))
     var encoded: [EncodedSection] = []
     var entered = SectionIndex([])
     for section in adding {
@@ -82,9 +83,12 @@ public enum BundleEditor {
         release(kept[at], &free)
       }
       guard entered.enter(section.type.rawValue, section.name, at: encoded.count) else {
-        throw Failure(.internalError, file: path, at: "section \"\(section.name)\"", "added twice")
+        throw Failure(.usage, file: path, at: "section \"\(section.name)\"", "added twice")
       }
-      encoded.append(try EncodedSection(section))
+      // A section that was named by another program can be replaced, and what belongs to it added.
+      let isNamed =
+        there[section.type.rawValue, section.name] != nil || names.contains(section.name)
+      encoded.append(try EncodedSection(section, isNamedAnew: !isNamed))
     }
     kept = kept.indices.filter { !dropped.contains($0) }.map { kept[$0] }
     dropOrphans(&kept, encoded, &free)

@@ -186,7 +186,7 @@ public struct BundleWriter: ~Copyable {
     }
     for (a, b) in zip(pending, pending.dropFirst()) where a.key.0 == b.key.0 {
       guard !a.key.1.utf8.elementsEqual(b.key.1.utf8) else {
-        throw Failure(.internalError, file: path, at: "section \"\(a.key.1)\"", "added twice")
+        throw Failure(.usage, file: path, at: "section \"\(a.key.1)\"", "added twice")
       }
     }
     let header = Header()
@@ -215,7 +215,8 @@ public struct BundleWriter: ~Copyable {
     }
     if let name = sections.namedTwice {
       throw Failure(
-        .internalError, file: path, at: "prompt \"\(name)\"", "is there as an adapter too")
+        .invalidData, file: path, at: "prompt \"\(name)\"", "is there as an adapter too",
+        advice: "remove one of the two from the bundle that is copied")
     }
     let content = sections
     if hasCopies {

@@ -22,7 +22,7 @@ extension EncodedSection {
     defer { bundle.release() }
     if storage == .coded { new.tensor = try bundle.tensor(named: section.name) }
     do throws(Failure) {
-      try self.init(new)
+      try self.init(new, isNamedAnew: false)
     } catch { throw error.located(file: bundle.path) }
     guard self.section.sha256 == section.sha256 else {
       throw invalid("its SHA-256 doesn't match its content")

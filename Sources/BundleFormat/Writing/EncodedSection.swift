@@ -11,15 +11,14 @@ struct EncodedSection {
     self.stored = stored
   }
 
-  /// - Throws: `internalError` where the section breaks a rule of the format.
-  init(_ new: NewSection) throws(Failure) {
-    let name = new.name.utf8
+  /// - Parameter isNamedAnew: whether the name is given here; if false, it is that of a section
+  ///   that another bundle holds, which may have a name that isn't given any more.
+  /// - Throws: `invalidData` where the section breaks a rule of the format.
+  init(_ new: NewSection, isNamedAnew: Bool = true) throws(Failure) {
     func wrong(_ finding: String) -> Failure {
-      Failure(.internalError, at: "section \"\(new.name)\"", finding)
+      Failure(.invalidData, at: "section \"\(new.name)\"", finding)
     }
-    guard !name.isEmpty, name.count <= ContainerLayout.maximumNameSize,
-      new.name.unicodeScalars.allSatisfy({ $0.value >= 32 && $0.value != 127 })
-    else { throw wrong("its name is empty, too long or holds control characters") }
+    if let fault = new.nameFault(isNamedAnew: isNamedAnew) { throw wrong(fault) }
     guard !new.type.isCopy else { throw wrong("a \(new.type) is made by the writer alone") }
     guard new.type.kind.layouts.contains(new.layout) else {
       throw wrong("a \(new.type) can't be \(new.layout.label)")

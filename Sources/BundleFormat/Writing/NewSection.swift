@@ -8,7 +8,9 @@ public struct NewSection: Sendable {
   public var layout: PackingLayout
   /// The features that a program needs to use the section, or to change the bundle.
   public var flags: SectionFlags
-  /// The name: 1 to 1024 bytes of UTF-8 without control characters, and only once per type.
+  /// The name: 1 to 1024 bytes of UTF-8 without invisible characters, and only once per type. That
+  /// of a prompt or adapter has 1 to 100 letters, digits, `-`, `_` and `.`, of which neither `.` nor
+  /// `-` comes first.
   public var name: String
   /// A JSON object; empty for none.
   public var attributes: JSONObject
@@ -44,5 +46,22 @@ public struct NewSection: Sendable {
     self.attributes = attributes
     self.bytes = bytes
     self.policy = policy
+  }
+}
+
+extension NewSection {
+  /// What is wrong with the name, as a clause; nil for nothing. Formats/container.md, section 4.
+  ///
+  /// - Parameter isNamedAnew: whether the rules for new names hold, not only those for reading.
+  func nameFault(isNamedAnew: Bool) -> String? {
+    guard !name.isEmpty, name.utf8.count <= ContainerLayout.maximumNameSize,
+      name.unicodeScalars.allSatisfy({ $0.value >= 32 && $0.value != 127 })
+    else { return "its name is empty, too long or holds control characters" }
+    guard isNamedAnew else { return nil }
+    if let character = PlainName.invisible(in: name) {
+      return "its name holds \(character), which can't be seen"
+    }
+    let isGiven = type == .prompt || type == .adapter || !type.kind.owners.isEmpty
+    return isGiven && !PlainName.allows(name) ? "a prompt's name takes \(PlainName.letters)" : nil
   }
 }

@@ -1,26 +1,27 @@
 import Glibc
-import Synchronization
 
 /// A writer whose file appears complete or not at all: bytes go to a temporary file in the same
 /// folder, and `publish` syncs it and renames it into place. Without `publish`, the temporary file
 /// is removed.
+///
+/// The writer holds a lock on the temporary file. The system releases it however the process ends,
+/// so that the next writer of the same path knows the remains of a killed one, and removes them.
 @safe public struct AtomicFileWriter: ~Copyable {
   public let path: String
   /// The place of a file that the user named; nil for a file of the program's own.
   private let destination: FileDestination?
-  private let temporary: String
-  private let descriptor: Int32
+  private let temporary: TemporaryFile
+  private var descriptor: Int32 { temporary.descriptor }
   private var buffer: [UInt8] = []
   private var flushed = 0
   private var published = false
   private static let bufferSize = 1 << 20
-  private static let counter = Atomic<Int>(0)
 
   /// The number of bytes written so far.
   public var offset: Int { flushed + buffer.count }
 
-  /// Creates the temporary file of a file of the program's own. A symbolic link of its name is replaced
-  /// by the file.
+  /// Creates the temporary file of a file of the program's own, after removing those of killed writers.
+  /// A symbolic link of its name is replaced by the file.
   ///
   /// - Throws: `cannotCreate` if the folder doesn't allow a new file; `io` if the disk is full.
   public init(path: String) throws(Failure) { try self.init(path, nil) }
@@ -36,14 +37,8 @@ import Synchronization
   private init(_ path: String, _ destination: FileDestination?) throws(Failure) {
     self.path = path
     self.destination = destination
-    let number = Self.counter.add(1, ordering: .relaxed).newValue
-    self.temporary = "\(path).\(getpid())-\(number).partial"
-    let opened = SystemCall.open(
-      temporary, O_WRONLY | O_CREAT | O_EXCL, mode: destination?.temporaryMode ?? 0o644)
-    guard opened.value >= 0 else {
-      throw SystemCall.creationFailure("can't be created", path, opened.errno)
-    }
-    self.descriptor = opened.value
+    AtomicFile.sweepTemporaries(of: path)
+    self.temporary = try TemporaryFile(of: path, mode: destination?.temporaryMode ?? 0o644)
     buffer.reserveCapacity(Self.bufferSize)
   }
 
@@ -108,10 +103,12 @@ import Synchronization
   ) throws(Failure) {
     try complete()
     try check()
-    guard unsafe rename(temporary, path) == 0 else {
+    guard unsafe rename(temporary.path, path) == 0 else {
       throw SystemCall.creationFailure("can't be renamed into place", path, errno)
     }
     published = true
+    // The finished file is locked by those who edit it.
+    temporary.unlock()
     try SystemCall.synchronizeFolder(of: path)
   }
 
@@ -121,8 +118,9 @@ import Synchronization
   /// - Throws: `busy` if another file got the name meanwhile.
   public consuming func publish(replacing lock: borrowing ReplacementLock) throws(Failure) {
     try complete()
-    try lock.place(temporary)
+    try lock.place(temporary.path)
     published = true
+    temporary.unlock()
     try SystemCall.synchronizeFolder(of: path)
   }
 
@@ -134,7 +132,9 @@ import Synchronization
   }
 
   deinit {
+    // Removed before it is unlocked, so that nobody else finds it unlocked.
+    if !published { _ = unsafe unlink(temporary.path) }
+    temporary.unlock()
     close(descriptor)
-    if !published { _ = unsafe unlink(temporary) }
   }
 }

@@ -29,7 +29,7 @@ public struct FileLock: ~Copyable {
       throw FileLock.failure(locked.errno, path, String(decoding: known, as: UTF8.self))
     }
     descriptor = opened.value
-    let text = Array("\(Self.beginning)\(getpid())\(holder.isEmpty ? "" : ", " + holder)".utf8)
+    let text = Array("\(ProcessUsage.label)\(holder.isEmpty ? "" : ", " + holder)".utf8)
     // The text only informs users; a full disk must not make locking fail.
     _ = ftruncate(descriptor, 0)
     _ = unsafe text.withUnsafeBytes { unsafe pwrite(descriptor, $0.baseAddress, $0.count, 0) }

@@ -21,6 +21,11 @@ enum SystemCall {
   /// `reading`, `io` otherwise.
   static func failure(_ call: String, _ path: String, _ code: Int32, reading: Bool) -> Failure {
     let text = message(code)
+    if code == ENOMEM {
+      return Failure(
+        .outOfMemory, file: path, "\(call) failed: \(text)",
+        advice: "raise the limit (ulimit -v, or the container's), or use less memory and threads")
+    }
     if reading && (code == ENOENT || code == ENOTDIR || code == EACCES) {
       return Failure(.inputMissing, file: path, "can't be opened: \(text)")
     }

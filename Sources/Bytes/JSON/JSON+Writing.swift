@@ -19,6 +19,13 @@ extension JSON {
     return String(decoding: writer.sink.bytes, as: UTF8.self)
   }
 
+  /// The indented text with control characters and marks of direction escaped, for a terminal.
+  package var shownText: String {
+    var writer = JSONWriter(sink: ByteSink(), indented: true, isShown: true)
+    writer.write(self)
+    return String(decoding: writer.sink.bytes, as: UTF8.self)
+  }
+
   /// Returns the shortest decimal that reads back to `value`, always with a fraction or an
   /// exponent, so that it parses as a double and not as an integer.
   static func text(of value: Double) -> String {

@@ -13,11 +13,14 @@ struct ByteSink: JSONSink {
 struct JSONWriter<Sink: JSONSink> {
   var sink: Sink
   let indented: Bool
+  /// Whether characters that a terminal would obey are escaped, although JSON allows them.
+  let isShown: Bool
   private var depth = 0
 
-  init(sink: Sink, indented: Bool) {
+  init(sink: Sink, indented: Bool, isShown: Bool = false) {
     self.sink = sink
     self.indented = indented
+    self.isShown = isShown
   }
 
   mutating func write(_ value: JSON) {
@@ -84,7 +87,26 @@ struct JSONWriter<Sink: JSONSink> {
 
   private mutating func write(string: String) {
     sink.put(UInt8(ascii: "\""))
-    for byte in string.utf8 {
+    guard isShown, string.unicodeScalars.contains(where: ShownText.isControl) else {
+      write(utf8: string.utf8)
+      sink.put(UInt8(ascii: "\""))
+      return
+    }
+    for scalar in string.unicodeScalars {
+      if scalar.value >= 0x7F, ShownText.isControl(scalar) {
+        // All of them are in the basic plane, so that four digits name them.
+        let code = UInt16(truncatingIfNeeded: scalar.value)
+        put("\\u")
+        put(Hexadecimal.encode([UInt8(code >> 8), UInt8(truncatingIfNeeded: code)]))
+      } else {
+        write(utf8: String(scalar).utf8)
+      }
+    }
+    sink.put(UInt8(ascii: "\""))
+  }
+
+  private mutating func write(utf8 bytes: String.UTF8View) {
+    for byte in bytes {
       switch byte {
       case UInt8(ascii: "\""): put("\\\"")
       case UInt8(ascii: "\\"): put("\\\\")
@@ -99,7 +121,6 @@ struct JSONWriter<Sink: JSONSink> {
       default: sink.put(byte)
       }
     }
-    sink.put(UInt8(ascii: "\""))
   }
 }
 

@@ -50,13 +50,18 @@ public enum ProcessUsage {
     return usage.ru_maxrss * 1024
   }
 
-  /// Returns whether a process with this ID exists.
-  public static func isRunning(_ process: Int32) -> Bool {
-    kill(process, 0) == 0 || errno == EPERM
-  }
-
-  /// This process's ID.
+  /// This process's ID, for messages alone: in another container it is another process's too.
   public static var identifier: Int32 { getpid() }
+
+  /// This process in words, for messages: "process 1 on 3f2a91c04d5e". The machine's name belongs to
+  /// it because in containers most processes have the number 1.
+  public static var label: String {
+    var name = [CChar](repeating: 0, count: 256)
+    let isKnown = unsafe gethostname(&name, name.count - 1) == 0
+    let host = name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+    return "process \(getpid())"
+      + (isKnown && !host.isEmpty ? " on \(String(decoding: host, as: UTF8.self))" : "")
+  }
 
   /// The monotonic clock in seconds.
   public static var clock: Double {

@@ -41,7 +41,7 @@ package struct PyTorchFile: Sendable {
         advice: "save the model again on a little-endian machine")
     }
     guard let program = bytes.slice(data) else {
-      throw Failure(.internalError, file: path, "an entry is outside the file")
+      throw Failure(.invalidData, file: path, at: "\(root)/data.pkl", "lies outside the file")
     }
     let pickle = try Pickle(bytes: program, file: path, place: "\(root)/data.pkl")
     var entries: [String: WeightEntry] = [:]

@@ -123,9 +123,10 @@ struct RunCommand: ParsableCommand {
         "stages": .array(done.map(\.summaryJSON)),
       ])
     } else {
-      try Output.print(
-        "\(target): \(Figure.bytes(bundle.byteCount)), SHA-256 \(bundle.digest.hex)\n  \(size.line)"
-      )
+      try Output.print([
+        "\(target): \(Figure.bytes(bundle.byteCount)), SHA-256 \(bundle.digest.hex)",
+        "  \(size.line)",
+      ])
     }
   }
 }

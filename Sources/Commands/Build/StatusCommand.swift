@@ -1,7 +1,6 @@
 import ArgumentParser
 import Builds
 import Bytes
-import FoundationEssentials
 import Pipeline
 
 /// The command `ctpack status`.
@@ -29,7 +28,9 @@ struct StatusCommand: ParsableCommand {
   }
 
   func run() throws {
-    let status = try StoreStatus(folder: try folder(), order: BuildPlan.stageOrder)
+    let status = try StoreStatus(
+      folder: WorkFolder.path(recipeOrFolder, work: work, variant: variant),
+      order: BuildPlan.stageOrder)
     if json { return try Output.print(status.json) }
     var rows = [["stage", "state", "key", "size", "time"]]
     for stage in status.stages {
@@ -42,12 +43,5 @@ struct StatusCommand: ParsableCommand {
     }
     try Output.print(Output.table(rows, indent: "", right: [3, 4]))
     if let holder = status.holder { try Output.print("running now: \(holder)") }
-  }
-
-  private func folder() throws -> String {
-    if let work { return work }
-    let isFolder = FileManager.default.fileExists(atPath: recipeOrFolder + "/.")
-    if isFolder { return recipeOrFolder }
-    return try Recipe(path: recipeOrFolder, variant: variant, planning: true).name + ".work"
   }
 }

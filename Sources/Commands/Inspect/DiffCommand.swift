@@ -29,7 +29,7 @@ struct DiffCommand: ParsableCommand {
     if json {
       try Output.print(difference.json(a, b))
     } else {
-      try Output.print(DifferencePage(difference, a, b).text)
+      try Output.print(DifferencePage(difference, a, b).lines)
     }
     if !difference.isEmpty { throw ExitCode(1) }
   }
@@ -37,7 +37,7 @@ struct DiffCommand: ParsableCommand {
 
 /// The page of `ctpack diff`.
 private struct DifferencePage {
-  private var lines: [String] = []
+  private(set) var lines: [String] = []
   /// Maximum number of changes shown per document; `--json` has all.
   private static let shown = 12
 
@@ -60,8 +60,6 @@ private struct DifferencePage {
       add(other.label, other.presence, other.changes, values: other.values)
     }
   }
-
-  var text: String { lines.joined(separator: "\n") }
 
   private mutating func add(
     _ label: String, _ presence: BundleDifference.Presence, _ changes: [ValueChange],
@@ -101,7 +99,7 @@ private struct DifferencePage {
         values.map { "\(Float($0.maximum))" } ?? "-",
       ])
     }
-    lines.append(Output.table(rows, right: [3, 4, 5, 6]))
+    lines += Output.table(rows, right: [3, 4, 5, 6])
     lines.append(
       "  weights and codes: the share that differs; deviation: ‖second − first‖ / ‖first‖")
   }

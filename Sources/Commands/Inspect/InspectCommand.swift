@@ -42,7 +42,7 @@ struct InspectCommand: ParsableCommand {
     if json {
       try Output.print(InspectionJSON(bundle: opened, footprint, verified, problems).json)
     } else if let opened, let footprint {
-      try Output.print(try InspectionPage(bundle: opened, footprint, verified, problems).text)
+      try Output.print(try InspectionPage(bundle: opened, footprint, verified, problems).lines)
     }
     if let first = errors.first {
       let more = errors.count > 1 ? " (and \(errors.count - 1) more)" : ""

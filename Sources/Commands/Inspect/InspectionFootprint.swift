@@ -36,9 +36,9 @@ struct InspectionFootprint {
         ["entropy"] + parts.map { entropy.bits($0).map { Figure.fixed($0, 3) } ?? "-" } + ["-"])
     }
     var lines = [
-      "  bits per weight of the compressed layers (\(Figure.count(footprint.parameters)) weights):",
-      Output.table(rows, indent: "    ", right: Set(1...parts.count + 1)),
+      "  bits per weight of the compressed layers (\(Figure.count(footprint.parameters)) weights):"
     ]
+    lines += Output.table(rows, indent: "    ", right: Set(1...parts.count + 1))
     if entropy != nil {
       lines.append(
         "    The entropy is that of each tensor's own values; coded storage also uses each group's "

@@ -76,8 +76,7 @@ struct ChoicesSection {
           choice.shares.map { "\($0.prompt) \($0.windows)" }.joined(separator: ", "),
         ]
       }
-    return [
-      Output.table(rows, right: [3, 4]),
+    return Output.table(rows, right: [3, 4]) + [
       "  rest: perplexity of the tokens after the deciding ones, which the rule has not seen.",
       "  attention without a number of tokens decides by the very window it is scored on; best-single and "
         + "oracle are known only after scoring. `--prompt auto` uses keys unless --route names another rule.",

@@ -9,7 +9,7 @@ struct InspectionPage {
   private let footprint: InspectionFootprint
   private let verified: String
   private let problems: [Problem]
-  private var lines: [String] = []
+  private(set) var lines: [String] = []
 
   init(
     bundle: ModelBundle, _ footprint: InspectionFootprint, _ verified: String, _ problems: [Problem]
@@ -29,9 +29,6 @@ struct InspectionPage {
     signatures()
     verification()
   }
-
-  /// The whole page, without a newline at its end.
-  var text: String { lines.joined(separator: "\n") }
 
   /// Begins a section: an empty line, then its title.
   private mutating func head(_ title: String) {
@@ -91,7 +88,7 @@ struct InspectionPage {
         Figure.bytes(group.bytes), Figure.fixed(bits, 2),
       ]
     }
-    lines.append(Output.table(rows, right: [1, 2, 3, 4]))
+    lines += Output.table(rows, right: [1, 2, 3, 4])
     lines += footprint.lines
     lines.append("  " + WholeFile(bundle).line)
   }
@@ -122,7 +119,7 @@ struct InspectionPage {
         } ?? "",
       ]
     }
-    lines.append(Output.table(rows, right: [3, 4]))
+    lines += Output.table(rows, right: [3, 4])
   }
 
   private mutating func evidence() throws {
@@ -149,7 +146,7 @@ struct InspectionPage {
         "\(Figure.count(shipped.scoredTokens)) tokens",
       ])
     }
-    lines.append(Output.table(rows, right: [1, 2, 3, 4, 5, 6, 8]))
+    lines += Output.table(rows, right: [1, 2, 3, 4, 5, 6, 8])
     try trust(evidence)
   }
 
@@ -237,7 +234,7 @@ struct InspectionPage {
     }
     var rows = [["base model", provenance.baseModelName ?? "", provenance.baseModel.hex]]
     for source in provenance.data { rows.append([source.role, source.name, source.sha256.hex]) }
-    lines.append(Output.table(rows))
+    lines += Output.table(rows)
     lines.append(
       "  by ctpack \(provenance.programVersion) with \(provenance.kernelClass), stages "
         + provenance.stages.map { "\($0.name) \($0.key.hex.prefix(8))" }.joined(separator: ", "))
@@ -247,7 +244,7 @@ struct InspectionPage {
   private mutating func signatures() {
     guard bundle.isSigned else { return }
     head("Signatures (`ctpack verify --key` checks them)")
-    lines.append(Output.table(bundle.verifySignatures().map(\.row)))
+    lines += Output.table(bundle.verifySignatures().map(\.row))
   }
 
   private mutating func verification() {

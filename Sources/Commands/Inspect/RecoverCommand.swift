@@ -47,13 +47,13 @@ extension BundleRecovery {
     ]
   }
 
-  fileprivate func page(_ path: String, _ out: String) -> String {
+  fileprivate func page(_ path: String, _ out: String) -> [String] {
     var lines = ["\(out): generation \(generation) of \(path), digest \(digest.hex)"]
     lines += damage.isEmpty ? ["  nothing was damaged"] : damage.map { "  damaged: \($0)" }
     lines += fromCopies.map { "  from its copy: \($0)" }
     lines += unvalidated.map { "  marked as never measured on these weights: \($0)" }
     lines += losses.map { "  LOST: \($0.name): \($0.reason)" }
     lines.append(losses.isEmpty ? "nothing is lost" : "\(losses.count) lost")
-    return lines.joined(separator: "\n")
+    return lines
   }
 }

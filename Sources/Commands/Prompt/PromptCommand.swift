@@ -29,7 +29,7 @@ struct PromptListCommand: ParsableCommand {
     let prompts = try opened.adapters
     if json { return try Output.print(.array(prompts.map(\.inspection))) }
     let size = WholeFile(opened).line
-    if prompts.isEmpty { return try Output.print("no prompts\n\(size)") }
+    if prompts.isEmpty { return try Output.print(["no prompts", size]) }
     var rows = [["name", "kind", "size", "objective", "perplexity without → with"]]
     rows += prompts.map { prompt -> [String] in
       let measured = prompt.validatedOn.map {
@@ -40,7 +40,7 @@ struct PromptListCommand: ParsableCommand {
         prompt.unvalidated ? "never measured on these weights" : measured.joined(separator: ", "),
       ]
     }
-    try Output.print(Output.table(rows, indent: "") + "\n" + size)
+    try Output.print(Output.table(rows, indent: "") + [size])
   }
 }
 

@@ -112,8 +112,8 @@ struct PromptCompareCommand: EditingCommand {
       object["stored_in_generation"] = generation.map { .integer(Int64(clamping: $0)) } ?? .null
       return try Output.print(.object(object))
     }
-    try Output.print(page.text)
-    if let generation { try Output.print("\nstored in \(bundle) (generation \(generation))") }
+    try Output.print(page.lines)
+    if let generation { try Output.print(["", "stored in \(bundle) (generation \(generation))"]) }
   }
 
   private func chosenPrompts(of bundle: ModelBundle) throws -> [StoredAdapter] {

@@ -17,16 +17,14 @@ struct PromptComparisonPage {
   }
 
   /// Two tables: perplexities, and windows per prompt.
-  var text: String {
+  var lines: [String] {
     let rule = comparison.rule
     let windows = comparison.texts.map { "\($0.name) \($0.windows.count)" }
     let head =
       "Perplexity (\(rule.id), windows: \(windows.joined(separator: ", "))); rest: the tokens "
       + "after the first \(comparison.part) of each window"
-    return [
-      head, Output.table(perplexities, right: Set(1..<perplexities[0].count)), "",
-      "Windows per prompt", Output.table(shares, right: Set(2..<shares[0].count)),
-    ].joined(separator: "\n")
+    return [head] + Output.table(perplexities, right: Set(1..<perplexities[0].count))
+      + ["", "Windows per prompt"] + Output.table(shares, right: Set(2..<shares[0].count))
   }
 
   private var perplexities: [[String]] {

@@ -5,6 +5,7 @@ import Bytes
 import FoundationEssentials
 import Numerics
 import Pipeline
+import Prompts
 
 /// The command `ctpack prompt learn`.
 struct PromptLearnCommand: EditingCommand {
@@ -63,6 +64,7 @@ struct PromptLearnCommand: EditingCommand {
   @OptionGroup var verbosity: VerbosityOptions
 
   func validate() throws {
+    if let fault = PromptName.fault(name) { throw ValidationError("--as: \(fault)") }
     for field in fields where !field.contains("=") || field.hasPrefix("=") {
       throw ValidationError("--set takes FIELD=VALUE, found `\(field)`")
     }
@@ -135,8 +137,10 @@ struct PromptLearnCommand: EditingCommand {
     guard let without = summary["validation_ppl_without"]?.double,
       let with = summary["validation_ppl"]?.double, let step = summary["best_step"]?.int
     else { return try Output.print(added) }
-    try Output.print(
-      added + "\n  validation ppl \(Figure.short(without)) without, \(Figure.short(with)) with it,"
-        + " best at step \(step)")
+    try Output.print([
+      added,
+      "  validation ppl \(Figure.short(without)) without, \(Figure.short(with)) with it,"
+        + " best at step \(step)",
+    ])
   }
 }

@@ -27,7 +27,7 @@ struct RecipeFieldsCommand: ParsableCommand {
     let sections =
       try section.map { [try RecipeReference.section($0)] } ?? RecipeReference.sections
     if json { return try Output.print(RecipeReference.json(sections)) }
-    try Output.print(sections.map(Self.page).joined(separator: "\n\n"))
+    try Output.write(sections.map(Self.page).joined(separator: "\n\n") + "\n")
   }
 
   private static func page(_ section: RecipeReference.Section) -> String {

@@ -71,12 +71,12 @@ struct VerifyCommand: ParsableCommand {
 }
 
 extension BundleVerification {
-  /// The page of `ctpack verify`, without a newline at its end.
-  fileprivate func page(_ path: String) -> String {
+  /// The lines of the page of `ctpack verify`.
+  fileprivate func page(_ path: String) -> [String] {
     var lines = [path + (bundle.map { ": content digest \($0.canonicalDigest.hex)" } ?? "")]
     lines.append(
       problems.isEmpty ? "  full check: no fault" : "  full check: \(problems.count) faults")
-    if !trees.isEmpty { lines.append(Output.table(trees.map(\.row))) }
+    if !trees.isEmpty { lines += Output.table(trees.map(\.row)) }
     switch file {
     case .valid(let key): lines.append("  file signature: valid, key \(key.hex.prefix(16))…")
     case .unknownSigner: lines.append("  file signature: by a key that wasn't given")
@@ -88,7 +88,7 @@ extension BundleVerification {
     }
     for problem in problems { lines.append("  ERROR: \(problem)") }
     lines.append("Verdict: \(verdict.rawValue)")
-    return lines.joined(separator: "\n")
+    return lines
   }
 
   private static func reason(_ rule: Requirement) -> String { rule.miss.map { ": \($0)" } ?? "" }

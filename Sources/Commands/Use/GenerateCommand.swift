@@ -16,6 +16,9 @@ struct GenerateCommand: ParsableCommand {
 
       In a bundle with several prompts, the best one is chosen for each text (`--prompt auto`, \
       --route); --json shows the choice and the prompts' scores.
+
+      Control characters and marks of direction in a generated text are shown as \\u{…}; --json has \
+      the text as it is.
       """)
 
   @Argument(help: "A bundle, a Hugging Face folder or a GGUF file.") var model: String
@@ -103,7 +106,7 @@ struct GenerateCommand: ParsableCommand {
       try stream.finish()
     } else {
       for (text, tokens) in zip(promptText, results.tokens) {
-        try Output.print("> \(text)\n\(tokenizer.decode(tokens))\n")
+        try Output.write("> \(text)\n\(tokenizer.decode(tokens))\n\n")
       }
     }
   }

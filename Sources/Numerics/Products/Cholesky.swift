@@ -60,20 +60,24 @@ package enum Cholesky {
       // Subtract the preceding columns' contribution from this block of columns and all rows below.
       Parallel.ranges(k - left, grain: block) { rows in
         let row = left + rows.lowerBound
-        unsafe cblas_dgemm(
-          CblasRowMajor, CblasNoTrans, CblasTrans, Int32(rows.count), Int32(width), Int32(left), -1,
-          matrix.place(row, 0), Int32(k), matrix.place(left, 0), Int32(k), 1,
-          matrix.place(row, left), Int32(k))
+        BLAS.call {
+          unsafe cblas_dgemm(
+            CblasRowMajor, CblasNoTrans, CblasTrans, Int32(rows.count), Int32(width), Int32(left),
+            -1, matrix.place(row, 0), Int32(k), matrix.place(left, 0), Int32(k), 1,
+            matrix.place(row, left), Int32(k))
+        }
       }
       // LAPACK is column-major: its upper triangle is the lower one here.
       var (size, stride, info) = (Int32(width), Int32(k), Int32(0))
-      unsafe dpotrf_("U", &size, matrix.place(left, left), &stride, &info)
+      BLAS.call { unsafe dpotrf_("U", &size, matrix.place(left, left), &stride, &info) }
       guard info == 0 else { return false }
       Parallel.ranges(max(0, k - left - width), grain: block) { rows in
-        unsafe cblas_dtrsm(
-          CblasRowMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, Int32(rows.count),
-          Int32(width), 1, matrix.place(left, left), Int32(k),
-          matrix.place(left + width + rows.lowerBound, left), Int32(k))
+        BLAS.call {
+          unsafe cblas_dtrsm(
+            CblasRowMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, Int32(rows.count),
+            Int32(width), 1, matrix.place(left, left), Int32(k),
+            matrix.place(left + width + rows.lowerBound, left), Int32(k))
+        }
       }
     }
     return true
@@ -93,12 +97,15 @@ package enum Cholesky {
         for top in stride(from: 0, to: height, by: block) {
           let rows = min(block, height - top)
           let solved = unsafe x + top * width
-          unsafe cblas_dgemm(
-            CblasRowMajor, CblasNoTrans, CblasNoTrans, Int32(rows), Int32(width), Int32(top), -1,
-            matrix.place(left + top, left), Int32(k), x, Int32(width), 1, solved, Int32(width))
-          unsafe cblas_dtrsm(
-            CblasRowMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, Int32(rows),
-            Int32(width), 1, matrix.place(left + top, left + top), Int32(k), solved, Int32(width))
+          BLAS.call {
+            unsafe cblas_dgemm(
+              CblasRowMajor, CblasNoTrans, CblasNoTrans, Int32(rows), Int32(width), Int32(top), -1,
+              matrix.place(left + top, left), Int32(k), x, Int32(width), 1, solved, Int32(width))
+            unsafe cblas_dtrsm(
+              CblasRowMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, Int32(rows),
+              Int32(width), 1, matrix.place(left + top, left + top), Int32(k), solved,
+              Int32(width))
+          }
         }
         for i in 0..<height {
           for j in 0..<min(width, i + 1) {

@@ -1,3 +1,4 @@
+import Bytes
 import Glibc
 import Synchronization
 
@@ -62,7 +63,7 @@ import Synchronization
     let address = unsafe mmap(
       nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
     guard let address = unsafe address, unsafe address != MAP_FAILED else {
-      fatalError("out of memory: the system refused \(size) bytes")
+      MemoryShortage.end(refused: size)
     }
     // A hint that asks for huge pages; nothing depends on it.
     _ = unsafe madvise(address, size, MADV_HUGEPAGE)

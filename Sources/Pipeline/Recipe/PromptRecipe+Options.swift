@@ -32,7 +32,8 @@ extension PromptRecipe {
     do throws(Failure) {
       try problems.check()
     } catch {
-      throw Failure(error.kind == .inputMissing ? .inputMissing : .usage, error.finding)
+      throw Failure(
+        error.kind == .inputMissing ? .inputMissing : .usage, error.finding, list: error.list)
     }
   }
 }

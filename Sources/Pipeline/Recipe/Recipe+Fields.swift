@@ -138,6 +138,13 @@ extension Recipe {
         own.finish()
         return evaluation
       }
+      for one in recipe.evaluations {
+        guard let character = PlainName.invisible(in: one.name) else { continue }
+        source.note(
+          "evaluation",
+          "the name of `\(one.text)` holds \(character), which can't be seen: give it another `name`"
+        )
+      }
       for (index, one) in recipe.evaluations.enumerated()
       where recipe.evaluations[..<index].contains(where: { $0.name == one.name }) {
         source.note(

@@ -51,10 +51,10 @@ final class RecipeProblems {
       throw Failure(kind, file: file, at: place(sorted[0]), sorted[0].text)
     }
     var lines = sorted.prefix(Self.shown).map { problem in
-      "\n  " + (place(problem).map { $0 + ": " } ?? "") + problem.text
+      (place(problem).map { $0 + ": " } ?? "") + problem.text
     }
-    if sorted.count > Self.shown { lines.append("\n  and \(sorted.count - Self.shown) more") }
-    throw Failure(kind, file: file, "\(sorted.count) problems" + lines.joined())
+    if sorted.count > Self.shown { lines.append("and \(sorted.count - Self.shown) more") }
+    throw Failure(kind, file: file, "\(sorted.count) problems", list: lines)
   }
 
   private func place(_ problem: Problem) -> String? { problem.line.map { "line \($0)" } }

@@ -22,7 +22,7 @@ enum YAMLEvents {
     let parser = UnsafeMutablePointer<yaml_parser_t>.allocate(capacity: 1)
     defer { unsafe parser.deallocate() }
     guard unsafe yaml_parser_initialize(parser) == 1 else {
-      return Failure(.internalError, file: file, "there is no memory to parse YAML")
+      return Failure(.outOfMemory, file: file, "there is no memory to parse YAML")
     }
     defer { unsafe yaml_parser_delete(parser) }
     unsafe yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)

@@ -109,7 +109,8 @@ private struct VerifyRun {
     guard let saved = context.partial.json("measured") else { return }
     records = try (saved["records"]?.array ?? []).map { try EvidenceRecord(json: $0) }
     if let text = saved["state"]?.string {
-      resumed = try JSONDecoder().decode(PerplexityMeter.State.self, from: Data(text.utf8))
+      // A state that can't be read is measured again, as a damaged one is.
+      resumed = try? JSONDecoder().decode(PerplexityMeter.State.self, from: Data(text.utf8))
     }
   }
 

@@ -104,14 +104,13 @@ extension BundleEdit {
 }
 
 extension StoredAdapter {
-  /// Checks that the adapter can be chosen by its name.
+  /// Checks that a bundle may be given the adapter under its name.
   ///
-  /// - Throws: `usage` if the name is reserved.
+  /// - Throws: `usage` if no new prompt can have the name.
   package func checkName() throws(Failure) {
-    guard PromptName.reserved.contains(name) else { return }
+    guard let fault = PromptName.fault(name) else { return }
     throw Failure(
-      .usage, at: "prompt “\(name)”",
-      "this name is reserved, because it has another meaning when a prompt is chosen",
-      advice: "give the prompt another name", reason: .promptNameReserved)
+      .usage, at: "prompt “\(name)”", fault, advice: "give the prompt another name",
+      reason: .promptNameReserved)
   }
 }

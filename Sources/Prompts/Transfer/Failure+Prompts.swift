@@ -3,7 +3,8 @@ import Bytes
 extension Failure.Reason {
   /// The bundle already has another prompt of this name.
   package static let promptNameTaken = Failure.Reason("prompts.name-taken")
-  /// The name is reserved: it has another meaning when a prompt is chosen.
+  /// The name can't be a prompt's: it has other characters than names have, or another meaning when
+  /// a prompt is chosen.
   package static let promptNameReserved = Failure.Reason("prompts.name-reserved")
   /// Two prompts that are transferred together have the same name.
   package static let promptNamesEqual = Failure.Reason("prompts.names-equal")

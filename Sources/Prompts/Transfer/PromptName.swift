@@ -1,4 +1,4 @@
-import RecipeFields
+import Bytes
 
 /// The rules for names of prompts.
 package enum PromptName {

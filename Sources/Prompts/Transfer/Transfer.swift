@@ -47,8 +47,9 @@ package struct Transfer: Sendable {
     }
     prompt.name = newName ?? prompt.name
     routingKey?.name = prompt.name
-    try prompt.checkName()
     let there = try target.adapter(named: prompt.name)
+    // A name that the target has isn't given here.
+    if there == nil { try prompt.checkName() }
     if let there {
       guard there.isSame(as: prompt) else {
         throw Failure(

@@ -66,7 +66,7 @@ struct CompressStage: Stage {
     let inMemory = min(rows, max(0, memory - working))
     return StageNeeds(
       memory: working + inMemory,
-      disk: configuration.bytes(compressed: settings) + rows - inMemory)
+      disk: configuration.bytes(compressed: settings) + rows - inMemory, settings: ["memory"])
   }
 
   func run(_ context: StageContext, _ inputs: Inputs) throws -> StageResult {

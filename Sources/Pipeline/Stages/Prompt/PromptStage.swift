@@ -69,7 +69,7 @@ struct PromptStage: Stage {
       budget: MemoryBudget(bytes: memory))
     return StageNeeds(
       memory: (192 << 20) + weightBytes + step,
-      disk: 32 * (shape.count ?? 0))
+      disk: 32 * (shape.count ?? 0), settings: ["memory", "prompt.batch", "prompt.length"])
   }
 
   /// The maximum number of steps between two saves.
