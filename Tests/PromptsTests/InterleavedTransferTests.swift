@@ -128,7 +128,7 @@ import Testing
     try AdapterLibrary.store(
       [other], validations: [("p", elsewhere)], of: prompts, on: model, in: target.path)
     try store(["p", "q"])
-    let now = try ModelBundle(path: target.path, verify: .full)
+    let now = try ModelBundle(path: target.path)
     #expect(try now.evidence == [other, record])
     #expect(try now.adapter(named: "p")?.validatedOn.map(\.text) == ["other", "t"])
 
