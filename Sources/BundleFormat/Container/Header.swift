@@ -48,7 +48,9 @@ struct Header: Equatable {
       let stored = header.slice(48..<64)
     else { throw invalid("byte \(bytes.count)", "the file ends inside the header") }
     guard XXH3Digest(hashing: covered).bytes == stored.array else {
-      throw invalid("header", "its hash doesn't match its bytes")
+      throw Failure(
+        .invalidData, file: file, at: "header", "its hash doesn't match its bytes",
+        advice: "recover what is intact into a new bundle", reason: .bundleDamaged)
     }
     guard major == ContainerLayout.majorVersion else {
       throw invalid(

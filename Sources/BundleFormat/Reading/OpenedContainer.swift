@@ -56,7 +56,9 @@ struct OpenedContainer {
     guard let newest = records.first else {
       let why =
         complaints.isEmpty ? "both are empty or unfinished" : complaints.joined(separator: "; ")
-      throw Failure(.invalidData, file: file, at: "commit records", "none is valid: \(why)")
+      throw Failure(
+        .invalidData, file: file, at: "commit records", "none is valid: \(why)",
+        advice: "recover what is intact into a new bundle", reason: .bundleDamaged)
     }
     if records.count == 2, newest.generation - records[1].generation != 1 {
       throw Failure(
@@ -68,7 +70,8 @@ struct OpenedContainer {
       throw Failure(
         .invalidData, file: file, at: "byte \(size)",
         "the file ends here, its commit record says \(record.fileLength) bytes",
-        advice: "copy it again")
+        advice: "copy it again, or recover what is intact into a new bundle",
+        reason: .bundleDamaged)
     }
     if size > record.fileLength {
       problems.append(
@@ -81,7 +84,8 @@ struct OpenedContainer {
       SHA256Digest(hashing: bytes) == record.tableSHA256
     else {
       throw Failure(
-        .invalidData, file: file, at: "section table", "its hash doesn't match its bytes")
+        .invalidData, file: file, at: "section table", "its hash doesn't match its bytes",
+        advice: "recover what is intact into a new bundle", reason: .bundleDamaged)
     }
     table = try SectionTable(parsing: bytes, record: record, file: file)
     try refuseUnknownTypes(file)
