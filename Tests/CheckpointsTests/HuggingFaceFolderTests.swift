@@ -151,7 +151,9 @@ import Testing
   }
 
   @Test func otherFilesAreRefusedWithAdvice() throws {
-    expectFailure(.invalidData, "is a safetensors file, which holds weights alone", "give the folder") {
+    expectFailure(
+      .invalidData, "is a safetensors file, which holds weights alone", "give the folder"
+    ) {
       _ = try Checkpoint.open(Golden.path("qwen2/model.safetensors"))
     }
     expectFailure(.invalidData, "is a zip archive, which holds weights alone", "give the folder") {

@@ -19,9 +19,10 @@ struct SignedContent {
     prompts = Dictionary(grouping: ContentTree.prompts.sections(in: sections)) {
       Array($0.name.utf8)
     }
-    tokenizer = sections.first {
-      $0.type == .tokenizer && $0.name == ModelBundle.documentName(.tokenizer)
-    }?.sha256
+    tokenizer =
+      sections.first {
+        $0.type == .tokenizer && $0.name == ModelBundle.documentName(.tokenizer)
+      }?.sha256
   }
 
   func root(_ tree: ContentTree) -> SHA256Digest {

@@ -52,7 +52,8 @@ package struct AddedTokenEntry: Sendable, Equatable {
   package var key: [UInt8] { Array(content.utf8) }
 
   package static func == (a: AddedTokenEntry, b: AddedTokenEntry) -> Bool {
-    a.content.utf8.elementsEqual(b.content.utf8) && a.isSpecial == b.isSpecial && a.isNormalized == b.isNormalized
+    a.content.utf8.elementsEqual(b.content.utf8) && a.isSpecial == b.isSpecial
+      && a.isNormalized == b.isNormalized
       && a.stripsLeft == b.stripsLeft && a.stripsRight == b.stripsRight
       && a.isSingleWord == b.isSingleWord
   }

@@ -25,7 +25,11 @@ extension TokenizerSettings {
     let places = Dictionary(list.enumerated().map { ($1.entry.key, $0) }) { first, _ in first }
     for entry in added {
       let id = numbering.id(of: entry.content, known: vocabulary[entry.content]?.int)
-      if let place = places[entry.key] { list[place].entry = entry } else { list.append((id, entry)) }
+      if let place = places[entry.key] {
+        list[place].entry = entry
+      } else {
+        list.append((id, entry))
+      }
     }
     root["added_tokens"] = .array(list.map { $0.entry.json(id: $0.id) })
     return ByteSlice(JSON.object(root).canonicalBytes)
