@@ -54,7 +54,6 @@ import Testing
       ["eval", "a.ctpack"] + Self.eval,
       ["generate", "a.ctpack", "--prompt-text", "the", "--max-tokens", "2"],
       ["tokenize", "a.ctpack", "test.txt"], ["diff", "a.ctpack", "sound.ctpack"],
-      ["prompt", "compare", "a.ctpack"] + Self.eval,
       ["transfer", "a.ctpack", "sound.ctpack", "--as", "more", "--allow-unvalidated"],
     ] {
       let result = try ctpack.run(arguments + ["--json"])
