@@ -7,7 +7,7 @@ MODEL = .build/real-model/model.gguf
 WORK ?= .build/quickstart
 RECIPE ?= Recipes/quickstart.yaml
 
-.PHONY: help setup build quickstart test real-model benchmarks kernels arm64-kernels golden check imports vectors pages format lint clean
+.PHONY: help setup build quickstart test real-model benchmarks kernels arm64-kernels crash-tests golden check imports vectors pages format lint clean
 
 help:
 	@echo 'make quickstart      build, fetch SmolLM2-135M-Instruct, compress it to 3 bits, learn a prompt, verify, pack, inspect'
@@ -17,6 +17,7 @@ help:
 	@echo 'make benchmarks      measure speed; with PEERS=FOLDER also that of other programs (see Tests/Benchmarks/README.md)'
 	@echo 'make kernels         test the C kernels against their plain twins'
 	@echo 'make arm64-kernels   test the NEON kernels against their plain twins, in an emulator'
+	@echo 'make crash-tests     break the program at every system call on files; REDUCED=1: at a seeded sample, in a few minutes'
 	@echo 'make golden          remake the golden files with pinned peers and show differences; WRITE=1 updates the tree'
 	@echo 'make check           check formatting, declared imports, and that test vectors and generated pages are unchanged'
 	@echo 'make format          format the Swift files in place'
@@ -64,6 +65,10 @@ arm64-kernels:
 	@# A processor without int8 dot products, and one with them.
 	qemu-aarch64 -cpu cortex-a53 .build/twins-arm64
 	qemu-aarch64 -cpu neoverse-n1 .build/twins-arm64
+
+# Needs a C compiler. SEED=NUMBER draws another sample. In an unoptimised build it takes far longer.
+crash-tests: build
+	Tests/Crash/crash_tests.py $(if $(REDUCED),--reduced,--full) --program $(BIN) $(if $(SEED),--seed $(SEED))
 
 # The first run installs Tests/Golden/requirements.txt into .build/golden/environment.
 golden: setup real-model

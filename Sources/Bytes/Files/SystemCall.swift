@@ -58,16 +58,19 @@ enum SystemCall {
     if result.value != 0 { throw failure("fsync", path, result.errno, reading: false) }
   }
 
-  /// Makes the creation or renaming of `path` durable by syncing its folder.
+  /// Makes the creation or renaming of `path` durable by syncing its folder. Errors name `path`: the
+  /// folder of a bare name would be `.`.
   static func synchronizeFolder(of path: String) throws(Failure) {
     let folder = PathNames.parent(path)
     let opened = open(folder, O_RDONLY | O_DIRECTORY)
-    guard opened.value >= 0 else { throw failure("open", folder, opened.errno, reading: false) }
+    guard opened.value >= 0 else {
+      throw failure("opening its folder", path, opened.errno, reading: false)
+    }
     defer { close(opened.value) }
     let result = retrying { fsync(opened.value) }
     // Some network file systems can't sync folders; a rename there is already durable.
     if result.value != 0 && result.errno != EINVAL && result.errno != EROFS {
-      throw failure("fsync", folder, result.errno, reading: false)
+      throw failure("fsync of its folder", path, result.errno, reading: false)
     }
   }
 }
