@@ -144,17 +144,23 @@ import Testing
       Opcode.stateDict(Array("}q\u{0}".utf8) + Opcode.text("w") + Array("h\u{0}s".utf8)), "dict")
     let deep = Opcode.start + [UInt8](repeating: UInt8(ascii: "("), count: 2_000_000)
     refuse(deep, "ends without a stop")
-    var nested = Opcode.start + Array(")".utf8)
-    nested += [UInt8](repeating: 0x85, count: 2_000_000)
-    refuse(nested + Array(".".utf8), "holds a tuple")
+    // Each opcode makes a value, so that a long file is refused for the memory of its values.
+    for (count, words) in [(20_000, "holds a tuple"), (2_000_000, "of memory, the limit")] {
+      let nested = Array(")".utf8) + [UInt8](repeating: 0x85, count: count)
+      refuse(Opcode.start + nested + Array(".".utf8), words)
+    }
     // Every tuple contains the previous one twice: 2^100,000 leaves if they were counted.
     var doubled = Opcode.start + Array(")q\u{0}".utf8)
     for _ in 0..<100_000 { doubled += Array("h\u{0}h\u{0}".utf8) + [0x86] + Array("q\u{0}".utf8) }
     refuse(doubled + Array(".".utf8), "holds a tuple")
     // A dictionary set entry by entry must not be copied each time.
-    var slow = Opcode.start + Array("}".utf8)
-    for _ in 0..<500_000 { slow += Array("NNs".utf8) }
-    refuse(slow + Array(".".utf8), "a key of the state dict is None")
+    for (count, words) in [
+      (20_000, "a key of the state dict is None"), (500_000, "of memory, the limit"),
+    ] {
+      var slow = Opcode.start + Array("}".utf8)
+      for _ in 0..<count { slow += Array("NNs".utf8) }
+      refuse(slow + Array(".".utf8), words)
+    }
     refuse([UInt8](repeating: 0, count: 17 << 20), "at most")
   }
 
