@@ -135,7 +135,8 @@ import Testing
     let other = try ctpack.run(arguments + ["--json", "--threads", "1"])
     #expect(other.json == first.json)
     let streamed = try ctpack.run(arguments)
-    #expect(streamed.output == (first.json["text"]?.string ?? "") + "\n")
+    let text = try #require(first.json["text"]?.string)
+    #expect(streamed.output == ShownText.lines(text) + "\n")
   }
 
   @Test func aPromptMovesToAnotherCompressionInPlace() throws {
