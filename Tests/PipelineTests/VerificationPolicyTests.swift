@@ -3,7 +3,7 @@ import Bytes
 import TestSupport
 import Testing
 
-@testable import Pipeline
+import Pipeline
 
 /// Policies of `ctpack verify`: their form, and each rule met and missed.
 @Suite struct VerificationPolicyTests {
