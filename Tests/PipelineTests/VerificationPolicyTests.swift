@@ -1,9 +1,8 @@
 import BundleFormat
 import Bytes
+import Pipeline
 import TestSupport
 import Testing
-
-import Pipeline
 
 /// Policies of `ctpack verify`: their form, and each rule met and missed.
 @Suite struct VerificationPolicyTests {
