@@ -1,6 +1,7 @@
 """What must hold after a fault: the bundle is the old or the new one, and the command when repeated ends with the new one."""
 import collections
 import pathlib
+import re
 import threading
 
 from program import HUNG, KILLED, State, last_line, names, sha256
@@ -35,6 +36,9 @@ def errors_name_a_file(operation, outcome, call):
     if call:
         for path in filter(None, (call.path, call.second)):
             known |= {pathlib.Path(path).name, pathlib.Path(path).parent.name}
+    elif re.search(r"^ctpack: [^:/]+\.work/[^:]+: ", outcome.errors, re.MULTILINE):
+        # Which call met the full disk isn't known; it may have been one on the command's work folder.
+        return True
     return any(word and word in outcome.errors for word in known)
 
 
