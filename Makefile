@@ -6,8 +6,10 @@ BIN = .build/$(CONFIGURATION)/ctpack
 MODEL = .build/real-model/model.gguf
 WORK ?= .build/quickstart
 RECIPE ?= Recipes/quickstart.yaml
+# All release builds have the same options: others would build everything again. Debug builds have none, as plain `swift build`.
+OPTIONS = $(if $(filter release,$(CONFIGURATION)),$(shell .ci/hardening-flags))
 
-.PHONY: help setup build quickstart test real-model benchmarks kernels arm64-kernels crash-tests golden check imports vectors pages format lint clean
+.PHONY: help setup build quickstart test real-model benchmarks kernels arm64-kernels crash-tests reproducible sbom golden check imports vectors pages format lint clean
 
 help:
 	@echo 'make quickstart      build, fetch SmolLM2-135M-Instruct, compress it to 3 bits, learn a prompt, verify, pack, inspect'
@@ -18,6 +20,8 @@ help:
 	@echo 'make kernels         test the C kernels against their plain twins'
 	@echo 'make arm64-kernels   test the NEON kernels against their plain twins, in an emulator'
 	@echo 'make crash-tests     break the program at every system call on files; REDUCED=1: at a seeded sample, in a few minutes'
+	@echo 'make reproducible    build the program of a release in two folders, compare the bytes, check how it is hardened'
+	@echo 'make sbom            write the bill of materials, .build/ctpack.cdx.json, and check that it names every dependency'
 	@echo 'make golden          remake the golden files with pinned peers and show differences; WRITE=1 updates the tree'
 	@echo 'make check           check formatting, declared imports, and that test vectors and generated pages are unchanged'
 	@echo 'make format          format the Swift files in place'
@@ -27,15 +31,15 @@ setup:
 	@.ci/setup
 
 build: setup
-	swift build -c $(CONFIGURATION) --product ctpack
+	swift build -c $(CONFIGURATION) --product ctpack $(OPTIONS)
 
 quickstart: build real-model
 	$(BIN) run $(RECIPE) --work $(WORK) --out $(WORK)/smollm2-3bit.ctpack
 	$(BIN) inspect $(WORK)/smollm2-3bit.ctpack --verify full
 
 test: setup real-model
-	swift build -c $(CONFIGURATION) --build-tests
-	swift test -c $(CONFIGURATION) --skip-build
+	swift build -c $(CONFIGURATION) --build-tests $(OPTIONS)
+	swift test -c $(CONFIGURATION) --skip-build $(OPTIONS)
 
 real-model: $(MODEL)
 
@@ -43,7 +47,7 @@ $(MODEL):
 	@Recipes/fetch-smollm2 $(MODEL)
 
 benchmarks: build real-model
-	swift build -c release --product ctpack-benchmarks
+	swift build -c release --product ctpack-benchmarks $(shell .ci/hardening-flags)
 	Tests/Benchmarks/study.py measure speed $(if $(PEERS),--peers $(PEERS))
 
 TWINS = -std=gnu17 -O2 -Wall -D_GNU_SOURCE -ISources/CThreads/include $(patsubst %,-I%,$(wildcard Sources/CKernels/*/)) $(wildcard Tests/Kernels/*.c) \
@@ -69,6 +73,14 @@ arm64-kernels:
 # Needs a C compiler. SEED=NUMBER draws another sample. In an unoptimised build it takes far longer.
 crash-tests: build
 	Tests/Crash/crash_tests.py $(if $(REDUCED),--reduced,--full) --program $(BIN) $(if $(SEED),--seed $(SEED))
+
+# Takes the time of two release builds. The program stays in .build/release-binary/ctpack.
+reproducible: setup
+	.ci/check-reproducible .build/release-binary/ctpack
+
+sbom: setup
+	.ci/sbom.py .build/ctpack.cdx.json
+	.ci/sbom.py --check .build/ctpack.cdx.json
 
 # The first run installs Tests/Golden/requirements.txt into .build/golden/environment.
 golden: setup real-model

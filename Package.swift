@@ -11,11 +11,11 @@ let package = Package(
     .library(name: "BundleFormat", targets: ["BundleFormat", "Bytes"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
-    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
-    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+    .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
   ],
   targets: [
     .systemLibrary(
@@ -151,6 +151,11 @@ let package = Package(
       ]),
   ]
 )
+
+// C targets check the bounds of what the C library copies, which needs an optimised build.
+for target in package.targets where ["CProcess", "CThreads", "CKernels"].contains(target.name) {
+  target.cSettings? += [.define("_FORTIFY_SOURCE", to: "2", .when(configuration: .release))]
+}
 
 for target in package.targets where target.type != .system {
   target.swiftSettings = [
