@@ -9,7 +9,7 @@ RECIPE ?= Recipes/quickstart.yaml
 # All release builds have the same options: others would build everything again. Debug builds have none, as plain `swift build`.
 OPTIONS = $(if $(filter release,$(CONFIGURATION)),$(shell .ci/hardening-flags))
 
-.PHONY: help setup build quickstart test real-model benchmarks kernels arm64-kernels crash-tests reproducible sbom golden check imports vectors pages format lint clean
+.PHONY: help setup build quickstart test real-model benchmarks kernels arm64-kernels crash-tests fuzz sanitize sanitize-swift reproducible sbom golden check imports vectors pages format lint clean
 
 help:
 	@echo 'make quickstart      build, fetch SmolLM2-135M-Instruct, compress it to 3 bits, learn a prompt, verify, pack, inspect'
@@ -22,6 +22,8 @@ help:
 	@echo 'make crash-tests     break the program at every system call on files; REDUCED=1: at a seeded sample, in a few minutes'
 	@echo 'make reproducible    build the program of a release in two folders, compare the bytes, check how it is hardened'
 	@echo 'make sbom            write the bill of materials, .build/ctpack.cdx.json, and check that it names every dependency'
+	@echo 'make fuzz            fuzz the readers of untrusted files; TARGET=NAME, SECONDS=600 each (see Tests/README.md)'
+	@echo 'make sanitize        run the C kernels and the thread pool with sanitizers; make sanitize-swift: Swift tests, FILTER=BytesTests'
 	@echo 'make golden          remake the golden files with pinned peers and show differences; WRITE=1 updates the tree'
 	@echo 'make check           check formatting, declared imports, and that test vectors and generated pages are unchanged'
 	@echo 'make format          format the Swift files in place'
@@ -50,6 +52,7 @@ benchmarks: build real-model
 	swift build -c release --product ctpack-benchmarks $(shell .ci/hardening-flags)
 	Tests/Benchmarks/study.py measure speed $(if $(PEERS),--peers $(PEERS))
 
+comma := ,
 TWINS = -std=gnu17 -O2 -Wall -D_GNU_SOURCE -ISources/CThreads/include $(patsubst %,-I%,$(wildcard Sources/CKernels/*/)) $(wildcard Tests/Kernels/*.c) \
 	$(wildcard Sources/CKernels/*/*.c Sources/CKernels/*/*/*.c) Sources/CThreads/thread_pool.c -lm -lpthread
 
@@ -81,6 +84,28 @@ reproducible: setup
 sbom: setup
 	.ci/sbom.py .build/ctpack.cdx.json
 	.ci/sbom.py --check .build/ctpack.cdx.json
+
+# Fuzzing and sanitizers need clang of the Swift toolchain, whose ThreadSanitizer refers to its libdispatch.
+CLANG_RUNTIMES = $(shell clang -print-resource-dir)/lib/linux
+SWIFT_LIBRARIES = $(dir $(realpath $(shell command -v clang)))../lib/swift/linux
+SECONDS ?= 600
+FILTER ?= BytesTests
+
+fuzz: setup
+	CTPACK_FUZZ=1 swift build -c release --scratch-path .build/fuzz/build --product ctpack-fuzz \
+	  $(patsubst %,-Xlinker %,$(CLANG_RUNTIMES)/libclang_rt.fuzzer_no_main-$(shell uname -m).a -lstdc++ -lm)
+	SECONDS_EACH=$(SECONDS) RUNS=$(RUNS) Tests/Fuzz/fuzz .build/fuzz/build/release/ctpack-fuzz .build/fuzz $(TARGET)
+
+sanitize:
+	@mkdir -p .build
+	clang -g $(TWINS) -fsanitize=address,undefined -fno-sanitize-recover=all -o .build/twins-sanitized
+	.build/twins-sanitized
+	clang -std=gnu17 -O1 -g -Wall -D_GNU_SOURCE -ISources/CThreads/include -fsanitize=thread Tests/Kernels/pool/pool_stress.c \
+	  Sources/CThreads/thread_pool.c -lpthread $(if $(wildcard $(SWIFT_LIBRARIES)/libdispatch.so),-L$(SWIFT_LIBRARIES) -ldispatch -lBlocksRuntime -Wl$(comma)-rpath$(comma)$(SWIFT_LIBRARIES)) -o .build/pool-sanitized
+	TSAN_OPTIONS=halt_on_error=1 .build/pool-sanitized
+
+sanitize-swift: setup
+	swift test -c debug --sanitize address --scratch-path .build/sanitize --filter '$(FILTER)'
 
 # The first run installs Tests/Golden/requirements.txt into .build/golden/environment.
 golden: setup real-model

@@ -157,8 +157,22 @@ for target in package.targets where ["CProcess", "CThreads", "CKernels"].contain
   target.cSettings? += [.define("_FORTIFY_SOURCE", to: "2", .when(configuration: .release))]
 }
 
+// The fuzz targets (Tests/Fuzz) and what they drive, instrumented for coverage: `make fuzz`.
+let isFuzzing = Context.environment["CTPACK_FUZZ"] == "1"
+if isFuzzing {
+  package.products.append(.executable(name: "ctpack-fuzz", targets: ["ctpack-fuzz"]))
+  package.targets.append(
+    .executableTarget(
+      name: "ctpack-fuzz",
+      dependencies: [
+        "Bytes", "BundleFormat", "Numerics", "Checkpoints", "Text", "Prompts", "Pipeline",
+      ],
+      path: "Tests/Fuzz", exclude: ["Corpus", "Dictionaries", "fuzz"]))
+}
+
 for target in package.targets where target.type != .system {
   target.swiftSettings = [
     .swiftLanguageMode(.v6), .strictMemorySafety(), .treatAllWarnings(as: .error),
   ]
+  if isFuzzing { target.swiftSettings?.append(.unsafeFlags(["-sanitize=fuzzer"])) }
 }
