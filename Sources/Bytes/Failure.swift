@@ -45,7 +45,7 @@ public struct Failure: Error, Sendable, Equatable {
   public let place: String?
   /// One clause that says what was found and, where it helps, what was expected.
   public let finding: String
-  /// What the finding counts, one entry per line; empty for most failures.
+  /// Entries that the finding counts, shown one per line; empty for most failures.
   public let list: [String]
   /// The next step for the user, if there is one.
   public let advice: String?

@@ -75,7 +75,7 @@ static const int crashes[] = {SIGABRT, SIGILL, SIGTRAP, SIGSEGV};
 enum { crash_count = sizeof crashes / sizeof crashes[0], probe_bytes = 64 << 20 };
 static struct sigaction before[crash_count];
 static volatile sig_atomic_t memory_status;
-/// Where the handler runs if the main thread's own stack can't grow.
+/// The stack of the signal handler, for when the main thread's own can't grow.
 static char handler_stack[1 << 16];
 
 /// Whether the system refuses 64 MiB of memory now.

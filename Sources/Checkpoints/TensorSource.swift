@@ -27,7 +27,7 @@ package protocol TensorSource: Sendable {
   var tokenizer: TokenizerMaterial { get }
   /// The paths of all files that were read, for digests.
   var files: [String] { get }
-  /// What the user should know about how the files were read, one sentence each.
+  /// Notes for the user on how the files were read, one sentence each.
   var notes: [String] { get }
 }
 

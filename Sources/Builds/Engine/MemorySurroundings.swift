@@ -1,6 +1,7 @@
 import Bytes
 
-/// What the system says about memory: its limit, and how often it killed for lack of it.
+/// The memory limit of the system or control group, in bytes, and the number of processes that it
+/// killed for lack of memory.
 package struct MemorySurroundings: Sendable, Equatable {
   /// The memory in bytes that the process may use.
   package let limit: Int

@@ -1,9 +1,9 @@
 import Bytes
 import Foundation
 
-/// What a cleaning removes from a work folder.
+/// The files that `ctpack clean` removes from a work folder, by kind, with their sizes in bytes.
 package struct StoreCleaning: Sendable {
-  /// A kind of what is removed.
+  /// A kind of removed file.
   package enum Kind: String, Sendable, CaseIterable {
     /// The record of a stage with settings or inputs that aren't its latest any more.
     case record

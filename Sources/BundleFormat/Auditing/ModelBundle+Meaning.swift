@@ -44,8 +44,8 @@ extension ModelBundle {
     }
   }
 
-  /// What is wrong with a section's raw bytes by the rules of its type, as a clause; nil for nothing.
-  /// Hashes aren't compared. Writers ask this of what they are about to write.
+  /// The first rule of its type that a section's raw bytes break, as a clause; nil if they break none.
+  /// Hashes aren't compared. Writers check with it what they are about to write.
   func contentFault(of section: Section, _ bytes: ByteSlice) throws(Failure) -> String? {
     guard let type = section.type else { return nil }
     guard section.layout.map({ type.kind.layouts.contains($0) }) ?? false else {

@@ -11,7 +11,7 @@ package enum DamageNotice {
     package let file: String
     /// The damaged record.
     package let place: String
-    /// What is wrong with it, as a clause.
+    /// The fault of the record, as a clause.
     package let finding: String
     /// The generation that is read.
     package let generation: UInt64

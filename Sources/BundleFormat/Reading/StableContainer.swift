@@ -44,7 +44,7 @@ struct StableContainer {
     }
   }
 
-  /// What an edit changes last: the file's size, and its commit records.
+  /// The file's size and commit records, which an edit changes last.
   private struct CommitState: Equatable {
     let device, inode: UInt64
     let size: Int

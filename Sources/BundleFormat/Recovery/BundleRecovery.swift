@@ -17,9 +17,9 @@ public struct BundleRecovery: Sendable {
 
   /// The generation that was recovered.
   public let generation: UInt64
-  /// What the fast check found wrong with the damaged bundle.
+  /// The findings of the fast check on the damaged bundle.
   public let damage: [Problem]
-  /// What is lost; a newer state first.
+  /// The sections and states that are lost; a newer state first.
   public private(set) var losses: [Loss] = []
   /// The labels of documents that were taken from their copies.
   public private(set) var fromCopies: [String] = []

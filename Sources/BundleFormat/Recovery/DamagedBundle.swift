@@ -142,8 +142,8 @@ struct DamagedBundle {
     return try? SectionTable(parsing: bytes, generation: record.generation, file: path)
   }
 
-  /// What reads as a section table from `start` on, in the order of the file. No hash vouches for
-  /// them; those of the sections do. The bytes that are tried are at most four times those there are.
+  /// The section tables that can be parsed from `start` on, in the order of the file. No hash covers
+  /// them, but each section has its own. The bytes that are tried are at most four times those there are.
   private static func tables(
     in content: ByteSlice, from start: Int, _ path: String
   ) -> [SectionTable] {

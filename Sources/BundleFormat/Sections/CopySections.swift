@@ -36,7 +36,7 @@ extension ModelBundle {
     return document
   }
 
-  /// What is wrong with the backup, as a clause; nil for nothing.
+  /// The fault of the backup `section`, as a clause; nil if it is sound and current.
   fileprivate func fault(ofBackup section: Section) -> String? {
     guard let backup = try? Backup(at: section.offset, read: OpenedContainer.reader(of: content))
     else {

@@ -50,7 +50,8 @@ public struct NewSection: Sendable {
 }
 
 extension NewSection {
-  /// What is wrong with the name, as a clause; nil for nothing. Formats/container.md, section 4.
+  /// The rule that the section's name breaks, as a clause; nil if it breaks none. The rules are in
+  /// section 4 of Formats/container.md.
   ///
   /// - Parameter isNamedAnew: whether the rules for new names hold, not only those for reading.
   func nameFault(isNamedAnew: Bool) -> String? {

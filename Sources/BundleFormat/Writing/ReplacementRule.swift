@@ -76,7 +76,7 @@ private struct EditedContent {
   }
 
   init(of bundle: ModelBundle, without sections: [Section]) {
-    /// What a section says; its place in the file doesn't count.
+    /// A digest of a section's type, name and content, without its place in the file.
     func identity(_ section: Section) -> SHA256Digest {
       ContentDigest.of([section], label: "section")
     }

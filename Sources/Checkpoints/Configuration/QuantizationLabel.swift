@@ -1,6 +1,6 @@
 import Bytes
 
-/// What a `config.json` says about the storage of its weights.
+/// The storage of the weights that a `config.json` declares (`quantization_config`).
 ///
 /// Only plain floats are read, but not every label denies them: compressed-tensors (the format of
 /// llm-compressor) also labels sparse models that it stored dense, whose label merely describes the

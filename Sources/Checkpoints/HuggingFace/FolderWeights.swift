@@ -74,7 +74,7 @@ struct FolderWeights: Sendable {
       advice: "fetch the missing files")
   }
 
-  /// What to do about weights of other names; nil where there are none.
+  /// Advice about weight files of other names; nil if the folder has none.
   private static func found(in folder: String) -> String? {
     let endings = [".safetensors", ".bin", ".pth", ".pt", ".h5", ".msgpack", ".onnx"]
     let others = Checkpoint.names(in: folder).filter { name in

@@ -11,7 +11,7 @@ package final class ForwardPass {
   let x: Tensor
   private let activations: BlockActivations
   private let scratch: ForwardScratch
-  /// What the residual stream began with, for a second run that looks for a cause.
+  /// The input of the residual stream, kept for a second run that looks for a cause.
   private var entered = Entered.nothing
 
   private enum Entered {

@@ -12,7 +12,7 @@ import Text
 package struct BuildPlan: Sendable {
   package let recipe: Recipe
   package let stages: [any Stage]
-  /// What the user should know about how the checkpoint was read, one sentence each.
+  /// Notes for the user on how the checkpoint was read, one sentence each.
   package let notes: [String]
 
   /// The output that becomes the artifact.

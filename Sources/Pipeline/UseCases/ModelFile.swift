@@ -39,7 +39,7 @@ package enum ModelFile: Sendable {
     }
   }
 
-  /// What the user should know about how a checkpoint was read, one sentence each.
+  /// Notes for the user on how a checkpoint was read, one sentence each.
   package var notes: [String] {
     switch self {
     case .bundle: []

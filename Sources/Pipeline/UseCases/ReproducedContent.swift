@@ -10,7 +10,7 @@ package struct ReproducedContent: Sendable {
     package let section: String
     /// The stage whose output the section holds.
     package let stage: String
-    /// What differs, as a clause.
+    /// The difference, as a clause.
     package let finding: String
   }
 
@@ -23,7 +23,7 @@ package struct ReproducedContent: Sendable {
 
   package let digests: [Digests]
   package let differences: [Difference]
-  /// What was added since the build, by type and name.
+  /// The sections added since the build, by type and name.
   package let added: [String]
 
   init(_ bundle: ModelBundle, _ rebuilt: ModelBundle) throws(Failure) {
@@ -85,7 +85,8 @@ package struct ReproducedContent: Sendable {
     }
   }
 
-  /// What differs between two sections of one type and name; nil for nothing that counts as content.
+  /// The difference between two sections of one type and name, as a clause; nil if their content is
+  /// the same.
   private static func difference(_ a: Section, _ b: Section) -> String? {
     if a.sha256 != b.sha256 || a.rawSize != b.rawSize || a.layoutID != b.layoutID {
       return "differs"

@@ -10,13 +10,13 @@ import Numerics
 /// given; every field in which the two differ is named.
 package struct Reproduction: Sendable {
   private let bundle: ModelBundle
-  /// What the bundle records of its build.
+  /// The bundle's record of its build.
   package let recorded: Provenance
   /// The build to run.
   package let plan: BuildPlan
   /// Fields in which the bundle's recipe (first) and the given one (second) differ.
   package let recipeChanges: [ValueChange]
-  /// What else may explain other bits: another version of the program, another class of kernels.
+  /// Other reasons for different bits: another version of the program, another class of kernels.
   package let notes: [String]
 
   /// Compares inputs and recipe with those that the bundle records.

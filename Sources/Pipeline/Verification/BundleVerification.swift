@@ -86,7 +86,7 @@ package struct BundleVerification: Sendable {
     return requirements.allSatisfy { $0.miss == nil } ? .verified : .notMet
   }
 
-  /// What keeps the bundle from being verified, one clause each, the gravest first.
+  /// The reasons for which the bundle isn't verified, one clause each, the gravest first.
   package var findings: [String] {
     var findings = problems.map(\.description)
     for signature in trees.flatMap(\.signatures) {

@@ -31,7 +31,7 @@ extension ModelBundle {
     return problems + (try ModelBundle(path: path)).checkUse()
   }
 
-  /// What keeps the model from being used: a missing configuration or tokenizer, tensors that are
+  /// The faults that keep the model from being used: a missing configuration or tokenizer, tensors that are
   /// missing or of other shapes than the configuration's, token ids beyond the vocabulary, prompts
   /// and adapters for other shapes. Empty if nothing does.
   package func checkUse() -> [Problem] {

@@ -11,7 +11,7 @@ struct PEFTTargets {
   private let layers: Set<Int>?
   private let patterns: [String]
 
-  /// What PEFT updates in models of the supported families where `target_modules` is null.
+  /// The layers that PEFT updates in models of the supported families if `target_modules` is null.
   private static let preset = ["q_proj", "v_proj"]
 
   /// - Throws: what `wrong` makes of a key of the wrong type.
