@@ -9,7 +9,7 @@ RECIPE ?= Recipes/quickstart.yaml
 # All release builds have the same options: others would build everything again. Debug builds have none, as plain `swift build`.
 OPTIONS = $(if $(filter release,$(CONFIGURATION)),$(shell .ci/hardening-flags))
 
-.PHONY: help setup build quickstart test real-model benchmarks kernels arm64-kernels crash-tests fuzz sanitize sanitize-swift reproducible sbom golden check imports vectors pages format lint clean
+.PHONY: help setup build quickstart test real-model benchmarks kernels arm64-kernels crash-tests fuzz sanitize sanitize-swift signing-peer reproducible sbom golden check imports vectors pages format lint clean
 
 help:
 	@echo 'make quickstart      build, fetch SmolLM2-135M-Instruct, compress it to 3 bits, learn a prompt, verify, pack, inspect'
@@ -23,6 +23,7 @@ help:
 	@echo 'make reproducible    build the program of a release in two folders, compare the bytes, check how it is hardened'
 	@echo 'make sbom            write the bill of materials, .build/ctpack.cdx.json, and check that it names every dependency'
 	@echo 'make fuzz            fuzz the readers of untrusted files; TARGET=NAME, SECONDS=600 each (see Tests/README.md)'
+	@echo 'make signing-peer    install the program that FileSignaturePeerTests compare with'
 	@echo 'make sanitize        run the C kernels and the thread pool with sanitizers; make sanitize-swift: Swift tests, FILTER=BytesTests'
 	@echo 'make golden          remake the golden files with pinned peers and show differences; WRITE=1 updates the tree'
 	@echo 'make check           check formatting, declared imports, and that test vectors and generated pages are unchanged'
@@ -39,9 +40,18 @@ quickstart: build real-model
 	$(BIN) run $(RECIPE) --work $(WORK) --out $(WORK)/smollm2-3bit.ctpack
 	$(BIN) inspect $(WORK)/smollm2-3bit.ctpack --verify full
 
+# With the peer of file signatures where `make signing-peer` installed it.
 test: setup real-model
 	swift build -c $(CONFIGURATION) --build-tests $(OPTIONS)
-	swift test -c $(CONFIGURATION) --skip-build $(OPTIONS)
+	$(if $(wildcard $(SIGNING_PEER)),CTPACK_MODEL_SIGNING=$(abspath $(SIGNING_PEER))) swift test -c $(CONFIGURATION) --skip-build $(OPTIONS)
+
+SIGNING_PEER = .build/signing-peer/bin/model_signing
+signing-peer: $(SIGNING_PEER)
+
+$(SIGNING_PEER): Tests/BundleFormatTests/Golden/signing-peer.txt
+	python3 -m venv .build/signing-peer
+	.build/signing-peer/bin/pip install -q -r $<
+	@touch $@
 
 real-model: $(MODEL)
 
@@ -54,7 +64,7 @@ benchmarks: build real-model
 
 comma := ,
 TWINS = -std=gnu17 -O2 -Wall -D_GNU_SOURCE -ISources/CThreads/include $(patsubst %,-I%,$(wildcard Sources/CKernels/*/)) $(wildcard Tests/Kernels/*.c) \
-	$(wildcard Sources/CKernels/*/*.c Sources/CKernels/*/*/*.c) Sources/CThreads/thread_pool.c -lm -lpthread
+	$(wildcard Sources/CKernels/*/*.c Sources/CKernels/*/*/*.c Sources/CThreads/*.c) -lm -lpthread
 
 # Both targets need clang, such as the Swift toolchain's. arm64-kernels also needs a C library and a linker for arm64, and
 # qemu's user-mode emulator; on Debian: apt-get install gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
@@ -98,10 +108,10 @@ fuzz: setup
 
 sanitize:
 	@mkdir -p .build
-	clang -g $(TWINS) -fsanitize=address,undefined -fno-sanitize-recover=all -o .build/twins-sanitized
+	clang -g $(TWINS) -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -o .build/twins-sanitized
 	.build/twins-sanitized
 	clang -std=gnu17 -O1 -g -Wall -D_GNU_SOURCE -ISources/CThreads/include -fsanitize=thread Tests/Kernels/pool/pool_stress.c \
-	  Sources/CThreads/thread_pool.c -lpthread $(if $(wildcard $(SWIFT_LIBRARIES)/libdispatch.so),-L$(SWIFT_LIBRARIES) -ldispatch -lBlocksRuntime -Wl$(comma)-rpath$(comma)$(SWIFT_LIBRARIES)) -o .build/pool-sanitized
+	  $(wildcard Sources/CThreads/*.c) -lpthread $(if $(wildcard $(SWIFT_LIBRARIES)/libdispatch.so),-L$(SWIFT_LIBRARIES) -ldispatch -lBlocksRuntime -Wl$(comma)-rpath$(comma)$(SWIFT_LIBRARIES)) -o .build/pool-sanitized
 	TSAN_OPTIONS=halt_on_error=1 .build/pool-sanitized
 
 sanitize-swift: setup

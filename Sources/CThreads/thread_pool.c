@@ -1,6 +1,11 @@
 // A persistent thread pool for many short parallel loops. A forward pass has hundreds of loops of a
 // fraction of a millisecond, so waking threads through the kernel for each would cost measurable
 // time. Waiting threads spin for some tens of microseconds first, then sleep.
+//
+// Where other programs run on the same processors, a loop gets one thread more than there are
+// processors. The scheduler shares them among threads: beside one busy program, two threads get two
+// thirds of two processors, three get three quarters. Waiting threads then sleep sooner, because what
+// they wait for may not be running.
 #include "thread_pool.h"
 
 #include <pthread.h>
@@ -10,7 +15,9 @@
 #include <stdbool.h>
 #include <unistd.h>
 
-enum { max_workers = 255, spins_before_sleep = 4000 };
+#include "contention.h"
+
+enum { max_workers = 255, most_spins = 4000, fewest_spins = 200 };
 
 static struct {
   pthread_mutex_t region;   // held by the thread whose loop is running
@@ -27,10 +34,12 @@ static struct {
   int helpers;    // how many workers may join this loop
   int inherited;  // the caller's number of ctk_inherited
 
+  atomic_int spins;  // how often a waiting thread looks before it sleeps
   _Atomic(uint64_t) generation;  // odd while a loop is open to join
   atomic_int inside;             // workers between joining and leaving
   _Atomic(intptr_t) next;        // the next item to run
 } pool = {
+    .spins = most_spins,
     .region = PTHREAD_MUTEX_INITIALIZER,
     .lock = PTHREAD_MUTEX_INITIALIZER,
     .posted = PTHREAD_COND_INITIALIZER,
@@ -66,7 +75,8 @@ static void take_items(void) {
 
 /// Waits until a loop newer than `seen` is open; returns its generation.
 static uint64_t wait_for_loop(uint64_t seen) {
-  for (int i = 0; i < spins_before_sleep; i++) {
+  const int spins = atomic_load_explicit(&pool.spins, memory_order_relaxed);
+  for (int i = 0; i < spins; i++) {
     uint64_t now = atomic_load_explicit(&pool.generation, memory_order_acquire);
     if (now != seen && (now & 1)) return now;
     pause_briefly();
@@ -91,7 +101,9 @@ static void *work(void *argument) {
     atomic_fetch_add(&pool.inside, 1);
     if (atomic_load(&pool.generation) == seen && number < pool.helpers) {
       inherited = pool.inherited;
+      const ctk_work_span span = ctk_work_began();
       take_items();
+      ctk_work_ended(span);
     }
     if (atomic_fetch_sub(&pool.inside, 1) == 1) {
       pthread_mutex_lock(&pool.lock);
@@ -118,7 +130,8 @@ static void start_workers(int wanted) {
 }
 
 static void wait_for_workers(void) {
-  for (int i = 0; i < spins_before_sleep; i++) {
+  const int spins = atomic_load_explicit(&pool.spins, memory_order_relaxed);
+  for (int i = 0; i < spins; i++) {
     if (atomic_load(&pool.inside) == 0) return;
     pause_briefly();
   }
@@ -129,13 +142,36 @@ static void wait_for_workers(void) {
   pthread_mutex_unlock(&pool.lock);
 }
 
+static int count_processors(void) {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) {
+    int count = CPU_COUNT(&set);
+    if (count > 0) return count;
+  }
+  long online = sysconf(_SC_NPROCESSORS_ONLN);
+  return online > 0 ? (int)online : 1;
+}
+
+int ctk_processor_count(void) {
+  static atomic_int known;
+  const int before = atomic_load_explicit(&known, memory_order_relaxed);
+  if (before > 0) return before;
+  const int count = count_processors();
+  atomic_store_explicit(&known, count, memory_order_relaxed);
+  return count;
+}
+
 void ctk_parallel(int threads, intptr_t count, ctk_task task, void *context) {
   if (threads > max_workers) threads = max_workers;
+  const bool all_processors = threads > 1 && threads == ctk_processor_count();
   if (threads > count) threads = (int)count;
   if (threads <= 1 || inside_task || pthread_mutex_trylock(&pool.region) != 0) {
     for (intptr_t i = 0; i < count; i++) task(context, i);
     return;
   }
+  const bool contended = ctk_is_contended();
+  atomic_store_explicit(&pool.spins, contended ? fewest_spins : most_spins, memory_order_relaxed);
+  if (contended && all_processors && threads < max_workers && threads < count) threads++;
   if (pool.workers < threads - 1) start_workers(threads - 1);
   pool.task = task;
   pool.context = context;
@@ -147,18 +183,10 @@ void ctk_parallel(int threads, intptr_t count, ctk_task task, void *context) {
   atomic_fetch_add(&pool.generation, 1);
   if (pool.sleeping > 0) pthread_cond_broadcast(&pool.posted);
   pthread_mutex_unlock(&pool.lock);
+  const ctk_work_span span = ctk_work_began();
   take_items();
+  ctk_work_ended(span);
   atomic_fetch_add(&pool.generation, 1);
   wait_for_workers();
   pthread_mutex_unlock(&pool.region);
-}
-
-int ctk_processor_count(void) {
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) {
-    int count = CPU_COUNT(&set);
-    if (count > 0) return count;
-  }
-  long online = sysconf(_SC_NPROCESSORS_ONLN);
-  return online > 0 ? (int)online : 1;
 }

@@ -19,7 +19,7 @@ struct Benchmarks: ParsableCommand {
       Forward.self, PromptStep.self, GPTQ.self, SparseGPT.self, Runtime.self, PackedProduct.self,
       DecodeSpeed.self, LargeDecode.self, DecodeLoss.self,
       Inspect.self, CodedDecode.self, TransferCost.self, AdapterCost.self, BoundedMemory.self,
-      LlamaShape.self, LargeStep.self, AutoPrompt.self, CompressTime.self,
+      LlamaShape.self, LargeStep.self, AutoPrompt.self, CompressTime.self, SharedMachine.self,
     ])
 }
 

@@ -299,8 +299,8 @@ struct FileSignaturePeerTests {
 /// The program `model_signing` of PyPI's model-signing.
 enum ModelSigningPeer {
   static let skipReason =
-    "model_signing isn't there, so that the peer can't check our file signatures: `pip install "
-    + "model-signing==1.1.1 pyopenssl`, and put it on the PATH or name it in CTPACK_MODEL_SIGNING"
+    "model_signing isn't there, so that the peer can't check our file signatures: `make signing-peer`"
+    + " installs it for `make test`; elsewhere, put it on the PATH or name it in CTPACK_MODEL_SIGNING"
 
   static let program: String? = {
     let environment = ProcessInfo.processInfo.environment

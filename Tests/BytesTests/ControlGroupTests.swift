@@ -2,7 +2,7 @@ import Bytes
 import TestSupport
 import Testing
 
-/// Memory limits of control groups, from folders that look like the system's.
+/// Limits of control groups on memory and processor time, from folders that look like the system's.
 @Suite struct ControlGroupTests {
   let folder: TemporaryFolder
 
@@ -63,6 +63,28 @@ import Testing
     let files = ["memory.max": "1000000000", "memory.events": "oom 1\noom_kill 1"]
     let outside = try #require(try group("0::/kubepods/pod7/1f\n", files))
     #expect(outside.memoryLimit == 1_000_000_000 && outside.memoryKills == 1)
+  }
+
+  @Test(arguments: [
+    ("150000 100000", 1.5), ("max 100000", nil), ("50000 100000", 0.5), ("400000 100000", 4),
+    ("0 0", nil), ("1", nil),
+  ])
+  func processorTimeIsCountedInProcessors(_ text: String, _ limit: Double?) throws {
+    try folder.write("proc/self/cgroup", "0::/job\n")
+    try folder.write("sys/fs/cgroup/job/cpu.max", text + "\n")
+    let group = try #require(ControlGroup(of: .processor, root: folder.path))
+    #expect(group.processorLimit == limit)
+    let all = Parallel.processors(in: nil)
+    #expect(Parallel.processors(in: group) == min(all, limit.map { Int($0.rounded(.up)) } ?? all))
+  }
+
+  @Test func theFirstVersionHasAHierarchyForProcessors() throws {
+    try folder.write("proc/self/cgroup", "5:cpu,cpuacct:/job\n4:memory:/other\n")
+    try folder.write("sys/fs/cgroup/cpu/job/cpu.cfs_quota_us", "250000\n")
+    try folder.write("sys/fs/cgroup/cpu/job/cpu.cfs_period_us", "100000\n")
+    try folder.write("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n")
+    try folder.write("sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n")
+    #expect(ControlGroup(of: .processor, root: folder.path)?.processorLimit == 2.5)
   }
 
   @Test func aLimitIsFoundWithoutProc() throws {

@@ -23,6 +23,7 @@ import injections
 import kills
 import namespaces
 import self_test
+import torn_folders
 import torn_pages
 import traced_calls
 from checks import Report
@@ -75,6 +76,7 @@ def run(options, report, folder):
             torn_pages.run(
                 workshop, operation, report, folder, workers, numbers("pages " + operation.name), 200 if options.full else 3,
                 repeats=200 if options.full else 4, piece=512 if options.full else 4096)
+            torn_folders.run(workshop, operation, report, folder, workers, numbers("folders " + operation.name), 300 if options.full else 4)
         if "injections" in checks:
             injections.run(workshop, operation, report, workers, numbers(operation.name), options.sample)
     if "kills" in checks and kills.OPERATION in operations:

@@ -127,6 +127,13 @@ class Disk:
             inode = names.get(path)
             yield f"subset {index + 1}", self.files[inode].torn(numbers, numbers.choice((512, 4096))) if inode else None
 
+    def folder_image(self, numbers):
+        """What all files may have after a crash now, by path: drawn contents under names of which a prefix of the changes is durable."""
+        names = dict(self.names)
+        for change in self.pending[:numbers.randrange(len(self.pending) + 1)]:
+            apply(names, change)
+        return {path: self.files[inode].torn(numbers, numbers.choice((512, 4096))) for path, inode in sorted(names.items())}
+
 
 def apply(names, change):
     kind, path, value = change

@@ -1,8 +1,10 @@
 import Glibc
 
-/// The control group (cgroup, version 1 or 2) that this process runs in, as far as it is about
-/// memory.
+/// The control group (cgroup, version 1 or 2) that limits a resource of this process.
 package struct ControlGroup: Sendable {
+  /// What a group limits, by the name of its controller in version 1.
+  package enum Resource: String, Sendable { case memory, processor = "cpu" }
+
   /// The folder of the process's own group, then those of its ancestors.
   let folders: [String]
   /// Whether the hierarchy is of version 2.
@@ -11,7 +13,7 @@ package struct ControlGroup: Sendable {
   /// Finds the group of this process; nil if it is in none.
   ///
   /// - Parameter root: the folder that holds `proc` and `sys`; another than `/` for tests.
-  package init?(root: String = "") {
+  package init?(of resource: Resource = .memory, root: String = "") {
     let lines = (SmallFile.text(root + "/proc/self/cgroup") ?? "").split(separator: "\n")
     var found: (path: Substring, isSecond: Bool)?
     for line in lines {
@@ -19,7 +21,7 @@ package struct ControlGroup: Sendable {
       guard parts.count == 3 else { continue }
       // Version 2 has one unnamed hierarchy, version 1 one per resource. Where both are mounted, the
       // one of version 1 has the limits.
-      if parts[1].split(separator: ",").contains("memory") {
+      if parts[1].split(separator: ",").contains(Substring(resource.rawValue)) {
         found = (parts[2], false)
         break
       }
@@ -28,12 +30,12 @@ package struct ControlGroup: Sendable {
     let top = root + "/sys/fs/cgroup"
     if found == nil {
       // Without /proc, the root that a container sees is its own group.
-      guard SmallFile.text(top + "/memory.max") != nil else { return nil }
+      guard SmallFile.text(top + "/\(resource.rawValue).max") != nil else { return nil }
       found = ("", true)
     }
     guard let found else { return nil }
     isSecond = found.isSecond
-    let base = isSecond ? top : top + "/memory"
+    let base = isSecond ? top : top + "/" + resource.rawValue
     var parts = found.path.split(separator: "/")
     var folders: [String] = []
     while true {
@@ -55,6 +57,23 @@ package struct ControlGroup: Sendable {
         let text = SmallFile.text(folder + "/" + file)?.split(separator: "\n").first
         return text.flatMap { Int($0) }.flatMap { $0 > 0 ? $0 : nil }
       }
+    }.min()
+  }
+
+  /// The lowest limit on processor time, in processors, of the group and its ancestors; nil if none
+  /// has one. It may be a fraction: a container with half a processor runs half of the time.
+  package var processorLimit: Double? {
+    folders.compactMap { folder -> Double? in
+      // "200000 100000": microseconds of processor time in each period; "max", or -1, for no limit.
+      let text =
+        isSecond
+        ? SmallFile.text(folder + "/cpu.max")
+        : ["cpu.cfs_quota_us", "cpu.cfs_period_us"].compactMap {
+          SmallFile.text(folder + "/" + $0)
+        }.joined(separator: " ")
+      let numbers = (text ?? "").split { $0 == " " || $0 == "\n" }.map { Double($0) }
+      guard numbers.count == 2, let quota = numbers[0], let period = numbers[1] else { return nil }
+      return quota > 0 && period > 0 ? quota / period : nil
     }.min()
   }
 

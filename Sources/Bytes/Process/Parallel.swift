@@ -5,10 +5,20 @@ import Synchronization
 /// the number of threads, so that results don't depend on it either.
 package enum Parallel {
   private static let chosen = Atomic<Int>(0)
-  private static let processors = max(1, Int(ctk_processor_count()))
+  private static let processors = processors(in: ControlGroup(of: .processor))
+
+  /// The number of processors that this process may use: those it may run on, but no more than the
+  /// processor time of its control group, rounded up, fills. More threads would be stopped for a part
+  /// of every period, in the middle of a loop.
+  package static func processors(in group: ControlGroup?) -> Int {
+    let count = max(1, Int(ctk_processor_count()))
+    guard let limit = group?.processorLimit else { return count }
+    return max(1, Int(min(Double(count), limit.rounded(.up))))
+  }
 
   /// The number of threads that loops use in the whole process, 1 … 255. The default is the number
-  /// of processors that this process may use.
+  /// of processors that this process may use. Where other programs run on the same processors, a loop
+  /// on all of them may get one thread more (see `ctk_parallel`).
   package static var threads: Int {
     get {
       let value = chosen.load(ordering: .relaxed)

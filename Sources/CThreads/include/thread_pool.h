@@ -5,7 +5,8 @@
 typedef void (*ctk_task)(void *context, intptr_t index);
 
 /// Calls task(context, i) once for every i in 0..<count, on at most `threads` threads including the
-/// caller's, and returns when all calls are done. Runs on the caller's thread alone when called
+/// caller's, and returns when all calls are done. One thread more runs if `threads` is the number of
+/// processors and other programs take time on them. Runs on the caller's thread alone when called
 /// from inside a task or while another thread runs a loop.
 void ctk_parallel(int threads, intptr_t count, ctk_task task, void *context);
 

@@ -32,8 +32,9 @@ COMMANDS = {
     "decode-loss": (["decode-loss"], False),
     "bounded-memory": (["bounded-memory"], False),
     "compress-time": (["compress-time"], False),
+    "shared-machine": (["shared-machine", "--model", "{model}"], False),
 }
-USUAL = [name for name in COMMANDS if name not in ("large-step", "decode-loss", "bounded-memory", "compress-time")]
+USUAL = [name for name in COMMANDS if name not in ("large-step", "decode-loss", "bounded-memory", "compress-time", "shared-machine")]
 # The rows of the table of peers: the command, the beginning of its line, the row's label.
 ROWS = {
     "forward": ("forward", "forward", "forward pass, 1 × 1024 tokens, float32"),
@@ -52,6 +53,8 @@ ROWS = {
 MACHINE_ROWS = {
     "packed-product forward": ("packed-product", "forward", "1024 × 4096 inputs times packed 4-bit weights, 4096 × 4096"),
     "packed-product transposed": ("packed-product", "transposed", "the same inputs times the transposed weights"),
+    "shared-machine two": ("shared-machine", "two builds at once", "a small build, two at once"),
+    "shared-machine beside": ("shared-machine", "build beside a busy program", "the same build beside a program that takes one core"),
     "large-step": ("large-step", "prompt step", "prompt update on 7B's shape, 512 tokens, prompt of 100, 4 bits"),
     "large-decode none": ("large-decode", "decode, 7B-shaped, 4-bit none", "decoding from a 7B-shaped bundle, dense 4 bits"),
     "large-decode half": ("large-decode", "decode, 7B-shaped, 4-bit half", "decoding, 50 % sparse, 4 bits"),
