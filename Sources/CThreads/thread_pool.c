@@ -166,7 +166,11 @@ void ctk_parallel(int threads, intptr_t count, ctk_task task, void *context) {
   const bool all_processors = threads > 1 && threads == ctk_processor_count();
   if (threads > count) threads = (int)count;
   if (threads <= 1 || inside_task || pthread_mutex_trylock(&pool.region) != 0) {
+    // A loop within the task runs on this thread too, whether or not the pool is free by then.
+    const bool outer = inside_task;
+    inside_task = true;
     for (intptr_t i = 0; i < count; i++) task(context, i);
+    inside_task = outer;
     return;
   }
   const bool contended = ctk_is_contended();
