@@ -24,6 +24,7 @@ let package = Package(
     .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
     .target(name: "CProcess", cSettings: [.define("_GNU_SOURCE")]),
     .target(name: "CThreads", cSettings: [.define("_GNU_SOURCE")]),
+    .target(name: "CFileAttributes"),
     .target(
       name: "CKernels", dependencies: ["CThreads"], exclude: ["decode/README.md"],
       // Folders with headers that other folders include.
@@ -34,7 +35,9 @@ let package = Package(
 
     .target(
       name: "Bytes",
-      dependencies: ["CThreads", "CXXHash", .product(name: "Crypto", package: "swift-crypto")]),
+      dependencies: [
+        "CThreads", "CXXHash", "CFileAttributes", .product(name: "Crypto", package: "swift-crypto"),
+      ]),
     .target(name: "RecipeFields", dependencies: ["Bytes"]),
     .target(name: "Builds", dependencies: ["Bytes"]),
     .target(name: "BundleFormat", dependencies: ["Bytes", "CZstd"]),
@@ -78,7 +81,7 @@ let package = Package(
     .executableTarget(name: "ctpack", dependencies: ["Commands"]),
 
     .target(name: "TestSupport", dependencies: ["Bytes"], path: "Tests/Support"),
-    .testTarget(name: "BytesTests", dependencies: ["Bytes", "TestSupport"]),
+    .testTarget(name: "BytesTests", dependencies: ["CFileAttributes", "Bytes", "TestSupport"]),
     .testTarget(name: "BuildsTests", dependencies: ["Bytes", "Builds", "TestSupport"]),
     .testTarget(
       name: "BundleFormatTests", dependencies: ["Bytes", "BundleFormat", "TestSupport"],

@@ -112,7 +112,8 @@ package enum CommandLineTool {
 }
 
 /// A command's results on standard output. All text passes through here, and what a terminal would
-/// obey is spelled out (`ShownText`): names and texts of files are among it.
+/// obey is spelled out (`ShownText`): names and texts of files are among it. Generated texts alone go
+/// into files and pipes as they are.
 enum Output {
   /// Writes one line.
   static func print(_ line: String) throws(Failure) { try print([line]) }
@@ -124,6 +125,13 @@ enum Output {
 
   /// Writes text, whose line feeds and tabs stay as they are, without a newline at its end.
   static func write(_ text: String) throws(Failure) { try put(ShownText.lines(text)) }
+
+  /// Writes a generated text without a newline at its end. A terminal gets its line feeds and tabs as
+  /// they are and the rest of what it would obey spelled out; a file or a pipe gets every byte, because
+  /// there the text is data.
+  static func write(generated text: String) throws(Failure) {
+    try put(StandardStream.output.isTerminal ? ShownText.lines(text) : text)
+  }
 
   /// Writes a JSON value, indented.
   static func print(_ json: JSON) throws(Failure) {

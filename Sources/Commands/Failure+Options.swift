@@ -29,6 +29,9 @@ extension Failure {
     .artifactIsFolder: Options(suffix: " with --out"),
     .variantNeeded: Options(suffix: " with --variant"),
     .teacherNeeded: Options(advice: "name it with --teacher"),
+    .recipeNeeded: Options(suffix: " with --recipe"),
+    .inputsNeeded: Options(
+      advice: "give each with --input NAME=PATH, or a folder that holds them with --inputs"),
     .cacheRange: Options(suffix: " (--cache float32)"),
     .textTooShort: Options(suffix: " (--seqlen)"),
     .promptNameTaken: Options(suffix: " with --as"),

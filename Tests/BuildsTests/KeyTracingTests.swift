@@ -2,7 +2,7 @@ import Builds
 import Bytes
 import Testing
 
-/// What explains another key than a recorded one, of which only the digest is left.
+/// Explanations of a key that differs from a recorded one, of which only the digest is left.
 @Suite struct KeyTracingTests {
   private let text = SHA256Digest(hashing: Array("a text".utf8))
   private let other = SHA256Digest(hashing: Array("another text".utf8))

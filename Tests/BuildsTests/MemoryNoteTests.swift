@@ -5,7 +5,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// What a build says about an earlier one that was killed for lack of memory.
+/// The note of a build about an earlier one that was killed for lack of memory.
 @Suite struct MemoryNoteTests {
   let folder: TemporaryFolder
   let fake: FakeBuild

@@ -51,7 +51,7 @@ import Testing
     }
   }
 
-  /// What a reader could not read compressed is stored without a codec.
+  /// A document that no reader could read compressed is stored without a codec.
   @Test func writersLeaveDenseDocumentsUncompressed() throws {
     var writer = BundleWriter(path: path)
     let text = dense(1_700_000)

@@ -76,7 +76,7 @@ import Testing
     }
   }
 
-  /// What is damaged inside a frame either decodes to the same or is found.
+  /// Damage inside a frame is found, unless the frame decodes to the same.
   @Test func damagedFramesNeverPassForOthers() throws {
     for (index, section) in bundle.sections.enumerated() where section.codec == .blocks {
       let step = max(1, section.storedSize / 150)

@@ -73,7 +73,7 @@ import Testing
     }
   }
 
-  /// What is stored is damaged already: the edit doesn't copy it under a new hash.
+  /// A stored section that is damaged already isn't copied under a new hash.
   @Test func aDamagedDocumentIsNotCopied() throws {
     var writer = BundleWriter(path: path, hasCopies: false)
     writer.add(.document(.licence, bytes: ByteSlice([0x61])))

@@ -34,9 +34,15 @@ import Testing
       }
     }
     try check(Samples.evidence.json, optional: ["text_sha256"]) { _ = try EvidenceRecord(json: $0) }
+    var provenance = Samples.provenance
+    let start = Provenance.InitialPrompt(
+      name: "other.ctpack", sha256: Samples.digest("file"), content: Samples.digest("content"))
+    provenance.initialPrompt = start
+    #expect(try Provenance(json: provenance.json) == provenance)
     try check(
-      Samples.provenance.json, optional: ["base_model_name", "tokenizer", "recipe"]
+      provenance.json, optional: ["base_model_name", "tokenizer", "recipe", "initial_prompt"]
     ) { _ = try Provenance(json: $0) }
+    try check(start.json, optional: []) { _ = try Provenance.InitialPrompt(json: $0) }
     try check(
       EventRecord(stage: "s", tensor: "t", kind: "k").json, optional: ["tensor"]
     ) { _ = try EventRecord(json: $0) }

@@ -44,7 +44,7 @@ import Testing
     #expect(try recovered.adapters.map(\.name) == ["a"])
   }
 
-  /// What belongs to something that is lost goes with it, by name.
+  /// Sections that belong to a lost one go with it, by name.
   @Test func whatCannotBeUsedIsLeftOut() throws {
     let path = folder.file("a.ctpack")
     try Samples.write(path)

@@ -3,7 +3,8 @@ import Bytes
 import TestSupport
 import Testing
 
-/// What a choice finds a prompt by: there for the prompt and the weights as they are, gone with it.
+/// Routing keys, by which prompts are chosen: valid for their prompt and weights alone, and removed with
+/// the prompt.
 @Suite struct StoredRoutingKeyTests {
   let folder: TemporaryFolder
   let path: String

@@ -75,7 +75,7 @@ import Testing
     #expect(try status("a").st_mode & 0o7777 == mode)
   }
 
-  /// What will be a private file is private from its first byte on.
+  /// A private file is private from its first byte on.
   @Test func theTemporaryFileOfAPrivateFileIsPrivate() throws {
     try folder.write("a", "old")
     #expect(unsafe chmod(folder.file("a"), 0o600) == 0)

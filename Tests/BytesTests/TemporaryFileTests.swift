@@ -10,7 +10,7 @@ import Testing
 
   init() throws { folder = try TemporaryFolder() }
 
-  /// What a killed writer leaves: a file that nobody has locked. In a container its number is that of
+  /// The file of a killed writer, which nobody has locked. In a container its number is that of
   /// every later run, here that of this process.
   @Test func aKilledWritersFileIsRemovedByTheNextOne() throws {
     let left = [

@@ -32,6 +32,46 @@ import Testing
     }
   }
 
+  /// A place in the memo takes less than its opcode may, so that a pickle of nothing else is read to
+  /// its end; it is refused for what it holds, not for its memory.
+  @Test(arguments: ["\u{94}", "q\u{0}"])
+  func memoEntriesAreSmall(unit: String) {
+    let bytes = unit.unicodeScalars.map { UInt8($0.value) }
+    var program = Opcode.start + Array("N".utf8)
+    while program.count < 2 << 20 { program += bytes }
+    expectRefusal("not a state dict", of: program + [0x2E])
+  }
+
+  /// An index in the memo takes the places below it, however short the pickle is.
+  @Test(arguments: [
+    (UInt32(300_000), "not a state dict"), (400_000, "the limit"), (.max, "the limit"),
+  ])
+  func sparseMemosAreCounted(index: UInt32, finding: String) {
+    var program = Opcode.start + Array("Nr".utf8)
+    program.append(littleEndian: index)
+    expectRefusal(finding, of: program + [0x2E])
+  }
+
+  /// MEMOIZE takes the number of entries as its index, as in Python: the one after index 5 is 1.
+  @Test func memoIndicesCountEntries() {
+    let memoized = Opcode.start + [0x4E, 0x71, 5, 0x94, 0x68]  // N, q 5, MEMOIZE, h
+    expectRefusal("not a state dict", of: memoized + [1, 0x2E])
+    expectRefusal("the memo has no entry 0", of: memoized + [0, 0x2E])
+    expectRefusal("the memo has no entry 6", of: memoized + [6, 0x2E])
+  }
+
+  private func expectRefusal(
+    _ finding: String, of pickle: [UInt8], _ location: SourceLocation = #_sourceLocation
+  ) {
+    let failure = #expect(throws: Failure.self, sourceLocation: location) {
+      try PyTorchFile(bytes: ZipBuilder.file(pickle: pickle), path: "model.bin")
+    }
+    #expect(failure?.kind == .invalidData, sourceLocation: location)
+    #expect(
+      failure?.finding.contains(finding) == true, "\(failure?.description ?? "")",
+      sourceLocation: location)
+  }
+
   /// A state dict of many small tensors stays within the limit.
   @Test func stateDictsOfManyTensorsAreRead() throws {
     var items: [UInt8] = []

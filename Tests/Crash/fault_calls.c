@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 // The next definition of the function `name`: the C library's.
@@ -298,6 +299,16 @@ int fchmod(int fd, mode_t mode) {
 int fchown(int fd, uid_t user, gid_t group) {
   NEXT(int, fchown, int, uid_t, gid_t);
   WRAPPED(int, next(fd, user, group), .kind = "fchown", .descriptor = fd);
+}
+
+int fsetxattr(int fd, const char *name, const void *value, size_t size, int flags) {
+  NEXT(int, fsetxattr, int, const char *, const void *, size_t, int);
+  WRAPPED(int, next(fd, name, value, size, flags), .kind = "fsetxattr", .descriptor = fd);
+}
+
+int fremovexattr(int fd, const char *name) {
+  NEXT(int, fremovexattr, int, const char *);
+  WRAPPED(int, next(fd, name), .kind = "fremovexattr", .descriptor = fd);
 }
 
 int msync(void *where, size_t size, int flags) {

@@ -13,7 +13,8 @@ ERRORS = {
     "unlink": ("EACCES", "EIO"), "rmdir": ("EACCES", "EIO"), "mkdir": ("EACCES", "ENOSPC"), "opendir": ("EMFILE", "ENOMEM"),
     "create": ("EMFILE", "EACCES", "ENOSPC", "EINTR"), "open": ("EMFILE", "ENOMEM", "EINTR"), "read": ("EIO", "EINTR"),
     "pread": ("EIO", "EINTR"), "flock": ("EINTR", "ENOLCK", "EAGAIN"), "unlock": ("EINTR",), "mmap": ("ENOMEM",),
-    "fchmod": ("EPERM", "EIO"), "fchown": ("EPERM", "EIO"),
+    "fchmod": ("EPERM", "EIO"), "fchown": ("EPERM", "EIO"), "fsetxattr": ("EPERM", "ENOSPC", "EIO"),
+    "fremovexattr": ("EPERM", "EIO"),
 }
 SHORT = ("write", "pwrite", "read", "pread", "copy_file_range", "sendfile")
 WRITES = ("write", "pwrite", "copy_file_range", "sendfile")

@@ -10,7 +10,8 @@ KINDS = {
     "renameat": "rename", "renameat2": "rename", "ftruncate": "ftruncate", "unlink": "unlink", "unlinkat": "unlink", "rmdir": "rmdir",
     "mkdir": "mkdir", "mkdirat": "mkdir", "link": "link", "linkat": "link", "symlink": "symlink", "fallocate": "fallocate",
     "copy_file_range": "copy_file_range", "sendfile": "sendfile", "flock": "flock", "msync": "msync", "fchmod": "fchmod",
-    "fchown": "fchown", "open": "open", "openat": "open", "creat": "open", "pwritev": "pwrite", "truncate": "truncate",
+    "fchown": "fchown", "fsetxattr": "fsetxattr", "fremovexattr": "fremovexattr",
+    "open": "open", "openat": "open", "creat": "open", "pwritev": "pwrite", "truncate": "truncate",
 }
 # Kinds of the log that strace shows under one name. Folders that the C library opens to list them aren't compared.
 SAME = {"create": "open", "unlock": "flock", "posix_fallocate": "fallocate"}

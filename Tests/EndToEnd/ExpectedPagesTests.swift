@@ -29,21 +29,8 @@ import Testing
       "\(name).txt differs; CTPACK_UPDATE_EXPECTED=1 swift test --filter ExpectedPages updates it")
   }
 
-  /// The words of every command that help lists, from the program's own description.
-  private func commands() throws -> [[String]] {
-    let description = try ctpack("--experimental-dump-help").json
-    func listed(_ command: JSON, _ words: [String]) -> [[String]] {
-      guard command["shouldDisplay"]?.bool != false else { return [] }
-      return [words]
-        + (command["subcommands"]?.array ?? []).flatMap { child in
-          listed(child, words + [child["commandName"]?.string ?? ""])
-        }
-    }
-    return listed(description["command"] ?? .null, []).filter { $0 != ["help"] }
-  }
-
   @Test func helpPages() throws {
-    let commands = try commands()
+    let commands = try ctpack.commands()
     #expect(commands.count > 15 && commands.contains(["prompt", "learn"]))
     for words in commands {
       let help = try ctpack.run(["help"] + words)

@@ -68,7 +68,7 @@ import Testing
     }
   }
 
-  /// What can't be typed, looks like a path or like an option is no name.
+  /// A text that can't be typed, or looks like a path or an option, is no name.
   @Test(arguments: ["../../x", "a\u{1B}[31m", ".x", "a b", "a\nb", "\u{202E}x", "auto", ""])
   func namesHaveOneRule(name: String) throws {
     let before = try folder.read("small.ctpack")

@@ -34,6 +34,20 @@ struct Program {
     return running.wait()
   }
 
+  /// The words of every command that help lists, groups of commands included, from the program's own
+  /// description; the first is the program itself, without a word.
+  func commands() throws -> [[String]] {
+    let description = try self("--experimental-dump-help").json
+    func listed(_ command: JSON, _ words: [String]) -> [[String]] {
+      guard command["shouldDisplay"]?.bool != false else { return [] }
+      return [words]
+        + (command["subcommands"]?.array ?? []).flatMap { child in
+          listed(child, words + [child["commandName"]?.string ?? ""])
+        }
+    }
+    return listed(description["command"] ?? .null, []).filter { $0 != ["help"] }
+  }
+
   /// A process that a test may interrupt.
   final class Running {
     private let process = Process()

@@ -6,14 +6,6 @@ import Testing
 
 /// `ctpack sign` and `ctpack verify` as a pipeline runs them: output, exit statuses, edits between.
 @Suite struct SigningCommandTests {
-  /// A finished build with the prompt `default` and measurements on `held-out`, made once.
-  private static let built: Result<[UInt8], any Error> = Result {
-    let shop = try Workshop()
-    let run = try shop.ctpack("run", "small.yaml", "--out", "a.ctpack")
-    #expect(run.status == 0, "\(run.errors)")
-    return try shop.folder.read("a.ctpack")
-  }
-
   let folder: TemporaryFolder
   var ctpack: Program { Program(folder: folder) }
 
@@ -25,7 +17,7 @@ import Testing
       ("ed.pem", SampleKeys.edwards), ("ed.pub.pem", SampleKeys.edwardsPublic),
       ("rsa.pem", SampleKeys.rsa),
     ] { try folder.write(name, text) }
-    try folder.write("a.ctpack", Self.built.get())
+    try BuiltBundle.write("a.ctpack", to: folder)
   }
 
   /// The verdicts on weights, prompts and evidence.
@@ -91,7 +83,7 @@ import Testing
 
   /// A transferred prompt leaves the weights' signature valid and is unsigned until it is signed.
   @Test func aTransferredPromptIsUnsigned() throws {
-    try folder.write("source.ctpack", Self.built.get())
+    try BuiltBundle.write("source.ctpack", to: folder)
     try sign()
     let transfer = try ctpack(
       "transfer", "source.ctpack", "a.ctpack", "--prompt", "default", "--as", "second",
@@ -191,7 +183,7 @@ import Testing
     let once = try folder.read("a.ctpack")
     #expect(try ctpack("verify", "a.ctpack", "--key", "ed.pub.pem").status == 0)
     // Ed25519 is deterministic: the same bundle signed again is the same file.
-    try folder.write("a.ctpack", Self.built.get())
+    try BuiltBundle.write("a.ctpack", to: folder)
     #expect(try ctpack("sign", "a.ctpack", "--key", "ed.pem").status == 0)
     #expect(try folder.read("a.ctpack") == once)
   }

@@ -6,20 +6,12 @@ import Testing
 /// Verified in full means usable: bundles with right hashes and sound sections whose model can't be
 /// opened.
 @Suite struct UsableBundleTests {
-  /// A finished build, made once.
-  private static let built: Result<[UInt8], any Error> = Result {
-    let shop = try Workshop()
-    let run = try shop.ctpack("run", "small.yaml", "--out", "a.ctpack")
-    #expect(run.status == 0, "\(run.errors)")
-    return try shop.folder.read("a.ctpack")
-  }
-
   let folder: TemporaryFolder
   var ctpack: Program { Program(folder: folder) }
 
   init() throws {
     folder = try TemporaryFolder()
-    try folder.write("a.ctpack", Self.built.get())
+    try BuiltBundle.write("a.ctpack", to: folder)
     try folder.write("test.txt", TinyCheckpoint.text(words: 400, seed: 3))
   }
 

@@ -1,7 +1,7 @@
 import Bytes
 import Synchronization
 
-/// What is fuzzed: a reader of untrusted bytes. A target may refuse its input with a `Failure`, and
+/// A reader of untrusted bytes that is fuzzed. A target may refuse its input with a `Failure`, and
 /// must not trap, run out of memory or time, or report a bug of the program.
 enum FuzzTarget: String, CaseIterable {
   case container, safetensors, gguf, torch, pickle, tokenizer, pattern, json, recipe, policy, peft

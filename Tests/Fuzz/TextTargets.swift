@@ -40,7 +40,7 @@ enum TextTargets {
     }
   }
 
-  /// What parses is written in both forms, and reads back the same.
+  /// A document that parses is written in both forms, and reads back the same.
   static func json(_ input: [UInt8]) throws(Failure) {
     let value = try JSON(parsing: input, file: "input")
     let canonical = value.canonicalBytes

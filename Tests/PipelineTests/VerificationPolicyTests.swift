@@ -91,7 +91,7 @@ import Testing
     #expect(policy.keys == [key.verifyingKey, key.verifyingKey])
   }
 
-  /// What isn't understood is refused with its line: a rule that isn't applied protects nothing.
+  /// Unknown keys and values are refused with their line: a rule that isn't applied protects nothing.
   @Test(arguments: [
     ("no_event: true", "did you mean `no_events`"), ("no_events: true\nsigner: x", "unknown key"),
     ("signers: {weigths: signer.pub.pem}", "did you mean `weights`"),

@@ -82,12 +82,18 @@ public struct EvidenceRecord: Sendable, Equatable {
     return .object(object)
   }
 
-  /// Checks that every number of the measurement is one: JSON has no others.
-  /// - Throws: `notMet` with the text and the prompt of the measurement.
+  /// Whether every number of the measurement is finite. JSON has no others, so that no other
+  /// measurement can be stored.
+  public var isFinite: Bool {
+    [ppl, pplStandardError, nll, rest?.ppl ?? 0].allSatisfy(\.isFinite)
+  }
+
+  /// Checks that every number of the measurement is finite.
+  /// - Throws: `invalidData` with the text and the prompt of the measurement.
   public func checkFinite() throws(Failure) {
-    guard ![ppl, pplStandardError, nll, rest?.ppl ?? 0].allSatisfy(\.isFinite) else { return }
+    if isFinite { return }
     throw Failure(
-      .notMet, at: "text \"\(text)\"" + (prompt.map { " with prompt \"\($0)\"" } ?? ""),
+      .invalidData, at: "text \"\(text)\"" + (prompt.map { " with prompt \"\($0)\"" } ?? ""),
       "the perplexity is not a finite number and can't be stored",
       advice: "check that the weights, the prompt and the text belong together")
   }

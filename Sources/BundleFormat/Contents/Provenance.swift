@@ -13,6 +13,9 @@ public struct Provenance: Sendable, Equatable {
   public var sourceFiles: [SourceFile]
   /// Every text that was used, by role: "calibration", "training", "validation", "evaluation".
   public var data: [DataSource]
+  /// The bundle with the prompt from which learning started; nil if it started from none, and in bundles
+  /// of ctpack 0.1, which don't record it.
+  public var initialPrompt: InitialPrompt?
   /// SHA-256 of the recipe section's raw bytes.
   public var recipe: SHA256Digest?
   /// The version of the program that made the bundle.
@@ -56,6 +59,22 @@ public struct Provenance: Sendable, Equatable {
     }
   }
 
+  /// A bundle with a prompt from which learning started.
+  public struct InitialPrompt: Sendable, Equatable {
+    /// The bundle's name without a path.
+    public var name: String
+    /// The digest of the bundle's file.
+    public var sha256: SHA256Digest
+    /// The bundle's content digest.
+    public var content: SHA256Digest
+    /// The bundle `name` with the digests of its file and of its content.
+    public init(name: String, sha256: SHA256Digest, content: SHA256Digest) {
+      self.name = name
+      self.sha256 = sha256
+      self.content = content
+    }
+  }
+
   /// The size of the checkpoint in bytes; nil if it isn't recorded.
   public var sourceBytes: Int? {
     let sizes = sourceFiles.compactMap(\.bytes)
@@ -79,7 +98,8 @@ public struct Provenance: Sendable, Equatable {
   public init(
     baseModel: SHA256Digest, baseModelName: String? = nil, tokenizer: SHA256Digest?,
     data: [DataSource], recipe: SHA256Digest?, programVersion: String, kernelClass: String,
-    stages: [Stage], sourceFiles: [SourceFile] = [], other: JSONObject = [:]
+    stages: [Stage], sourceFiles: [SourceFile] = [], initialPrompt: InitialPrompt? = nil,
+    other: JSONObject = [:]
   ) {
     self.baseModel = baseModel
     self.baseModelName = baseModelName
@@ -90,12 +110,13 @@ public struct Provenance: Sendable, Equatable {
     self.kernelClass = kernelClass
     self.stages = stages
     self.sourceFiles = sourceFiles
+    self.initialPrompt = initialPrompt
     self.other = other
   }
 
   private static let known: Set<String> = [
     "base_model", "base_model_name", "tokenizer", "data", "recipe", "program_version",
-    "kernel_class", "stages", "source_files",
+    "kernel_class", "stages", "source_files", "initial_prompt",
   ]
 
   /// The record as JSON.
@@ -106,6 +127,7 @@ public struct Provenance: Sendable, Equatable {
     object["tokenizer"] = tokenizer.map { .string($0.hex) }
     if !sourceFiles.isEmpty { object["source_files"] = .array(sourceFiles.map(\.json)) }
     object["data"] = .array(data.map(\.json))
+    object["initial_prompt"] = initialPrompt?.json
     object["recipe"] = recipe.map { .string($0.hex) }
     object["program_version"] = .string(programVersion)
     object["kernel_class"] = .string(kernelClass)
@@ -130,6 +152,9 @@ public struct Provenance: Sendable, Equatable {
       for entry in try json.required("source_files", as: [JSON].self) {
         sourceFiles.append(try SourceFile(json: entry))
       }
+    }
+    initialPrompt = try json["initial_prompt"].map { (entry) throws(Failure) in
+      try InitialPrompt(json: entry)
     }
     recipe = try json.digest("recipe")
     programVersion = try json.required("program_version", as: String.self)
@@ -195,6 +220,21 @@ extension Provenance.DataSource {
     self.init(
       role: try json.required("role", as: String.self),
       name: try json.required("name", as: String.self), sha256: try json.neededDigest("sha256"))
+  }
+}
+
+extension Provenance.InitialPrompt {
+  /// The bundle as JSON.
+  public var json: JSON {
+    ["name": .string(name), "sha256": .string(sha256.hex), "content": .string(content.hex)]
+  }
+
+  /// Reads a value that `json` wrote.
+  /// - Throws: `invalidData` naming the member that is missing, mistyped or out of range.
+  public init(json: JSON) throws(Failure) {
+    self.init(
+      name: try json.required("name", as: String.self), sha256: try json.neededDigest("sha256"),
+      content: try json.neededDigest("content"))
   }
 }
 

@@ -27,7 +27,7 @@ import Glibc
   public init(path: String) throws(Failure) { try self.init(path, nil) }
 
   /// Creates the temporary file of a file that the user named. A symbolic link is followed, and a file
-  /// that is there already passes its mode and owner on.
+  /// that is there already passes its mode, owner and extended attributes on.
   ///
   /// - Throws: `cannotCreate` if the folder doesn't allow a new file; `io` if the disk is full.
   public init(_ destination: FileDestination) throws(Failure) {
@@ -124,7 +124,8 @@ import Glibc
     try SystemCall.synchronizeFolder(of: path)
   }
 
-  /// Writes what is buffered, takes over the mode and owner of the file to be replaced, and syncs.
+  /// Writes what is buffered, takes over mode, owner and extended attributes of the file to be
+  /// replaced, and syncs.
   private mutating func complete() throws(Failure) {
     try flush()
     try destination?.keepAttributes(on: descriptor)

@@ -1,7 +1,7 @@
 import Glibc
 
 /// A place for a file that the user named: the file itself where the name is a symbolic link, and the
-/// mode and owner that a file which is there already has.
+/// mode, owner, extended attributes and access control list that a file which is there already has.
 ///
 /// A program that replaces a file by a new one would otherwise turn a link into a file, and give a
 /// private file the mode of a new one.
@@ -59,11 +59,15 @@ public struct FileDestination: Sendable {
     return String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
-  /// Gives the open file `descriptor` the owner and the mode of the file that it will replace. Where the
-  /// owner or the group can't be kept, nobody gets rights by it that they didn't have.
+  /// Gives the open file `descriptor` the owner, the mode and the extended attributes of the file that
+  /// it will replace. Where the owner or the group can't be kept, nobody gets rights by it that they
+  /// didn't have.
+  ///
+  /// - Throws: `cannotCreate` naming an attribute that can't be kept; `io` if the disk is full.
   func keepAttributes(on descriptor: Int32) throws(Failure) {
     var old = stat()
     guard unsafe stat(path, &old) == 0 else { return }
+    var attributes = try FileAttributes(of: path, named: name)
     var mode = old.st_mode & 0o7777
     // The owner first: changing it clears the bits for setting a user's or group's identity.
     if fchown(descriptor, old.st_uid, old.st_gid) != 0 {
@@ -71,8 +75,11 @@ public struct FileDestination: Sendable {
       if fchown(descriptor, uid_t.max, old.st_gid) != 0 {
         // Another group must not have the old group's rights, only everybody's.
         mode = (mode & 0o707) | (mode & 0o007) << 3
+        attributes.limitGroup()
       }
     }
+    // Before the mode: a file without the right to write takes no attributes.
+    try attributes.set(on: descriptor, named: name)
     guard fchmod(descriptor, mode) == 0 else {
       throw SystemCall.failure("chmod", name, errno, reading: false)
     }

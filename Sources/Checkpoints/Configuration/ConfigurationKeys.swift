@@ -24,7 +24,7 @@ enum ConfigurationKeys {
     ],
     irrelevant: forms + training + identity + generation)
 
-  /// What a forward pass returns, and how it is computed: not which function.
+  /// Keys of what a forward pass returns and of how it is computed: not which function.
   private static let forms = [
     "attn_implementation", "_attn_implementation", "_attn_implementation_internal",
     "_attn_implementation_autoset", "chunk_size_feed_forward", "cross_attention_hidden_size",

@@ -22,12 +22,12 @@ struct Pickle {
   private var stack: [Int] = []
   /// Stack heights at the open marks.
   private var marks: [Int] = []
-  private var memo: [Int: Int] = [:]
-  /// The numbers of values that never change, which are created once.
-  private var constants: [Constant: Int] = [:]
+  private var memo = PickleMemo()
+  /// The numbers of values that never change, which are created once, by `Constant`; nil before.
+  private var constants = [Int?](repeating: nil, count: Constant.allCases.count)
   private var budget: InputBudget
 
-  private enum Constant { case none, yes, no, emptyTuple }
+  private enum Constant: Int, CaseIterable { case none, yes, no, emptyTuple }
 
   /// Upper bounds of the memory of the machine's parts, in bytes; arrays may have twice the capacity
   /// of their counts.
@@ -35,7 +35,6 @@ struct Pickle {
     static let value = 2 * MemoryLayout<PickleValue>.stride
     /// A number on the stack, in a container or among the marks.
     static let number = 2 * MemoryLayout<Int>.stride
-    static let memo = 40
     /// A container's or a string's header.
     static let allocation = 48
     /// The description of a storage or a tensor beside its value.
@@ -151,14 +150,15 @@ struct Pickle {
   }
 
   private mutating func push(constant: Constant, _ value: PickleValue) throws(Failure) {
-    if let known = constants[constant] { return try push(known: known) }
+    if let known = constants[constant.rawValue] { return try push(known: known) }
     try push(value)
-    constants[constant] = values.count - 1
+    constants[constant.rawValue] = values.count - 1
   }
 
   private mutating func memoize(_ key: Int) throws(Failure) {
-    try take(Cost.memo)
-    memo[key] = try top()
+    try take(memo.cost(of: key))
+    let value = try top()
+    memo.set(key, to: value)
   }
 
   private func top() throws(Failure) -> Int {

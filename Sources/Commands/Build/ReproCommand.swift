@@ -18,16 +18,33 @@ struct ReproCommand: ParsableCommand {
       first stage that differs is named, with the recipe's field, the program's version or the kind of \
       processor that explains it, as far as known.
 
-      The recipe in a bundle doesn't say where files are, so the recipe's file is given; it may name \
-      places by environment variables (${NAME}). Prompts and measurements that were added since the \
-      build are listed, and don't count as differences. Nor do signatures.
+      The recipe is the bundle's own. It doesn't say where the inputs are: --inputs names folders, in \
+      which they are found by their digests, whatever they are called there, and --input a single file \
+      or, for `model`, a folder. A recipe's file is given by --recipe instead, with the places that it \
+      names; each field in which it differs from the bundle's is shown.
+
+      Prompts and measurements that were added since the build are listed, and don't count as \
+      differences. Nor do signatures.
 
       Exit status 0: the build gives the same content; 1: something differs, or the gate isn't met; \
       65: an input is another one; 66: an input is missing.
       """)
 
   @Argument(help: "The bundle; it is not changed.") var bundle: String
-  @Option(help: ArgumentHelp("The recipe of the bundle, a YAML file.", valueName: "file"))
+  @Option(
+    parsing: .singleValue,
+    help: ArgumentHelp(
+      "A folder in which the recorded inputs are, at any depth; repeat for several.",
+      valueName: "folder"))
+  var inputs: [String] = []
+  @Option(
+    parsing: .singleValue,
+    help: ArgumentHelp(
+      "The place of an input, by its recorded name or role (`calibration`); repeat for several.",
+      valueName: "name=path"))
+  var input: [String] = []
+  @Option(
+    help: ArgumentHelp("A recipe's file (YAML) in place of the bundle's own.", valueName: "file"))
   var recipe: String?
   @Option(help: "The variant that was built, of those under the recipe's `variants`.")
   var variant: String?
@@ -41,14 +58,22 @@ struct ReproCommand: ParsableCommand {
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var verbosity: VerbosityOptions
 
+  func validate() throws {
+    if recipe != nil, !inputs.isEmpty || !input.isEmpty {
+      throw ValidationError(
+        "--inputs and --input belong to the bundle's own recipe; leave them out with --recipe")
+    }
+    if recipe == nil, variant != nil { throw ValidationError("--variant belongs to --recipe") }
+    for place in input where place.split(separator: "=", maxSplits: 1).count < 2 {
+      throw ValidationError("--input takes NAME=PATH, found `\(place)`")
+    }
+  }
+
   func run() throws {
     let original = try ModelBundle(path: bundle, verify: .full)
-    guard let path = recipe else {
-      throw Failure(
-        .usage, file: bundle, "its recipe doesn't say where the inputs are",
-        advice: "name the recipe's file with --recipe")
-    }
-    var recipe = try Recipe(path: path, variant: variant)
+    let links = Self.temporaryFolder
+    defer { try? FileManager.default.removeItem(atPath: links) }
+    var recipe = try recipe(of: original, links: links)
     if let bytes = memory.bytes { recipe.memory = bytes }
     threads.apply()
     let reproduction = try Reproduction(of: original, by: recipe)
@@ -71,6 +96,20 @@ struct ReproCommand: ParsableCommand {
       try Output.print(outcome.page(reproduction, bundle))
     }
     if !outcome.isReproduced { throw ExitCode(1) }
+  }
+
+  /// The recipe to build by: the given one, or the bundle's own with its inputs linked to from the new
+  /// folder `links`.
+  private func recipe(of original: ModelBundle, links: String) throws -> Recipe {
+    if let recipe { return try Recipe(path: recipe, variant: variant) }
+    var search = try InputSearch(for: original)
+    for place in input {
+      let parts = place.split(separator: "=", maxSplits: 1)
+      try search.take(String(parts[1]), as: String(parts[0]))
+    }
+    try search.search(inputs)
+    return try Recipe(
+      storedIn: original, inputs: InputLinks(to: search.found(), in: links))
   }
 
   /// A new name in the system's folder for temporary files (TMPDIR).

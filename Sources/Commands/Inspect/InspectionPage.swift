@@ -234,6 +234,9 @@ struct InspectionPage {
     }
     var rows = [["base model", provenance.baseModelName ?? "", provenance.baseModel.hex]]
     for source in provenance.data { rows.append([source.role, source.name, source.sha256.hex]) }
+    if let start = provenance.initialPrompt {
+      rows.append(["initial prompt", start.name, start.content.hex])
+    }
     lines += Output.table(rows)
     lines.append(
       "  by ctpack \(provenance.programVersion) with \(provenance.kernelClass), stages "

@@ -17,8 +17,8 @@ struct GenerateCommand: ParsableCommand {
       In a bundle with several prompts, the best one is chosen for each text (`--prompt auto`, \
       --route); --json shows the choice and the prompts' scores.
 
-      Control characters and marks of direction in a generated text are shown as \\u{…}; --json has \
-      the text as it is.
+      On a terminal, control characters and marks of direction in a generated text are shown as \\u{…}. \
+      A file or a pipe gets the text as it was generated; --json escapes them.
       """)
 
   @Argument(help: "A bundle, a Hugging Face folder or a GGUF file.") var model: String
@@ -106,7 +106,7 @@ struct GenerateCommand: ParsableCommand {
       try stream.finish()
     } else {
       for (text, tokens) in zip(promptText, results.tokens) {
-        try Output.write("> \(text)\n\(tokenizer.decode(tokens))\n\n")
+        try Output.write(generated: "> \(text)\n\(tokenizer.decode(tokens))\n\n")
       }
     }
   }
@@ -146,8 +146,8 @@ private final class TokenStream {
   }
 
   func show(_ token: Int32) throws(Failure) {
-    if !isSilent { try Output.write(decoder.append(token)) }
+    if !isSilent { try Output.write(generated: decoder.append(token)) }
   }
 
-  func finish() throws(Failure) { try Output.write(decoder.finish() + "\n") }
+  func finish() throws(Failure) { try Output.write(generated: decoder.finish() + "\n") }
 }

@@ -115,8 +115,11 @@ extension PromptRecipe {
     write: { prompt, object in
       guard let place = prompt.startFrom else { return }
       object["init"] = "prompt"
-      object["init_from"] = place.prompt.map { .string($0) } ?? "the only prompt"
+      object["init_from"] = .string(place.prompt ?? onlyPrompt)
     })
+
+  /// The member `init_from` of the canonical form where no prompt is named.
+  static let onlyPrompt = "the only prompt"
 }
 
 private typealias PromptCondition = FieldCondition<PromptRecipe>

@@ -30,7 +30,7 @@ extension Recipe {
       RecipePaths(recipe: path, environment: environment))
   }
 
-  private init(
+  init(
     _ document: Node, path: String, _ variant: String?, _ planning: Bool, _ paths: RecipePaths
   ) throws(Failure) {
     let root = try RecipeVariants.choose(variant, from: document, file: path)

@@ -7,8 +7,14 @@ struct RecipePaths {
   /// The folder of the recipe; empty for the current folder.
   let folder: String
   let environment: [String: String]
+  /// Whether paths are taken as they are, because the program wrote them.
+  private let isLiteral: Bool
+
+  /// Paths that the program wrote into a recipe: relative to the current folder, without variables.
+  init(literal: ()) { (folder, environment, isLiteral) = ("", [:], true) }
 
   init(recipe: String, environment: [String: String] = ProcessInfo.processInfo.environment) {
+    isLiteral = false
     let parts = recipe.split(separator: "/", omittingEmptySubsequences: false)
     let folder = parts.dropLast().joined(separator: "/")
     self.folder = parts.count == 1 ? "" : (folder.isEmpty ? "/" : folder)
@@ -18,6 +24,7 @@ struct RecipePaths {
   /// Expands variables in `text` and makes it relative to the folder; fails with a clause if a
   /// variable isn't set or the syntax is wrong.
   func resolve(_ text: String) -> Result<String, Unresolved> {
+    if isLiteral { return .success(text) }
     var path = ""
     var rest = text[...]
     while let start = rest.range(of: "${") {

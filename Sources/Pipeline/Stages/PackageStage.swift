@@ -116,7 +116,11 @@ struct PackageStage: Stage {
     writer.add(.evidence(evidence))
     writer.add(.document(.events, json: try context.json(inputs.events)))
     writer.add(.document(.ledger, json: try context.json(inputs.ledger)))
-    writer.add(.provenance(provenance(full, recipe: SHA256Digest(hashing: text), context, inputs)))
+    var provenance = provenance(full, recipe: SHA256Digest(hashing: text), context, inputs)
+    provenance.initialPrompt = try inputs.training.flatMap {
+      try context.json($0)[PromptOutputs.initialPrompt].map { try .init(json: $0) }
+    }
+    writer.add(.provenance(provenance))
     try context.checkStop()
     let digest = try writer.finish()
     return StageResult(

@@ -6,8 +6,8 @@ import Numerics
 /// A check that a bundle can be made again: a plan of the same build from its recipe and inputs, and
 /// a comparison of what that build makes with what the bundle holds.
 ///
-/// A bundle stores its recipe in canonical form, without the places of files, so the recipe's file is
-/// given; every field in which the two differ is named.
+/// The recipe is the bundle's own, with its inputs as `InputSearch` found them, or a given one: every
+/// field in which that differs from the bundle's is named.
 package struct Reproduction: Sendable {
   private let bundle: ModelBundle
   /// The bundle's record of its build.
@@ -24,11 +24,7 @@ package struct Reproduction: Sendable {
   /// - Throws: `invalidData` if the bundle records no build, or if the recipe's files are others than
   ///   those recorded, naming each; `inputMissing` if a file is missing.
   package init(of bundle: ModelBundle, by recipe: Recipe) throws(Failure) {
-    guard let recorded = try bundle.provenance, !recorded.stages.isEmpty else {
-      throw Failure(
-        .invalidData, file: bundle.path, "records no build that could be repeated",
-        advice: "only bundles that `ctpack run` made record their stages")
-    }
+    let recorded = try bundle.recordedBuild
     self.bundle = bundle
     self.recorded = recorded
     plan = try BuildPlan(recipe)

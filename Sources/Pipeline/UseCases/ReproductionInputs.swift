@@ -2,8 +2,8 @@ import Builds
 import BundleFormat
 import Bytes
 
-/// The files that a recipe names today, beside those that a bundle records: checkpoint and texts,
-/// by role.
+/// The files that a recipe names today, beside those that a bundle records: checkpoint and texts by
+/// role, and the bundle from which a prompt started.
 struct ReproductionInputs: Sendable {
   /// The names and digests of today's files, by role, as the canonical recipe lists them.
   private(set) var files: [String: [(name: String, digest: SHA256Digest)]] = [:]
@@ -22,7 +22,7 @@ struct ReproductionInputs: Sendable {
       files["model", default: []].append((name, digest))
       guard !recorded.sourceFiles.isEmpty else { continue }
       let known = recorded.sourceFiles.first { $0.name == name }?.sha256
-      problems += Self.problem("model", path, digest, known, needsRecord: true)
+      problems += Self.problem(RecordedInput.model, path, digest, known, needsRecord: true)
     }
     for known in recorded.sourceFiles
     where !sources.contains(where: { PathNames.last($0) == known.name }) {
@@ -34,11 +34,21 @@ struct ReproductionInputs: Sendable {
       let known = recorded.data.first { $0.role == role }?.sha256
       problems += Self.problem(role, path, digest, known, needsRecord: false)
     }
+    if let path = recipe.prompt?.startFrom?.bundle, let known = recorded.initialPrompt {
+      let found = try FileDigest.of(path).digest
+      let isSameContent =
+        found != known.sha256
+        && (try? ModelBundle(path: path))?.canonicalDigest == known.content
+      problems += Self.problem(
+        RecordedInput.start, path, found, known.sha256, needsRecord: false
+      ).map { isSameContent ? $0 + "; the content is the same, stored in another way" : $0 }
+    }
     guard problems.isEmpty else {
-      let count = problems.count == 1 ? "an input" : "\(problems.count) inputs"
+      let isOne = problems.count == 1
+      let inputs = isOne ? "an input" : "\(problems.count) inputs"
       throw Failure(
         .invalidData, file: bundle,
-        "\(count) of the recipe differ from what the bundle was made from",
+        "\(inputs) of the recipe \(isOne ? "differs" : "differ") from what the bundle was made from",
         list: problems, advice: "put the recorded files where the recipe names them")
     }
   }

@@ -2,8 +2,8 @@
 /// whatever the texts are: the automaton of Aho and Corasick ("Efficient string matching: an aid to
 /// bibliographic search", 1975) over the reversed texts, which reads from right to left.
 ///
-/// What it has read before a position are the bytes from there on, so the longest reversed text that
-/// ends there is the longest text that starts there.
+/// Before it comes to a position, it has read the bytes from there on, so the longest reversed text
+/// that ends there is the longest text that starts there.
 struct StartAutomaton: Sendable {
   private let trie: ByteTrie
   /// For each node, the node of its longest proper suffix that is in the trie.

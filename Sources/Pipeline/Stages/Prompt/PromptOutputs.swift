@@ -18,6 +18,9 @@ enum PromptOutputs {
 
   static let all = [values, form, training]
 
+  /// The member of `training` that says from which bundle learning started.
+  static let initialPrompt = "initial_prompt"
+
   /// The declared files of the prompt.
   struct Inputs {
     let values: FileInput

@@ -120,7 +120,7 @@ struct PromptStage: Stage {
     let best = try learner.best
     return PromptOutputs.result(
       values: best.parameters, shape: best.shape,
-      training: record(learner, context),
+      training: try record(learner, context, inputs),
       summary: [
         "best_step": JSON(learner.state.bestStep),
         "validation_ppl": .number(learner.state.bestPerplexity),
@@ -180,9 +180,11 @@ struct PromptStage: Stage {
   }
 
   /// Returns the record of the learning, for the prompt's section in the bundle.
-  private func record(_ learner: PromptLearner, _ context: StageContext) -> JSON {
+  private func record(
+    _ learner: PromptLearner, _ context: StageContext, _ inputs: Inputs
+  ) throws(Failure) -> JSON {
     let state = learner.state
-    return [
+    var record: JSONObject = [
       "settings": recipe.json, "steps_done": JSON(state.step),
       "stopped_early": .bool(learner.isStoppedEarly), "best_step": JSON(state.bestStep),
       "best_validation_ppl": .number(state.bestPerplexity),
@@ -192,5 +194,13 @@ struct PromptStage: Stage {
       "final_loss": state.losses.last.map { .number($0) } ?? .null,
       "stage": .string(context.key.digest.hex),
     ]
+    if let file = inputs.start {
+      record[PromptOutputs.initialPrompt] =
+        Provenance.InitialPrompt(
+          name: PathNames.last(context.path(file)), sha256: context.digest(file),
+          content: try ModelBundle(path: context.path(file)).canonicalDigest
+        ).json
+    }
+    return .object(record)
   }
 }
