@@ -111,9 +111,12 @@ package enum Checkpoint {
   /// Whether `path` is a folder: the path "folder/." exists for folders alone.
   static func isFolder(_ path: String) -> Bool { exists(path + "/.") }
 
-  /// The names of the files in `folder`, in no order; none if it can't be read.
-  static func names(in folder: String) -> [String] {
-    (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+  /// The names of the files in `folder`, in no order; none if there is no such folder.
+  static func names(in folder: String) throws(Failure) -> [String] {
+    guard isFolder(folder) else { return [] }
+    do { return try FileManager.default.contentsOfDirectory(atPath: folder) } catch {
+      throw Failure(.io, file: folder, "can't be listed: \(error.localizedDescription)")
+    }
   }
 
   static func unknown(_ name: String, _ file: String) -> Failure {

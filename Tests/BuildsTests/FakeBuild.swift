@@ -41,7 +41,7 @@ struct FakeStage: Stage {
 
   func run(_ context: StageContext, _ inputs: [FileInput]) throws -> StageResult {
     // The state and its step are in one file, so that a crash can't separate them.
-    let saved = context.partial.load("state")?.array ?? [0]
+    let saved = try context.partial.load("state")?.array ?? [0]
     var done = Int(saved[0])
     var state = Array(saved.dropFirst())
     while done < steps {

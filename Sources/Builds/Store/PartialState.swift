@@ -5,7 +5,8 @@ import Foundation
 ///
 /// Each named state is a file: the 32-byte SHA-256 digest of the content, then the content. A state
 /// that doesn't match its digest is treated as absent: the work is repeated and gives the same
-/// bytes.
+/// bytes. A state that is there but can't be read, for want of memory or of descriptors, is an error:
+/// its work is done, and other states may depend on it.
 package final class PartialState: Sendable {
   /// The path of the folder of states.
   package let folder: String
@@ -43,8 +44,9 @@ package final class PartialState: Sendable {
   package func save(_ name: String, _ json: JSON) throws { try save(name, json.canonicalBytes) }
 
   /// Returns the content saved as `name`; nil if absent or damaged.
-  package func load(_ name: String) -> ByteSlice? {
-    guard let file = try? MappedFile(path: path(name)), file.bytes.count >= 32,
+  /// - Throws: what kept the file from being read, if it is there.
+  package func load(_ name: String) throws(Failure) -> ByteSlice? {
+    guard let file = try MappedFile.ifPresent(path(name)), file.bytes.count >= 32,
       let stored = file.bytes.slice(0..<32), let content = file.bytes.slice(32..<file.bytes.count),
       SHA256Digest(hashing: content).bytes == stored.array
     else { return nil }
@@ -52,8 +54,10 @@ package final class PartialState: Sendable {
   }
 
   /// Returns the JSON saved as `name`; nil if absent or damaged.
-  package func json(_ name: String) -> JSON? {
-    load(name).flatMap { try? JSON(parsing: $0, file: path(name)) }
+  /// - Throws: what kept the file from being read, if it is there.
+  package func json(_ name: String) throws(Failure) -> JSON? {
+    guard let content = try load(name) else { return nil }
+    return try? JSON(parsing: content, file: path(name))
   }
 
   /// Returns whether a state `name` exists, without verifying it.

@@ -50,6 +50,13 @@ package struct BytePairFiles: Sendable {
     self.init(
       vocabulary: vocabulary, merges: merges, settings: bytes[2], specialTokens: bytes[3],
       addedTokens: bytes[4],
-      modelType: (try? JSON(reading: "\(folder)/config.json"))?["model_type"]?.string)
+      modelType: try Self.modelType(in: folder))
+  }
+
+  /// The `model_type` of the folder's config.json; nil without the file or the key. A file that can't
+  /// be parsed counts as none, because folders with a tokenizer alone may hold one of another kind.
+  private static func modelType(in folder: String) throws(Failure) -> String? {
+    guard let file = try MappedFile.ifPresent("\(folder)/config.json") else { return nil }
+    return (try? JSON(parsing: file.bytes, file: file.path))?["model_type"]?.string
   }
 }

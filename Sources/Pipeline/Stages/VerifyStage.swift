@@ -106,7 +106,7 @@ private struct VerifyRun {
     } else {
       prompt = nil
     }
-    guard let saved = context.partial.json("measured") else { return }
+    guard let saved = try context.partial.json("measured") else { return }
     records = try (saved["records"]?.array ?? []).map { try EvidenceRecord(json: $0) }
     if let text = saved["state"]?.string {
       // A state that can't be read is measured again, as a damaged one is.

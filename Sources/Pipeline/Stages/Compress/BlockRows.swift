@@ -44,7 +44,7 @@ struct BlockRows {
   ///   damaged.
   /// - Throws: `interrupted` if a stop was requested; the saved rows stay valid.
   mutating func load() throws(Failure) -> Int? {
-    guard let head = partial.json(name), let block = head["block"]?.int,
+    guard let head = try partial.json(name), let block = head["block"]?.int,
       let saved = head["set"]?.int, (0...1).contains(saved),
       let digests = head["sha256"]?.array?.compactMap({ $0.string }),
       digests.count == space.rows.count
@@ -52,7 +52,7 @@ struct BlockRows {
     for (chunk, digest) in digests.enumerated() {
       // Checked before the file is opened for writing, which would resize it.
       guard let path = space.residualPath(chunk, set: saved),
-        let file = try? MappedFile(path: path), file.bytes.count == byteCount(chunk)
+        let file = try MappedFile.ifPresent(path), file.bytes.count == byteCount(chunk)
       else { return nil }
       if try FileDigest.of(path).digest.hex != digest { return nil }
     }
@@ -87,9 +87,10 @@ struct BlockRows {
 
   /// Saves the rows as the inputs of `block`, unless they are already saved.
   mutating func save(block: Int) throws {
-    if partial.json(name)?["block"]?.int == block { return }
+    let saved = try partial.json(name)
+    if saved?["block"]?.int == block { return }
     // Rows in memory are written to the set that isn't valid; rows in files already have their set.
-    if !isSpilled { set = partial.json(name)?["set"]?.int == 0 ? 1 : 0 }
+    if !isSpilled { set = saved?["set"]?.int == 0 ? 1 : 0 }
     var digests: [JSON] = []
     for (index, chunk) in chunks.enumerated() {
       if let file = chunk.file {

@@ -13,12 +13,18 @@ extension CompressRun {
   }
 
   /// Returns the bundle of block `index`; nil unless it is finished and intact.
-  private func finished(_ index: Int) -> ModelBundle? {
-    guard context.partial.has("block-\(index)"), context.partial.json("block-\(index)") != nil
-    else {
+  /// - Throws: what kept its files from being read, if they are there.
+  private func finished(_ index: Int) throws(Failure) -> ModelBundle? {
+    guard try context.partial.json("block-\(index)") != nil else { return nil }
+    do throws(Failure) {
+      return try ModelBundle(path: blockPath(index), verify: .full)
+    } catch {
+      // Damaged or gone: the block is compressed again. Anything else isn't about this file.
+      guard error.kind == .invalidData || !MappedFile.isPresent(blockPath(index)) else {
+        throw error
+      }
       return nil
     }
-    return try? ModelBundle(path: blockPath(index), verify: .full)
   }
 
   /// Resumes after the last finished block, by replaying blocks from the last saved rows. The rows
@@ -26,7 +32,7 @@ extension CompressRun {
   /// catches up on its own.
   mutating func recover() throws {
     var done: [ModelBundle] = []
-    while let bundle = finished(done.count), done.count < stage.configuration.layers {
+    while let bundle = try finished(done.count), done.count < stage.configuration.layers {
       done.append(bundle)
     }
     rows = try caughtUp(rows, .compressed, with: done.count) { index in

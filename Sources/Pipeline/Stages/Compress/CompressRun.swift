@@ -160,9 +160,13 @@ struct CompressRun {
       let bundle = try ModelBundle(path: blockPath(index))
       for section in bundle.sections { try writer.add(copying: section, from: bundle) }
       bundle.release()
-      let notes = context.partial.json("block-\(index)")
-      ledger += notes?["ledger"]?.array ?? []
-      events += notes?["events"]?.array ?? []
+      guard let notes = try context.partial.json("block-\(index)") else {
+        throw Failure(
+          .invalidData, file: blockPath(index), "the record of this block is missing or damaged",
+          advice: "run the same command again, which compresses the block anew")
+      }
+      ledger += notes["ledger"]?.array ?? []
+      events += notes["events"]?.array ?? []
     }
     let configuration = stage.configuration
     let linear = Set(

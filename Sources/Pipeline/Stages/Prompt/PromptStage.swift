@@ -88,7 +88,7 @@ struct PromptStage: Stage {
     try context.checkStop()
     let budget = MemoryBudget(bytes: memory)
     var learner: PromptLearner
-    if let saved = context.partial.load("learner") {
+    if let saved = try context.partial.load("learner") {
       learner = try PromptLearner(
         prompt: settings, for: model, texts: texts, saved: saved, budget: budget,
         progress: ProgressHandler(stop: context.checkStop))

@@ -84,7 +84,7 @@ struct TeacherStage: Stage {
     let perPass = max(1, Scorer.rowsPerPass / settings.length)
     for first in stride(from: 0, to: starts.count, by: Self.piece) {
       let piece = starts[first..<min(starts.count, first + Self.piece)]
-      if Self.parts.allSatisfy({ context.partial.load("\($0)-\(first)") != nil }) { continue }
+      if try Self.parts.allSatisfy({ try context.partial.load("\($0)-\(first)") != nil }) { continue }
       var (names, values, tails) = ([UInt8](), [UInt8](), [UInt8]())
       for start in stride(from: piece.startIndex, to: piece.endIndex, by: perPass) {
         try context.checkStop()
@@ -114,7 +114,7 @@ struct TeacherStage: Stage {
         k: recipe.settings.teacherTop, starts: starts, length: recipe.settings.length))
     for part in Self.parts {
       for first in stride(from: 0, to: starts.count, by: Self.piece) {
-        guard let piece = context.partial.load("\(part)-\(first)") else {
+        guard let piece = try context.partial.load("\(part)-\(first)") else {
           throw Failure(
             .invalidData, file: path, "a saved piece of the teacher's distributions is missing",
             advice: "run the same command again")
