@@ -300,6 +300,20 @@ def evidence(name="auto", **members):
     return build([dense(), prompt("a"), prompt("b"), Section(36, 4, "evidence", canonical([record]), optional=1)])
 
 
+def divergence(**members):
+    """A divergence from the full model, with the members of an evidence record that go with it."""
+    def distribution(mean, low, median, high):
+        return {"mean": {"value": mean, "se": 0.01}, "min": low, "max": high,
+                "percentiles": {"99.9": {"value": high}, "50": {"value": median, "se": 0.005}, "0.1": {"value": low}}}
+
+    full = "11" * 32
+    return {"tokenizer_sha256": "22" * 32, "arithmetic": "bfloat16", "ratio": 1.125, "ratio_se": 0.0078125, "ratio_model_sha256": full,
+            "divergence": {"model_sha256": full, "ppl_base": {"value": 18.0, "se": 0.25}, "kl": distribution(0.125, 0.0, 0.0625, 2.5),
+                           "dp": distribution(-0.03125, -0.75, -0.015625, 0.5), "dp_rms": {"value": 0.125, "se": 0.0078125},
+                           "same_top": {"value": 0.875, "se": 0.015625}, "cor_ln_ppl": {"value": 0.96875, "se": 0.00390625},
+                           "ln_ppl_ratio": {"value": 0.1171875, "se": 0.0078125}, "ppl_difference": {"value": 2.25, "se": 0.125}, **members}}
+
+
 def choice(a=5, b=7, **members):
     return {"rule": "attention", "windows": {"a": a, "b": b}, **members}
 
@@ -546,6 +560,7 @@ def vectors():
         choice=choice(deciding=32), rest={"from": 32, "ppl": 19.5, "scored_tokens": 384})
     yield "valid-evidence-one", "a perplexity with one prompt, and that of the later tokens", evidence(
         "a", rest={"from": 32, "ppl": 19.5, "scored_tokens": 384})
+    yield "valid-evidence-divergence", "a ratio to the full model's perplexity, and the divergence from it", evidence("a", **divergence())
 
     yield "valid-copies", "a backup of header and table, and copies of two documents", with_copies(documented())[0]
     yield "valid-copies-appended", "generation 2 with a backup of its own; the copies of documents are kept", appended_with_copies()
@@ -693,6 +708,14 @@ def vectors():
     yield "evidence-choice-deciding", "a choice by no token", evidence(choice=choice(deciding=0))
     yield "evidence-rest", "more later tokens than tokens", evidence(rest={"from": 32, "ppl": 19.5, "scored_tokens": 757})
     yield "evidence-ppl", "a perplexity of 0", evidence(ppl=0)
+    yield "evidence-ratio-model", "a ratio to a model that isn't named", evidence("a", ratio=1.125)
+    yield "evidence-ratio-error", "a ratio with a negative error", evidence("a", **{**divergence(), "ratio_se": -0.5})
+    yield "evidence-tokenizer", "a tokenizer's digest that is too short", evidence("a", tokenizer_sha256="22")
+    yield "evidence-divergence-top", "a share of the same top token above 1", evidence("a", **divergence(same_top={"value": 1.5}))
+    yield "evidence-divergence-kl", "a divergence without a median", evidence("a", **divergence(
+        kl={"mean": {"value": 1}, "min": 0, "max": 2, "percentiles": {"99": {"value": 2}}}))
+    yield "evidence-divergence-percentile", "a percentile above the largest value", evidence("a", **divergence(
+        kl={"mean": {"value": 1}, "min": 0, "max": 2, "percentiles": {"50": {"value": 2.5}}}))
     yield "backup-damaged", "a flipped bit in the backup", (lambda b, _, c: flip(b, c.offset + 70))(*with_copies(documented()))
     yield "backup-generation", "a backup of another generation", with_copies(documented(), backup=lambda f: {"generation": 2})[0]
     yield "backup-offset", "a backup that belongs elsewhere", with_copies(documented(), backup=lambda f: {"offset": f["offset"] + 4096})[0]

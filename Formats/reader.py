@@ -708,6 +708,10 @@ def backups(data, start):
 
 # ---------------------------------------------------------------- documents
 
+def is_digest(value):
+    return isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None
+
+
 def check_evidence(section, records):
     """The required members of every record, and the windows of a choice among prompts."""
     need(isinstance(records, list), f"{section.label}: it isn't an array")
@@ -723,6 +727,9 @@ def check_evidence(section, records):
         need(isinstance(record, dict), f"{where} isn't an object")
         for key in ("protocol", "text", "model"):
             need(isinstance(record.get(key), str), f"{where}: {key}")
+        for key in ("text_sha256", "tokenizer_sha256", "model_sha256"):
+            need(record.get(key) is None or is_digest(record[key]), f"{where}: {key}")
+        need("arithmetic" not in record or isinstance(record["arithmetic"], str), f"{where}: arithmetic")
         need("prompt" in record and isinstance(record["prompt"], (str, type(None))), f"{where}: prompt")
         for key in ("ppl", "ppl_stderr", "nll"):
             need(number(record.get(key)), f"{where}: {key}")
@@ -742,6 +749,43 @@ def check_evidence(section, records):
             rest = record["rest"]
             need(isinstance(rest, dict) and count(rest.get("from"), 1) and number(rest.get("ppl")) and rest["ppl"] > 0
                  and count(rest.get("scored_tokens"), 1) and rest["scored_tokens"] <= record["scored_tokens"], f"{where}: rest")
+        if any(key in record for key in ("ratio", "ratio_se", "ratio_model_sha256")):
+            need(number(record.get("ratio")) and record["ratio"] > 0 and is_digest(record.get("ratio_model_sha256")), f"{where}: ratio")
+            need("ratio_se" not in record or number(record["ratio_se"]) and record["ratio_se"] >= 0, f"{where}: ratio_se")
+        if "divergence" in record:
+            check_divergence(f"{where}: divergence", record["divergence"])
+
+
+def check_divergence(where, divergence):
+    """The numbers of a divergence from the full model, and the ranges that they have by definition."""
+    huge = sys.float_info.max
+    need(isinstance(divergence, dict), f"{where} isn't an object")
+    need(divergence.get("model_sha256") is None or is_digest(divergence["model_sha256"]), f"{where}: model_sha256")
+
+    def within(value, least, most):
+        return type(value) in (int, float) and least <= value <= most
+
+    def estimate(label, value, least, most):
+        need(isinstance(value, dict) and within(value.get("value"), least, most)
+             and ("se" not in value or within(value["se"], 0, huge)), f"{where}: {label}")
+
+    def distribution(label, value, least, most):
+        need(isinstance(value, dict), f"{where}: {label}")
+        estimate(f"{label}.mean", value.get("mean"), least, most)
+        low, high = value.get("min"), value.get("max")
+        need(within(low, least, most) and within(high, low, most), f"{where}: {label}: its range")
+        percentiles = value.get("percentiles")
+        need(isinstance(percentiles, dict) and "50" in percentiles, f"{where}: {label}.percentiles")
+        for percent, own in percentiles.items():
+            need(re.fullmatch(r"[0-9]+(\.[0-9]+)?", percent) and 0 < float(percent) < 100, f"{where}: {label}.percentiles: {percent}")
+            estimate(f"{label}.percentiles: {percent}", own, low, high)
+
+    distribution("kl", divergence.get("kl"), 0, huge)
+    distribution("dp", divergence.get("dp"), -1, 1)
+    for label, least, most in (("ppl_base", 5e-324, huge), ("dp_rms", 0, 1), ("same_top", 0, 1), ("cor_ln_ppl", -1, 1),
+                               ("ln_ppl_ratio", -huge, huge), ("ppl_difference", -huge, huge)):
+        if label in divergence or label != "cor_ln_ppl":
+            estimate(label, divergence.get(label), least, most)
 
 
 TIME = r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)Z"

@@ -17,6 +17,8 @@ package struct Perplexity: Sendable, Equatable {
   package let standardError: Double
   /// Number of scored tokens.
   package let scoredTokens: Int
+  /// Sum of the scored losses of each window, in nats; empty where they weren't kept.
+  package let windowSums: [Double]
   /// Tokens of the whole text, before it was cut into windows.
   package let tokens: Int
   /// Number of windows scored.
@@ -27,14 +29,15 @@ package struct Perplexity: Sendable, Equatable {
   package let choice: ChoiceRecord?
 
   package init(
-    protocolID: String, sums: ScoreSums, tokens: Int, windows: Int, prompt: String?,
-    choice: ChoiceRecord? = nil
+    protocolID: String, sums: ScoreSums, windowSums: [Double] = [], tokens: Int, windows: Int,
+    prompt: String?, choice: ChoiceRecord? = nil
   ) {
     self.protocolID = protocolID
     nll = sums.mean
     value = exp(sums.mean)
     standardError = value * (sums.variance / Double(max(1, sums.count))).squareRoot()
     scoredTokens = sums.count
+    self.windowSums = windowSums
     self.tokens = tokens
     self.windows = windows
     self.prompt = prompt

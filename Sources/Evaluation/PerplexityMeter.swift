@@ -11,6 +11,8 @@ package struct PerplexityMeter {
     /// Number of windows scored.
     package var windows = 0
     package var sums = ScoreSums()
+    /// Sum of the scored losses of each window, in nats: what a paired comparison needs.
+    package var windowSums: [Double] = []
     /// Number of windows per prompt, if a prompt is chosen for each window.
     package var routed: [Int]?
 
@@ -26,6 +28,8 @@ package struct PerplexityMeter {
   /// Total number of windows to score.
   package let windows: Int
   package private(set) var state: State
+  /// Output head [V, e] of the model.
+  package let head: Weight
   private let ids: [Int32]
   private let bos: Int32?
   private let promptName: String?
@@ -48,8 +52,8 @@ package struct PerplexityMeter {
     state: State = State()
   ) throws(Failure) {
     try self.init(
-      scorer: Scorer(model, adapter: prompt?.adapter), ids: ids, rule: rule, limit: limit, bos: bos,
-      promptName: prompt?.name, record: nil, state: state)
+      scorer: Scorer(model, adapter: prompt?.adapter), head: model.head, ids: ids, rule: rule,
+      limit: limit, bos: bos, promptName: prompt?.name, record: nil, state: state)
   }
 
   /// Starts or resumes a measurement in which `chooser` chooses a prompt for each window.
@@ -60,13 +64,13 @@ package struct PerplexityMeter {
     chooser: any PromptChooser, record: ChoiceRecord, state: State
   ) throws(Failure) {
     try self.init(
-      scorer: Scorer(model, chooser: chooser), ids: ids, rule: rule, limit: limit, bos: bos,
-      promptName: "auto", record: record, state: state)
+      scorer: Scorer(model, chooser: chooser), head: model.head, ids: ids, rule: rule,
+      limit: limit, bos: bos, promptName: "auto", record: record, state: state)
   }
 
   private init(
-    scorer: Scorer, ids: [Int32], rule: PerplexityProtocol, limit: Int?, bos: Int32?,
-    promptName: String?, record: ChoiceRecord?, state: State
+    scorer: Scorer, head: Weight, ids: [Int32], rule: PerplexityProtocol, limit: Int?,
+    bos: Int32?, promptName: String?, record: ChoiceRecord?, state: State
   ) throws(Failure) {
     let available = rule.windowCount(tokens: ids.count)
     guard available > 0, limit ?? 1 > 0 else {
@@ -81,7 +85,8 @@ package struct PerplexityMeter {
     guard state.windows >= 0, state.windows <= windows,
       routedWindows == (record == nil ? 0 : state.windows),
       state.routed == nil || state.routed?.count == record?.shares.count,
-      state.sums.count == state.windows * rule.targetsPerWindow
+      state.sums.count == state.windows * rule.targetsPerWindow,
+      state.windowSums.count == state.windows
     else {
       throw Failure(
         .invalidData,
@@ -89,6 +94,7 @@ package struct PerplexityMeter {
           + " windows, which doesn't fit this protocol (\(rule.id), \(windows) windows)",
         advice: "measure again from the start")
     }
+    self.head = head
     self.ids = ids
     self.bos = bos
     self.state = state
@@ -101,19 +107,30 @@ package struct PerplexityMeter {
   package var isDone: Bool { state.windows >= windows }
 
   /// Scores the next window.
+  /// - Parameter inspect: receives the scored window before it is counted.
   /// - Throws: `invalidData` if a loss isn't finite, with the tensor, or the window, layer and
-  ///   position that cause it. The state stays as it was.
-  package mutating func step() throws(Failure) {
+  ///   position that cause it; what `inspect` throws. The state stays as it was.
+  package mutating func step(
+    _ inspect: (ScoredWindow) throws(Failure) -> Void = { _ in }
+  ) throws(Failure) {
     precondition(!isDone, "all windows are scored")
-    let window = rule.window(state.windows, of: ids, bos: bos)
-    let losses: [Float]
+    let ids = rule.window(state.windows, of: ids, bos: bos)
+    let window: ScoredWindow
     do throws(Failure) {
-      losses = try scorer.nll([window])[0]
+      let (losses, hidden) = try scorer.scored(ids)
+      // losses[i] is the loss of target i + 1, which row i predicts.
+      let first = rule.firstTarget - 1
+      window = ScoredWindow(
+        index: state.windows, losses: Array(losses[first...]),
+        hidden: hidden.rows(first..<losses.count))
+      try inspect(window)
     } catch {
       throw error.inside("window \(state.windows)")
     }
-    // losses[i] is the loss of target i + 1.
-    state.sums.add(losses[(rule.firstTarget - 1)...])
+    var sum = ScoreSums()
+    sum.add(window.losses)
+    state.sums.add(window.losses)
+    state.windowSums.append(sum.sum)
     state.windows += 1
     guard let routed, let choice = scorer.choices[0] else { return }
     var counts = state.routed ?? [Int](repeating: 0, count: routed.shares.count)
@@ -135,8 +152,8 @@ package struct PerplexityMeter {
   /// The measurement of the windows scored so far; the complete one once `isDone`.
   package var result: Perplexity {
     Perplexity(
-      protocolID: rule.id, sums: state.sums, tokens: ids.count, windows: state.windows,
-      prompt: promptName, choice: choice)
+      protocolID: rule.id, sums: state.sums, windowSums: state.windowSums, tokens: ids.count,
+      windows: state.windows, prompt: promptName, choice: choice)
   }
 
   private var choice: ChoiceRecord? {

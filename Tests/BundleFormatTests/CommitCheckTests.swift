@@ -28,6 +28,13 @@ import Testing
       var record = Samples.evidence
       record.rest = RestRecord(from: 1, ppl: value, scoredTokens: 1)
       found.append(("rest \(value)", .evidence([record])))
+      record = Samples.evidence
+      record.ratio = RatioRecord(1, standardError: value, modelDigest: Samples.digest("w"))
+      found.append(("ratio \(value)", .evidence([record])))
+      record = Samples.evidence
+      record.divergence = EvidenceComparisonTests.divergence()
+      record.divergence?.kl.percentiles["99"] = Estimate(1, standardError: value)
+      found.append(("divergence \(value)", .evidence([record])))
       var prompt = Samples.prompt("new", weights: nil, unvalidated: true)
       prompt.validatedOn[0].pplWith = value
       found.append(("validation \(value)", .adapter(prompt)))

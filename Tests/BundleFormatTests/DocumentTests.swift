@@ -6,7 +6,7 @@ import Testing
 @Suite struct DocumentTests {
   @Test func recordsKeepWhatTheyDontKnow() throws {
     var evidence = Samples.evidence
-    evidence.other["divergence"] = 0.125
+    evidence.other["mood"] = 0.125
     evidence.prompt = "demo"
     #expect(try EvidenceRecord(json: JSON(parsing: evidence.json.canonicalBytes)) == evidence)
     var provenance = Samples.provenance

@@ -123,7 +123,7 @@ struct Workshop {
       warmup: 2
       validation: {text: dev.txt, windows: 4, every: 4}
     evaluation:
-      - {name: held-out, text: test.txt, protocol: ctp-32, windows: 12}
+      - {name: held-out, text: test.txt, protocol: ctp-32, windows: 12, divergence: true}
       - {name: dev, text: dev.txt, protocol: llamacpp-32, windows: 6}
     gate: \(gate)
     output: small.ctpack

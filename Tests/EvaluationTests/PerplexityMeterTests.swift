@@ -177,7 +177,7 @@ import Testing
 
   @Test func aRecordHoldsTheMeasurement() {
     let perplexity = measured([1, 2, 3], prompt: "p")
-    let record = perplexity.evidence(text: ("t", nil), model: ("compressed", nil))
+    let record = perplexity.evidence(text: ("t", nil), model: ("compressed", nil), tokenizer: nil)
     #expect(record.protocol == "ctp-4")
     #expect(record.nll == 6, "the sum of the losses, in nats")
     // s² = 1 over three tokens. A dozen roundings to float64.
@@ -192,12 +192,14 @@ import Testing
     let weights = SHA256Digest(hashing: [UInt8]())
     let (without, with) = (measured([1, 2, 3], prompt: nil), measured([1, 1, 1], prompt: "p"))
     let pair = try Perplexity.validation(
-      without: without, with: with, weights: weights, text: ("t", nil))
+      without: without, with: with, weights: weights, text: ("t", nil), arithmetic: .bfloat16)
+    #expect(pair.arithmetic == "bfloat16")
     #expect(pair.pplWithout > pair.pplWith)
     #expect(pair.scoredTokens == 3)
     #expect(throws: Failure.self) {
       try Perplexity.validation(
-        without: without, with: measured([1, 1], prompt: "p"), weights: weights, text: ("t", nil))
+        without: without, with: measured([1, 1], prompt: "p"), weights: weights, text: ("t", nil),
+        arithmetic: .float32)
     }
   }
 }

@@ -58,4 +58,26 @@ import Testing
     #expect(missed.count == 3)
     #expect(missed.allSatisfy { $0.contains("can't be judged") })
   }
+
+  /// Numbers of other windows or another arithmetic aren't compared; the difference is named.
+  @Test func incomparableNumbersAreNotJudged() {
+    let limits = GateRecipe.Limits(maxPerplexity: 40, maxRatioToFull: 2, minGapClosed: 0)
+    func misses(_ change: (inout EvidenceRecord) -> Void) -> [String] {
+      var all = records(10, 30, 20)
+      change(&all[1])
+      return self.misses(limits, all)
+    }
+    #expect(misses { _ in }.isEmpty)
+    let windows = misses { $0.windows = 7 }
+    #expect(windows.count == 2 && windows.allSatisfy { $0.contains("can't be judged") })
+    #expect(windows.allSatisfy { $0.contains("windows (7 and 1)") }, "\(windows)")
+    #expect(misses { $0.arithmetic = "bfloat16" }[0].contains("arithmetic (bfloat16 and float32)"))
+    #expect(misses { $0.protocol = "ctp-64" }[0].contains("protocol (ctp-64 and ctp-32)"))
+    // Among several, the one that may be compared is taken.
+    var all = records(10, 30, 20)
+    var other = all[1]
+    (other.windows, other.ppl) = (7, 1)
+    all.insert(other, at: 0)
+    #expect(self.misses(limits, all).isEmpty)
+  }
 }

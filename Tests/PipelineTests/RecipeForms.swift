@@ -3,6 +3,13 @@ extension RecipeFormTests {
   static let recipes: [(name: String, yaml: String)] = [
     ("least", ""),
     (
+      "divergence",
+      """
+      evaluation: {text: test.raw, divergence: true}
+      gate: {max_kl: 0.1, min_same_top: 0.9, margin_se: 2, test: {max_kl_p99_9: 3}}
+      """
+    ),
+    (
       "all-of-a-soft-prompt",
       """
       name: whole

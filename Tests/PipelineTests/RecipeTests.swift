@@ -270,6 +270,22 @@ import Testing
       "evaluation: {text: data/dev.txt}\ngate: {min_gap_closed: 0.5}",
       "line 4: gate.min_gap_closed: needs a prompt, which is what closes the gap"
     ),
+    (
+      "evaluation: {text: data/dev.txt}\ngate: {min_same_top: 0.9}",
+      "line 4: gate.min_same_top: needs `divergence: true` in the evaluation `dev`"
+    ),
+    (
+      "evaluation: {text: data/dev.txt}\ngate:\n  dev: {max_kl_p99: 1}",
+      "line 5: gate.dev.max_kl_p99: needs `divergence: true` in the evaluation"
+    ),
+    (
+      "evaluation: {text: data/dev.txt, divergence: true}\ngate: {min_same_top: 1.5}",
+      "line 4: gate.min_same_top: 1.5 lies outside 0.0...1.0"
+    ),
+    (
+      "evaluation: {text: data/dev.txt}\ngate: {margin_se: 2}",
+      "line 4: gate.margin_se: there is no limit to apply it to"
+    ),
     ("seed: 1\nseed: 2", "line 3: the key `seed` is given twice"),
     ("output: [a, b]", "line 3: output: expected text, found a list"),
     ("? [a]\n: 1", "line 3: a key of the recipe is not a name"),

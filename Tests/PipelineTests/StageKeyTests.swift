@@ -93,7 +93,7 @@ import Testing
       keys(stages) == [
         "import 90c2f340bc82", "calibrate db18398e4b29", "allocate b9235d2c7610",
         "compress 3b6166e17fad", "policy aa37148380af", "teacher 08cdff34b959",
-        "prompt d292f3e9006f", "verify 667aa9cdb26f", "gate 99ba2064f5ae", "package 8098a4d496ee",
+        "prompt d292f3e9006f", "verify b8a6e81265a7", "gate 99ba2064f5ae", "package 8098a4d496ee",
       ])
   }
 

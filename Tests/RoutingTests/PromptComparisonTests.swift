@@ -132,7 +132,8 @@ import Testing
     let comparison = try comparison()
     #expect(comparison.part == 8, "half of a window")
     let weights = SHA256Digest(hashing: [1])
-    let records = comparison.evidence(model: ("compressed", weights), arithmetic: .float32)
+    let records = comparison.evidence(
+      model: ("compressed", weights), tokenizer: nil, arithmetic: .float32)
     #expect(records.count == 2 * (1 + 3 + 7))
     for record in records {
       #expect(try EvidenceRecord(json: JSON(parsing: record.json.canonicalBytes)) == record)
@@ -140,7 +141,7 @@ import Testing
     }
     #expect(records.count { $0.choice != nil } == 14)
     #expect(EvidenceRecord.merged(records, with: records) == records, "no two records are equal")
-    let validations = try comparison.validations(on: weights)
+    let validations = try comparison.validations(on: weights, arithmetic: .float32)
     #expect(validations.map(\.prompt) == ["p0", "p0", "p1", "p1", "p2", "p2"])
     #expect(validations[1].of.text == "t1")
     #expect(validations[1].of.pplWith == comparison.perplexity(.prompt(0), text: 1).value)

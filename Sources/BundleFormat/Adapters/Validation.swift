@@ -16,11 +16,13 @@ public struct Validation: Sendable, Equatable {
   public var pplWith: Double
   /// The number of those tokens.
   public var scoredTokens: Int
+  /// Arithmetic of the matrix products, e.g. "bfloat16"; nil for float32.
+  public var arithmetic: String?
 
   /// A measurement on the weights with the digest `weights`.
   public init(
     weights: SHA256Digest, protocol: String, text: String, textDigest: SHA256Digest?,
-    pplWithout: Double, pplWith: Double, scoredTokens: Int
+    pplWithout: Double, pplWith: Double, scoredTokens: Int, arithmetic: String? = nil
   ) {
     self.weights = weights
     self.protocol = `protocol`
@@ -29,6 +31,7 @@ public struct Validation: Sendable, Equatable {
     self.pplWithout = pplWithout
     self.pplWith = pplWith
     self.scoredTokens = scoredTokens
+    self.arithmetic = arithmetic
   }
 }
 
@@ -41,6 +44,7 @@ extension Validation {
       "scored_tokens": JSON(scoredTokens),
     ]
     object["text_sha256"] = textDigest.map { .string($0.hex) }
+    object["arithmetic"] = arithmetic.map { .string($0) }
     return .object(object)
   }
 
@@ -55,6 +59,8 @@ extension Validation {
       text: try json.required("text", as: String.self), textDigest: try json.digest("text_sha256"),
       pplWithout: try json.required("ppl_without", as: Double.self),
       pplWith: try json.required("ppl_with", as: Double.self),
-      scoredTokens: try json.required("scored_tokens", as: Int.self))
+      scoredTokens: try json.required("scored_tokens", as: Int.self),
+      arithmetic: try json["arithmetic"] == nil
+        ? nil : json.required("arithmetic", as: String.self))
   }
 }

@@ -8,6 +8,7 @@ private struct Measured: Hashable {
   let modelDigest: SHA256Digest?
   let prompt: String?
   let windows: Int
+  let arithmetic: String
   let rule: String?
   let deciding: Int?
 
@@ -19,24 +20,29 @@ private struct Measured: Hashable {
     modelDigest = record.modelDigest
     prompt = record.prompt
     windows = record.windows
+    arithmetic = record.basis.arithmetic
     rule = record.choice?.rule
     deciding = record.choice?.deciding
   }
 }
 
 extension EvidenceRecord {
-  /// Whether both are of the same tokens, weights and prompt (or way to choose one), so that the
-  /// newer one replaces the older.
+  /// Whether both are of the same tokens, weights, arithmetic and prompt (or way to choose one), so
+  /// that the newer one replaces the older. A record without its tokenizer's digest may be of any.
   public func isSameMeasurement(as other: EvidenceRecord) -> Bool {
     Measured(self) == Measured(other)
+      && (tokenizerDigest == nil || other.tokenizerDigest == nil
+        || tokenizerDigest == other.tokenizerDigest)
   }
 
   /// The records of `old` that `records` don't replace, followed by `records`.
   public static func merged(
     _ old: [EvidenceRecord], with records: [EvidenceRecord]
   ) -> [EvidenceRecord] {
-    let replaced = Set(records.map(Measured.init))
-    return old.filter { !replaced.contains(Measured($0)) } + records
+    let replaced = Dictionary(grouping: records, by: Measured.init)
+    return old.filter { record in
+      !(replaced[Measured(record)] ?? []).contains { record.isSameMeasurement(as: $0) }
+    } + records
   }
 
   /// Whether the number was measured with the prompt `name`, as the only one or as one of several.

@@ -2,12 +2,16 @@ import Bytes
 
 /// One measured number and everything needed to measure it again.
 public struct EvidenceRecord: Sendable, Equatable {
-  /// Id of the evaluation protocol, e.g. "windows-1024-v1".
+  /// Id of the evaluation protocol, e.g. "ctp-1024".
   public var `protocol`: String
   /// Name of the text, without a path.
   public var text: String
   /// SHA-256 of the text, if known.
   public var textDigest: SHA256Digest?
+  /// SHA-256 of the tokenizer that made its tokens, if known.
+  public var tokenizerDigest: SHA256Digest?
+  /// Arithmetic of the matrix products, e.g. "bfloat16"; nil for float32.
+  public var arithmetic: String?
   /// The model that was measured: "full", "compressed" …
   public var model: String
   /// The digest of those weights, where known.
@@ -30,19 +34,27 @@ public struct EvidenceRecord: Sendable, Equatable {
   public var choice: ChoiceRecord?
   /// The measurement over the targets after the first tokens of each window.
   public var rest: RestRecord?
+  /// The perplexity's ratio to the full model's without a prompt.
+  public var ratio: RatioRecord?
+  /// The divergence from the full model without a prompt.
+  public var divergence: DivergenceRecord?
   /// Members this version doesn't know; kept.
   public var other: JSONObject
 
   /// A perplexity `ppl` of the text `text` under the protocol `protocol`.
   public init(
-    protocol: String, text: String, textDigest: SHA256Digest?, model: String,
+    protocol: String, text: String, textDigest: SHA256Digest?,
+    tokenizerDigest: SHA256Digest? = nil, arithmetic: String? = nil, model: String,
     modelDigest: SHA256Digest? = nil, prompt: String?, ppl: Double, pplStandardError: Double,
     nll: Double, scoredTokens: Int, tokens: Int, windows: Int,
-    choice: ChoiceRecord? = nil, rest: RestRecord? = nil, other: JSONObject = [:]
+    choice: ChoiceRecord? = nil, rest: RestRecord? = nil, ratio: RatioRecord? = nil,
+    divergence: DivergenceRecord? = nil, other: JSONObject = [:]
   ) {
     self.protocol = `protocol`
     self.text = text
     self.textDigest = textDigest
+    self.tokenizerDigest = tokenizerDigest
+    self.arithmetic = arithmetic
     self.model = model
     self.modelDigest = modelDigest
     self.prompt = prompt
@@ -54,13 +66,19 @@ public struct EvidenceRecord: Sendable, Equatable {
     self.windows = windows
     self.choice = choice
     self.rest = rest
+    self.ratio = ratio
+    self.divergence = divergence
     self.other = other
   }
 
-  private static let known: Set<String> = [
-    "protocol", "text", "text_sha256", "model", "model_sha256", "prompt", "ppl", "ppl_stderr",
-    "nll", "scored_tokens", "tokens", "windows", "choice", "rest",
-  ]
+  /// The arithmetic of a record without the member `arithmetic`.
+  public static let usualArithmetic = "float32"
+
+  private static let known: Set<String> = RatioRecord.members.union([
+    "protocol", "text", "text_sha256", "tokenizer_sha256", "arithmetic", "model", "model_sha256",
+    "prompt", "ppl", "ppl_stderr", "nll", "scored_tokens", "tokens", "windows", "choice", "rest",
+    "divergence",
+  ])
 
   /// The record as JSON.
   public var json: JSON {
@@ -68,6 +86,8 @@ public struct EvidenceRecord: Sendable, Equatable {
     object["protocol"] = .string(`protocol`)
     object["text"] = .string(text)
     object["text_sha256"] = textDigest.map { .string($0.hex) }
+    object["tokenizer_sha256"] = tokenizerDigest.map { .string($0.hex) }
+    object["arithmetic"] = arithmetic.map { .string($0) }
     object["model"] = .string(model)
     object["model_sha256"] = modelDigest.map { .string($0.hex) }
     object["prompt"] = prompt.map { .string($0) } ?? .null
@@ -79,13 +99,16 @@ public struct EvidenceRecord: Sendable, Equatable {
     object["windows"] = JSON(windows)
     object["choice"] = choice?.json
     object["rest"] = rest?.json
+    ratio?.write(to: &object)
+    object["divergence"] = divergence?.json
     return .object(object)
   }
 
   /// Whether every number of the measurement is finite. JSON has no others, so that no other
   /// measurement can be stored.
   public var isFinite: Bool {
-    [ppl, pplStandardError, nll, rest?.ppl ?? 0].allSatisfy(\.isFinite)
+    [ppl, pplStandardError, nll, rest?.ppl ?? 0, ratio?.value ?? 0, ratio?.standardError ?? 0]
+      .allSatisfy(\.isFinite) && divergence?.isFinite ?? true
   }
 
   /// Checks that every number of the measurement is finite.
@@ -103,6 +126,9 @@ public struct EvidenceRecord: Sendable, Equatable {
     self.protocol = try json.required("protocol", as: String.self)
     text = try json.required("text", as: String.self)
     textDigest = try json.digest("text_sha256")
+    tokenizerDigest = try json.digest("tokenizer_sha256")
+    arithmetic =
+      try json["arithmetic"] == nil ? nil : json.required("arithmetic", as: String.self)
     model = try json.required("model", as: String.self)
     modelDigest = try json.digest("model_sha256")
     let prompt = try json.required("prompt")
@@ -122,6 +148,16 @@ public struct EvidenceRecord: Sendable, Equatable {
     }
     choice = try json["choice"].map { (json) throws(Failure) in try ChoiceRecord(json: json) }
     rest = try json["rest"].map { (json) throws(Failure) in try RestRecord(json: json) }
+    ratio = try RatioRecord(record: json)
+    divergence = try json["divergence"].map { (json) throws(Failure) in
+      do throws(Failure) {
+        return try DivergenceRecord(json: json)
+      } catch {
+        throw Failure(
+          .invalidData, at: "key \"divergence\"" + (error.place.map { ", " + $0 } ?? ""),
+          error.finding)
+      }
+    }
     guard choice == nil || (choice?.windows == windows && self.prompt != nil) else {
       throw Failure(
         .invalidData, at: "key \"choice\"", "its prompts' windows are not those of the measurement")

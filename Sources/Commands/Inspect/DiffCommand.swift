@@ -10,7 +10,8 @@ struct DiffCommand: ParsableCommand {
     abstract: "Compare two bundles by content: what differs, and by how much.",
     discussion: """
       Compares recipe, data, configuration, tensors, codes, prompts and evidence. The form of storage \
-      is ignored: a bundle and its compacted or recoded copy have the same content.
+      is ignored: a bundle and its compacted or recoded copy have the same content. Perplexities are \
+      compared only where protocol, text, tokenizer, windows and arithmetic are the same.
 
       Exit status 0: the same content; 1: something differs. A tensor's deviation is \
       ‖second − first‖ / ‖first‖, in Frobenius norms.
@@ -26,10 +27,16 @@ struct DiffCommand: ParsableCommand {
     threads.limit()
     let (a, b) = (try ModelBundle(path: first), try ModelBundle(path: second))
     let difference = try BundleDifference(a, b, readsValues: !names)
+    let hasOtherEvidence = difference.documents.contains {
+      $0.type == .evidence && $0.presence == .inBoth
+    }
+    // Records that can't be read are compared as values alone.
+    let records = hasOtherEvidence ? ((try? a.evidence) ?? [], (try? b.evidence) ?? []) : ([], [])
+    let pairs = EvidencePair.all(records.0, records.1)
     if json {
-      try Output.print(difference.json(a, b))
+      try Output.print(difference.json(a, b, pairs))
     } else {
-      try Output.print(DifferencePage(difference, a, b).lines)
+      try Output.print(DifferencePage(difference, a, b, pairs).lines)
     }
     if !difference.isEmpty { throw ExitCode(1) }
   }
@@ -41,7 +48,9 @@ private struct DifferencePage {
   /// Maximum number of changes shown per document; `--json` has all.
   private static let shown = 12
 
-  init(_ difference: BundleDifference, _ a: ModelBundle, _ b: ModelBundle) {
+  init(
+    _ difference: BundleDifference, _ a: ModelBundle, _ b: ModelBundle, _ pairs: [EvidencePair]
+  ) {
     let sizes = [a, b].map { Figure.bytes($0.fileBytes) }
     if difference.isEmpty {
       lines = ["\(a.path) (\(sizes[0])) and \(b.path) (\(sizes[1])) have the same content"]
@@ -54,6 +63,7 @@ private struct DifferencePage {
     for document in difference.documents {
       add(
         ModelBundle.documentName(document.type), document.presence, document.changes, values: nil)
+      if document.type == .evidence { lines += pairs.prefix(Self.shown).map { "  " + $0.line } }
     }
     tensors(difference)
     for other in difference.others {
@@ -143,7 +153,7 @@ extension TensorDeviation {
 }
 
 extension BundleDifference {
-  fileprivate func json(_ a: ModelBundle, _ b: ModelBundle) -> JSON {
+  fileprivate func json(_ a: ModelBundle, _ b: ModelBundle, _ pairs: [EvidencePair]) -> JSON {
     func side(_ bundle: ModelBundle) -> JSON {
       [
         "path": .string(bundle.path), "file_bytes": JSON(bundle.fileBytes),
@@ -160,7 +170,7 @@ extension BundleDifference {
             "presence": .string($0.presence.rawValue), "changes": .array($0.changes.map(\.json)),
           ]
         }),
-      "same_tensors": JSON(sameTensors),
+      "measurements": .array(pairs.map(\.json)), "same_tensors": JSON(sameTensors),
       "tensors": .array(
         tensors.map {
           [

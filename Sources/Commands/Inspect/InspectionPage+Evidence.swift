@@ -1,7 +1,7 @@
 import BundleFormat
 import Bytes
 
-/// Comparable measurements: one text, one protocol, the same tokens and one prompt.
+/// Comparable measurements: one basis (text, protocol, tokenizer, windows, arithmetic) and one prompt.
 struct EvidenceGroup {
   /// The evaluation's name.
   let text: String
@@ -23,16 +23,7 @@ struct EvidenceGroup {
 
   /// All groups, in the order of the records. Choices among prompts are left to `ChoicesSection`.
   static func all(in evidence: [EvidenceRecord]) -> [EvidenceGroup] {
-    var order: [String] = []
-    var groups: [String: [EvidenceRecord]] = [:]
-    for record in evidence where record.choice == nil {
-      let key =
-        "\(record.text)\n\(record.protocol)\n\(record.scoredTokens)\n\(record.textDigest?.hex ?? "")"
-      if groups[key] == nil { order.append(key) }
-      groups[key, default: []].append(record)
-    }
-    return order.flatMap { key -> [EvidenceGroup] in
-      let records = groups[key] ?? []
+    return comparable(evidence.filter { $0.choice == nil }).flatMap { records -> [EvidenceGroup] in
       let text = records[0].text
       var prompts: [String] = []
       var own: [String: [Int]] = [:]
@@ -51,6 +42,80 @@ struct EvidenceGroup {
           records: (shared + (own[prompt] ?? [])).sorted().map { records[$0] })
       }
     }
+  }
+}
+
+extension EvidenceGroup {
+  /// Divides records into those that may be compared with each other. Records of earlier versions,
+  /// which lack their tokenizer's digest, go with the first records that differ in nothing else.
+  private static func comparable(_ evidence: [EvidenceRecord]) -> [[EvidenceRecord]] {
+    var groups: [[EvidenceRecord]] = []
+    /// The group of a basis; of one without its tokenizer, the first group of any tokenizer.
+    var places: [MeasurementBasis: Int] = [:]
+    /// The groups, by basis without tokenizer, of which no record names a tokenizer yet.
+    var open: [MeasurementBasis: Int] = [:]
+    for record in evidence {
+      let basis = record.basis
+      var any = basis
+      any.tokenizerDigest = nil
+      let place = places[basis] ?? open.removeValue(forKey: any) ?? groups.count
+      if place == groups.count {
+        groups.append([])
+        if basis.tokenizerDigest == nil { open[any] = place }
+      }
+      groups[place].append(record)
+      places[basis] = place
+      if places[any] == nil { places[any] = place }
+    }
+    return groups
+  }
+}
+
+/// The section of comparisons with the full model: ratios of perplexities with paired errors, and
+/// divergences where they were measured.
+struct AgainstFullSection {
+  private let records: [EvidenceRecord]
+
+  init(_ evidence: [EvidenceRecord]) {
+    records = evidence.filter { $0.ratio != nil || $0.divergence != nil }
+  }
+
+  var isEmpty: Bool { records.isEmpty }
+
+  /// A table and its notes.
+  var lines: [String] {
+    let hasDivergence = records.contains { $0.divergence != nil }
+    var rows = [["text", "model", "ppl / full's"]]
+    if hasDivergence { rows[0] += ["KL mean", "KL 99 %", "KL max", "RMS Δp", "same top"] }
+    for record in records {
+      let model = record.model + (record.prompt.map { " + `\($0)`" } ?? "")
+      var row = [
+        record.text, model,
+        record.ratio.map {
+          Self.cell(Estimate($0.value, standardError: $0.standardError)) { Figure.fixed($0, 4) }
+        } ?? "-",
+      ]
+      if hasDivergence {
+        row +=
+          record.divergence.map { d in
+            [
+              Self.cell(d.kl.mean, Figure.short), Self.cell(d.kl.percentiles["99"], Figure.short),
+              Figure.short(d.kl.maximum), Figure.percent(d.rmsDp.value),
+              Self.cell(d.sameTop, Figure.percent),
+            ]
+          } ?? Array(repeating: "-", count: 5)
+      }
+      rows.append(row)
+    }
+    return Output.table(rows, right: Set(2..<rows[0].count)) + [
+      "  Compared with the full model without a prompt on the same tokens; ± is one standard error"
+        + (hasDivergence ? "; KL in nats per token." : ".")
+    ]
+  }
+
+  private static func cell(_ estimate: Estimate?, _ text: (Double) -> String) -> String {
+    guard let estimate else { return "-" }
+    return text(estimate.value) + (estimate.standardError.map { " ± \(text($0))" } ?? "")
   }
 }
 

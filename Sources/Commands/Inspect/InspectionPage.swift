@@ -22,6 +22,7 @@ struct InspectionPage {
     weights()
     try prompts()
     try evidence()
+    try againstFull()
     try choices()
     try ledger()
     try events()
@@ -169,6 +170,13 @@ struct InspectionPage {
           + "its gain there is adaptation to the text, not repair."
       )
     }
+  }
+
+  private mutating func againstFull() throws {
+    let section = AgainstFullSection(try bundle.evidence)
+    guard !section.isEmpty else { return }
+    head("Against the full model, paired window by window")
+    lines += section.lines
   }
 
   private mutating func choices() throws {

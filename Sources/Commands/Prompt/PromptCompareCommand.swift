@@ -101,14 +101,18 @@ struct PromptCompareCommand: EditingCommand {
     if store {
       let weights = opened.weightsDigest
       generation = try AdapterLibrary.store(
-        comparison.evidence(model: ("compressed", weights), arithmetic: model.arithmetic.available),
-        validations: comparison.validations(on: weights), routingKeys: learned, of: prompts,
+        comparison.evidence(
+          model: ("compressed", weights), tokenizer: opened.tokenizerDigest,
+          arithmetic: model.arithmetic.available),
+        validations: comparison.validations(
+          on: weights, arithmetic: model.arithmetic.available), routingKeys: learned, of: prompts,
         on: opened.measuredModel, in: bundle)
     }
     let page = PromptComparisonPage(comparison)
     if json {
       var object = page.json.object ?? [:]
       object["arithmetic"] = .string(model.arithmetic.available.rawValue)
+      object["tokenizer_sha256"] = opened.tokenizerDigest.map { .string($0.hex) } ?? .null
       object["stored_in_generation"] = generation.map { .integer(Int64(clamping: $0)) } ?? .null
       return try Output.print(.object(object))
     }

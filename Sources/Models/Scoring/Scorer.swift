@@ -70,7 +70,13 @@ package final class Scorer {
       if chooser != nil { choices.append(nil) }
       return batch.map { _ in [] }
     }
-    let hidden = try hidden(batch, length: length)
+    let losses = try losses(batch, hidden: try hidden(batch, length: length))
+    return batch.indices.map { Array(losses[$0 * length..<($0 + 1) * length - 1]) }
+  }
+
+  /// The losses in nats of a batch's next tokens, [B·T], from the head's input rows; 0 for the last
+  /// row of a sequence.
+  private func losses(_ batch: [[Int32]], hidden: Tensor) throws(Failure) -> [Float] {
     // Always in float32: rounding logits to bfloat16 adds 0.1 % to the perplexity (SmolLM2,
     // WikiText-2), rounding in all blocks together a third of that.
     let losses = CrossEntropy.loss(
@@ -78,7 +84,17 @@ package final class Scorer {
     if let bad = losses.firstNonFinite {
       throw model.notFinite(at: place(of: bad), "the loss of the next token is \(losses[bad])")
     }
-    return batch.indices.map { Array(losses[$0 * length..<($0 + 1) * length - 1]) }
+    return losses
+  }
+
+  /// What `nll` computes for one sequence of T ≥ 2 tokens, with the input rows of the output head
+  /// [T, e] that it comes from: row i holds what the model predicts token i + 1 by.
+  /// - Throws: as `nll`.
+  package func scored(_ ids: [Int32]) throws(Failure) -> (nll: [Float], hidden: Tensor) {
+    precondition(ids.count > 1, "a sequence with nothing to score")
+    choices = []
+    let hidden = try hidden([ids], length: ids.count)
+    return (Array(try losses([ids], hidden: hidden).dropLast()), hidden)
   }
 
   /// The place of row `row` of the last pass's sequences, for messages.

@@ -6,8 +6,8 @@ import CKernels
 /// tile in two passes, one for the softmax normalisers and one for the divergence, so that they are
 /// never all in memory.
 package enum Divergence {
-  private static let tile = 256
-  private static let rowsAtOnce = 300
+  static let tile = 256
+  static let rowsAtOnce = 300
 
   /// Returns the divergence in nats of each row of `student` [m, d] through `head` [V, d] from
   /// `teacher` [m, e] through `teacherHead` [V, e]. `dHidden` [m, d], if given, receives

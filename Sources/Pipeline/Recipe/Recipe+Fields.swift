@@ -160,14 +160,13 @@ extension Recipe {
       [
         FieldDescription(
           "gate", type: "section", default: "no limits",
-          "limits that the perplexities of every evaluation must meet before anything is packaged; a section named after an evaluation sets limits for that one",
+          "limits that the numbers of every evaluation must meet before anything is packaged; a section named after an evaluation sets limits for that one",
           fields: GateRecipe.Limits.fields.descriptions(of: GateRecipe.Limits.none))
       ]
     },
     read: { source, recipe in
       recipe.gate = GateRecipe(
-        source.section("gate"), evaluations: recipe.evaluations.map(\.name),
-        hasPrompt: recipe.prompt != nil)
+        source.section("gate"), evaluations: recipe.evaluations, hasPrompt: recipe.prompt != nil)
       return true
     })
 }

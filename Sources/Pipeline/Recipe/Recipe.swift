@@ -87,6 +87,8 @@ package struct EvaluationRecipe: Sendable, Equatable {
   package var windows: Int?
   /// The precision of matrix products with the weights and in attention.
   package var arithmetic = Arithmetic.float32
+  /// Whether the divergence from the full model is measured too.
+  package var divergence = false
 }
 
 /// The storage of the artifact.
@@ -95,7 +97,7 @@ package struct PackagingRecipe: Sendable, Equatable {
   package var storage = TensorStorage.mapped
 }
 
-/// The limits that perplexities must meet before anything is packaged.
+/// The limits that measured numbers must meet before anything is packaged.
 package struct GateRecipe: Sendable, Equatable {
   /// The limits of one evaluation; nil for no limit.
   package struct Limits: Sendable, Equatable {
@@ -106,16 +108,35 @@ package struct GateRecipe: Sendable, Equatable {
     /// The least share of the gap between the full model's perplexity f and the compressed model's
     /// c that the prompt's p closes: (c − p) / (c − f).
     package var minGapClosed: Double?
+    /// Limits of the artifact's divergence from the full model.
+    package var divergence: [DivergenceLimit: Double] = [:]
+    /// The number of standard errors by which a limit must be met; nil for none. It doesn't apply
+    /// to `minGapClosed`, whose error isn't known.
+    package var marginErrors: Double?
 
     package static let none = Limits()
     package init(
-      maxPerplexity: Double? = nil, maxRatioToFull: Double? = nil, minGapClosed: Double? = nil
+      maxPerplexity: Double? = nil, maxRatioToFull: Double? = nil, minGapClosed: Double? = nil,
+      divergence: [DivergenceLimit: Double] = [:], marginErrors: Double? = nil
     ) {
       self.maxPerplexity = maxPerplexity
       self.maxRatioToFull = maxRatioToFull
       self.minGapClosed = minGapClosed
+      self.divergence = divergence
+      self.marginErrors = marginErrors
     }
-    package var isEmpty: Bool { self == .none }
+    /// Whether there is no limit. A margin alone is none.
+    package var isEmpty: Bool {
+      var limits = self
+      limits.marginErrors = nil
+      return limits == .none
+    }
+
+    /// The limit of one number of the divergence; nil for none.
+    package subscript(_ limit: DivergenceLimit) -> Double? {
+      get { divergence[limit] }
+      set { divergence[limit] = newValue }
+    }
   }
 
   /// The limits of all evaluations, unless `named` overrides them.
@@ -123,12 +144,16 @@ package struct GateRecipe: Sendable, Equatable {
   /// Limits by evaluation name.
   package var named: [String: Limits] = [:]
 
+  package init() {}
+
   /// Returns the limits of one evaluation: its own if set, otherwise those for all.
   package func limits(for evaluation: String) -> Limits {
     guard let own = named[evaluation] else { return all }
     return Limits(
       maxPerplexity: own.maxPerplexity ?? all.maxPerplexity,
       maxRatioToFull: own.maxRatioToFull ?? all.maxRatioToFull,
-      minGapClosed: own.minGapClosed ?? all.minGapClosed)
+      minGapClosed: own.minGapClosed ?? all.minGapClosed,
+      divergence: all.divergence.merging(own.divergence) { $1 },
+      marginErrors: own.marginErrors ?? all.marginErrors)
   }
 }

@@ -82,7 +82,9 @@ extension EvaluationRecipe {
       default: .derived("the text's name without its extension") { PathNames.stem($0.text) },
       "the evaluation's name in reports and in `gate`"),
     .file("text", \.text, "plain text, or JSON lines with a field `text`"),
-    .text("protocol", \.protocolID, "the perplexity protocol: `ctp-N` has windows of N tokens"),
+    .text(
+      "protocol", \.protocolID,
+      "the perplexity protocol: `ctp-N`, `gptq-N` or `llamacpp-N`, with windows of N tokens"),
     .integer(
       "seqlen", \.length, 2...1_048_576, absent: "the protocol's", null: true,
       "the number of tokens per window"),
@@ -92,6 +94,10 @@ extension EvaluationRecipe {
     .choice(
       "arithmetic", \.arithmetic, recorded: { $0.available },
       "the precision of matrix products with the weights and in attention; float32 if the processor has no bfloat16 products"
+    ),
+    .flag(
+      "divergence", \.divergence, record: .when { $0.divergence },
+      "whether the divergence from the full model is measured too: KL, Δp, same top token (as llama.cpp's `--kl-divergence`)"
     ),
   ]
 
@@ -112,14 +118,24 @@ extension PackagingRecipe {
 
 extension GateRecipe {
   /// Reads the section `gate`, with its sections named after evaluations.
-  init(_ source: any FieldSource, evaluations: [String], hasPrompt: Bool) {
+  init(_ source: any FieldSource, evaluations recipes: [EvaluationRecipe], hasPrompt: Bool) {
+    let evaluations = recipes.map(\.name)
     all = Limits(source, hasPrompt: hasPrompt)
     named = [:]
+    var sections: [String: any FieldSource] = [:]
     for name in evaluations where source.has(name) {
       let section = source.section(name)
       named[name] = Limits(section, hasPrompt: hasPrompt)
       section.finish()
+      sections[name] = section
     }
+    func note(_ section: String?, _ field: String, _ finding: String) {
+      (section.flatMap { sections[$0] } ?? source).note(field, finding)
+    }
+    checkDivergences(of: evaluations, note) { name in
+      recipes.contains { $0.name == name && $0.divergence }
+    }
+    checkMargins(note)
     if evaluations.isEmpty, let first = source.names.first {
       source.note(first, "there is no evaluation to apply it to: add one to `evaluation`")
     }
@@ -133,6 +149,7 @@ extension GateRecipe {
   /// section within names one.
   init(policy source: any FieldSource) {
     let limits = Set(Limits.fields.map(\.name))
+    var sections: [String: any FieldSource] = [:]
     for name in source.names where !limits.contains(name) {
       guard source.isSection(name) else {
         source.note(
@@ -142,8 +159,12 @@ extension GateRecipe {
       let section = source.section(name)
       named[name] = Limits(section, hasPrompt: true)
       section.finish()
+      sections[name] = section
     }
     all = Limits(source, hasPrompt: true)
+    checkMargins { section, field, finding in
+      (section.flatMap { sections[$0] } ?? source).note(field, finding)
+    }
     source.finish()
   }
 
@@ -153,7 +174,9 @@ extension GateRecipe {
 
 /// The table of limits in the section `gate`.
 extension GateRecipe.Limits {
-  static let fields: [RecipeField<GateRecipe.Limits>] = [
+  static let fields = perplexityFields + divergenceFields
+
+  private static let perplexityFields: [RecipeField<GateRecipe.Limits>] = [
     .number(
       "max_ppl", \.maxPerplexity, 1...Double.greatestFiniteMagnitude, absent: "none",
       "the highest perplexity of the artifact: compressed, with its prompt if it has one"),
@@ -166,6 +189,16 @@ extension GateRecipe.Limits {
       "the least share of the gap between the full model's perplexity f and the compressed model's c that the prompt's p closes: (c − p) / (c − f)"
     ),
   ]
+
+  private static let divergenceFields: [RecipeField<GateRecipe.Limits>] =
+    DivergenceLimit.allCases.map { limit in
+      .number(limit.rawValue, \.[limit], limit.range, absent: "none", limit.meaning)
+    } + [
+      .number(
+        "margin_se", \.marginErrors, 0...1000, absent: "none",
+        "the number of standard errors by which every limit but `min_gap_closed` must be met: a highest value plus so many of its errors, a lowest less so many"
+      )
+    ]
 
   fileprivate init(_ source: any FieldSource, hasPrompt: Bool) {
     self.init()

@@ -47,7 +47,7 @@ struct GateStage: Stage {
   }
 }
 
-/// The measured perplexities of one text; nil where not measured.
+/// The measured numbers of one text; nil where not measured.
 package struct FourNumbers: Sendable, Equatable {
   package var full: Double?
   /// The full model's with the prompt.
@@ -55,80 +55,66 @@ package struct FourNumbers: Sendable, Equatable {
   package var compressed: Double?
   /// The compressed model's with the prompt.
   package var compressedWithPrompt: Double?
+  /// The record of the artifact as shipped: with its prompt if it has one.
+  private var record: EvidenceRecord?
+  /// The reason why the full model's perplexity can't be compared, as a clause; nil if it can or
+  /// wasn't measured.
+  package private(set) var incomparable: String?
 
-  /// Selects the perplexities of `text` from measurements.
+  /// Selects the measurements of `text` that may be compared with the artifact's: those on the same
+  /// tokens, by the same protocol and arithmetic.
   package init(_ records: [EvidenceRecord], text: String) {
-    func value(_ model: String, prompted: Bool) -> Double? {
-      records.first {
+    func all(_ model: String, prompted: Bool) -> [EvidenceRecord] {
+      records.filter {
         $0.text == text && $0.model == model && ($0.prompt != nil) == prompted && $0.choice == nil
+      }
+    }
+    let shipped =
+      all("compressed", prompted: true).first ?? all("compressed", prompted: false).first
+    record = shipped
+    func value(_ model: String, prompted: Bool) -> Double? {
+      all(model, prompted: prompted).first {
+        shipped == nil || $0.basis.differences(from: shipped?.basis ?? $0.basis).isEmpty
       }?.ppl
     }
     full = value("full", prompted: false)
     fullWithPrompt = value("full", prompted: true)
     compressed = value("compressed", prompted: false)
     compressedWithPrompt = value("compressed", prompted: true)
+    if full == nil, let shipped, let other = all("full", prompted: false).first {
+      let differences = other.basis.differences(from: shipped.basis)
+      incomparable =
+        "the full model's perplexity and the artifact's differ in "
+        + MeasurementBasis.list(differences)
+    }
   }
 
   /// The perplexity of the artifact as shipped: with its prompt if it has one.
   package var shipped: Double? { compressedWithPrompt ?? compressed }
+
+  /// `shipped` with its standard error.
+  package var shippedEstimate: Estimate? {
+    record.map { Estimate($0.ppl, standardError: $0.pplStandardError) }
+  }
+
+  /// The ratio of `shipped` to the full model's perplexity, with its paired error where that was
+  /// recorded.
+  package var ratio: Estimate? {
+    if let ratio = record?.ratio {
+      return Estimate(ratio.value, standardError: ratio.standardError)
+    }
+    guard let full, let shipped else { return nil }
+    return Estimate(shipped / full)
+  }
+
+  /// The artifact's divergence from the full model.
+  package var divergence: DivergenceRecord? { record?.divergence }
 
   /// The share of the perplexity gap between the full and the compressed model that the prompt
   /// closes: above 1 if the result is better than the full model's, nil if there is no gap.
   package var gapClosed: Double? {
     guard let full, let compressed, let compressedWithPrompt, compressed > full else { return nil }
     return (compressed - compressedWithPrompt) / (compressed - full)
-  }
-}
-
-extension GateRecipe.Limits {
-  /// The comparison of one measured value with its limit.
-  package struct Check {
-    /// The limit's name in recipes.
-    package let limit: String
-    /// The limit's value.
-    package let bound: Double
-    /// The measured value; nil if it is unknown.
-    package let value: Double?
-    /// The amount by which the limit is missed, in words; nil if it is met.
-    package let miss: String?
-  }
-
-  /// Compares the measured perplexities with these limits.
-  package func checks(_ numbers: FourNumbers) -> [Check] {
-    var checks: [Check] = []
-    func atMost(_ limit: String, _ bound: Double?, _ value: Double?) {
-      guard let bound else { return }
-      var miss: String? = "\(limit) can't be judged: the number is missing"
-      if let value {
-        let over = value - bound
-        miss =
-          value <= bound
-          ? nil
-          : "\(limit) is \(Figure.short(bound)), found \(Figure.short(value)), "
-            + "\(Figure.short(over)) too high (\(Figure.percent(over / bound)))"
-      }
-      checks.append(Check(limit: limit, bound: bound, value: value, miss: miss))
-    }
-    atMost("max_ppl", maxPerplexity, numbers.shipped)
-    let ratio = numbers.full.flatMap { full in numbers.shipped.map { $0 / full } }
-    atMost("max_ratio_to_full", maxRatioToFull, ratio)
-    if let bound = minGapClosed {
-      var miss: String? = nil
-      if let value = numbers.gapClosed {
-        if value < bound {
-          miss =
-            "min_gap_closed is \(Figure.short(bound)), found \(Figure.short(value)), "
-            + "\(Figure.short(bound - value)) too low"
-        }
-      } else if numbers.full == nil || numbers.compressed == nil
-        || numbers.compressedWithPrompt == nil
-      {
-        miss = "min_gap_closed can't be judged: a number is missing"
-      }
-      checks.append(
-        Check(limit: "min_gap_closed", bound: bound, value: numbers.gapClosed, miss: miss))
-    }
-    return checks
   }
 }
 

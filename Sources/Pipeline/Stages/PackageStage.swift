@@ -139,7 +139,8 @@ struct PackageStage: Stage {
       else { return nil }
       return Validation(
         weights: weights, protocol: with.protocol, text: with.text, textDigest: with.textDigest,
-        pplWithout: without.ppl, pplWith: with.ppl, scoredTokens: with.scoredTokens)
+        pplWithout: without.ppl, pplWith: with.ppl, scoredTokens: with.scoredTokens,
+        arithmetic: with.arithmetic)
     }
   }
 

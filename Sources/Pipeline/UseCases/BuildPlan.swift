@@ -108,7 +108,8 @@ package struct BuildPlan: Sendable {
       stages.append(
         VerifyStage(
           evaluations: recipe.evaluations, rules: rules, promptName: recipe.prompt?.name,
-          work: Self.verifyWork(recipe, rules, configuration)))
+          work: Self.verifyWork(recipe, rules, configuration),
+          referenceBytes: Self.referenceBytes(recipe, rules, configuration)))
       stages.append(GateStage(gate: recipe.gate, evaluations: recipe.evaluations.map(\.name)))
     }
     stages.append(
@@ -145,6 +146,19 @@ package struct BuildPlan: Sendable {
 
   /// Returns a file's size in bytes; 0 if it is missing.
   private static func size(_ path: String) -> Int { (try? FileIdentity(path: path).size) ?? 0 }
+
+  /// Estimates the size of the full model's last hidden states over the longest text with a
+  /// divergence, at four bytes per token.
+  private static func referenceBytes(
+    _ recipe: Recipe, _ rules: [PerplexityProtocol], _ configuration: ModelConfiguration
+  ) -> Int {
+    let sizes = zip(recipe.evaluations, rules).map { evaluation, rule -> Int in
+      guard evaluation.divergence else { return 0 }
+      let windows = min(size(evaluation.text) / 4 / rule.length, evaluation.windows ?? .max)
+      return 4 * windows * rule.targetsPerWindow * (1 + configuration.embeddingSize)
+    }
+    return sizes.max() ?? 0
+  }
 
   /// Estimates the work of two or four passes over each text, at four bytes per token.
   private static func verifyWork(

@@ -8,9 +8,9 @@ import Text
 
 /// Perplexity measurements outside a build: with a progress display, interruptible, and not saved.
 package struct Measurement {
-  private let model: LanguageModel
-  private let tokenizer: Tokenizer
-  private let progress: BuildProgress
+  let model: LanguageModel
+  package let tokenizer: Tokenizer
+  let progress: BuildProgress
 
   /// Makes measurements of `model`, shown on `progress`.
   package init(model: LanguageModel, tokenizer: Tokenizer, progress: BuildProgress) {
@@ -26,24 +26,33 @@ package struct Measurement {
     _ text: String, rule: PerplexityProtocol, windows: Int? = nil,
     prompt: (name: String, adapter: Adapter)? = nil, label: String
   ) throws -> Perplexity {
-    let meter = try PerplexityMeter(
-      model, ids: tokenizer.encode(text), rule: rule, limit: windows, bos: tokenizer.forcedBOS,
-      prompt: prompt)
-    return try run(meter, label: label)
+    try run(meter(text, rule: rule, windows: windows, prompt: prompt), label: label)
   }
 
-  /// Measures the perplexity of a text with a prompt that `router` chooses for each window.
+  /// A measurement of a text's perplexity that hasn't begun, optionally with a prompt before each
+  /// window.
+  ///
+  /// - Throws: `usage` if the text is shorter than a window.
+  package func meter(
+    _ text: String, rule: PerplexityProtocol, windows: Int? = nil,
+    prompt: (name: String, adapter: Adapter)? = nil
+  ) throws(Failure) -> PerplexityMeter {
+    try PerplexityMeter(
+      model, ids: tokenizer.encode(text), rule: rule, limit: windows, bos: tokenizer.forcedBOS,
+      prompt: prompt)
+  }
+
+  /// A measurement that hasn't begun, with a prompt that `router` chooses for each window.
   ///
   /// - Parameter names: the names of the prompts to choose from, in the router's order.
-  /// - Throws: `usage` if the text is shorter than a window; `interrupted` between two windows.
-  package func perplexity(
+  /// - Throws: `usage` if the text is shorter than a window.
+  package func meter(
     _ text: String, rule: PerplexityProtocol, windows: Int? = nil, choosing names: [String],
-    by router: PromptRouter, label: String
-  ) throws -> Perplexity {
-    let meter = try PerplexityMeter(
+    by router: PromptRouter
+  ) throws(Failure) -> PerplexityMeter {
+    try PerplexityMeter(
       model, ids: tokenizer.encode(text), rule: rule, limit: windows, bos: tokenizer.forcedBOS,
       choosing: names, by: router)
-    return try run(meter, label: label)
   }
 
   /// Scores a text's windows with every prompt and adds the results to `comparison`.
@@ -59,9 +68,12 @@ package struct Measurement {
     }
   }
 
-  private static let unlessDone = "nothing was measured"
+  static let unlessDone = "nothing was measured"
 
-  private func run(_ start: PerplexityMeter, label: String) throws -> Perplexity {
+  /// Runs a measurement to its end.
+  ///
+  /// - Throws: `interrupted` between two windows.
+  package func run(_ start: PerplexityMeter, label: String) throws -> Perplexity {
     var meter = start
     return try progress.alone(label, unit: "window", unlessDone: Self.unlessDone) { progress in
       try progress.report(meter.state.windows, of: meter.windows)

@@ -87,10 +87,13 @@ package struct TransferPlan: Sendable {
       }
       transfers[index].add(
         try Perplexity.validation(
-          without: measured[0], with: measured[1 + index], weights: weights, text: text))
+          without: measured[0], with: measured[1 + index], weights: weights, text: text,
+          arithmetic: model.arithmetic.available))
     }
     records = measured.map {
-      $0.evidence(text: text, model: (name: "compressed", digest: target.weightsDigest))
+      $0.evidence(
+        text: text, model: (name: "compressed", digest: target.weightsDigest),
+        tokenizer: target.tokenizerDigest, arithmetic: model.arithmetic.available)
     }
   }
 

@@ -51,7 +51,7 @@ extension VerificationPolicy {
         [
           FieldDescription(
             "gate", type: "section", default: "no limits",
-            "limits of the measured perplexities, as in a recipe",
+            "limits of the measured numbers, as in a recipe",
             fields: GateRecipe.Limits.fields.descriptions(of: .none))
         ]
       },

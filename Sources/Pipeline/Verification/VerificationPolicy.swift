@@ -44,7 +44,7 @@ package struct VerificationPolicy: Sendable {
   package var signers: [ContentTree: [Signer]] = [:]
   /// The measurements of these very weights that must be there.
   package var evidence: [Measurement] = []
-  /// Limits of the measured perplexities.
+  /// Limits of the measured numbers.
   package var gate = GateRecipe()
   /// Whether numerical events are forbidden.
   package var noEvents = false

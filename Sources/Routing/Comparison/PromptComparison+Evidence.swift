@@ -44,20 +44,20 @@ extension PromptComparison {
 
   /// The evidence records that a bundle keeps: one per text and row.
   package func evidence(
-    model: (name: String, digest: SHA256Digest?), arithmetic: Arithmetic
+    model: (name: String, digest: SHA256Digest?), tokenizer: SHA256Digest?, arithmetic: Arithmetic
   ) -> [EvidenceRecord] {
     texts.indices.flatMap { text in
       rows.map { row in
         perplexity(row, text: text).evidence(
-          text: (texts[text].name, texts[text].digest), model: model, arithmetic: arithmetic,
-          rest: rest(row, text: text))
+          text: (texts[text].name, texts[text].digest), model: model, tokenizer: tokenizer,
+          arithmetic: arithmetic, rest: rest(row, text: text))
       }
     }
   }
 
   /// The measurements on weights `weights` for each prompt's own record: one per prompt and text.
   package func validations(
-    on weights: SHA256Digest
+    on weights: SHA256Digest, arithmetic: Arithmetic
   ) throws(Failure) -> [(prompt: String, of: Validation)] {
     var found: [(prompt: String, of: Validation)] = []
     for (prompt, name) in names.enumerated() {
@@ -68,7 +68,7 @@ extension PromptComparison {
             try Perplexity.validation(
               without: perplexity(.without, text: text),
               with: perplexity(.prompt(prompt), text: text), weights: weights,
-              text: (texts[text].name, texts[text].digest))
+              text: (texts[text].name, texts[text].digest), arithmetic: arithmetic)
           ))
       }
     }

@@ -5,6 +5,8 @@ Reads commands from standard input, one per line, and answers each with one line
   prefill LENGTH                 one text of LENGTH tokens, up to the logits after the last one
   decode PAST COUNT              COUNT tokens after PAST tokens, one at a time, each the most likely one
   perplexity TEXT LENGTH COUNT   COUNT windows of LENGTH tokens of the file TEXT; the second half of each is scored
+  protocol TEXT LENGTH COUNT     the same as llama.cpp's tool `perplexity` does it: targets LENGTH/2 + 1 and later are scored, and BOS, if the
+                                 vocabulary puts it before a text, replaces the first token of each window
 Seconds exclude the time in which Python reads logits. Token ids are (i * 7919) mod 49000, as in ctpack-benchmarks.
 """
 import json
@@ -73,15 +75,18 @@ def run_decode(past, count):
     return seconds, 0.0
 
 
-def run_perplexity(path, length, count):
+def run_perplexity(path, length, count, follows_tool=False):
     text = open(path, "rb").read()
     space = (llama_cpp.llama_token * (len(text) + 8))()
     found = llama_cpp.llama_tokenize(vocabulary, text, len(text), space, len(space), False, False)
     ids = list(space[:found])
     seconds, total, scored = 0.0, 0.0, 0
-    half = length // 2
+    half = length // 2 + (1 if follows_tool else 0)
+    bos = llama_cpp.llama_vocab_bos(vocabulary) if follows_tool and llama_cpp.llama_vocab_get_add_bos(vocabulary) else None
     for window in range(count):
         part = ids[window * length:(window + 1) * length]
+        if bos is not None:
+            part[0] = bos
         forget()
         seconds += decode(part, 0, lambda i: i >= half - 1)
         for position in range(half, length):
@@ -99,5 +104,5 @@ for line in sys.stdin:
     elif name == "decode":
         seconds, loss = run_decode(int(rest[0]), int(rest[1]))
     else:
-        seconds, loss = run_perplexity(rest[0], int(rest[1]), int(rest[2]))
+        seconds, loss = run_perplexity(rest[0], int(rest[1]), int(rest[2]), name == "protocol")
     print(json.dumps({"seconds": seconds, "loss": loss}), flush=True)
