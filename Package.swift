@@ -133,8 +133,8 @@ let package = Package(
     .testTarget(
       name: "PipelineTests",
       dependencies: [
-        "Bytes", "RecipeFields", "Builds", "BundleFormat", "Compression", "Prompts", "Pipeline",
-        "TestSupport",
+        "Bytes", "RecipeFields", "Builds", "BundleFormat", "Compression", "Prompts", "Evaluation",
+        "Pipeline", "TestSupport",
       ],
       exclude: ["Golden"]),
     .testTarget(

@@ -293,6 +293,15 @@ def configuration(text=b'{"family":"llama","layers":1}', **lies):
     return Section(33, 4, "configuration", text, **lies)
 
 
+def task(p=0.25, **members):
+    """A task's results on twelve rows of twenty, two of which flipped."""
+    flips = {"metric": "acc", "against": "full", "p": p, "right_to_wrong": [[3, 0, 1], [7, 2, 0]], "wrong_to_right": [], "wrong_to_wrong": []}
+    return {"name": "t", "num_fewshot": 0, "rows_seen": 12, "rows_total": 20, "truncated": 0,
+            "metrics": {"acc": {"value": 0.5, "stderr": 0.15}},
+            "files": {"task": {"name": "t.yaml", "sha256": "11" * 32}, "rows": {"name": "rows.jsonl", "sha256": "22" * 32}},
+            "flips": [flips], **members}
+
+
 def evidence(name="auto", **members):
     """A bundle with a measurement over twelve windows, with one prompt for all or one chosen for each."""
     record = {"protocol": "ctp-64", "text": "t", "model": "compressed", "prompt": name, "ppl": 20.5, "ppl_stderr": 0.25,
@@ -562,6 +571,8 @@ def vectors():
         "a", rest={"from": 32, "ppl": 19.5, "scored_tokens": 384})
     yield "valid-evidence-divergence", "a ratio to the full model's perplexity, and the divergence from it", evidence("a", **divergence())
 
+    yield "valid-evidence-task", "a task's results, with the rows that flipped", evidence(None, windows=12, task=task())
+
     yield "valid-copies", "a backup of header and table, and copies of two documents", with_copies(documented())[0]
     yield "valid-copies-appended", "generation 2 with a backup of its own; the copies of documents are kept", appended_with_copies()
 
@@ -716,6 +727,11 @@ def vectors():
         kl={"mean": {"value": 1}, "min": 0, "max": 2, "percentiles": {"99": {"value": 2}}}))
     yield "evidence-divergence-percentile", "a percentile above the largest value", evidence("a", **divergence(
         kl={"mean": {"value": 1}, "min": 0, "max": 2, "percentiles": {"50": {"value": 2.5}}}))
+    yield "evidence-task-rows", "a task that answered more rows than its file has", evidence(None, task=task(rows_total=11))
+    yield "evidence-task-metric", "a share of right rows above 1", evidence(None, task=task(metrics={"acc": {"value": 1.5, "stderr": 0}}))
+    yield "evidence-task-files", "a task's rows without their digest", evidence(None, task=task(files={"rows": {"name": "rows.jsonl"}}))
+    yield "evidence-task-flips", "more flipped rows than rows", evidence(None, task=task(rows_seen=1))
+    yield "evidence-task-p", "a p-value above 1", evidence(None, task=task(p=2))
     yield "backup-damaged", "a flipped bit in the backup", (lambda b, _, c: flip(b, c.offset + 70))(*with_copies(documented()))
     yield "backup-generation", "a backup of another generation", with_copies(documented(), backup=lambda f: {"generation": 2})[0]
     yield "backup-offset", "a backup that belongs elsewhere", with_copies(documented(), backup=lambda f: {"offset": f["offset"] + 4096})[0]

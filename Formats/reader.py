@@ -737,6 +737,27 @@ def check_evidence(section, records):
         for key in ("scored_tokens", "tokens", "windows"):
             need(count(record.get(key)), f"{where}: {key}")
         need(record["scored_tokens"] <= record["tokens"], f"{where}: more scored tokens than there are")
+        if "task" in record:
+            task = record["task"]
+            need(isinstance(task, dict) and isinstance(task.get("name"), str), f"{where}: task")
+            for key, least in (("num_fewshot", 0), ("rows_seen", 1), ("rows_total", 1), ("truncated", 0)):
+                need(count(task.get(key), least), f"{where}: task.{key}")
+            need(task["truncated"] <= task["rows_seen"] <= task["rows_total"], f"{where}: rows that can't be")
+            for name, one in task["metrics"].items() if isinstance(task.get("metrics"), dict) else [(None, None)]:
+                need(isinstance(one, dict) and number(one.get("value")) and number(one.get("stderr")), f"{where}: task.metrics")
+                need(one["value"] >= 0 and one["stderr"] >= 0 and (name == "perplexity" or one["value"] <= 1), f"{where}: a metric that can't be")
+            for one in task["files"].values() if isinstance(task.get("files"), dict) else [None]:
+                need(isinstance(one, dict) and isinstance(one.get("name"), str)
+                     and re.fullmatch("[0-9a-f]{64}", one.get("sha256") or ""), f"{where}: task.files")
+            need(isinstance(task.get("flips", []), list), f"{where}: task.flips")
+            for flips in task.get("flips", []):
+                need(isinstance(flips, dict) and isinstance(flips.get("metric"), str) and isinstance(flips.get("against"), str)
+                     and number(flips.get("p")) and 0 <= flips["p"] <= 1, f"{where}: task.flips")
+                lists = [flips.get(key) for key in ("right_to_wrong", "wrong_to_right", "wrong_to_wrong")]
+                need(all(isinstance(items, list) for items in lists)
+                     and all(isinstance(item, list) and len(item) == 3 and count(item[0], 1) for items in lists for item in items),
+                     f"{where}: flips that can't be")
+                need(sum(map(len, lists)) <= task["rows_seen"], f"{where}: more flips than rows")
         if "choice" in record:
             choice = record["choice"]
             need(isinstance(choice, dict) and isinstance(choice.get("rule"), str), f"{where}: choice")

@@ -19,9 +19,10 @@ struct CTPack: ParsableCommand {
     version: ProgramVersion.current,
     subcommands: [
       RunCommand.self, StatusCommand.self, CleanCommand.self, ReproCommand.self, RecipeCommand.self,
-      InspectCommand.self, DiffCommand.self, EvalCommand.self, TokenizeCommand.self,
-      PromptCommand.self, TransferCommand.self, RecodeCommand.self, CompactCommand.self,
-      GenerateCommand.self, SignCommand.self, VerifyCommand.self, RecoverCommand.self,
+      InspectCommand.self, DiffCommand.self, EvalCommand.self, TaskCommand.self,
+      TokenizeCommand.self, PromptCommand.self, TransferCommand.self, RecodeCommand.self,
+      CompactCommand.self, GenerateCommand.self, SignCommand.self, VerifyCommand.self,
+      RecoverCommand.self,
     ])
 }
 

@@ -47,7 +47,7 @@ package struct Perplexity: Sendable, Equatable {
   /// Checks that the measurement can be stored, by the rule of those that are.
   /// - Throws: `invalidData` if the perplexity or its error is beyond float64's range.
   func checkRange() throws(Failure) {
-    if evidence(text: ("", nil), model: ("", nil)).isFinite { return }
+    if evidence(text: ("", nil), model: ("", nil), tokenizer: nil).isFinite { return }
     throw Failure(
       .invalidData,
       "the mean loss is \(Figure.short(nll)) nats per token, whose perplexity is beyond the range"

@@ -11,6 +11,8 @@ private struct Measured: Hashable {
   let arithmetic: String
   let rule: String?
   let deciding: Int?
+  let taskFile: SHA256Digest?
+  let shots: Int?
 
   init(_ record: EvidenceRecord) {
     `protocol` = record.protocol
@@ -23,6 +25,8 @@ private struct Measured: Hashable {
     arithmetic = record.basis.arithmetic
     rule = record.choice?.rule
     deciding = record.choice?.deciding
+    taskFile = record.task?.files.first { $0.role == "task" }?.file.sha256
+    shots = record.task?.shots
   }
 }
 

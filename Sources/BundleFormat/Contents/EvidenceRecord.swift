@@ -38,6 +38,9 @@ public struct EvidenceRecord: Sendable, Equatable {
   public var ratio: RatioRecord?
   /// The divergence from the full model without a prompt.
   public var divergence: DivergenceRecord?
+  /// The results if a task was measured; the perplexity is that of its right answers then, or 1 over no
+  /// tokens if answers are generated.
+  public var task: TaskRecord?
   /// Members this version doesn't know; kept.
   public var other: JSONObject
 
@@ -48,7 +51,7 @@ public struct EvidenceRecord: Sendable, Equatable {
     modelDigest: SHA256Digest? = nil, prompt: String?, ppl: Double, pplStandardError: Double,
     nll: Double, scoredTokens: Int, tokens: Int, windows: Int,
     choice: ChoiceRecord? = nil, rest: RestRecord? = nil, ratio: RatioRecord? = nil,
-    divergence: DivergenceRecord? = nil, other: JSONObject = [:]
+    divergence: DivergenceRecord? = nil, task: TaskRecord? = nil, other: JSONObject = [:]
   ) {
     self.protocol = `protocol`
     self.text = text
@@ -68,6 +71,7 @@ public struct EvidenceRecord: Sendable, Equatable {
     self.rest = rest
     self.ratio = ratio
     self.divergence = divergence
+    self.task = task
     self.other = other
   }
 
@@ -77,7 +81,7 @@ public struct EvidenceRecord: Sendable, Equatable {
   private static let known: Set<String> = RatioRecord.members.union([
     "protocol", "text", "text_sha256", "tokenizer_sha256", "arithmetic", "model", "model_sha256",
     "prompt", "ppl", "ppl_stderr", "nll", "scored_tokens", "tokens", "windows", "choice", "rest",
-    "divergence",
+    "divergence", "task",
   ])
 
   /// The record as JSON.
@@ -101,14 +105,18 @@ public struct EvidenceRecord: Sendable, Equatable {
     object["rest"] = rest?.json
     ratio?.write(to: &object)
     object["divergence"] = divergence?.json
+    object["task"] = task?.json
     return .object(object)
   }
 
   /// Whether every number of the measurement is finite. JSON has no others, so that no other
   /// measurement can be stored.
   public var isFinite: Bool {
-    [ppl, pplStandardError, nll, rest?.ppl ?? 0, ratio?.value ?? 0, ratio?.standardError ?? 0]
-      .allSatisfy(\.isFinite) && divergence?.isFinite ?? true
+    let metrics = (task?.metrics ?? []).flatMap { [$0.estimate.value, $0.estimate.standardError] }
+    let numbers = [
+      ppl, pplStandardError, nll, rest?.ppl ?? 0, ratio?.value ?? 0, ratio?.standardError ?? 0,
+    ]
+    return (numbers + metrics).allSatisfy(\.isFinite) && divergence?.isFinite ?? true
   }
 
   /// Checks that every number of the measurement is finite.
@@ -158,6 +166,7 @@ public struct EvidenceRecord: Sendable, Equatable {
           error.finding)
       }
     }
+    task = try json["task"].map { (json) throws(Failure) in try TaskRecord(json: json) }
     guard choice == nil || (choice?.windows == windows && self.prompt != nil) else {
       throw Failure(
         .invalidData, at: "key \"choice\"", "its prompts' windows are not those of the measurement")

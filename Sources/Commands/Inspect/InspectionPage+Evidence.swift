@@ -23,7 +23,8 @@ struct EvidenceGroup {
 
   /// All groups, in the order of the records. Choices among prompts are left to `ChoicesSection`.
   static func all(in evidence: [EvidenceRecord]) -> [EvidenceGroup] {
-    return comparable(evidence.filter { $0.choice == nil }).flatMap { records -> [EvidenceGroup] in
+    let perplexities = evidence.filter { $0.choice == nil && $0.task == nil }
+    return comparable(perplexities).flatMap { records -> [EvidenceGroup] in
       let text = records[0].text
       var prompts: [String] = []
       var own: [String: [Int]] = [:]

@@ -23,7 +23,7 @@ struct InspectionPage {
     try prompts()
     try evidence()
     try againstFull()
-    try choices()
+    try tasksAndChoices()
     try ledger()
     try events()
     try provenance()
@@ -124,7 +124,7 @@ struct InspectionPage {
   }
 
   private mutating func evidence() throws {
-    let evidence = try bundle.evidence
+    let evidence = try bundle.evidence.filter { $0.task == nil }
     head("Evidence (perplexity, lower is better)")
     guard !evidence.isEmpty else {
       lines.append("  none: this artifact has not been measured")
@@ -179,8 +179,14 @@ struct InspectionPage {
     lines += section.lines
   }
 
-  private mutating func choices() throws {
-    let section = ChoicesSection(try bundle.evidence)
+  private mutating func tasksAndChoices() throws {
+    let evidence = try bundle.evidence
+    let tasks = TasksSection(evidence)
+    if !tasks.isEmpty {
+      head("Tasks (rows answered rightly)")
+      lines += tasks.lines
+    }
+    let section = ChoicesSection(evidence)
     guard !section.isEmpty else { return }
     head("Choosing among prompts, window by window (perplexity, lower is better)")
     lines += section.lines

@@ -4,7 +4,7 @@ extension Recipe {
   /// All texts that a build reads, each with its role.
   package var texts: [(role: String, path: String)] {
     [(role: "calibration", path: calibration.text)] + (prompt?.texts ?? [])
-      + evaluations.map { ("evaluation \($0.name)", $0.text) }
+      + evaluations.map { ("evaluation \($0.name)", $0.text) } + tasks.flatMap(\.texts)
   }
 
   /// Returns the canonical recipe, which the bundle stores: all defaults filled in, and paths
@@ -28,6 +28,7 @@ extension Recipe {
       "evaluation": .array(evaluations.map(\.json)), "gate": gate.json,
       "package": packaging.json,
     ]
+    if !tasks.isEmpty { object["tasks"] = .array(tasks.map(\.json)) }
     if !sources.isEmpty { object["files"] = .object(sources) }
     return .object(object)
   }

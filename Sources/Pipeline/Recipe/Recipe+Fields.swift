@@ -17,7 +17,7 @@ extension Recipe {
     .section(
       "compression", \.compression, of: CompressionRecipe.fields, default: "4 bits by GPTQ",
       "the method and settings of weight compression"),
-    promptField, evaluationField, gateField,
+    promptField, evaluationField, tasksField, gateField,
     .section(
       "package", \.packaging, of: PackagingRecipe.fields, default: "`mapped`",
       "the storage of the artifact"),
@@ -154,19 +154,41 @@ extension Recipe {
       return true
     })
 
+  private static let tasksField = RecipeField<Recipe>(
+    "tasks",
+    descriptions: { _ in
+      [
+        FieldDescription(
+          "tasks", type: "list of sections", default: "none",
+          "the tasks whose rows are answered, by the full and the compressed model, each with and without the prompt",
+          fields: TaskRecipe.fields.descriptions(of: TaskRecipe()))
+      ]
+    },
+    read: { source, recipe in
+      recipe.tasks = source.sections("tasks").map { TaskRecipe($0) }
+      for (index, one) in recipe.tasks.enumerated()
+      where recipe.tasks[..<index].contains(where: { $0.name == one.name }) {
+        source.note(
+          "tasks",
+          "two tasks are called `\(one.name)`: give one of them a different name in its file")
+      }
+      return true
+    })
+
   private static let gateField = RecipeField<Recipe>(
     "gate",
     descriptions: { _ in
       [
         FieldDescription(
           "gate", type: "section", default: "no limits",
-          "limits that the numbers of every evaluation must meet before anything is packaged; a section named after an evaluation sets limits for that one",
-          fields: GateRecipe.Limits.fields.descriptions(of: GateRecipe.Limits.none))
+          "limits that the numbers of every evaluation must meet before anything is packaged; a section named after an evaluation sets limits for that one; a section `tasks` has a section for each task's limits",
+          fields: GateRecipe.fieldDescriptions)
       ]
     },
     read: { source, recipe in
       recipe.gate = GateRecipe(
-        source.section("gate"), evaluations: recipe.evaluations, hasPrompt: recipe.prompt != nil)
+        source.section("gate"), evaluations: recipe.evaluations, tasks: recipe.tasks.map(\.name),
+        hasPrompt: recipe.prompt != nil)
       return true
     })
 }

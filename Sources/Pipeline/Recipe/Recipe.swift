@@ -27,6 +27,7 @@ package struct Recipe: Sendable, Equatable {
   /// The prompt to learn or embed; nil for an artifact without one.
   package var prompt: PromptRecipe?
   package var evaluations: [EvaluationRecipe] = []
+  package var tasks: [TaskRecipe] = []
   package var gate = GateRecipe()
   package var packaging = PackagingRecipe()
   /// The path of the artifact; nil for `<name>.ctpack` in the current folder.
@@ -36,6 +37,9 @@ package struct Recipe: Sendable, Equatable {
   package var memory = ProcessUsage.availableMemory / 2
   /// The line of each field in the file, by section and name: "compression.bits".
   package var lines: [String: Int] = [:]
+
+  /// Whether anything is measured, so that a gate has something to judge.
+  var isMeasured: Bool { !evaluations.isEmpty || !tasks.isEmpty }
 
   /// Makes the recipe of an empty file: all defaults, and no model.
   init(emptyFile path: String) { self.path = path }
@@ -143,6 +147,8 @@ package struct GateRecipe: Sendable, Equatable {
   package var all = Limits.none
   /// Limits by evaluation name.
   package var named: [String: Limits] = [:]
+  /// Limits by task name.
+  package var tasks: [String: TaskLimits] = [:]
 
   package init() {}
 

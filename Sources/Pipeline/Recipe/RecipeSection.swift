@@ -1,4 +1,5 @@
 import Bytes
+import Evaluation
 import RecipeFields
 import Yams
 
@@ -82,7 +83,8 @@ final class RecipeSection: FieldSource {
   }
 
   private func qualified(_ name: String) -> String {
-    [RecipeSection.top, VerificationPolicy.top].contains(section) ? name : "\(section).\(name)"
+    [RecipeSection.top, VerificationPolicy.top, TaskDescription.top].contains(section)
+      ? name : "\(section).\(name)"
   }
 
   /// The name of the top-level section in messages.

@@ -118,7 +118,10 @@ extension PackagingRecipe {
 
 extension GateRecipe {
   /// Reads the section `gate`, with its sections named after evaluations.
-  init(_ source: any FieldSource, evaluations recipes: [EvaluationRecipe], hasPrompt: Bool) {
+  init(
+    _ source: any FieldSource, evaluations recipes: [EvaluationRecipe], tasks names: [String],
+    hasPrompt: Bool
+  ) {
     let evaluations = recipes.map(\.name)
     all = Limits(source, hasPrompt: hasPrompt)
     named = [:]
@@ -136,7 +139,8 @@ extension GateRecipe {
       recipes.contains { $0.name == name && $0.divergence }
     }
     checkMargins(note)
-    if evaluations.isEmpty, let first = source.names.first {
+    readTasks(source, known: names)
+    if evaluations.isEmpty, let first = source.names.first(where: { $0 != TaskLimits.section }) {
       source.note(first, "there is no evaluation to apply it to: add one to `evaluation`")
     }
     for name in evaluations { source.expect(name) }
@@ -145,12 +149,36 @@ extension GateRecipe {
 }
 
 extension GateRecipe {
+  /// The rows of the reference: the limits of evaluations, and those of one task.
+  static let fieldDescriptions: [FieldDescription] =
+    Limits.fields.descriptions(of: .none) + [
+      FieldDescription(
+        TaskLimits.section + ".TASK", type: "section", default: "no limits",
+        "limits of the task of this name",
+        fields: TaskLimits.fields.descriptions(of: TaskLimits()))
+    ]
+
+  /// Reads the section `tasks`, which has a section for each task.
+  ///
+  /// - Parameter known: the names of the tasks that are measured; nil if they aren't known yet.
+  fileprivate mutating func readTasks(_ source: any FieldSource, known: [String]?) {
+    source.expect(TaskLimits.section)
+    guard source.has(TaskLimits.section) else { return }
+    let section = source.section(TaskLimits.section)
+    for name in known ?? section.names where section.has(name) {
+      section.expect(name)
+      tasks[name] = TaskLimits(section.section(name))
+    }
+    section.finish()
+  }
+
   /// Reads the section `gate` of a verification policy. The evaluations aren't known yet: each
   /// section within names one.
   init(policy source: any FieldSource) {
     let limits = Set(Limits.fields.map(\.name))
+    readTasks(source, known: nil)
     var sections: [String: any FieldSource] = [:]
-    for name in source.names where !limits.contains(name) {
+    for name in source.names where !limits.contains(name) && name != TaskLimits.section {
       guard source.isSection(name) else {
         source.note(
           name, "is neither a limit (\(limits.sorted().joined(separator: ", "))) nor a section")
@@ -169,7 +197,9 @@ extension GateRecipe {
   }
 
   /// Whether there is no limit at all.
-  var isEmpty: Bool { all.isEmpty && named.values.allSatisfy(\.isEmpty) }
+  var isEmpty: Bool {
+    all.isEmpty && named.values.allSatisfy(\.isEmpty) && tasks.values.allSatisfy(\.isEmpty)
+  }
 }
 
 /// The table of limits in the section `gate`.

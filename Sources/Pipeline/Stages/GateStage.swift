@@ -6,6 +6,8 @@ import Bytes
 struct GateStage: Stage {
   let gate: GateRecipe
   let evaluations: [String]
+  /// The names of the tasks.
+  let tasks: [String]
 
   static let name = "gate"
   static let verdict = StageOutput("verdict", of: name)
@@ -13,27 +15,43 @@ struct GateStage: Stage {
   var name: String { Self.name }
   var algorithmVersion: Int { 1 }
   var parameters: JSON { gate.json }
-  func declareInputs(in list: inout InputList) -> FileInput { list.output(VerifyStage.evidence) }
+  /// The measurements of texts and of tasks; each nil if there are none.
+  struct Inputs {
+    let evidence: FileInput?
+    let tasks: FileInput?
+  }
+  func declareInputs(in list: inout InputList) -> Inputs {
+    Inputs(
+      evidence: evaluations.isEmpty ? nil : list.output(VerifyStage.evidence),
+      tasks: tasks.isEmpty ? nil : list.output(TaskStage.evidence, as: "tasks"))
+  }
   var outputs: [StageOutput] { [Self.verdict] }
   var usesKernels: Bool { false }
   var unit: String { "limit" }
   var work: Double { 0 }
 
-  func run(_ context: StageContext, _ evidence: FileInput) throws -> StageResult {
-    let records = try (context.json(evidence).array ?? []).map { try EvidenceRecord(json: $0) }
+  func run(_ context: StageContext, _ inputs: Inputs) throws -> StageResult {
+    let records = try [inputs.evidence, inputs.tasks].compactMap(\.self).flatMap { input in
+      try (context.json(input).array ?? []).map { try EvidenceRecord(json: $0) }
+    }
     var met: [JSON] = []
     var missed: [String] = []
-    for name in evaluations {
-      let limits = gate.limits(for: name)
-      if limits.isEmpty { continue }
-      let numbers = FourNumbers(records, text: name)
-      for check in limits.checks(numbers) {
+    func judge(_ name: String, _ kind: String, _ checks: [GateRecipe.Limits.Check]) {
+      for check in checks {
         if let miss = check.miss { missed.append("\(name): \(miss)") }
         met.append([
-          "evaluation": .string(name), "limit": .string(check.limit), "bound": .number(check.bound),
+          kind: .string(name), "limit": .string(check.limit), "bound": .number(check.bound),
           "value": check.value.map { .number($0) } ?? .null,
         ])
       }
+    }
+    for name in evaluations {
+      let limits = gate.limits(for: name)
+      if limits.isEmpty { continue }
+      judge(name, "evaluation", limits.checks(FourNumbers(records, text: name)))
+    }
+    for name in tasks {
+      judge(name, "task", gate.tasks[name]?.checks(records, task: name) ?? [])
     }
     guard missed.isEmpty else {
       throw Failure(
@@ -67,6 +85,7 @@ package struct FourNumbers: Sendable, Equatable {
     func all(_ model: String, prompted: Bool) -> [EvidenceRecord] {
       records.filter {
         $0.text == text && $0.model == model && ($0.prompt != nil) == prompted && $0.choice == nil
+          && $0.task == nil
       }
     }
     let shipped =
@@ -122,6 +141,12 @@ extension GateRecipe {
   var json: JSON {
     var object = JSONObject()
     for (name, limits) in named.sorted(by: { $0.key < $1.key }) { object[name] = limits.json }
-    return ["all": all.json, "named": .object(object)]
+    var result: JSONObject = ["all": all.json, "named": .object(object)]
+    if !tasks.isEmpty {
+      var own = JSONObject()
+      for (name, limits) in tasks.sorted(by: { $0.key < $1.key }) { own[name] = limits.json }
+      result[TaskLimits.section] = .object(own)
+    }
+    return .object(result)
   }
 }

@@ -37,7 +37,9 @@ struct PackageStage: Stage {
     [ImportStage.name, CalibrateStage.name, CompressStage.name]
       + (recipe.prompt?.needsTeacherStage == true ? [TeacherStage.name] : [])
       + (recipe.prompt == nil ? [] : [PromptOutputs.stage])
-      + (recipe.evaluations.isEmpty ? [] : [VerifyStage.name, GateStage.name])
+      + (recipe.evaluations.isEmpty ? [] : [VerifyStage.name])
+      + (recipe.tasks.isEmpty ? [] : [TaskStage.name])
+      + (recipe.isMeasured ? [GateStage.name] : [])
   }
 
   struct Inputs {
@@ -49,8 +51,10 @@ struct PackageStage: Stage {
     let prompt: PromptOutputs.Inputs?
     /// The record of the prompt's learning; nil without a prompt.
     let training: FileInput?
-    /// The measurements; nil without evaluations.
+    /// The measurements of texts; nil without evaluations.
     let evidence: FileInput?
+    /// The measurements of tasks; nil without tasks.
+    let tasks: FileInput?
     /// The records of the stages that made the artifact, in order.
     let records: [(stage: String, record: RecordInput)]
     let texts: [(role: String, name: String, file: FileInput)]
@@ -66,6 +70,7 @@ struct PackageStage: Stage {
       prompt: recipe.prompt == nil ? nil : PromptOutputs.declare(in: &list),
       training: recipe.prompt == nil ? nil : list.output(PromptOutputs.training),
       evidence: recipe.evaluations.isEmpty ? nil : list.output(VerifyStage.evidence),
+      tasks: recipe.tasks.isEmpty ? nil : list.output(TaskStage.evidence, as: "tasks"),
       records: stages.map { ($0, list.record(of: $0)) },
       texts: recipe.texts.map {
         ($0.role, PathNames.last($0.path), list.file($0.path, as: "text \($0.role)"))
@@ -80,10 +85,9 @@ struct PackageStage: Stage {
   func run(_ context: StageContext, _ inputs: Inputs) throws -> StageResult {
     let compressed = try ModelBundle(path: context.path(inputs.compressed))
     let full = try ModelBundle(path: context.path(inputs.full))
-    let evidence =
-      try inputs.evidence.map {
-        try (context.json($0).array ?? []).map { try EvidenceRecord(json: $0) }
-      } ?? []
+    let evidence = try [inputs.evidence, inputs.tasks].compactMap(\.self).flatMap { input in
+      try (context.json(input).array ?? []).map { try EvidenceRecord(json: $0) }
+    }
     let target = context.partial.scratch("bundle.ctpack")
     var writer = BundleWriter(
       ownFile: target, storage: recipe.packaging.storage, hasCopies: true)
@@ -132,9 +136,9 @@ struct PackageStage: Stage {
     _ evidence: [EvidenceRecord], weights: SHA256Digest
   ) -> [Validation] {
     evidence.compactMap { with -> Validation? in
-      guard with.model == "compressed", with.prompt != nil,
+      guard with.model == "compressed", with.prompt != nil, with.task == nil,
         let without = evidence.first(where: {
-          $0.model == "compressed" && $0.prompt == nil && $0.text == with.text
+          $0.model == "compressed" && $0.prompt == nil && $0.text == with.text && $0.task == nil
         })
       else { return nil }
       return Validation(

@@ -21,8 +21,8 @@ package struct BuildPlan: Sendable {
   /// The names of all possible stages of a build, in order.
   package static let stageOrder = [
     ImportStage.name, CalibrateStage.name, AllocateStage.name, CompressStage.name,
-    PolicyStage.name, TeacherStage.name, PromptOutputs.stage, VerifyStage.name, GateStage.name,
-    PackageStage.name,
+    PolicyStage.name, TeacherStage.name, PromptOutputs.stage, VerifyStage.name, TaskStage.name,
+    GateStage.name, PackageStage.name,
   ]
 
   /// Opens the checkpoint (its structure, names and shapes, but no values), checks the recipe's
@@ -110,7 +110,18 @@ package struct BuildPlan: Sendable {
           evaluations: recipe.evaluations, rules: rules, promptName: recipe.prompt?.name,
           work: Self.verifyWork(recipe, rules, configuration),
           referenceBytes: Self.referenceBytes(recipe, rules, configuration)))
-      stages.append(GateStage(gate: recipe.gate, evaluations: recipe.evaluations.map(\.name)))
+    }
+    if !recipe.tasks.isEmpty {
+      stages.append(
+        TaskStage(
+          tasks: recipe.tasks, promptName: recipe.prompt?.name,
+          work: Self.taskWork(recipe, configuration)))
+    }
+    if recipe.isMeasured {
+      stages.append(
+        GateStage(
+          gate: recipe.gate, evaluations: recipe.evaluations.map(\.name),
+          tasks: recipe.tasks.map(\.name)))
     }
     stages.append(
       PackageStage(
@@ -158,6 +169,18 @@ package struct BuildPlan: Sendable {
       return 4 * windows * rule.targetsPerWindow * (1 + configuration.embeddingSize)
     }
     return sizes.max() ?? 0
+  }
+
+  /// Estimates the work of two or four passes over the rows of each task, at four bytes per token. Rows
+  /// beyond a limit are taken to be as long as the others.
+  private static func taskWork(_ recipe: Recipe, _ configuration: ModelConfiguration) -> Double {
+    var tokens = 0.0
+    for task in recipe.tasks {
+      let bytes = task.sources.first { $0.role == "rows" }.map { size($0.path) } ?? 0
+      // A row of the data sets in use has about 400 bytes.
+      tokens += Double(min(bytes, (task.limit ?? .max / 400) * 400)) / 4
+    }
+    return tokens * (recipe.prompt == nil ? 2 : 4) * configuration.forwardWork
   }
 
   /// Estimates the work of two or four passes over each text, at four bytes per token.

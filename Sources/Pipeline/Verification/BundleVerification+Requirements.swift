@@ -113,7 +113,9 @@ extension BundleVerification {
   private static func limits(
     _ gate: GateRecipe, _ records: [EvidenceRecord], _ bundle: ModelBundle
   ) -> [Requirement] {
-    let measured = records.filter { $0.model == "compressed" && $0.choice == nil }
+    let measured = records.filter {
+      $0.model == "compressed" && $0.choice == nil && $0.task == nil
+    }
     let texts = Set(measured.map(\.text))
     var list: [Requirement] = []
     for text in texts.union(gate.named.keys).sorted() {
@@ -140,6 +142,13 @@ extension BundleVerification {
                 miss: check.miss))
           }
         }
+      }
+    }
+    for (name, limits) in gate.tasks.sorted(by: { $0.key < $1.key }) {
+      for check in limits.checks(records, task: name) {
+        list.append(
+          Requirement(
+            "\(check.limit) \(Figure.short(check.bound)) on the task \(name)", miss: check.miss))
       }
     }
     if list.isEmpty { list.append(Requirement("limits", miss: "these weights weren't measured")) }

@@ -52,7 +52,7 @@ extension VerificationPolicy {
           FieldDescription(
             "gate", type: "section", default: "no limits",
             "limits of the measured numbers, as in a recipe",
-            fields: GateRecipe.Limits.fields.descriptions(of: .none))
+            fields: GateRecipe.fieldDescriptions)
         ]
       },
       read: { source, policy in
