@@ -9,7 +9,7 @@ RECIPE ?= Recipes/quickstart.yaml
 # All release builds have the same options: others would build everything again. Debug builds have none, as plain `swift build`.
 OPTIONS = $(if $(filter release,$(CONFIGURATION)),$(shell .ci/hardening-flags))
 
-.PHONY: help setup build quickstart test real-model benchmarks kernels arm64-kernels crash-tests fuzz sanitize sanitize-swift signing-peer reproducible sbom golden check imports vectors pages format lint clean
+.PHONY: help setup build quickstart test real-model benchmarks kernels arm64-kernels crash-tests fuzz sanitize sanitize-swift signing-peer reproducible sbom schemas golden check imports vectors pages format lint clean
 
 help:
 	@echo 'make quickstart      build, fetch SmolLM2-135M-Instruct, compress it to 3 bits, learn a prompt, verify, pack, inspect'
@@ -21,6 +21,7 @@ help:
 	@echo 'make arm64-kernels   test the NEON kernels against their plain twins, in an emulator'
 	@echo 'make crash-tests     break the program at every system call on files; REDUCED=1: at a seeded sample, in a few minutes'
 	@echo 'make reproducible    build the program of a release in two folders, compare the bytes, check how it is hardened'
+	@echo 'make schemas         check what `ctpack provenance` writes against the published schemas (installs them from PyPI)'
 	@echo 'make sbom            write the bill of materials, .build/ctpack.cdx.json, and check that it names every dependency'
 	@echo 'make fuzz            fuzz the readers of untrusted files; TARGET=NAME, SECONDS=600 each (see Tests/README.md)'
 	@echo 'make signing-peer    install the program that FileSignaturePeerTests compare with'
@@ -94,6 +95,10 @@ reproducible: setup
 sbom: setup
 	.ci/sbom.py .build/ctpack.cdx.json
 	.ci/sbom.py --check .build/ctpack.cdx.json
+
+# The first run installs Tests/Schemas/requirements.txt into .build/schemas/environment.
+schemas: build
+	Tests/Schemas/check_schemas.py --program $(BIN)
 
 # Fuzzing and sanitizers need clang of the Swift toolchain, whose ThreadSanitizer refers to its libdispatch.
 CLANG_RUNTIMES = $(shell clang -print-resource-dir)/lib/linux

@@ -134,7 +134,7 @@ let package = Package(
       name: "PipelineTests",
       dependencies: [
         "Bytes", "RecipeFields", "Builds", "BundleFormat", "Compression", "Prompts", "Evaluation",
-        "Pipeline", "TestSupport",
+        "Pipeline", "TestSupport", "Yams",
       ],
       exclude: ["Golden"]),
     .testTarget(

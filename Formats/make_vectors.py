@@ -323,6 +323,11 @@ def divergence(**members):
                            "ln_ppl_ratio": {"value": 0.1171875, "se": 0.0078125}, "ppl_difference": {"value": 2.25, "se": 0.125}, **members}}
 
 
+def similarity(**members):
+    return {"model_sha256": "33" * 32, "attention": [1.0, 0.875], "activations": [0.75, -0.5], "attention_stderr": [0.0, 0.125],
+            "activations_stderr": [0.25, 0.5], "prompt_share": [0.0, 0.5], **members}
+
+
 def choice(a=5, b=7, **members):
     return {"rule": "attention", "windows": {"a": a, "b": b}, **members}
 
@@ -573,6 +578,9 @@ def vectors():
 
     yield "valid-evidence-task", "a task's results, with the rows that flipped", evidence(None, windows=12, task=task())
 
+    yield "valid-evidence-similarity", "a perplexity with the similarity of two blocks' inner values to the full model's", evidence(
+        "a", similarity=similarity())
+
     yield "valid-copies", "a backup of header and table, and copies of two documents", with_copies(documented())[0]
     yield "valid-copies-appended", "generation 2 with a backup of its own; the copies of documents are kept", appended_with_copies()
 
@@ -732,6 +740,8 @@ def vectors():
     yield "evidence-task-files", "a task's rows without their digest", evidence(None, task=task(files={"rows": {"name": "rows.jsonl"}}))
     yield "evidence-task-flips", "more flipped rows than rows", evidence(None, task=task(rows_seen=1))
     yield "evidence-task-p", "a p-value above 1", evidence(None, task=task(p=2))
+    yield "evidence-similarity-blocks", "similarities of two blocks and of one", evidence("a", similarity=similarity(activations=[0.5]))
+    yield "evidence-similarity-range", "a cosine above 1", evidence("a", similarity=similarity(attention=[0.75, 1.25]))
     yield "backup-damaged", "a flipped bit in the backup", (lambda b, _, c: flip(b, c.offset + 70))(*with_copies(documented()))
     yield "backup-generation", "a backup of another generation", with_copies(documented(), backup=lambda f: {"generation": 2})[0]
     yield "backup-offset", "a backup that belongs elsewhere", with_copies(documented(), backup=lambda f: {"offset": f["offset"] + 4096})[0]

@@ -775,6 +775,18 @@ def check_evidence(section, records):
             need("ratio_se" not in record or number(record["ratio_se"]) and record["ratio_se"] >= 0, f"{where}: ratio_se")
         if "divergence" in record:
             check_divergence(f"{where}: divergence", record["divergence"])
+        if "similarity" in record:
+            similarity = record["similarity"]
+            need(isinstance(similarity, dict), f"{where}: similarity")
+            full = similarity.get("model_sha256")
+            need(full is None or isinstance(full, str) and re.fullmatch("[0-9a-f]{64}", full), f"{where}: similarity: model_sha256")
+            blocks = similarity.get("attention")
+            need(isinstance(blocks, list) and blocks, f"{where}: similarity: attention")
+            for key, least, most in (("attention", 0, 1), ("activations", -1, 1), ("attention_stderr", 0, math.inf),
+                                     ("activations_stderr", 0, math.inf), ("prompt_share", 0, 1)):
+                values = similarity.get(key, blocks if key.endswith("stderr") or key == "prompt_share" else None)
+                need(isinstance(values, list) and len(values) == len(blocks)
+                     and all(number(value) and least <= value <= most for value in values), f"{where}: similarity: {key}")
 
 
 def check_divergence(where, divergence):

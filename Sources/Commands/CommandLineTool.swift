@@ -20,9 +20,9 @@ struct CTPack: ParsableCommand {
     subcommands: [
       RunCommand.self, StatusCommand.self, CleanCommand.self, ReproCommand.self, RecipeCommand.self,
       InspectCommand.self, DiffCommand.self, EvalCommand.self, TaskCommand.self,
-      TokenizeCommand.self, PromptCommand.self, TransferCommand.self, RecodeCommand.self,
-      CompactCommand.self, GenerateCommand.self, SignCommand.self, VerifyCommand.self,
-      RecoverCommand.self,
+      TokenizeCommand.self, BenchCommand.self, SimilarityCommand.self, PromptCommand.self,
+      TransferCommand.self, RecodeCommand.self, CompactCommand.self, GenerateCommand.self,
+      SignCommand.self, VerifyCommand.self, ProvenanceCommand.self, RecoverCommand.self,
     ])
 }
 

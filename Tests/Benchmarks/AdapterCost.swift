@@ -1,6 +1,7 @@
 import ArgumentParser
 import BundleFormat
 import Bytes
+import Evaluation
 import Models
 import Numerics
 import Pipeline
@@ -72,16 +73,13 @@ struct AdapterCost: ParsableCommand {
     ]
     guard case .bundle(let bundle) = file else { return cases }
     for prompt in try bundle.adapters {
-      func add(_ note: String, _ use: (model: LanguageModel, start: PromptStart)) {
+      let forms = try SpeedCase.with(prompt, of: bundle, model: model)
+      for form in forms.reversed() {
+        let note = forms.count > 1 && form.form == .run ? ", run through" : ""
         cases.append(
           Case(
-            name: prompt.name + note, label: prompt.shape.label, parameters: prompt.values.count,
-            model: use.model, start: use.start))
-      }
-      let kept = try file.start(with: prompt, of: model, exact: false)
-      add("", kept)
-      if case .keyValues = kept.start {
-        add(", run through", try file.start(with: prompt, of: model, exact: true))
+            name: form.name + note, label: form.label, parameters: form.parameters,
+            model: form.model, start: form.start))
       }
     }
     return cases

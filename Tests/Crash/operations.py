@@ -32,6 +32,8 @@ OPERATIONS = [
               "t.ctpack", ("source.ctpack", "t.ctpack")),
     Operation("measure", ["transfer", "t.ctpack", "t.ctpack", "--prompt", "imported", "--text", "test.txt", "--protocol", "ctp-32",
                           "--windows", "2", "--quiet", "--threads", "1"], "t.ctpack", ("t.ctpack", "test.txt")),
+    Operation("similarity", ["similarity", "t.ctpack", "--against", "model", "--text", "test.txt", "--protocol", "ctp-32", "--windows", "2",
+                             "--store", "--quiet", "--threads", "1"], "t.ctpack", ("t.ctpack", "model", "test.txt")),
     Operation("prompt remove", ["prompt", "remove", "t.ctpack", "imported"], "t.ctpack", ("t.ctpack",)),
     Operation("prompt import", ["prompt", "import", "t.ctpack", "peft", "--as", "again", "--threads", "1"], "t.ctpack",
               ("t.ctpack", "peft")),

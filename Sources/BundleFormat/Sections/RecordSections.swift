@@ -17,7 +17,7 @@ extension SectionKind {
     layouts: [.json], name: .fixed("evidence"), flags: informative
   ) { (content) throws(Failure) in
     try content.bundle.eachRecord(.evidence, in: content.canonicalJSON()) {
-      (json) throws(Failure) in _ = try EvidenceRecord(json: json)
+      (json) throws(Failure) in _ = try EvidenceRecord(json: json).similarity()
     }
     return nil
   }

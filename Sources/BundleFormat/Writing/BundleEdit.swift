@@ -21,12 +21,14 @@ public struct BundleEdit {
   /// Removes a section, and what was computed from it.
   public mutating func remove(_ key: BundleEditor.Key) { removed.append(key) }
 
-  /// Adds measurements to the evidence in force, in place of earlier ones of the same.
+  /// Adds measurements to the evidence in force, in place of earlier ones of the same. A measurement without a
+  /// comparison of inner values keeps that of the one that it replaces.
   ///
   /// - Throws: `invalidData` where the evidence can't be read.
   public mutating func add(_ records: [EvidenceRecord]) throws(Failure) {
     guard !records.isEmpty else { return }
-    add(.evidence(EvidenceRecord.merged(try bundle.evidence, with: records)))
+    let old = try bundle.evidence
+    add(.evidence(EvidenceRecord.merged(old, with: records.map { $0.keepingComparison(of: old) })))
   }
 }
 

@@ -5,7 +5,8 @@ import Synchronization
 /// the number of threads, so that results don't depend on it either.
 package enum Parallel {
   private static let chosen = Atomic<Int>(0)
-  private static let processors = processors(in: ControlGroup(of: .processor))
+  /// The number of processors that this process may use, as found when it is first asked for.
+  package static let processors = processors(in: ControlGroup(of: .processor))
 
   /// The number of processors that this process may use: those it may run on, but no more than the
   /// processor time of its control group, rounded up, fills. More threads would be stopped for a part

@@ -61,32 +61,12 @@ struct InspectionPage {
 
   /// The weights, one line for all tensors of the same storage.
   private mutating func weights() {
-    var order: [String] = []
-    var groups: [String: (count: Int, parameters: Int, bytes: Int)] = [:]
-    for tensor in bundle.tensors {
-      var label = "\(tensor.bits) bits"
-      if tensor.isPacked {
-        let isRow = tensor.groupSize >= tensor.columns
-        label += isRow ? ", one group per row" : ", groups of \(tensor.groupSize)"
-        label += tensor.symmetric ? ", symmetric" : ", asymmetric"
-      } else {
-        label = "\(tensor.layout.label), not packed"
-      }
-      if tensor.sparsity != nil { label += ", sparse" }
-      if groups[label] == nil { order.append(label) }
-      let old = groups[label] ?? (0, 0, 0)
-      groups[label] = (
-        old.count + 1, old.parameters + tensor.parameters, old.bytes + tensor.storedBytes
-      )
-    }
     head("Weights")
     var rows = [["storage", "tensors", "parameters", "size", "bits per weight"]]
-    rows += order.compactMap { label -> [String]? in
-      guard let group = groups[label] else { return nil }
-      let bits = Double(group.bytes) * 8 / Double(max(1, group.parameters))
-      return [
-        label, Figure.count(group.count), Figure.count(group.parameters),
-        Figure.bytes(group.bytes), Figure.fixed(bits, 2),
+    rows += StorageGroup.all(of: bundle).map { group in
+      [
+        group.label, Figure.count(group.tensors), Figure.count(group.parameters),
+        Figure.bytes(group.bytes), Figure.fixed(group.bitsPerWeight, 2),
       ]
     }
     lines += Output.table(rows, right: [1, 2, 3, 4])

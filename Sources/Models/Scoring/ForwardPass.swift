@@ -9,7 +9,8 @@ package final class ForwardPass {
   let plan: RowPlan
   /// The residual stream [R, d]: `enter` fills it, `run` replaces it with the last block's output.
   let x: Tensor
-  private let activations: BlockActivations
+  /// Activations of the block that ran last.
+  let activations: BlockActivations
   private let scratch: ForwardScratch
   /// The input of the residual stream, kept for a second run that looks for a cause.
   private var entered = Entered.nothing
@@ -59,8 +60,10 @@ package final class ForwardPass {
     guard x.firstNonFinite == nil else { throw cause(cache, attention) }
   }
 
-  private func run(
-    _ layer: Int, _ cache: KeyValueCache?, _ attention: (BlockActivations, Int) -> Bool
+  /// Runs one block in place on `x`, without a check of its output.
+  func run(
+    _ layer: Int, _ cache: KeyValueCache?,
+    _ attention: (BlockActivations, Int) -> Bool = { _, _ in false }
   ) throws(Failure) {
     if let cache {
       (activations.k, activations.v) = cache.rows(plan.keyRows, layer: layer)

@@ -19,3 +19,13 @@ extension AttentionCache.Format {
     }
   }
 }
+
+extension AttentionCache {
+  /// Bytes that `rows` rows of keys and values of one block take, the scales of int8 included.
+  package static func byteCount(
+    rows: Int, kvHeads: Int, headDim: Int, format: Format
+  ) -> Int {
+    let scales = format == .int8 ? 4 * kvHeads : 0
+    return 2 * rows * (kvHeads * headDim * format.bytes + scales)
+  }
+}
