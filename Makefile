@@ -9,7 +9,7 @@ RECIPE ?= Recipes/quickstart.yaml
 # All release builds have the same options: others would build everything again. Debug builds have none, as plain `swift build`.
 OPTIONS = $(if $(filter release,$(CONFIGURATION)),$(shell .ci/hardening-flags))
 
-.PHONY: help setup build quickstart test real-model benchmarks kernels arm64-kernels crash-tests fuzz sanitize sanitize-swift signing-peer reproducible sbom schemas golden check imports vectors pages format lint clean
+.PHONY: help setup build quickstart test real-model benchmarks kernels arm64-kernels crash-tests report-page fuzz sanitize sanitize-swift signing-peer reproducible sbom schemas golden check imports vectors pages format lint clean
 
 help:
 	@echo 'make quickstart      build, fetch SmolLM2-135M-Instruct, compress it to 3 bits, learn a prompt, verify, pack, inspect'
@@ -20,6 +20,7 @@ help:
 	@echo 'make kernels         test the C kernels against their plain twins'
 	@echo 'make arm64-kernels   test the NEON kernels against their plain twins, in an emulator'
 	@echo 'make crash-tests     break the program at every system call on files; REDUCED=1: at a seeded sample, in a few minutes'
+	@echo 'make report-page     open sample pages of `ctpack report` in headless Chromium; skipped, loudly, without one'
 	@echo 'make reproducible    build the program of a release in two folders, compare the bytes, check how it is hardened'
 	@echo 'make schemas         check what `ctpack provenance` writes against the published schemas (installs them from PyPI)'
 	@echo 'make sbom            write the bill of materials, .build/ctpack.cdx.json, and check that it names every dependency'
@@ -87,6 +88,11 @@ arm64-kernels:
 # Needs a C compiler. SEED=NUMBER draws another sample. In an unoptimised build it takes far longer.
 crash-tests: build
 	Tests/Crash/crash_tests.py $(if $(REDUCED),--reduced,--full) --program $(BIN) $(if $(SEED),--seed $(SEED))
+
+# Needs Chromium (Debian: chromium). Screenshots in both themes and at both widths stay in .build/report.
+report-page: setup
+	CTPACK_REPORT_PAGES=$(CURDIR)/.build/report swift test -c $(CONFIGURATION) $(OPTIONS) --filter ReportPageTests
+	Tests/Report/check_in_browser.py $(patsubst %,.build/report/%.html,all one bare hostile) --screenshots .build/report
 
 # Takes the time of two release builds. The program stays in .build/release-binary/ctpack.
 reproducible: setup

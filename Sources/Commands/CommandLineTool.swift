@@ -19,10 +19,11 @@ struct CTPack: ParsableCommand {
     version: ProgramVersion.current,
     subcommands: [
       RunCommand.self, StatusCommand.self, CleanCommand.self, ReproCommand.self, RecipeCommand.self,
-      InspectCommand.self, DiffCommand.self, EvalCommand.self, TaskCommand.self,
-      TokenizeCommand.self, BenchCommand.self, SimilarityCommand.self, PromptCommand.self,
-      TransferCommand.self, RecodeCommand.self, CompactCommand.self, GenerateCommand.self,
-      SignCommand.self, VerifyCommand.self, ProvenanceCommand.self, RecoverCommand.self,
+      InspectCommand.self, DiffCommand.self, ReportCommand.self, EvalCommand.self,
+      TaskCommand.self, TokenizeCommand.self, BenchCommand.self, SimilarityCommand.self,
+      PromptCommand.self, TransferCommand.self, RecodeCommand.self, CompactCommand.self,
+      GenerateCommand.self, SignCommand.self, VerifyCommand.self, ProvenanceCommand.self,
+      RecoverCommand.self,
     ])
 }
 
