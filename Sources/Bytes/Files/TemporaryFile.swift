@@ -15,7 +15,8 @@ import Glibc
   ///
   /// - Throws: `cannotCreate` if the folder doesn't allow a new file; `io` if the disk is full.
   init(of target: String, mode: mode_t) throws(Failure) {
-    // A sweep may lock and remove a file between its creation and its locking; another is made then.
+    // A sweep may lock a file between its creation and its locking; another is made then. This one
+    // is removed here, because a sweep that only looks doesn't.
     for _ in 0..<100 {
       let digits = String(UInt64.random(in: 0...UInt64.max), radix: 16)
       let number = String(repeating: "0", count: 16 - digits.count) + digits
@@ -33,6 +34,7 @@ import Glibc
         self.descriptor = opened.value
         return
       }
+      if Self.isNamed(path, opened.value) { unsafe unlink(path) }
       close(opened.value)
     }
     throw Failure(
