@@ -61,7 +61,7 @@ package enum Checkpoint {
 
   /// The failure of a folder that holds neither a model of transformers nor a GGUF file.
   private static func unknownFolder(_ folder: String) -> Failure {
-    let names = names(in: folder).sorted()
+    let names = ((try? names(in: folder)) ?? []).sorted()
     var advice: String?
     if names.contains("adapter_config.json") {
       advice = "it holds a PEFT adapter; give the folder of the model that it belongs to"

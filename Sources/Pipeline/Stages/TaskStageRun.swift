@@ -39,7 +39,7 @@ struct TaskStageRun {
     } else {
       prompt = nil
     }
-    guard let saved = context.partial.json("answered") else { return }
+    guard let saved = try context.partial.json("answered") else { return }
     records = try (saved["records"]?.array ?? []).map { try EvidenceRecord(json: $0) }
     for (name, outcomes) in saved["full"]?.object ?? [:] {
       self.full[name] = try (outcomes.array ?? []).map { try TaskOutcome(json: $0) }
