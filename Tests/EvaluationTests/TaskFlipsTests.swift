@@ -47,7 +47,7 @@ import Testing
     }
     #expect(throws: Never.self) { try record(1e300).checkFinite() }
     let failure = #expect(throws: Failure.self) { try record(.infinity).checkFinite() }
-    #expect(failure?.kind == .notMet)
+    #expect(failure?.kind == .invalidData)
   }
 
   @Test func recordsReadBack() throws {

@@ -15,7 +15,7 @@ import Yams
     "plain", "two words", "a-b_c.d/e", "", " lead", "true", "No", "null", "~", "y", "1.5", "0x1F",
     "1e5", "2026-01-31", "a: b", "- x", "#c", "a #b", "\"", "\\", "'", "|", ">", "@x", "%y", "*a",
     "&b", "!t", "{", "]", "=", "<<", "a\nb", "\t", "é", "\u{7F}", "\u{85}", "\u{202E}x",
-    "\u{1F600}", "\u{FEFF}", "a\u{301}*",
+    "\u{1F600}", "b\u{FEFF}", "a\u{301}*",
   ])
   func stringsStayStrings(_ text: String) throws {
     let found = try read(["key": .string(text), "list": [.string(text)]])
