@@ -84,7 +84,9 @@ struct TeacherStage: Stage {
     let perPass = max(1, Scorer.rowsPerPass / settings.length)
     for first in stride(from: 0, to: starts.count, by: Self.piece) {
       let piece = starts[first..<min(starts.count, first + Self.piece)]
-      if try Self.parts.allSatisfy({ try context.partial.load("\($0)-\(first)") != nil }) { continue }
+      if try Self.parts.allSatisfy({ try context.partial.load("\($0)-\(first)") != nil }) {
+        continue
+      }
       var (names, values, tails) = ([UInt8](), [UInt8](), [UInt8]())
       for start in stride(from: piece.startIndex, to: piece.endIndex, by: perPass) {
         try context.checkStop()
