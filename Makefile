@@ -91,7 +91,8 @@ crash-tests: build
 
 # Needs Chromium (Debian: chromium). Screenshots in both themes and at both widths stay in .build/report.
 report-page: setup
-	CTPACK_REPORT_PAGES=$(CURDIR)/.build/report swift test -c $(CONFIGURATION) $(OPTIONS) --filter ReportPageTests
+	swift build -c $(CONFIGURATION) --build-tests $(OPTIONS)
+	CTPACK_REPORT_PAGES=$(CURDIR)/.build/report swift test -c $(CONFIGURATION) --skip-build $(OPTIONS) --filter ReportPageTests
 	Tests/Report/check_in_browser.py $(patsubst %,.build/report/%.html,all one bare hostile) --screenshots .build/report
 
 # Takes the time of two release builds. The program stays in .build/release-binary/ctpack.
