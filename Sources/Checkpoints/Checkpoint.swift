@@ -61,7 +61,7 @@ package enum Checkpoint {
 
   /// The failure of a folder that holds neither a model of transformers nor a GGUF file.
   private static func unknownFolder(_ folder: String) -> Failure {
-    let names = ((try? names(in: folder)) ?? []).sorted()
+    let names = ((try? Folder.names(in: folder)) ?? []).sorted()
     var advice: String?
     if names.contains("adapter_config.json") {
       advice = "it holds a PEFT adapter; give the folder of the model that it belongs to"
@@ -110,14 +110,6 @@ package enum Checkpoint {
 
   /// Whether `path` is a folder: the path "folder/." exists for folders alone.
   static func isFolder(_ path: String) -> Bool { exists(path + "/.") }
-
-  /// The names of the files in `folder`, in no order; none if there is no such folder.
-  static func names(in folder: String) throws(Failure) -> [String] {
-    guard isFolder(folder) else { return [] }
-    do { return try FileManager.default.contentsOfDirectory(atPath: folder) } catch {
-      throw Failure(.io, file: folder, "can't be listed: \(error.localizedDescription)")
-    }
-  }
 
   static func unknown(_ name: String, _ file: String) -> Failure {
     Failure(.invalidData, file: file, at: "tensor \(name.quoted)", "the model has no such tensor")

@@ -37,8 +37,7 @@ enum WindowStatistics {
 
   /// The distribution of values over all tokens, with exact percentiles.
   ///
-  /// A percentile interpolates linearly between the two values whose ranks enclose q·(n − 1), as
-  /// llama.cpp's does (type 7 of Hyndman and Fan, 1996). Its error is half the distance between the
+  /// A percentile is the value at rank q·(n − 1), as llama.cpp's is (`Quantile`). Its error is half the distance between the
   /// values at √(n·q·(1 − q)) ranks below and above, one standard deviation of the number of values
   /// under it (Woodruff, JASA 47:635, 1952); nil where these ranks don't exist.
   static func distribution(
@@ -46,13 +45,7 @@ enum WindowStatistics {
   ) -> DivergenceRecord.Distribution {
     let sorted = values.sorted()
     let last = Double(sorted.count - 1)
-    func value(at rank: Double) -> Double {
-      let low = Int(rank.rounded(.down))
-      let share = rank - Double(low)
-      let (a, b) = (Double(sorted[low]), Double(sorted[min(low + 1, sorted.count - 1)]))
-      // Rounding must not leave the two values' range.
-      return min(b, max(a, (1 - share) * a + share * b))
-    }
+    func value(at rank: Double) -> Double { Quantile.value(of: sorted, at: rank) }
     var percentiles: [String: Estimate] = [:]
     for percent in percents {
       let q = (Double(percent) ?? 50) / 100

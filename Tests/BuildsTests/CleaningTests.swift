@@ -47,6 +47,21 @@ import Testing
     #expect(try clean().items.isEmpty)
   }
 
+  /// Records that can't be listed (here a link to itself; elsewhere a process without descriptors)
+  /// aren't none: nothing is removed.
+  @Test func recordsThatCannotBeListedRemoveNothing() throws {
+    _ = try fake.run()
+    let objects = files("objects")
+    let (stages, kept) = (folder.file("work/stages"), folder.file("work/kept"))
+    try FileManager.default.moveItem(atPath: stages, toPath: kept)
+    try FileManager.default.createSymbolicLink(atPath: stages, withDestinationPath: "stages")
+    #expect(throws: Failure.self) { try clean() }
+    #expect(files("objects") == objects)
+    try FileManager.default.removeItem(atPath: stages)
+    try FileManager.default.moveItem(atPath: kept, toPath: stages)
+    #expect(try clean().items.isEmpty)
+  }
+
   @Test func savedStateToResumeFromStays() throws {
     var crashing = fake
     crashing.second.beforeStep = { if $0 == 2 { throw Crash() } }

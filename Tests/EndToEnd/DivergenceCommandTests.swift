@@ -27,7 +27,7 @@ import Testing
       })
   }
 
-  /// What `eval --against` measures is what the build recorded, to the bit.
+  /// `eval --against` gives the build's numbers, to the bit.
   @Test func evalMeasuresWhatTheBuildRecorded() throws {
     let full = try evidence("full", prompted: false)
     #expect(full["ratio"] == nil && full["divergence"] == nil)

@@ -31,8 +31,8 @@ import Testing
     #expect(McNemar.pValue(gained: 3, lost: 9) == McNemar.pValue(gained: 9, lost: 3))
   }
 
-  /// Where C(n, k) is beyond float64: the normal approximation with continuity correction, which is
-  /// within 2 % at these counts.
+  /// Compared with the normal approximation with continuity correction, which is within 2 % at these
+  /// counts, for which C(n, k) is beyond float64.
   @Test func largeCountsStayFinite() {
     for (gained, lost) in [(1040, 960), (5200, 5000), (10_100, 10_000)] {
       let n = Double(gained + lost)

@@ -31,7 +31,7 @@ import Testing
     #expect(abs(try #require(difference.standardError) / expected - 1) <= 32 * rounding)
   }
 
-  /// What both models find equally hard cancels.
+  /// Losses that both models share cancel.
   @Test func aConstantDifferenceHasNoError() {
     let base = [3.0, 90, 12.5, 0.25]
     let ratio = PairedRatio(base.map { $0 + 2 }, to: base, targets: 4)

@@ -79,7 +79,7 @@ import Testing
     #expect(try abs(alone(Self.groups[0][0], plain) - without) > 1e-3, "the prompt should matter")
   }
 
-  /// What all groups begin with is computed once; the numbers don't depend on it.
+  /// Tokens at the beginning of all groups are computed once; the numbers don't depend on it.
   @Test(arguments: [0, 3]) func sharedTokensChangeNoScore(_ promptTokens: Int) throws {
     let model = try RandomModel.make(seed: 44)
     let examples = RandomModel.sequences(1, length: 11, seed: 45)[0]

@@ -98,7 +98,7 @@ import Testing
     #expect(missed.count == 1 && missed[0].contains("max_ratio_to_full can't be judged with a"))
   }
 
-  /// What wasn't measured fails by name, and says what to add.
+  /// A limit on a number that wasn't measured fails by name, and says what to add.
   @Test func whatWasNotMeasuredIsNamed() {
     for limit in DivergenceLimit.allCases {
       let missed = misses(GateRecipe.Limits(divergence: [limit: 0]), [record(nil)])

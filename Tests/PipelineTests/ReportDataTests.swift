@@ -2,7 +2,7 @@ import Bytes
 import Pipeline
 import Testing
 
-/// What a report compares, and what it keeps apart.
+/// The numbers that a report compares, and those that it keeps apart.
 @Suite struct ReportDataTests {
   private static func entry(_ arithmetic: String = "float32", windows: Int = 4) -> ReportProtocol {
     ReportProtocol(

@@ -5,7 +5,7 @@ extension Build {
   package func explain(until last: String? = nil) throws -> [StageOutlook] {
     var files = ExternalFiles()
     var done: [StageMarker] = []
-    let latest = store.latest()
+    let latest = try store.latest()
     var outlooks: [StageOutlook] = []
     for stage in try stages(until: last) {
       let waiting = stage.inputs.compactMap { input -> String? in

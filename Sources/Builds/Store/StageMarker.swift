@@ -62,9 +62,9 @@ extension Store {
   private func markerFile(_ key: StageKey) -> String { stagesFolder + "/\(key.digest.hex).json" }
 
   /// Returns the key digests of all finished stages, in no particular order.
-  func finishedKeys() -> [SHA256Digest] {
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: stagesFolder)) ?? []
-    return names.compactMap { name in
+  /// - Throws: what kept the folder of records from being listed.
+  func finishedKeys() throws(Failure) -> [SHA256Digest] {
+    try Folder.names(in: stagesFolder).compactMap { name in
       name.hasSuffix(".json") ? SHA256Digest(hex: String(name.dropLast(5))) : nil
     }
   }
@@ -114,15 +114,19 @@ extension Store {
     try fault(.markerWritten)
   }
 
-  /// Returns the key document of each stage's latest run, finished or not, by stage name.
-  func latest() -> [String: JSON] {
-    guard let object = (try? Store.readJSON(latestFile))?.object else { return [:] }
+  /// Returns the key document of each stage's latest run, finished or not, by stage name; none if the
+  /// file is absent or damaged.
+  /// - Throws: what kept the file from being read, if it is there.
+  func latest() throws(Failure) -> [String: JSON] {
+    guard let file = try MappedFile.ifPresent(latestFile),
+      let object = (try? JSON(parsing: file.bytes, file: latestFile))?.object
+    else { return [:] }
     return Dictionary(Array(zip(object.keys, object.values)), uniquingKeysWith: { $1 })
   }
 
   /// Records the key of a stage's latest run.
   func setLatest(_ stage: String, _ key: StageKey) throws(Failure) {
-    var all = latest()
+    var all = try latest()
     guard all[stage] != key.document else { return }
     all[stage] = key.document
     var object = JSONObject()

@@ -69,7 +69,7 @@ extension Store {
     var wanted: Set<String> = []
     var finished: Set<SHA256Digest> = []
     var outdated: [SHA256Digest] = []
-    for key in finishedKeys().sorted(by: { $0.hex < $1.hex }) {
+    for key in try finishedKeys().sorted(by: { $0.hex < $1.hex }) {
       guard current?.contains(key) ?? true else {
         outdated.append(key)
         continue

@@ -6,7 +6,7 @@ extension Store {
   ///
   /// - Throws: `invalidData` if the stage's record is damaged.
   package func latestPath(of output: StageOutput) throws(Failure) -> String? {
-    guard let document = latest()[output.stage],
+    guard let document = try latest()[output.stage],
       let marker = try marker(for: StageKey(document: document)),
       let object = [marker].object(of: output)
     else { return nil }

@@ -54,7 +54,7 @@ extension Store {
       AtomicFile.sweepTemporaries(in: folder)
     }
     var wanted: Set<String> = []
-    for key in finishedKeys() {
+    for key in try finishedKeys() {
       guard let marker = try? marker(key) else { return }
       for object in marker.outputs.values { wanted.insert(object.digest.hex) }
     }

@@ -33,7 +33,7 @@ package struct StoreStatus: Sendable {
     self.folder = folder
     holder = FileLock.holder(of: store.lockFile)
     let entries = RunLedger(file: store.ledgerFile).entries()
-    let latest = store.latest().sorted {
+    let latest = try store.latest().sorted {
       let (a, b) = (
         order.firstIndex(of: $0.key) ?? .max, order.firstIndex(of: $1.key) ?? .max
       )

@@ -38,7 +38,7 @@ extension AtomicFile {
     _ folder: String, removes: Bool = true, where isTemporary: (String) -> Bool
   ) -> [(name: String, bytes: Int)] {
     var swept: [(name: String, bytes: Int)] = []
-    for name in names(in: folder) where isTemporary(name) {
+    for name in (try? Folder.names(in: folder)) ?? [] where isTemporary(name) {
       let path = folder + "/" + name
       let opened = SystemCall.open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK)
       guard opened.value >= 0 else { continue }
@@ -54,18 +54,5 @@ extension AtomicFile {
       swept.append((name, Int(status.st_size)))
     }
     return swept
-  }
-
-  private static func names(in folder: String) -> [String] {
-    guard let stream = unsafe opendir(folder) else { return [] }
-    defer { unsafe closedir(stream) }
-    var names: [String] = []
-    while let entry = unsafe readdir(stream) {
-      let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { field in
-        unsafe field.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
-      }
-      names.append(name)
-    }
-    return names
   }
 }

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Creation of folders.
+/// Creation and listing of folders.
 public enum Folder {
   /// Creates the folder `path` and its missing parents; an existing folder is fine.
   ///
@@ -20,5 +20,29 @@ public enum Folder {
     guard unsafe mkdir(path, 0o777) == 0 || errno == EEXIST else {
       throw SystemCall.creationFailure("the folder can't be created", path, errno)
     }
+  }
+
+  /// The names in the folder `path`, in no order; none if nothing has that name.
+  ///
+  /// A folder that can't be listed isn't empty: files that its records refer to would be taken for
+  /// remains.
+  ///
+  /// - Throws: `inputMissing` if it may not be read or is no folder; `io` otherwise, as without
+  ///   descriptors.
+  package static func names(in path: String) throws(Failure) -> [String] {
+    guard let stream = unsafe opendir(path) else {
+      let code = errno
+      if !MappedFile.isPresent(path) { return [] }
+      throw SystemCall.failure("list", path, code, reading: true)
+    }
+    defer { unsafe closedir(stream) }
+    var names: [String] = []
+    while let entry = unsafe readdir(stream) {
+      let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { field in
+        unsafe field.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+      }
+      if name != ".", name != ".." { names.append(name) }
+    }
+    return names
   }
 }

@@ -36,7 +36,7 @@ public final class MappedFile: Sendable {
 
   /// Maps the file at `path`; nil if there is none.
   /// - Throws: as `init(path:)`, but for a file that is absent.
-  public static func ifPresent(_ path: String) throws(Failure) -> MappedFile? {
+  package static func ifPresent(_ path: String) throws(Failure) -> MappedFile? {
     do throws(Failure) { return try MappedFile(path: path) } catch {
       if !isPresent(path) { return nil }
       throw error
@@ -45,7 +45,7 @@ public final class MappedFile: Sendable {
 
   /// Whether something has the name `path`, be it readable or not. False only if the system says that
   /// nothing has.
-  public static func isPresent(_ path: String) -> Bool {
+  package static func isPresent(_ path: String) -> Bool {
     var status = stat()
     guard unsafe lstat(path, &status) != 0 else { return true }
     return errno != ENOENT && errno != ENOTDIR

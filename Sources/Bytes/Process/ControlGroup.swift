@@ -2,7 +2,7 @@ import Glibc
 
 /// The control group (cgroup, version 1 or 2) that limits a resource of this process.
 package struct ControlGroup: Sendable {
-  /// What a group limits, by the name of its controller in version 1.
+  /// A limited resource, by the name of its controller in version 1.
   package enum Resource: String, Sendable {
     case memory
     case processor = "cpu"

@@ -100,7 +100,7 @@ struct GGUFParts {
   ///
   /// - Throws: `invalidData` naming the files if there are several models.
   static func only(in folder: String) throws(Failure) -> String? {
-    let names = try Checkpoint.names(in: folder).filter {
+    let names = try Folder.names(in: folder).filter {
       $0.hasSuffix(".gguf") && !$0.hasPrefix("mmproj") && !$0.hasPrefix(".")
     }.sorted()
     let models = Set(names.map(stem))

@@ -77,7 +77,7 @@ struct FolderWeights: Sendable {
   /// Advice about weight files of other names; nil if the folder has none.
   private static func found(in folder: String) -> String? {
     let endings = [".safetensors", ".bin", ".pth", ".pt", ".h5", ".msgpack", ".onnx"]
-    let others = ((try? Checkpoint.names(in: folder)) ?? []).filter { name in
+    let others = ((try? Folder.names(in: folder)) ?? []).filter { name in
       endings.contains { name.hasSuffix($0) }
     }
     guard let first = others.min() else { return nil }

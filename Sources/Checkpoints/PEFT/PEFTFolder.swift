@@ -76,7 +76,7 @@ package struct PEFTFolder: Sendable {
         advice: "give the folder with \(configurationFile) and \(weightsFile)")
     }
     if Checkpoint.isFolder(path), !Checkpoint.exists("\(path)/\(configurationFile)") {
-      let inner = try Checkpoint.names(in: path).sorted().first {
+      let inner = try Folder.names(in: path).sorted().first {
         Checkpoint.exists("\(path)/\($0)/\(configurationFile)")
       }
       throw Failure(

@@ -8,7 +8,7 @@ struct EvidencePair {
   /// The properties in which they differ, so that their numbers can't be compared.
   let differences: [MeasurementBasis.Difference]
 
-  /// What two measurements must share to be a pair.
+  /// The members that two measurements share if they are a pair: text, model, prompt and rule of choice.
   private struct Subject: Hashable {
     let text, model: String
     let prompt, rule: String?

@@ -73,7 +73,7 @@ struct PromptCompareCommand: EditingCommand {
   func run() throws {
     threads.apply()
     let opened = try ModelBundle(path: bundle)
-    // What is stored is kept under the digest of the weights, so they must be those it names.
+    // Measurements are stored under the digest of the weights, so the weights must match it.
     if store { try opened.requireSound() }
     let prompts = try chosenPrompts(of: opened)
     let file = ModelFile.bundle(opened)

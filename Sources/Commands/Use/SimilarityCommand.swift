@@ -63,7 +63,7 @@ struct SimilarityCommand: EditingCommand {
     threads.apply()
     let rule = try PerplexityProtocol(id: protocolID, length: seqlen)
     let opened = try ModelBundle(path: bundle)
-    // What is stored is kept under the digest of the weights, so they must be those it names.
+    // Measurements are stored under the digest of the weights, so the weights must match it.
     if store { try opened.requireSound() }
     let measured = try opened.measuredModel
     let adapters = try adapters(of: opened)

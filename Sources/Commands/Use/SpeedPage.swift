@@ -66,7 +66,7 @@ struct SpeedPage {
       + "\(machine.threads) threads, \(machine.kernels)\(load)\(others)"
   }
 
-  /// Where the adapter's positions come from, in words.
+  /// The source of the adapter's positions, in words.
   private static func words(_ subject: SpeedCase) -> String {
     let form =
       switch subject.form {

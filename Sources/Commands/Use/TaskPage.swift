@@ -50,7 +50,7 @@ struct TaskPage {
       : "the first \(Figure.count(result.seen)) of \(Figure.count(result.total)) rows"
   }
 
-  /// What else the numbers depend on, as far as it isn't the usual.
+  /// The settings that differ from the usual ones (few-shot examples, prompt …), in words.
   private var settings: String {
     var text = result.task.fewshot == 0 ? "" : ", \(result.task.fewshot)-shot"
     text += result.prompt.map { ", with prompt `\($0)`" } ?? ""

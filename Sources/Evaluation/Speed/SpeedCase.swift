@@ -5,7 +5,7 @@ import Numerics
 
 /// One way to run a model whose speed is measured: without an adapter, or with one.
 package struct SpeedCase: Sendable {
-  /// Where a prompt's positions come from when a text begins.
+  /// The source of a prompt's positions when a text begins.
   package enum Form: String, Sendable {
     /// There is no adapter.
     case none

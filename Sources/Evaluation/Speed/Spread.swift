@@ -15,14 +15,9 @@ package struct Spread: Sendable, Equatable {
   package var minimum: Double { quantile(0) }
   package var maximum: Double { quantile(1) }
 
-  /// The value below which the share `share` (0 … 1) of the values lies, interpolated linearly between the
-  /// two nearest (type 7 of Hyndman and Fan, as numpy's default).
+  /// The value below which the share `share` (0 … 1) of the values lies (see `Quantile`).
   package func quantile(_ share: Double) -> Double {
-    let sorted = values.sorted()
-    let place = share * Double(sorted.count - 1)
-    let below = Int(place.rounded(.down))
-    let above = min(below + 1, sorted.count - 1)
-    return sorted[below] + (place - Double(below)) * (sorted[above] - sorted[below])
+    Quantile.value(of: values.sorted(), at: share * Double(values.count - 1))
   }
 
   /// The spread of `change` of each value.

@@ -3,7 +3,7 @@ import Bytes
 /// A task: how rows of a data set become questions, and how a model's answers are judged. It is read
 /// from YAML; the fields are named as in lm-evaluation-harness where they mean the same.
 package struct TaskDescription: Sendable {
-  /// What the model is asked for.
+  /// The kind of answer.
   package enum OutputType: String, Sendable, CaseIterable {
     /// The likeliest of several continuations.
     case multipleChoice = "multiple_choice"
@@ -44,14 +44,14 @@ package struct TaskDescription: Sendable {
     }
   }
 
-  /// Where the choices come from.
+  /// The source of the choices.
   package enum Choices: Sendable {
     case template(TaskTemplate)
     /// The same texts for each row.
     case fixed([String])
   }
 
-  /// What the right answer is: a template or a constant number.
+  /// The right answer: a template or a constant number.
   package enum Target: Sendable {
     case template(TaskTemplate)
     case index(Int)

@@ -87,8 +87,8 @@ package final class Scorer {
     return losses
   }
 
-  /// What `nll` computes for one sequence of T ≥ 2 tokens, with the input rows of the output head
-  /// [T, e] that it comes from: row i holds what the model predicts token i + 1 by.
+  /// The losses of one sequence of T ≥ 2 tokens in nats, as `nll` computes them, and the input rows of
+  /// the output head [T, e]: token i + 1 is predicted from row i.
   /// - Throws: as `nll`.
   package func scored(_ ids: [Int32]) throws(Failure) -> (nll: [Float], hidden: Tensor) {
     precondition(ids.count > 1, "a sequence with nothing to score")

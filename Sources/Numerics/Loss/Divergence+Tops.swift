@@ -132,7 +132,7 @@ private final class RowSums: @unchecked Sendable {
     let kl =
       all.product / all.teacherSum - (Double(all.teacherTop) + log(all.teacherSum))
       + (Double(all.studentTop) + log(all.studentSum))
-    // What is equal differs by roundings of float64, to either side.
+    // Equal values differ by roundings of float64, to either side.
     return RowDivergence(
       kl: kl < 0 ? 0 : kl, sameTop: all.teacherToken == all.studentToken)
   }

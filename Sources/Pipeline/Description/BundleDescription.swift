@@ -2,10 +2,10 @@ import BundleFormat
 import Bytes
 import Checkpoints
 
-/// What a bundle says of itself, read once, from which its model card, bill of materials and provenance
+/// The facts recorded in a bundle, read once, from which its model card, bill of materials and provenance
 /// statement are written. There is no clock and no path in it: the same file and options give the same text.
 package struct BundleDescription {
-  /// What a bundle doesn't record, as the user states it.
+  /// Facts that a bundle doesn't record, as the user states them.
   package struct Statements: Sendable, Equatable {
     /// The licence's SPDX expression.
     package var licence: String?

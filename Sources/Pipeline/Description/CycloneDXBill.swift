@@ -147,7 +147,7 @@ package struct CycloneDXBill {
     return list
   }
 
-  /// What has no place of its own in the schema.
+  /// Facts that have no place of their own in the schema, as named properties.
   private var properties: [JSON] {
     var list = [
       Self.property("ctpack:content-digest", bundle.canonicalDigest.hex),

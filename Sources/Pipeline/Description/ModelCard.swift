@@ -38,7 +38,7 @@ package struct ModelCard {
     "\(Figure.count(count)) \(count == 1 ? one : several)"
   }
 
-  /// What was done to the weights.
+  /// The lines on how the weights were compressed.
   private var storage: [String] {
     var lines = ["## What was done", ""]
     for method in description.methods {

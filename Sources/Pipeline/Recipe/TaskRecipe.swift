@@ -8,7 +8,7 @@ import RecipeFields
 package struct TaskRecipe: Sendable, Equatable {
   /// A file that the task's results depend on.
   package struct Source: Sendable, Equatable {
-    /// What it holds: "rows", "labels", "fewshot", "fewshot labels"; empty for the task file itself.
+    /// The kind of its content: "rows", "labels", "fewshot", "fewshot labels"; empty for the task file itself.
     package let role: String
     package let path: String
   }

@@ -93,7 +93,7 @@ package struct FourNumbers: Sendable, Equatable {
     record = shipped
     func value(_ model: String, prompted: Bool) -> Double? {
       all(model, prompted: prompted).first {
-        shipped == nil || $0.basis.differences(from: shipped?.basis ?? $0.basis).isEmpty
+        $0.basis.differences(from: (shipped ?? $0).basis).isEmpty
       }?.ppl
     }
     full = value("full", prompted: false)

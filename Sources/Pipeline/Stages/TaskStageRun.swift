@@ -11,10 +11,7 @@ import Text
 struct TaskStageRun {
   private let stage: TaskStage
   private let context: StageContext
-  private let inputs: TaskStage.Inputs
-  private let tokenizer: Tokenizer
-  private let models: [(name: String, bundle: ModelBundle)]
-  private let prompt: (name: String, adapter: Adapter)?
+  private let measured: MeasuredModels
   private(set) var records: [EvidenceRecord] = []
   /// The outcomes of the full model without a prompt, by task.
   private var full: [String: [TaskOutcome]] = [:]
@@ -26,19 +23,9 @@ struct TaskStageRun {
   init(_ stage: TaskStage, _ context: StageContext, _ inputs: TaskStage.Inputs) throws {
     self.stage = stage
     self.context = context
-    self.inputs = inputs
-    tokenizer = try Tokenizer(json: MappedFile(path: context.path(inputs.tokenizer)).bytes)
-    let full = try ModelBundle(path: context.path(inputs.full))
-    models = [
-      (name: "full", bundle: full),
-      (name: "compressed", bundle: try ModelBundle(path: context.path(inputs.compressed))),
-    ]
-    if let name = stage.promptName, let files = inputs.prompt {
-      let configuration = try ModelConfiguration(canonical: full.configuration, file: full.path)
-      prompt = (name, try LearnedPrompt(context, files).adapter(for: configuration))
-    } else {
-      prompt = nil
-    }
+    measured = try MeasuredModels(
+      context, tokenizer: inputs.tokenizer, full: inputs.full, compressed: inputs.compressed,
+      promptName: stage.promptName, prompt: inputs.prompt)
     guard let saved = try context.partial.json("answered") else { return }
     records = try (saved["records"]?.array ?? []).map { try EvidenceRecord(json: $0) }
     for (name, outcomes) in saved["full"]?.object ?? [:] {
@@ -52,10 +39,10 @@ struct TaskStageRun {
     let task = try recipe.description()
     let items = try TaskItems(task, limit: recipe.limit)
     let prompts: [TaskPrompt] =
-      [.none] + (prompt.map { [.one(name: $0.name, $0.adapter)] } ?? [])
-    let passes = models.count * prompts.count
+      [.none] + (measured.prompt.map { [.one(name: $0.name, $0.adapter)] } ?? [])
+    let passes = measured.models.count * prompts.count
     let total = items.items.count * passes * stage.tasks.count
-    for (name, bundle) in models {
+    for (name, bundle) in measured.models {
       let isDone = prompts.map { prompt in
         records.contains {
           $0.task?.name == task.name && $0.model == name && $0.prompt == prompt.name
@@ -67,7 +54,8 @@ struct TaskStageRun {
       for (prompt, isDone) in zip(prompts, isDone) where !isDone {
         let label = "\(task.name), \(name)\(prompt.name == nil ? "" : " + prompt")"
         var run = try TaskRun(
-          items, model: model, tokenizer: TaskTokenizer(tokenizer, for: model.configuration),
+          items, model: model,
+          tokenizer: TaskTokenizer(measured.tokenizer, for: model.configuration),
           prompt: prompt, outcomes: resumed)
         resumed = []
         while !run.isDone {

@@ -45,20 +45,16 @@ struct VerifyRun {
   init(_ stage: VerifyStage, _ context: StageContext, _ inputs: VerifyStage.Inputs) throws {
     self.stage = stage
     self.context = context
-    tokenizer = try Tokenizer(json: MappedFile(path: context.path(inputs.tokenizer)).bytes)
+    let measured = try MeasuredModels(
+      context, tokenizer: inputs.tokenizer, full: inputs.full, compressed: inputs.compressed,
+      promptName: stage.promptName, prompt: inputs.prompt)
+    tokenizer = measured.tokenizer
     bos = tokenizer.forcedBOS
-    full = try ModelBundle(path: context.path(inputs.full))
-    let configuration = try ModelConfiguration(canonical: full.configuration, file: full.path)
-    hiddenSize = configuration.embeddingSize
-    var prompts: [(name: String, adapter: Adapter)?] = [nil]
-    if let name = stage.promptName, let files = inputs.prompt {
-      prompts.append((name, try LearnedPrompt(context, files).adapter(for: configuration)))
-    }
-    let models = [
-      (name: "full", bundle: full),
-      (name: "compressed", bundle: try ModelBundle(path: context.path(inputs.compressed))),
-    ]
-    columns = models.flatMap { name, bundle in
+    full = measured.full
+    hiddenSize =
+      try ModelConfiguration(canonical: full.configuration, file: full.path).embeddingSize
+    let prompts: [(name: String, adapter: Adapter)?] = [nil] + (measured.prompt.map { [$0] } ?? [])
+    columns = measured.models.flatMap { name, bundle in
       prompts.map { Column(name: name, bundle: bundle, prompt: $0) }
     }
     guard let saved = try context.partial.json("measured") else { return }

@@ -4,7 +4,7 @@ import Evaluation
 import Text
 
 extension TaskTokenizer {
-  /// What a task needs of `tokenizer`. BOS and EOS come from the tokenizer, or else from the model's
+  /// The functions of `tokenizer` that tasks use. BOS and EOS come from the tokenizer, or else from the model's
   /// configuration.
   package init(_ tokenizer: Tokenizer, for configuration: ModelConfiguration) {
     let end = tokenizer.eosToken ?? configuration.eosTokens.first

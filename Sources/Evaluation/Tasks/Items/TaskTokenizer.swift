@@ -1,6 +1,6 @@
 import Models
 
-/// What a task needs of a tokenizer: ids of texts and texts of ids.
+/// A tokenizer as tasks use it: the ids of a text, and the text of ids.
 package struct TaskTokenizer: Sendable {
   /// The ids of a text, with or without the special tokens that the tokenizer puts around texts.
   package let encode: @Sendable (_ text: String, _ addsSpecialTokens: Bool) -> [Int32]

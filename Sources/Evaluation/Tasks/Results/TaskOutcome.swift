@@ -1,7 +1,7 @@
 import Bytes
 import Models
 
-/// What a model answered to one item, and whether that is right.
+/// A model's answer to one item, and whether it is right.
 package struct TaskOutcome: Sendable, Equatable {
   /// The row's number, from 1.
   package let row: Int

@@ -87,7 +87,7 @@ package struct TaskTemplate: Sendable {
   }
 }
 
-/// What is wrong with a template, or with a row that it was applied to: one clause.
+/// A fault of a template, or of a row that it was applied to, as one clause.
 package struct TemplateProblem: Error, Equatable {
   package let text: String
   init(_ text: String) { self.text = text }

@@ -46,7 +46,7 @@ package struct ReportLayer: Sendable {
 
 /// How similar a model stays to the full one, block by block.
 package struct ReportSimilarity: Sendable {
-  /// What is compared: "attention maps" or "activations".
+  /// The compared quantity: "attention maps" or "activations".
   package var quantity: String
   /// With what the compressed model ran: "no prompt", "prompt", "prefix", "LoRA".
   package var condition: String

@@ -7,7 +7,7 @@ package struct ReportPrompt: Sendable {
   package var label: String
   package var parameters: Int
   package var objective: String
-  /// Where it was learned and measured, in words.
+  /// The weights and texts on which it was learned and measured, in words.
   package var trust: String
   /// The digest of its numbers: the same prompt has the same one in every bundle.
   package var digest: SHA256Digest

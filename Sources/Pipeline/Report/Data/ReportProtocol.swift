@@ -2,7 +2,7 @@ import Bytes
 
 /// How a number was measured. Two numbers are compared only where all of it is equal.
 package struct ReportProtocol: Sendable, Hashable {
-  /// What is measured.
+  /// The measured quantity.
   package enum Kind: String, Sendable {
     case perplexity, validation, task, learning, layers, similarity, tokens
   }

@@ -30,7 +30,7 @@ enum ReportFigure {
   /// A number with its sign; minus is U+2212, as wide as a plus.
   static func signed(_ value: Double, _ decimals: Int) -> String {
     let text = Figure.fixed(value.magnitude, decimals)
-    // What rounds to zero has no sign.
+    // A number that rounds to zero has no sign.
     let isZero = text.allSatisfy { $0 == "0" || $0 == "." }
     return (isZero ? "" : value < 0 ? "−" : "+") + text
   }

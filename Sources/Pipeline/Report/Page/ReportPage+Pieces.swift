@@ -63,7 +63,8 @@ extension ReportPage {
     return scrolling(table, label: caption)
   }
 
-  /// What may be wider than a phone scrolls by itself, with the keyboard too.
+  /// A region that scrolls sideways by itself, with the keyboard too, because `content` may be wider than
+  /// a phone.
   func scrolling(_ content: HTML, label: String) -> HTML {
     HTML(
       "div", ["class": "scroll", "role": "region", "aria-label": label, "tabindex": "0"], [content])

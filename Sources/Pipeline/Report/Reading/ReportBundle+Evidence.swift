@@ -48,7 +48,7 @@ extension ReportBundle {
 }
 
 extension ReportSubject {
-  /// What the record measures; nil for models that a report has no place for.
+  /// The measured model and prompt; nil for models that a report has no place for.
   fileprivate init?(_ record: EvidenceRecord) {
     switch (record.model, record.prompt) {
     case ("full", nil): self = .full

@@ -2,7 +2,7 @@ import Bytes
 
 /// A quantity of every layer, arranged by block and by the layer's name in its block.
 struct LayerMap {
-  /// What is shown: "Output error".
+  /// The name of the quantity: "Output error".
   let title: String
   /// Whether it is a measured error, whose protocol is named.
   let isError: Bool

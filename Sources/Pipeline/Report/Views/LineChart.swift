@@ -17,7 +17,7 @@ struct LineChart {
   }
 
   let series: [Series]
-  /// What the axes show.
+  /// The labels of the axes.
   let across: String
   let up: String
   /// Heights of horizontal lines for comparison, with their labels.

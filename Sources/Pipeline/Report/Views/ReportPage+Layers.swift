@@ -1,6 +1,6 @@
 import Bytes
 
-/// Where the damage is: maps of blocks and layers, and every tensor in a tree.
+/// The section on damage by layer: maps of blocks and layers, and every tensor in a tree.
 extension ReportPage {
   var layers: Section? {
     let content = forEachBundle { bundle in

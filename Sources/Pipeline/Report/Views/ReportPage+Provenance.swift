@@ -1,6 +1,6 @@
 import Bytes
 
-/// What was made from what: the base model, the steps of each recipe, the bundles, their prompts.
+/// The section on provenance: the base model, the steps of each recipe, the bundles, their prompts.
 extension ReportPage {
   var provenance: Section? {
     let trees = bundles.groupedInOrder(by: \.baseModel).map { base, own -> HTML in

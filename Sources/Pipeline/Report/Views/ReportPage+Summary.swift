@@ -21,7 +21,7 @@ extension ReportPage {
       })
   }
 
-  /// What the bundle is, what compression cost, and what the prompt gave back.
+  /// The sentence that names the bundle, the cost of compression, and the share that the prompt gave back.
   func sentence(_ bundle: ReportBundle, _ comparison: ReportComparison?) -> HTML {
     let share = Double(bundle.fileBytes) / Double(max(1, 2 * bundle.parameters))
     var words: [HTML] = [
@@ -174,7 +174,7 @@ extension ReportComparison {
     return score.ratio ?? ReportValue(score.perplexity.value / full.perplexity.value)
   }
 
-  /// What the prompt did, as the end of a sentence.
+  /// The prompt's effect, as the end of a sentence.
   fileprivate var verdict: String {
     guard let plain = self[.compressed]?.perplexity.value,
       let prompted = self[.compressedWithPrompt]?.perplexity.value
