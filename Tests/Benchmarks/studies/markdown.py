@@ -14,6 +14,14 @@ def number(value, digits=2):
     return "–" if value is None else f"{value:,.{digits}f}"
 
 
+def estimate(pair, digits=2, scale=1):
+    """A number with its standard error, where it has one; – for None."""
+    if pair is None:
+        return "–"
+    value, error = pair
+    return number(scale * value, digits) + ("" if error is None else f" ± {number(scale * error, digits)}")
+
+
 def closed(full, compressed, prompted):
     """The percentage of the gap between full and compressed, in nats per token, that a prompt closes."""
     return 100 * math.log(compressed / prompted) / math.log(compressed / full)
@@ -22,6 +30,15 @@ def closed(full, compressed, prompted):
 def block(protocol, text, records):
     """A table with its protocol above and its provenance below."""
     return f"Protocol: {protocol}\n\n{text}\n\n{provenance(records)}"
+
+
+def partial(protocol, header, rows, records, study, missing=()):
+    """A block with a sentence on what is missing, or only that sentence if there are no rows yet."""
+    command = f"`Tests/Benchmarks/study.py measure {study}`"
+    if not rows:
+        return f"Protocol: {protocol}\n\nNot measured yet; {command} does."
+    note = f"Not measured yet ({command}): {', '.join(missing)}.\n\n" if missing else ""
+    return f"Protocol: {protocol}\n\n{table(header, rows)}\n\n{note}{provenance(records)}"
 
 
 def provenance(records):
