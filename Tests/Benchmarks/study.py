@@ -13,12 +13,13 @@ import pathlib
 import subprocess
 import sys
 
-from studies import adapters, compression, idp, pages, peer, prompts, quickstart, routing, seeds, speed, texts, transfer
+from studies import adapters, agreement, compression, idp, pages, peer, prompts, quickstart, routing, seeds, speed, texts, transfer
 from studies.tools import BENCHMARKS, CTPACK, MODEL, WORK, Tools
 
 STUDIES = {
     "quickstart": quickstart, "compression": compression, "compression-peer": peer, "prompts": prompts, "adapters": adapters,
     "transfer": transfer, "routing": routing, "speed": speed, "seeds": seeds, "idp": idp,
+    "agreement": agreement,
 }
 
 

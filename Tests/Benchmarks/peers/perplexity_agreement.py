@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares ctpack's perplexities, and its divergence of one model from another, with those of transformers and llama.cpp on the same tokens.
 
-usage: perplexity_agreement.py CTPACK HF_DIR TEXT [--against HF_DIR] [--gguf MODEL.gguf --llama-python PYTHON] [--windows N] [--json FILE]
+usage: perplexity_agreement.py CTPACK HF_DIR TEXT [--against HF_DIR] [--gguf MODEL.gguf --llama-python PYTHON] [--windows N] [--protocol ID]… [--json FILE]
 
 Runs in the environment `transformers` of peers/setup. All in float32. Exit status 1 if a perplexity by ctp-1024, gptq-2048 or llamacpp-512
 deviates from transformers' by more than 0.01 %, or from llama.cpp's by llamacpp-512 (with --gguf, whose weights must be the folder's) by more
@@ -109,6 +109,7 @@ def main():
     parser.add_argument("--gguf", help="the model for llama.cpp, with the folder's weights")
     parser.add_argument("--llama-python", default=sys.executable, help="a Python that has llama-cpp-python")
     parser.add_argument("--windows", type=int, default=8)
+    parser.add_argument("--protocol", action="append", choices=PROTOCOLS, help="compare by this protocol; may be repeated (default: all)")
     parser.add_argument("--json", type=pathlib.Path, help="a file for the numbers")
     options = parser.parse_args()
     text = pathlib.Path(options.text).read_text(encoding="utf-8")
@@ -122,7 +123,8 @@ def main():
         rows.append({"number": name, "peer": peer_name, "ctpack": found, "expected": expected, "deviation": deviation, "limit": limit})
         print(f"{name:32} {peer_name:12} {found:14.6f} {expected:14.6f} {100 * deviation:9.4f} %{'' if deviation <= limit else '  MISSED'}")
 
-    for protocol, (length, _, _) in PROTOCOLS.items():
+    for protocol in options.protocol or PROTOCOLS:
+        length = PROTOCOLS[protocol][0]
         if len(ids) < length:
             print(f"{protocol}: the text has {len(ids)} tokens, less than a window", file=sys.stderr)
             continue
