@@ -90,6 +90,33 @@ import Testing
     }
   }
 
+  /// The model card has what `inspect --json` has, for every model that was compared.
+  @Test func theCardHasRatiosAndDivergences() throws {
+    let card = try ctpack("provenance", "small.ctpack", "--as", "card")
+    #expect(card.status == 0, "\(card.errors)")
+    let rows = card.output.split(separator: "\n")
+    for (model, prompted) in [("compressed", false), ("compressed", true), ("full", true)] {
+      let record = try evidence(model, prompted: prompted)
+      func cell(_ value: JSON?, _ error: JSON?, _ text: (Double) -> String) -> String {
+        "| \(text(value?.double ?? .nan)) ± \(text(error?.double ?? .nan)) "
+      }
+      let (kl, top) = (record["divergence"]?["kl"], record["divergence"]?["same_top"])
+      let ninetyNine = kl?["percentiles"]?["99"]
+      let cells =
+        cell(record["ratio"], record["ratio_se"]) { Figure.fixed($0, 4) }
+        + cell(kl?["mean"]?["value"], kl?["mean"]?["se"], Figure.short)
+        + cell(ninetyNine?["value"], ninetyNine?["se"], Figure.short)
+        + cell(top?["value"], top?["se"]) { Figure.fixed($0 * 100, 2) } + "% |"
+      let own = rows.filter { $0.hasPrefix("| held-out | \(model) |") && $0.contains(cells) }
+      #expect(own.count == 1 && own[0].contains("| ctp-32 | 12 |"), "\(cells): \(card.output)")
+    }
+    #expect(card.output.components(separatedBy: "type: kl_divergence\n").count == 3)
+    let bill = try ctpack("provenance", "small.ctpack", "--as", "cyclonedx").json
+    let metrics = bill["metadata"]?["component"]?["modelCard"]?["quantitativeAnalysis"]?[
+      "performanceMetrics"]?.array
+    #expect(metrics?.filter { $0["type"] == "same_top_token" }.count == 2)
+  }
+
   /// `diff` compares perplexities only where they were measured alike.
   @Test func diffNamesWhatKeepsNumbersFromBeingCompared() throws {
     func variant(_ name: String, windows: Int, bits: Int) throws {

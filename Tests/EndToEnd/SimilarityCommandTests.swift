@@ -90,6 +90,9 @@ import Testing
       #expect(record["ppl"] == condition["ppl"] && record["protocol"] == "ctp-32")
     }
     #expect(inspected.json["evidence"]?.array?.count == 10)
+    let page = try ctpack("inspect", "three.ctpack").output
+    #expect(page.contains("\nSimilarity to the full model, block by block"), "\(page)")
+    #expect(page.contains("\n  ctp-32, 3 windows of test.txt, products in float32\n"), "\(page)")
     // Once more gives the same records, in place of these.
     #expect(try compare("model", "--store").status == 0)
     let again = try ctpack("inspect", "three.ctpack", "--json").json["evidence"]

@@ -66,6 +66,11 @@ import Testing
     let page = try ctpack("inspect", "small.ctpack").output
     #expect(page.contains("Tasks (rows answered rightly)") && page.contains("9 of 12"), "\(page)")
 
+    let card = try ctpack("provenance", "small.ctpack", "--as", "card").output
+    #expect(card.contains("### Tasks") && card.contains("| lm-eval-0.4 | 0 | 9 of 12 |"), "\(card)")
+    // Two metrics, without and with the prompt; no perplexity of the right answers.
+    #expect(card.components(separatedBy: "(lm-eval-0.4, 0-shot, 9 of 12 rows, prompt: ").count == 5)
+
     // A policy judges the stored results, and the bundle can be built again.
     for (limit, status) in [("max_drop: 1", 0), ("min_acc: 1", 1)] as [(String, Int32)] {
       try folder.write("policy.yaml", "gate: {tasks: {quiz: {\(limit)}}}\n")

@@ -1,3 +1,4 @@
+import BundleFormat
 import Bytes
 import Checkpoints
 import Evaluation
@@ -76,6 +77,15 @@ import Testing
     let ids = ToyTokenizer.ids(context + continuation)
     let losses = try scorer.nll([ids])[0]
     return -losses[(before.count - 1)...].reduce(0) { $0 + Double($1) }
+  }
+
+  /// A record names the products' arithmetic unless it is the usual one, as records of texts do.
+  @Test(arguments: [Arithmetic.float32, .bfloat16])
+  func evidenceNamesItsArithmetic(_ arithmetic: Arithmetic) throws {
+    let result = try run(TaskItems(task(), limit: 2))
+    let record = try result.evidence(model: ("full", nil), arithmetic: arithmetic)
+    #expect(record.basis.arithmetic == arithmetic.rawValue)
+    #expect(record.json["arithmetic"]?.string == (arithmetic == .float32 ? nil : "bfloat16"))
   }
 
   @Test(arguments: [false, true]) func choicesAreJudgedByTheirLikelihoods(_ prompted: Bool) throws {

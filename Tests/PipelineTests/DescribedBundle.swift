@@ -21,7 +21,11 @@ struct DescribedBundle {
   private static let base = SHA256Digest(hashing: [2])
   private static let recipe = "{\n  \"name\": \"sample\"\n}\n"
 
-  init(_ folder: TemporaryFolder, baseName: String = Self.baseName) throws {
+  /// - Parameter more: measurements that are added, of a bundle whose weights have that digest.
+  init(
+    _ folder: TemporaryFolder, baseName: String = Self.baseName,
+    adding more: (SHA256Digest) -> [EvidenceRecord] = { _ in [] }
+  ) throws {
     self.folder = folder
     path = folder.file("small.ctpack")
     recipeDigest = SHA256Digest(hashing: Array(Self.recipe.utf8))
@@ -45,7 +49,7 @@ struct DescribedBundle {
           ]
         ]))
     writer.add(.document(.recipe, bytes: ByteSlice(Array(Self.recipe.utf8))))
-    writer.add(.evidence(Self.records(weights)))
+    writer.add(.evidence(Self.records(weights) + more(weights)))
     writer.add(
       .document(
         .ledger,

@@ -9,7 +9,8 @@ usage: check_schemas.py [--program CTPACK] [--scratch FOLDER] [--python PROGRAM]
 | slsa | the message definitions of in-toto Statement v1 and SLSA provenance v1 (in-toto-attestation), in which an unknown member is an error |
 | card | the model hub's own reader (huggingface_hub): head, base model, results |
 
-The bundles are one built from a tiny model, one that was signed in place, and test vectors. Each check is also given a broken
+The bundles are one built from a tiny model, one that was signed in place, one with all kinds of evidence (divergence, a task,
+similarity), and test vectors. Each check is also given a broken
 document, which it must refuse. The libraries of requirements.txt are installed into SCRATCH/environment unless --python names an
 interpreter that has them; this needs the network once. Exit status 1 if a document isn't valid.
 """
@@ -23,6 +24,13 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+TASK = """task: quiz
+dataset_path: rows.jsonl
+output_type: multiple_choice
+doc_to_text: "{{start}} the"
+doc_to_choice: "{{[a, b]}}"
+doc_to_target: gold
+"""
 VECTORS = ["valid-prompts", "valid-adapters", "valid-routing-keys", "valid-packed-3"]
 
 
@@ -56,10 +64,31 @@ def bundles(program, scratch):
     run(program, "run", "small.yaml", "--quiet", cwd=work)
     shutil.copyfile(work / "small.ctpack", work / "edited.ctpack")
     run(program, "sign", "edited.ctpack", "--key", "key.pem", cwd=work)
+    measured(program, work, tiny_model)
     yield work / "small.ctpack", True
+    yield work / "measured.ctpack", True
     yield work / "edited.ctpack", True
     for name in VECTORS:
         yield ROOT / f"Formats/vectors/{name}.ctpack", False
+
+
+def measured(program, work, tiny_model):
+    """Builds measured.ctpack, with all kinds of evidence."""
+    recipe = tiny_model.RECIPE.replace("windows: 6}", "windows: 6, divergence: true}").replace("small.ctpack", "measured.ctpack")
+    (work / "measured.yaml").write_text(recipe + "tasks: [{task: quiz.yaml, limit: 5}]\n")
+    (work / "quiz.yaml").write_text(TASK)
+    rows = [{"start": tiny_model.text(5, 10 + row), "a": tiny_model.text(2, 20 + row), "b": tiny_model.text(3, 30 + row),
+             "gold": row % 2} for row in range(6)]
+    (work / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    run(program, "run", "measured.yaml", "--quiet", cwd=work)
+    run(program, "similarity", "measured.ctpack", "--against", "model", "--text", "test.txt", "--protocol", "ctp-32", "--store",
+        "--quiet", cwd=work)
+
+
+def lacking(text, form):
+    """The kinds of evidence that a card or bill of measured.ctpack doesn't have."""
+    words = {"card": "type: {}\n", "cyclonedx": '"type": "{}"'}
+    return [kind for kind in EVIDENCE if form in words and words[form].format(kind) not in text]
 
 
 def cyclonedx_fault(text):
@@ -116,6 +145,7 @@ def without(text, *path):
     return json.dumps(document)
 
 
+EVIDENCE = ["perplexity", "ratio_to_full", "kl_divergence", "kl_divergence_p99", "same_top_token", "dp_rms", "acc", "acc_norm"]
 CHECKS = {
     "cyclonedx": (cyclonedx_fault, lambda text: without(text, "metadata", "component", "name")),
     "slsa": (slsa_fault, lambda text: without(text, "predicate", "runDetails", "builder", "id")),
@@ -146,6 +176,8 @@ def main():
                 text = run(options.program, "provenance", path, "--as", form, *options_given)
                 documents += 1
                 fault = fault_of(text)
+                if path.name == "measured.ctpack" and lacking(text, form):
+                    fault = f"without {', '.join(lacking(text, form))}"
                 if fault is not None:
                     faults += 1
                     print(f"{path.name}: {form}: {fault}", file=sys.stderr)
@@ -153,7 +185,7 @@ def main():
                     faults += 1
                     print(f"{path.name}: {form}: the check accepts a broken document", file=sys.stderr)
     print(f"{documents} documents checked against their schemas, {faults} faults")
-    return 1 if faults or documents < 26 else 0
+    return 1 if faults or documents < 31 else 0
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ struct InspectionPage {
     try evidence()
     try againstFull()
     try tasksAndChoices()
+    try similarity()
     try ledger()
     try events()
     try provenance()
@@ -169,6 +170,13 @@ struct InspectionPage {
     let section = ChoicesSection(evidence)
     guard !section.isEmpty else { return }
     head("Choosing among prompts, window by window (perplexity, lower is better)")
+    lines += section.lines
+  }
+
+  private mutating func similarity() throws {
+    let section = try SimilaritySection(bundle.evidence, weights: bundle.weightsDigest)
+    guard !section.isEmpty else { return }
+    head("Similarity to the full model, block by block (1: the same)")
     lines += section.lines
   }
 

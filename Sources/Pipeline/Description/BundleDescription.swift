@@ -27,6 +27,8 @@ package struct BundleDescription {
   let configuration: ModelConfiguration?
   let provenance: Provenance?
   let evidence: [EvidenceRecord]
+  /// The measurements that hold a comparison of inner values with the full model's, with it.
+  let similarities: [(record: EvidenceRecord, similarity: SimilarityRecord)]
   let adapters: [StoredAdapter]
   let ledger: JSON?
   /// The text of the licence in the bundle; nil without one.
@@ -59,7 +61,13 @@ package struct BundleDescription {
     file = PathNames.last(path)
     configuration = try? ModelConfiguration(canonical: bundle.configuration, file: path)
     provenance = try bundle.provenance
-    evidence = try bundle.evidence
+    let evidence = try bundle.evidence
+    self.evidence = evidence
+    var similarities: [(EvidenceRecord, SimilarityRecord)] = []
+    for record in evidence {
+      if let similarity = try record.similarity() { similarities.append((record, similarity)) }
+    }
+    self.similarities = similarities
     adapters = try bundle.adapters
     ledger = try bundle.ledger
     licenceText = try bundle.document(.licence).map { String(decoding: $0.array, as: UTF8.self) }

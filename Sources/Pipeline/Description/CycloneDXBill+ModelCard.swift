@@ -5,7 +5,7 @@ import Bytes
 extension CycloneDXBill {
   var modelCard: JSON {
     var card: JSONObject = ["modelParameters": parameters]
-    let metrics = description.ownEvidence.map(metric)
+    let metrics = description.ownEvidence.flatMap(metrics)
     if !metrics.isEmpty {
       card["quantitativeAnalysis"] = ["performanceMetrics": .array(metrics)]
     }
@@ -23,52 +23,59 @@ extension CycloneDXBill {
     return .object(object)
   }
 
-  /// A measurement: the slice names its text and protocol, and the interval is the value ± 1.96 standard errors.
-  private func metric(_ record: EvidenceRecord) -> JSON {
-    let margin = 1.96 * record.pplStandardError
-    let digest = record.textDigest.map { ", SHA-256 \($0.hex)" } ?? ""
-    return [
-      "type": "perplexity", "value": .string(Self.text(record.ppl)),
-      "slice": .string(
+  /// The numbers of a measurement: the slice names their protocol and what was measured, and the interval is the
+  /// value ± 1.96 standard errors, left out where the error isn't known.
+  private func metrics(_ record: EvidenceRecord) -> [JSON] {
+    record.metricList.map { metric in
+      let full = metric.fullDigest.map { "; full model's weights SHA-256 \($0.hex)" } ?? ""
+      var object: JSONObject = [
+        "type": .string(metric.type), "value": .string(Self.text(metric.value)),
+        "slice": .string(Self.slice(record) + full),
+      ]
+      if let error = metric.standardError {
+        let margin = 1.96 * error
+        object["confidenceInterval"] = [
+          "lowerBound": .string(Self.text(metric.value - margin)),
+          "upperBound": .string(Self.text(metric.value + margin)),
+        ]
+      }
+      return .object(object)
+    }
+  }
+
+  private static func slice(_ record: EvidenceRecord) -> String {
+    let rest = "; prompt \(record.promptLabel); products in \(record.products)"
+    guard let task = record.task else {
+      let digest = record.textDigest.map { ", SHA-256 \($0.hex)" } ?? ""
+      return
         "text \(record.text)\(digest); protocol \(record.protocol); \(record.windows) windows, "
-          + "\(record.scoredTokens) scored tokens; prompt \(record.promptLabel); "
-          + "products in \(record.products)"),
-      "confidenceInterval": [
-        "lowerBound": .string(Self.text(record.ppl - margin)),
-        "upperBound": .string(Self.text(record.ppl + margin)),
-      ],
-    ]
+        + "\(record.scoredTokens) scored tokens" + rest
+    }
+    let files = task.files.map { ", \($0.role) SHA-256 \($0.file.sha256.hex)" }.joined()
+    return "task \(task.name)\(files); protocol \(record.protocol); \(task.rows) rows, "
+      + "\(task.truncated) with a cut context; \(task.shots)-shot" + rest
   }
 
   private static func text(_ value: Double) -> String { JSON.number(value).canonicalText }
 
   private var considerations: JSON {
     var limitations = [
-      "The standard errors take tokens as independent, so that they are lower bounds."
+      "The standard errors of perplexities take tokens as independent, so that they are lower bounds."
     ]
     if description.evidence.isEmpty {
       limitations = ["This file records no measurement of its quality."]
+    }
+    for record in description.ownEvidence {
+      guard let task = record.task, task.seen < task.total else { continue }
+      let line = "The task \(task.name) was measured on its first \(task.rows) rows."
+      if !limitations.contains(line) { limitations.append(line) }
     }
     for adapter in description.adapters where adapter.unvalidated {
       limitations.append("The adapter \(adapter.name) was never measured on these weights.")
     }
     var object: JSONObject = ["technicalLimitations": JSON(limitations)]
-    let costs = description.ownEvidence.compactMap(cost)
+    let costs = description.ownEvidence.flatMap(costs)
     if !costs.isEmpty { object["performanceTradeoffs"] = JSON(costs) }
     return .object(object)
-  }
-
-  /// A sentence on what compression cost on one text: the measurement beside that of the full model, with the same
-  /// protocol, text and tokens. nil if the full model wasn't measured so.
-  private func cost(_ record: EvidenceRecord) -> String? {
-    let full = description.evidence.last {
-      $0.model == "full" && $0.prompt == nil && $0.protocol == record.protocol
-        && $0.text == record.text && $0.textDigest == record.textDigest
-        && $0.windows == record.windows && $0.scoredTokens == record.scoredTokens
-    }
-    guard let full else { return nil }
-    return "Perplexity of \(record.text) by \(record.protocol) over \(record.scoredTokens) tokens: "
-      + "\(Figure.fixed(full.ppl, 2)) of the full model, \(Figure.fixed(record.ppl, 2)) of this one, "
-      + "prompt \(record.promptLabel)."
   }
 }

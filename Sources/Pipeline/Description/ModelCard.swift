@@ -81,41 +81,4 @@ package struct ModelCard {
         ["name", "kind", "shape", "parameters", "objective", "learned on"], rows, right: [3])
       + [""]
   }
-
-  /// All measurements, each with its protocol.
-  private var numbers: [String] {
-    var lines = ["## Measurements", ""]
-    guard !description.evidence.isEmpty else {
-      return lines + ["None: this file records no measurement of its quality.", ""]
-    }
-    let rows = description.evidence.map { record in
-      let model =
-        description.isOfTheseWeights(record)
-        ? MarkdownText.escaped(record.model) : "compressed, **other weights than these**"
-      return [
-        MarkdownText.escaped(record.text), model, MarkdownText.escaped(record.promptLabel),
-        "\(Figure.fixed(record.ppl, 2)) ± \(Figure.fixed(record.pplStandardError, 2))",
-        MarkdownText.escaped(record.protocol), Figure.count(record.windows),
-        Figure.count(record.scoredTokens), MarkdownText.escaped(record.products),
-      ]
-    }
-    lines += MarkdownText.table(
-      [
-        "text", "model", "prompt", "perplexity", "protocol", "windows", "scored tokens", "products",
-      ],
-      rows, right: [3, 5, 6])
-    lines += [
-      "",
-      "Perplexity, lower is better, ± its standard error over tokens taken as independent. Two numbers are"
-        + " comparable only if text, protocol, windows and scored tokens are the same. The protocol says how the"
-        + " text is cut and what is scored: `ctp-N` and `gptq-N` cut windows of N tokens and score all but the first"
-        + " token of each, `llamacpp-N` scores the last half of each. A prompt's positions are never scored.",
-    ]
-    if description.evidence.contains(where: { $0.model == "full" && $0.prompt != nil }) {
-      lines.append(
-        "`full` with a prompt is the control: its gain there is adaptation to the text, not repair."
-      )
-    }
-    return lines + [""]
-  }
 }

@@ -60,12 +60,12 @@ extension TaskMeasurement {
     let deviation = tokens == 0 || n < 2 ? 0 : (n / (n - 1) * squares).squareRoot() / Double(tokens)
     let record = EvidenceRecord(
       protocol: Self.protocolID, text: task.name,
-      textDigest: files.first { $0.role == "rows" }?.digest, model: model.name,
+      textDigest: files.first { $0.role == "rows" }?.digest,
+      arithmetic: arithmetic == .float32 ? nil : arithmetic.rawValue, model: model.name,
       modelDigest: model.digest, prompt: prompt, ppl: exp(mean),
       pplStandardError: exp(mean) * deviation, nll: nll,
       scoredTokens: tokens, tokens: tokens, windows: seen,
-      task: record(flips: flips),
-      other: arithmetic == .float32 ? [:] : ["arithmetic": .string(arithmetic.rawValue)])
+      task: record(flips: flips))
     try record.checkFinite()
     return record
   }
