@@ -168,9 +168,10 @@ if isFuzzing {
     .executableTarget(
       name: "ctpack-fuzz",
       dependencies: [
-        "Bytes", "BundleFormat", "Numerics", "Checkpoints", "Text", "Prompts", "Pipeline",
+        "Bytes", "BundleFormat", "Numerics", "Checkpoints", "Text", "Prompts", "Evaluation",
+        "Pipeline",
       ],
-      path: "Tests/Fuzz", exclude: ["Corpus", "Dictionaries", "fuzz"]))
+      path: "Tests/Fuzz", exclude: ["Corpus", "Dictionaries", "fuzz", "task_seeds.py"]))
 }
 
 for target in package.targets where target.type != .system {

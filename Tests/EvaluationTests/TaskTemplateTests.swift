@@ -10,6 +10,7 @@ import Testing
     "pairs": [["text": "p"], ["text": "q"]],
     "wiki": " Remove [header] the tag [title] it.  Now [step] go [open",
     "sentence": "Ian told _ that he", "accent": "éA",
+    "long": .string(String(repeating: "x", count: 3 << 20)),
   ]
 
   private func value(_ template: String) throws -> JSON {
@@ -35,7 +36,8 @@ import Testing
     ("{{sentence[:sentence.index('_')] ~ 'Bo'}}", "Ian told Bo"),
     ("{{ sentence[sentence.index('_') + 1:].strip() }}", "that he"),
     ("{{ 'aBc dE'.capitalize() }}", "Abc de"), ("{{ 'ABC'|lower_first }}", "aBC"),
-    ("{{ 'a  b'.replace('  ', ' ') }}", "a b"),
+    ("{{ 'a  b'.replace('  ', ' ') }}", "a b"), ("{{ 'éb'.replace('', '-') }}", "-é-b-"),
+    ("{{ ''.replace('', 'x') }}", "x"), ("{{ 'aXbX'.replace('X', 'yy') }}", "ayybyy"),
     ("{{ ['b', 'ab', 'a', 'bc']|without_longer }}", ["a", "b"]),
     ("{{ accent[0] }}", "é"), ("{{ accent|length }}", 2), ("{{ true }}", true), ("{{ none }}", nil),
     ("{a}", "{a}"), ("{{ '}}' }}", "}}"), ("{{ \"it's\\n\" }}", "it's\n"), ("", ""),
@@ -63,6 +65,7 @@ import Testing
     ("{{ 99999999999999999999 }}", "too large"),
     ("{{ " + String(repeating: "(", count: 65) + "a", "without `}}`"),
     ("{{ " + String(repeating: "(", count: 65) + "a }}", "deeper than 64"),
+    ("{{ a" + String(repeating: " + a", count: 500) + " }}", "more than 1000 names"),
   ]
 
   @Test(arguments: refused)
@@ -81,7 +84,18 @@ import Testing
     ("{{n.strip()}}", "`strip` needs a text, found a number"), ("{{goal|int}}", "whole number"),
     ("{{goal + n}}", "can't combine a string and a number"), ("{{n|first}}", "needs a list"),
     ("{{ {'1': 0}[answer] }}", "no member `2`"),
+    ("{{goal.split('')}}", "`split` by an empty text"),
+    (growing(".replace('', "), "more than 4 MiB"), (growing(".replace(' ', "), "more than 4 MiB"),
+    (growing("|list|join("), "more than 4 MiB"), ("{{long ~ long}}", "more than 4 MiB"),
+    ("{{long + long}}", "more than 4 MiB"), ("{{long}}{{long}}", "more than 4 MiB"),
   ]
+
+  /// A template that applies `function` to a field and itself, five times over: each multiplies the
+  /// length.
+  private static func growing(_ function: String) -> String {
+    let expression = (0..<5).reduce("goal") { inner, _ in "(\(inner))\(function)\(inner))" }
+    return "{{\(expression)}}"
+  }
 
   @Test(arguments: misfits)
   func rowsThatDoNotFitAreNamed(_ template: String, _ finding: String) throws {

@@ -4,7 +4,8 @@ import Synchronization
 /// A reader of untrusted bytes that is fuzzed. A target may refuse its input with a `Failure`, and
 /// must not trap, run out of memory or time, or report a bug of the program.
 enum FuzzTarget: String, CaseIterable {
-  case container, safetensors, gguf, torch, pickle, tokenizer, pattern, json, recipe, policy, peft
+  case container, safetensors, gguf, torch, pickle, tokenizer, pattern, json, recipe, policy, peft,
+    task
   /// A trap that only coverage leads to; `fuzz` finds it first, or its other findings mean nothing.
   case trap
 
@@ -37,6 +38,7 @@ enum FuzzTarget: String, CaseIterable {
     case .recipe: try RecipeTargets.recipe(input)
     case .policy: try RecipeTargets.policy(input)
     case .peft: try AdapterTarget.read(input)
+    case .task: try TaskTarget.read(input)
     case .trap:
       // Four steps of 1 in 256: without guidance, thousands of millions of inputs.
       if input.first == 0x74, input.count > 3, input[1] == 0x72, input[2] == 0x61, input[3] == 0x70

@@ -15,7 +15,7 @@ enum ScratchInput {
   /// The files that targets write.
   private static let names = [
     "input", "bundle.ctpack", "compact.ctpack", "model.gguf", "policy.yaml", "adapter_config.json",
-    "adapter_model.safetensors",
+    "adapter_model.safetensors", "task.yaml", "rows.jsonl", "labels.lst",
   ]
 
   /// Writes `bytes` to the file `name` and returns its path.

@@ -34,10 +34,19 @@ enum PythonText {
     }
   }
 
-  static func replaced(_ text: String, _ old: String, by new: String) -> String {
-    old.isEmpty
-      ? text.unicodeScalars.reduce(new) { $0 + String($1) + new }
-      : split(text, by: old).joined(separator: new)
+  /// `text` with `new` in place of each `old`, or around each code point if `old` is empty.
+  /// - Throws: if the result is longer than a template's text may be.
+  static func replaced(
+    _ text: String, _ old: String, by new: String
+  ) throws(TemplateProblem) -> String {
+    let parts =
+      old.isEmpty
+      ? [""] + text.unicodeScalars.map { String($0) } + [""] : split(text, by: old)
+    let places = parts.count - 1
+    let kept = text.utf8.count - places * old.utf8.count
+    let (added, overflow) = places.multipliedReportingOverflow(by: new.utf8.count)
+    try TaskTemplate.check(overflow ? .max : kept + added)
+    return parts.joined(separator: new)
   }
 
   /// The parts between the occurrences of `separator`, which isn't empty.

@@ -22,6 +22,8 @@ package struct TaskTemplate: Sendable {
 
   /// The template as written.
   package let source: String
+  /// The longest text in bytes that a template may make. Nested `replace` and `join` multiply lengths.
+  static let textLimit = 4 << 20
   /// Whether the template is a field's name alone.
   package let isField: Bool
   private let parts: [Part]
@@ -74,8 +76,16 @@ package struct TaskTemplate: Sendable {
       case .text(let part): text += part
       case .value(let expression): text += try expression.value(of: row).asText()
       }
+      try Self.check(text.utf8.count)
     }
     return .string(text)
+  }
+
+  /// - Throws: if a text of `size` bytes is longer than the limit.
+  static func check(_ size: Int) throws(TemplateProblem) {
+    guard size <= textLimit else {
+      throw TemplateProblem("makes a text of more than \(textLimit >> 20) MiB")
+    }
   }
 
   /// Whether a text is a name: a letter or underscore, then letters, digits and underscores.

@@ -111,13 +111,18 @@ extension TemplateExpression.Operator {
     case .unequal: return .bool(a != b)
     case .isIn: return .bool(try b.contains(a))
     case .isNotIn: return .bool(try !b.contains(a))
-    case .joined: return .string(try a.asText() + b.asText())
+    case .joined: return try Self.joined(a.asText(), b.asText())
     case .plus:
-      if let a = a.string, let b = b.string { return .string(a + b) }
+      if let a = a.string, let b = b.string { return try Self.joined(a, b) }
       if let a = a.array, let b = b.array { return .array(a + b) }
       return try Self.number("+", a, b) { $0.addingReportingOverflow($1) }
     case .minus: return try Self.number("-", a, b) { $0.subtractingReportingOverflow($1) }
     }
+  }
+
+  private static func joined(_ a: String, _ b: String) throws(TemplateProblem) -> JSON {
+    try TaskTemplate.check(a.utf8.count + b.utf8.count)
+    return .string(a + b)
   }
 
   private static func number(

@@ -82,7 +82,13 @@ enum TemplateFunction: String, Sendable, CaseIterable {
     case .join:
       let separator = try arguments.first.map { (a) throws(TemplateProblem) in try text(a) } ?? ""
       var parts: [String] = []
-      for element in try elements(value) { parts.append(try element.asText()) }
+      var size = 0
+      for element in try elements(value) {
+        let part = try element.asText()
+        size += part.utf8.count + (parts.isEmpty ? 0 : separator.utf8.count)
+        try TaskTemplate.check(size)
+        parts.append(part)
+      }
       return .string(parts.joined(separator: separator))
     case .map: return try map(value, arguments[0])
     case .members:
@@ -102,7 +108,7 @@ enum TemplateFunction: String, Sendable, CaseIterable {
     case .endswith: return .bool(PythonText.ends(try text(value), with: try text(arguments[0])))
     case .replace:
       return .string(
-        PythonText.replaced(try text(value), try text(arguments[0]), by: try text(arguments[1])))
+        try PythonText.replaced(text(value), text(arguments[0]), by: text(arguments[1])))
     default: return .string(changed(try text(value)))
     }
   }
@@ -121,8 +127,9 @@ enum TemplateFunction: String, Sendable, CaseIterable {
       return first.properties.lowercaseMapping
         + PythonText.joined(text.unicodeScalars.dropFirst())
     case .hellaswag:
-      let titled = PythonText.replaced(PythonText.stripped(text), " [title]", by: ". ")
-      return PythonText.replaced(PythonText.withoutBrackets(titled), "  ", by: " ")
+      let titled = PythonText.split(PythonText.stripped(text), by: " [title]")
+        .joined(separator: ". ")
+      return PythonText.split(PythonText.withoutBrackets(titled), by: "  ").joined(separator: " ")
     default: preconditionFailure("`\(rawValue)` isn't a function of one text")
     }
   }

@@ -15,6 +15,9 @@ struct TemplateLexer {
   private(set) var index: Int
   /// Braces of mappings that are open.
   private var open = 0
+  /// The most tokens of an expression. Chains such as `a + b + c` nest as deeply as they are long, and
+  /// values are computed recursively.
+  static let limit = 1000
 
   init(_ scalars: [Unicode.Scalar], from index: Int) {
     self.scalars = scalars
@@ -40,6 +43,9 @@ struct TemplateLexer {
       let token = try next()
       tokens.append(token)
       if token == .end { return tokens }
+      guard tokens.count < Self.limit else {
+        throw TemplateProblem("an expression has more than \(Self.limit) names, texts and signs")
+      }
     }
   }
 
