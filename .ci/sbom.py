@@ -49,13 +49,16 @@ def licences(expression):
 
 
 def swift_packages(state):
-    """The packages of SwiftPM's workspace-state.json."""
+    """The packages of SwiftPM's workspace-state.json. Each must be pinned in Package.swift, those too that only others need."""
     components = []
+    pinned = dict(re.findall(r'\.package\(url: "https://[^"]*/([^"/]+)", exact: "([^"]+)"\)', (ROOT / "Package.swift").read_text()))
     for entry in state["object"]["dependencies"]:
         package, checkout = entry["packageRef"], entry["state"].get("checkoutState", {})
         identity = package["identity"]
         if "version" not in checkout:
             fail(f"{identity} has no version in .build/workspace-state.json; pin one in Package.swift")
+        if pinned.get(identity, pinned.get(package["name"])) != checkout["version"]:
+            fail(f"{identity} {checkout['version']} isn't pinned: add it to Package.swift's dependencies as `exact:`")
         place = re.sub(r"^https://|\.git$", "", package["location"])
         purl = f"pkg:swift/{place}@{checkout['version']}"
         components.append({

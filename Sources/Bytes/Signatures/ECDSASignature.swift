@@ -1,3 +1,5 @@
+import SwiftASN1
+
 /// The two numbers of an ECDSA P-256 signature.
 ///
 /// (r, s) and (r, n − s) are valid for the same message. Bundles hold only the one with the lower s,
@@ -26,18 +28,23 @@ struct ECDSASignature {
 
   /// Reads the SEQUENCE of two INTEGERs that files hold; nil where it isn't strict DER.
   init?(der: [UInt8]) {
-    var reader = DERReader(der)
-    guard var pair = reader.read(.sequence), reader.isAtEnd, let r = pair.unsigned(width: 32),
-      let s = pair.unsigned(width: 32), pair.isAtEnd
-    else { return nil }
-    raw = r + s
+    let pair = try? DER.sequence(DER.parse(der), identifier: .sequence) { nodes in
+      [try ArraySlice<UInt8>(derEncoded: &nodes), try ArraySlice<UInt8>(derEncoded: &nodes)]
+    }
+    guard let pair, pair.allSatisfy({ $0.count <= 32 }) else { return nil }
+    raw = pair.flatMap { [UInt8](repeating: 0, count: 32 - $0.count) + $0 }
   }
 
   /// The SEQUENCE of two INTEGERs that files hold.
   var der: [UInt8] {
-    let content =
-      DERReader.encode(unsigned: Array(raw[..<32])) + DERReader.encode(unsigned: Array(raw[32...]))
-    return [DERReader.Tag.sequence.rawValue, UInt8(content.count)] + content
+    var serializer = DER.Serializer()
+    do {
+      try serializer.appendConstructedNode(identifier: .sequence) { pair in
+        try pair.serialize(raw[..<32])
+        try pair.serialize(raw[32...])
+      }
+    } catch { preconditionFailure("integers can't be encoded: \(error)") }
+    return serializer.serializedBytes
   }
 
   private var s: [UInt8] { Array(raw[32...]) }

@@ -1,5 +1,6 @@
 import Crypto
 import FoundationEssentials
+import SwiftASN1
 
 /// A private key that signatures are made with.
 public struct SigningKey: Sendable {
@@ -21,21 +22,17 @@ public struct SigningKey: Sendable {
     func damaged() -> Failure {
       Failure(.invalidData, file: file, "its private key isn't in DER")
     }
-    var reader = DERReader(pem.bytes)
     switch pem.label {
     case "EC PRIVATE KEY":
-      secret = .ecdsaP256(try Self.curveKey(&reader, isCurveKnown: false, file))
+      secret = .ecdsaP256(try Self.curveKey(pem.bytes, isCurveKnown: false, file))
     case "PRIVATE KEY":
-      // RFC 5958: version, algorithm, key; attributes and the public key may follow.
-      guard var info = reader.read(.sequence), reader.isAtEnd, info.unsigned(width: 1) != nil,
-        let kind = KeyKind(&info), var key = info.read(.octetString)
-      else { throw damaged() }
-      guard let algorithm = kind.algorithm else { throw KeyKind.unsupported(kind.label, file) }
+      guard let info = try? PrivateKeyInfo(derEncoded: pem.bytes) else { throw damaged() }
+      guard let algorithm = info.kind.algorithm else { throw info.kind.unsupported(file) }
       switch algorithm {
-      case .ecdsaP256: secret = .ecdsaP256(try Self.curveKey(&key, isCurveKnown: true, file))
+      case .ecdsaP256: secret = .ecdsaP256(try Self.curveKey(info.key, isCurveKnown: true, file))
       case .ed25519:
-        guard let seed = key.read(.octetString)?.bytes, key.isAtEnd,
-          let secret = try? Curve25519.Signing.PrivateKey(rawRepresentation: seed)
+        guard let seed = try? ASN1OctetString(derEncoded: info.key),
+          let secret = try? Curve25519.Signing.PrivateKey(rawRepresentation: seed.bytes)
         else { throw damaged() }
         self.secret = .ed25519(secret)
       }
@@ -43,36 +40,28 @@ public struct SigningKey: Sendable {
     }
   }
 
-  /// Reads an ECPrivateKey (RFC 5915): version 1, the number, and perhaps the curve and the public
-  /// key.
+  /// Reads the DER of a key on P-256, which names its curve unless that is known.
   private static func curveKey(
-    _ reader: inout DERReader, isCurveKnown: Bool, _ file: String
+    _ encoded: [UInt8], isCurveKnown: Bool, _ file: String
   ) throws(Failure) -> P256.Signing.PrivateKey {
     func damaged(_ finding: String = "its private key isn't in DER") -> Failure {
       Failure(.invalidData, file: file, finding)
     }
-    guard var key = reader.read(.sequence), reader.isAtEnd, key.unsigned(width: 1) == [1],
-      let number = key.read(.octetString)?.bytes
-    else { throw damaged() }
-    if var parameters = key.read(.context0) {
-      guard let curve = parameters.read(.objectIdentifier) else {
-        throw KeyKind.unsupported(KeyKind.unnamedCurve, file)
-      }
-      let kind = KeyKind(curve: curve.bytes)
-      guard kind.algorithm != nil else { throw KeyKind.unsupported(kind.label, file) }
+    guard let key = try? CurvePrivateKey(derEncoded: encoded) else { throw damaged() }
+    if let curve = key.curve {
+      guard curve.algorithm != nil else { throw curve.unsupported(file) }
     } else if !isCurveKnown {
       throw damaged("its private key names no curve")
     }
-    guard let secret = try? P256.Signing.PrivateKey(rawRepresentation: number) else {
+    guard let secret = try? P256.Signing.PrivateKey(rawRepresentation: key.number) else {
       throw damaged("its number is no private key of the curve P-256")
     }
-    if var field = key.read(.context1) {
-      guard let stated = field.wholeBytes(),
+    if let stated = key.point {
+      guard
         VerifyingKey(.ecdsaP256, encoded: stated)
           == VerifyingKey(.ecdsaP256, point: Array(secret.publicKey.x963Representation))
       else { throw damaged("its public key doesn't belong to its private key") }
     }
-    guard key.isAtEnd else { throw damaged() }
     return secret
   }
 

@@ -1,5 +1,6 @@
 import Crypto
 import FoundationEssentials
+import SwiftASN1
 
 /// A public key that signatures are checked with.
 public struct VerifyingKey: Sendable, Hashable {
@@ -23,12 +24,11 @@ public struct VerifyingKey: Sendable, Hashable {
 
   init(_ pem: PEMText, file: String) throws(Failure) {
     guard pem.label == "PUBLIC KEY" else { throw Self.refusal(pem.label, file) }
-    var reader = DERReader(pem.bytes)
-    guard var info = reader.read(.sequence), reader.isAtEnd, let kind = KeyKind(&info),
-      let bytes = info.wholeBytes(), info.isAtEnd
-    else { throw Failure(.invalidData, file: file, "its public key isn't in DER") }
-    guard let algorithm = kind.algorithm else { throw KeyKind.unsupported(kind.label, file) }
-    guard let key = Self(algorithm, encoded: bytes) else {
+    guard let info = try? PublicKeyInfo(derEncoded: pem.bytes) else {
+      throw Failure(.invalidData, file: file, "its public key isn't in DER")
+    }
+    guard let algorithm = info.kind.algorithm else { throw info.kind.unsupported(file) }
+    guard let key = Self(algorithm, encoded: info.key) else {
       throw Failure(.invalidData, file: file, "its public key is no point of the curve")
     }
     self = key
