@@ -9,6 +9,7 @@ that --c4 and --texts need. --tasks holds the rows under the names in Recipes/ta
 on standard error and left out.
 """
 import json
+import pathlib
 import sys
 
 from . import idp_tables, routing, seeds, task_files
@@ -29,10 +30,13 @@ def arguments(parser):
     parser.add_argument("--compression", action="append", choices=idp_tables.COMPRESSIONS, help="may be repeated (default: both)")
     parser.add_argument("--task", action="append", choices=idp_tables.TASKS, metavar="TASK",
                         help=f"answer this task; may be repeated (default: {', '.join(idp_tables.TASKS)})")
+    parser.add_argument("--rows", action="append", default=[], metavar="TASK=FILE",
+                        help="take a task's rows from this file, such as another split; may be repeated")
     parser.add_argument("--repeats", type=int, default=9, help="measured rounds of the cost")
 
 
 def measure(options, tools):
+    options.rows = {task: pathlib.Path(file).resolve() for task, file in (one.split("=", 1) for one in options.rows)}
     seeds.check(options, tools, seeds.TASKS)
     tasks = present(options, tools)
     for task in tasks:
@@ -51,7 +55,7 @@ def present(options, tools):
     """The tasks whose rows are there; those left out are named and kept, because the tables name them too."""
     left_out = {}
     for task in options.task or idp_tables.TASKS:
-        files = task_files.missing(task, options.tasks)
+        files = [] if task in options.rows else task_files.missing(task, options.tasks)
         if files:
             left_out[task] = [file.name for file in files]
             print(f"study.py: {task} is left out: no {', '.join(map(str, files))}", file=sys.stderr)
@@ -102,8 +106,9 @@ def answer(compression, task, choice, model, prompt, options, tools):
     if not tools.dry:
         items.parent.mkdir(parents=True, exist_ok=True)
     use = ["--prompt", "auto", "--route", choice] if choice in idp_tables.RULES else ["--prompt", prompt]
+    data = ["--data", options.rows[task]] if task in options.rows else []
     result = tools.answer(
-        tools.ctpack, "task", model, "--task", task_files.path(task), "--limit", LIMIT, "--arithmetic", "bfloat16", *use, "--out", items,
+        tools.ctpack, "task", model, "--task", task_files.path(task), *data, "--limit", LIMIT, "--arithmetic", "bfloat16", *use, "--out", items,
         "--json", "--quiet", environment={"TASK_DATA": options.tasks})
     if tools.dry:
         return
@@ -112,6 +117,7 @@ def answer(compression, task, choice, model, prompt, options, tools):
         right = [metric in json.loads(line)["answer"]["right"] for line in lines]
     value = result["metrics"][metric]
     record = {"compression": compression, "task": task, "choice": choice, "metric": metric, "rows": [result["rows_seen"], result["rows_total"]],
+              **({"file": options.rows[task].name} if data else {}),
               "value": [value["value"], value["stderr"]], "tokens": tokens(compression, choice), "right": idp_tables.packed(right)}
     if "choice" in result:
         record["shares"] = result["choice"]

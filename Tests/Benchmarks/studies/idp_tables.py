@@ -78,6 +78,12 @@ def left_out(tasks):
     return text + (f" Not measured yet: {', '.join(later)}." if later and tasks else "")
 
 
+def other_rows(records):
+    """A sentence on the tasks whose rows are of another file than the task file names."""
+    files = {task: one["file"] for (_, task, _), one in records.items() if "file" in one}
+    return f" Rows of another file: {', '.join(f'{task} ({files[task]})' for task in TASKS if task in files)}." if files else ""
+
+
 def accuracy():
     records = outcomes()
     tasks = measured(records)
@@ -106,7 +112,7 @@ def accuracy():
     header = ["model", "prompt"] + [f">{name}" for group, names in groups for name in [*names, f"**{group}**"]] + [">**all**"]
     protocol = (f"`ctpack task` without examples, the first 500 rows of each task or all if there are fewer, products in bfloat16. Model: {MODEL}. Percentage of "
                 "rows answered rightly ± one standard error: `acc`, or `exact_match` of webqs and triviaqa. Averages are over tasks, whose errors are "
-                f"taken as independent. At random: one of the three soft prompts is drawn for each row (seed {SEED}).{left_out(tasks)}")
+                f"taken as independent. At random: one of the three soft prompts is drawn for each row (seed {SEED}).{other_rows(records)}{left_out(tasks)}")
     return partial(protocol, header, rows, records.values(), "idp")
 
 
