@@ -111,6 +111,59 @@ import Testing
     #expect(!folder.names.contains("h.html"))
   }
 
+  /// Changed answers with the texts of the rows, which must be those of the measurement.
+  @Test func changedAnswersHaveTheirTexts() throws {
+    let rows = (0..<40).map { index in
+      let texts = (0..<3).map { TinyCheckpoint.text(words: 3 + $0, seed: UInt64(3 * index + $0)) }
+      return JSON.object([
+        "ask": .string("question \(index + 1) & <b> " + texts[0]), "options": JSON(texts),
+        "gold": JSON(index % 3),
+      ]).canonicalText + "\n"
+    }
+    try folder.write("rows.jsonl", rows.joined())
+    let task = """
+      task: quiz
+      dataset_path: rows.jsonl
+      output_type: multiple_choice
+      doc_to_text: ask
+      doc_to_choice: options
+      doc_to_target: gold
+
+      """
+    try folder.write("quiz.yaml", task)
+    try folder.write("tasks.yaml", Workshop.recipe(bits: 2) + "\ntasks: [{task: quiz.yaml}]\n")
+    let run = try ctpack("run", "tasks.yaml", "--out", "tasks.ctpack")
+    #expect(run.status == 0, "\(run.errors)")
+    let made = try ctpack(
+      "report", "tasks.ctpack", "--out", "f.html", "--task", "quiz.yaml", "--json")
+    #expect(made.status == 0, "\(made.errors)")
+    let flips = try #require(made.json["inputs"]?[0]?["tasks"]?[0]?["flips"]?.array)
+    try #require(!flips.isEmpty, "2 bits change no answer")
+    for flip in flips {
+      let row = try #require(flip["row"]?.int)
+      let expected = try JSON(parsing: rows[row - 1])
+      #expect(flip["question"] == expected["ask"])
+      #expect(flip["choices"] == expected["options"])
+      #expect(flip["gold"] == expected["gold"])
+    }
+    let row = try #require(flips[0]["row"]?.int)
+    #expect(try page("f.html").contains("question \(row) &amp; &lt;b&gt; "))
+    // Without the file there are numbers alone.
+    let without = try ctpack("report", "tasks.ctpack", "--out", "n.html", "--json")
+    #expect(without.json["inputs"]?[0]?["tasks"]?[0]?["flips"]?.array?.count == flips.count)
+    #expect(try !page("n.html").contains("question \(row) "))
+
+    // Other rows, and a task that wasn't measured.
+    try folder.write("rows.jsonl", (rows.dropLast() + [rows[0]]).joined())
+    let other = try ctpack("report", "tasks.ctpack", "--out", "o.html", "--task", "quiz.yaml")
+    #expect(other.status == 65 && other.errors.contains("rows.jsonl"), "\(other.errors)")
+    try folder.write("rows.jsonl", rows.joined())
+    let unused = try ctpack("report", "small.ctpack", "--out", "o.html", "--task", "quiz.yaml")
+    #expect(
+      unused.status == 64 && unused.errors.contains("no input was measured"), "\(unused.errors)")
+    #expect(!folder.names.contains("o.html"))
+  }
+
   @Test func whatIsNoBundleIsNamed() throws {
     for (input, status) in [("test.txt", 65), ("model", 65), ("model/config.json", 65), ("no", 66)]
     {

@@ -19,6 +19,9 @@ struct ReportCommand: ParsableCommand {
       --against and --text add a text coloured by what each of its tokens lost, and what the prompt \
       gave back: the first prompt that was measured on the bundle's weights.
 
+      --task names the file of a measured task (Recipes/tasks); the rows that it names become the texts \
+      of changed answers, if they are those of the measurement.
+
       A page of an earlier report is replaced; any other file at --out is kept (exit status 73).
       """)
 
@@ -31,6 +34,11 @@ struct ReportCommand: ParsableCommand {
   var against: String?
   @Option(help: "With --against: the text, of which the first 512 tokens are shown.")
   var text: String?
+  @Option(
+    help: ArgumentHelp(
+      "A task file: its rows become the texts of changed answers; may be repeated.",
+      valueName: "file"))
+  var task: [String] = []
   @Option(help: "How much of each bundle to verify: none, fast or full.")
   var verify: Verification = .fast
   @Flag(help: "Also print the page's data as JSON.") var json = false
@@ -45,9 +53,12 @@ struct ReportCommand: ParsableCommand {
 
   func run() throws {
     if against == nil { threads.limit() } else { threads.apply() }
-    let file = try ReportFile(out, inputs: inputs + [against, text].compactMap(\.self))
+    let file = try ReportFile(out, inputs: inputs + [against, text].compactMap(\.self) + task)
     let opened = try inputs.map { try ReportInput($0, verify: verify) }
     var data = try ReportData(opened)
+    var texts = try ReportTaskTexts(task)
+    for index in data.bundles.indices { try texts.add(to: &data.bundles[index]) }
+    try texts.checkAllUsed()
     if let against, let text { try addTokens(to: &data, of: opened, against, text) }
     let page = ReportPage(data)
     try file.write(page)

@@ -138,17 +138,8 @@ package struct TaskRun {
   /// The results of the items answered so far.
   package var result: TaskMeasurement {
     let task = items.task
-    var files: [(role: String, name: String, digest: SHA256Digest)] = []
-    func add(_ role: String, _ path: String, _ digest: SHA256Digest?) {
-      guard let digest else { return }
-      files.append((role, path.split(separator: "/").last.map(String.init) ?? path, digest))
-    }
-    add("task", task.file, task.digest)
-    add("rows", items.rows.file, items.rows.digest)
-    add("labels", task.rows.labelsPath ?? "", items.rows.labelsDigest)
-    if let shots = items.fewshotRows { add("fewshot", shots.file, shots.digest) }
     return TaskMeasurement(
-      task: task, outcomes: outcomes, total: items.total, truncated: truncated, files: files,
+      task: task, outcomes: outcomes, total: items.total, truncated: truncated, files: items.files,
       prompt: prompt.name, chosenPrompts: chosenPrompts)
   }
 

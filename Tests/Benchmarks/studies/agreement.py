@@ -81,6 +81,9 @@ def answers(task, options, tools):
 
 # ---------------------------------------------------------------- tables
 
+NONE = "No results have been recorded yet."
+
+
 def percent(value, digits=4):
     return f"{100 * value:.{digits}f} %"
 
@@ -89,6 +92,8 @@ def perplexity_table():
     records = RESULTS.records("perplexity")
     rows = [[record["text"], row["number"].removeprefix("ppl by "), row["peer"], number(row["ctpack"], 4), number(row["expected"], 4),
              percent(row["deviation"]), percent(row["limit"], 2)] for record in records for row in record["rows"]]
+    if not records:
+        return NONE
     windows = records[0]["windows"]
     return block(f"first {windows} windows of each protocol, the same tokens. Model: {MODEL}, the same weights (llama.cpp's in a float32 GGUF file).",
                  table(["text", "protocol", "peer", ">ctpack", ">peer's", ">deviation", ">limit"], rows), records)
@@ -98,6 +103,8 @@ def divergence_table():
     records = RESULTS.records("divergence")
     rows = [[row["number"], f"{row['ctpack']:.6g}", f"{row['expected']:.6g}", percent(row["deviation"])]
             for record in records for row in record["rows"] if not row["number"].startswith("ppl by")]
+    if not records:
+        return NONE
     return block(f"`ctp-1024`, first {records[0]['windows']} windows of {records[0]['text']}; the model with a quarter of its weights pruned by magnitude, "
                  f"against the uncompressed one. Model: {MODEL}.",
                  table(["number", ">ctpack", ">torch, transformers", ">deviation"], rows), records)
@@ -106,7 +113,7 @@ def divergence_table():
 def task_table():
     records, rows = RESULTS.records("tasks"), []
     if not records:
-        return "No results have been recorded yet."
+        return NONE
     for record in records:
         pairs = [f"{record[metric]['ctpack']:.3f} / {record[metric]['lm_eval']:.3f}" if metric in record else "" for metric in ("acc", "acc_norm")]
         rows.append([record["task"], str(record["rows"]), percent(record["same_answers"], 1), *pairs, f"{record['largest_difference']:.1e}",

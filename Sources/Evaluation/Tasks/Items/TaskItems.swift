@@ -41,6 +41,21 @@ package struct TaskItems: Sendable {
     }
   }
 
+  /// The files that the items are made from, by role: "task", "rows", "labels", "fewshot"; each with its
+  /// name and digest.
+  package var files: [(role: String, name: String, digest: SHA256Digest)] {
+    var files: [(role: String, name: String, digest: SHA256Digest)] = []
+    func add(_ role: String, _ path: String, _ digest: SHA256Digest?) {
+      guard let digest else { return }
+      files.append((role, path.split(separator: "/").last.map(String.init) ?? path, digest))
+    }
+    add("task", task.file, task.digest)
+    add("rows", rows.file, rows.digest)
+    add("labels", task.rows.labelsPath ?? "", rows.labelsDigest)
+    if let shots = fewshotRows { add("fewshot", shots.file, shots.digest) }
+    return files
+  }
+
   private func place(_ field: String) -> String? { task.lines[field].map { "line \($0)" } }
 
   // MARK: - Templates

@@ -1,9 +1,13 @@
+import Bytes
+
 /// The results of one task: up to four columns over the same rows.
 package struct ReportTask: Sendable {
   package var name: String
   /// The number of its protocol, which says how many rows were seen.
   package var `protocol`: Int
   package var columns: [Column]
+  /// SHA-256 of the files that the questions were made from, by role: "task", "rows" …
+  package var files: [String: SHA256Digest] = [:]
   /// Rows whose answer isn't the full model's, or whose being right isn't.
   package var flips: [Flip]
 

@@ -25,6 +25,9 @@ extension ReportBundle {
         if places[number] == nil {
           places[number] = tasks.count
           tasks.append(ReportTask(name: entry.text, protocol: number, columns: []))
+          for (role, file) in task["files"]?.object ?? [:] {
+            tasks[tasks.count - 1].files[role] = file.reportDigest("sha256")
+          }
         }
         guard let place = places[number] else { continue }
         tasks[place].columns.append(column)
