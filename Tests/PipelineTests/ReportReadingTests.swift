@@ -90,6 +90,30 @@ import Testing
     return (bundle, protocols, weights)
   }
 
+  /// Similarities of the bundle's own weights, by quantity and condition, and on the page in each block.
+  @Test func similaritiesAreRead() throws {
+    let other = SimilarityRecord(modelDigest: nil, attention: [0.5], activations: [0.5])
+    let (bundle, protocols, _) = try read { weights in
+      [
+        try record("compressed", weights, 20).with(
+          SimilarityRecord(modelDigest: Self.full, attention: [0.875], activations: [0.75])),
+        try record("compressed", weights, prompt: "p", 12).with(
+          SimilarityRecord(modelDigest: Self.full, attention: [0.9375], activations: [0.8125])),
+        try record("compressed", Self.text, 99).with(other),
+      ]
+    }
+    #expect(
+      bundle.similarities.map { "\($0.quantity), \($0.condition): \($0.values)" } == [
+        "attention maps, no prompt: [0.875]", "activations, no prompt: [0.75]",
+        "attention maps, prompt p: [0.9375]", "activations, prompt p: [0.8125]",
+      ])
+    let entry = protocols[try #require(bundle.similarities.first).protocol]
+    #expect(entry.kind == .similarity && entry.id == "ctp-64" && entry.text == "held-out")
+    let page = ReportPage(ReportData(bundles: [bundle], protocols: protocols)).text
+    #expect(page.contains("similarity of attention maps 0.8750, similarity of activations 0.7500"))
+    #expect(page.contains("Similarity of activations to the full model’s, block by block"))
+  }
+
   @Test func evidenceIsReadAsItIs() throws {
     let (bundle, protocols, weights) = try read { weights in
       [

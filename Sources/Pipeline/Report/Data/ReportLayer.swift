@@ -48,12 +48,15 @@ package struct ReportLayer: Sendable {
 package struct ReportSimilarity: Sendable {
   /// The compared quantity: "attention maps" or "activations".
   package var quantity: String
-  /// With what the compressed model ran: "no prompt", "prompt", "prefix", "LoRA".
+  /// With what the compressed model ran: "no prompt", or a prompt's, prefix's or LoRA's name: "prompt c4".
   package var condition: String
   /// Cosine similarities, one for each block, −1…1.
   package var values: [Double]
   /// The number of its protocol.
   package var `protocol`: Int
+
+  /// The condition of the compressed model alone.
+  package static let withoutPrompt = "no prompt"
 
   package init(quantity: String, condition: String, values: [Double], protocol: Int) {
     self.quantity = quantity

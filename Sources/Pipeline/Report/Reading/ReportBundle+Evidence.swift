@@ -34,18 +34,31 @@ extension ReportBundle {
         tasks[place].flips += ReportTask.flips(task, subject, metric: column.metrics.first?.name)
         continue
       }
-      let entry = ReportProtocol(
-        .perplexity, id: record.protocol, text: record.text, textDigest: record.textDigest,
-        tokenizer: json.reportDigest("tokenizer_sha256") ?? tokenizer, windows: record.windows,
-        scored: record.scoredTokens, available: record.tokens,
-        arithmetic: json["arithmetic"]?.string ?? "float32")
+      func entry(_ kind: ReportProtocol.Kind) -> ReportProtocol {
+        ReportProtocol(
+          kind, id: record.protocol, text: record.text, textDigest: record.textDigest,
+          tokenizer: json.reportDigest("tokenizer_sha256") ?? tokenizer, windows: record.windows,
+          scored: record.scoredTokens, available: record.tokens,
+          arithmetic: json["arithmetic"]?.string ?? "float32")
+      }
       scores.append(
         ReportScore(
           subject, prompt: record.prompt, rule: record.choice?.rule,
           perplexity: ReportValue(record.ppl, error: record.pplStandardError),
           ratio: json["ratio"]?.double.map { ReportValue($0, error: json["ratio_se"]?.double) },
           divergence: ReportDivergence(json["divergence"]),
-          protocol: protocols.number(of: entry), isOfOtherWeights: isOther))
+          protocol: protocols.number(of: entry(.perplexity)), isOfOtherWeights: isOther))
+      // Opening a bundle has checked the record.
+      guard !isOther, let similarity = (try? record.similarity()) ?? nil else { continue }
+      let number = protocols.number(of: entry(.similarity))
+      let condition = record.prompt.map { "prompt \($0)" } ?? ReportSimilarity.withoutPrompt
+      for (quantity, values) in [
+        ("attention maps", similarity.attention), ("activations", similarity.activations),
+      ] {
+        similarities.append(
+          ReportSimilarity(
+            quantity: quantity, condition: condition, values: values, protocol: number))
+      }
     }
   }
 }

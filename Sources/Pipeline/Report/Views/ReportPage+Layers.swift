@@ -99,7 +99,9 @@ extension ReportPage {
       }
     }
     var branches = blocks.sorted { $0.key < $1.key }.map { block, layers in
-      branch("block \(block)", layers) { $0.place?.name ?? $0.tensor }
+      branch("block \(block)", layers, alsoSaying: similarity(of: block, in: bundle)) {
+        $0.place?.name ?? $0.tensor
+      }
     }
     if !outside.isEmpty { branches.insert(branch("outside the blocks", outside, \.tensor), at: 0) }
     var content = branches
@@ -109,8 +111,18 @@ extension ReportPage {
     return folded("All \(bundle.layers.count) tensors", content)
   }
 
+  /// A block's similarities to the full model without a prompt, in words.
+  private func similarity(of block: Int, in bundle: ReportBundle) -> [String] {
+    bundle.similarities.compactMap { entry in
+      guard entry.condition == ReportSimilarity.withoutPrompt, entry.values.indices.contains(block)
+      else { return nil }
+      return "similarity of \(entry.quantity) \(Figure.fixed(entry.values[block], 4))"
+    }
+  }
+
   private func branch(
-    _ name: String, _ layers: [ReportLayer], _ label: (ReportLayer) -> String
+    _ name: String, _ layers: [ReportLayer], alsoSaying more: [String] = [],
+    _ label: (ReportLayer) -> String
   ) -> HTML {
     let bytes = layers.reduce(0) { $0 + $1.storedBytes }
     let parameters = layers.reduce(0) { $0 + $1.parameters }
@@ -121,6 +133,7 @@ extension ReportPage {
     if let worst = layers.compactMap(\.error).max() {
       facts.append("error at most \(ReportFigure.share(worst))")
     }
+    facts += more
     let rows = layers.map { layer -> [HTML] in
       [
         HTML(text: label(layer)), HTML(text: layer.shape.map { "\($0)" }.joined(separator: " × ")),

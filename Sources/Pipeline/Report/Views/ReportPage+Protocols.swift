@@ -59,7 +59,8 @@ extension ReportPage {
     need(transfer != nil, "Transfers: no prompt has a measurement on weights.")
     need(
       bundles.contains { !$0.similarities.isEmpty },
-      "Similarity of attention and activations: no input has it.")
+      "Similarity of attention and activations: no input has it; `ctpack similarity … --store` adds it."
+    )
     return Section(
       "missing", "Not shown",
       lines.isEmpty ? [] : [HTML("ul", ["class": "muted"], lines.map { HTML("li", text: $0) })])
