@@ -109,7 +109,9 @@ import Testing
       ])
     let entry = protocols[try #require(bundle.similarities.first).protocol]
     #expect(entry.kind == .similarity && entry.id == "ctp-64" && entry.text == "held-out")
-    let page = ReportPage(ReportData(bundles: [bundle], protocols: protocols)).text
+    let page = ReportPage(
+      ReportData(programVersion: "1", protocols: protocols, bundles: [bundle])
+    ).text
     #expect(page.contains("similarity of attention maps 0.8750, similarity of activations 0.7500"))
     #expect(page.contains("Similarity of activations to the full model’s, block by block"))
   }
