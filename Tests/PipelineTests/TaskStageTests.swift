@@ -72,7 +72,8 @@ import Testing
   }
 
   @Test func allModelsAnswerAllTasks() throws {
-    let hex = try #require(evidence("work")).hex
+    let digest = try evidence("work")
+    let hex = try #require(digest).hex
     let json = try JSON(parsing: folder.read("work/objects/\(hex)"))
     let records = try (json.array ?? []).map { try EvidenceRecord(json: $0) }
     #expect(
