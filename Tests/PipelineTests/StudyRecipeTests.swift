@@ -20,6 +20,8 @@ import Testing
       "c4/c4-dev.jsonl", "texts/c4-validation.txt", "texts/wikitext-2-test.txt",
       "texts/ptb-test.txt", "texts/wikitext-2-train.raw", "texts/wikitext-2-valid.raw",
       "texts/ptb-train.txt", "texts/ptb-valid.txt", "Recipes/tasks/rows.jsonl",
+      // Paths relative to it go through its folder.
+      "Recipes/studies/smollm2-seeds.yaml",
     ] {
       try folder.write(file, "")
     }

@@ -79,8 +79,14 @@ package final class PartialState: Sendable {
   package func removeFile(_ path: String) { try? FileManager.default.removeItem(atPath: path) }
 
   /// Removes all saved state of a finished stage.
+  ///
+  /// The removal is made durable, because a command whose result is already there doesn't look into the
+  /// store again. A removal that fails leaves a file that the next build removes.
   func discard() throws {
+    for name in (try? Folder.names(in: folder)) ?? [] { removeFile(folder + "/" + name) }
+    try? Folder.synchronize(folder)
     try? FileManager.default.removeItem(atPath: folder)
+    try? Folder.synchronize(store.partialFolder)
     try store.fault(.partialRemoved)
   }
 }

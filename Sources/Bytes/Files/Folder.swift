@@ -22,6 +22,13 @@ public enum Folder {
     }
   }
 
+  /// Makes the names in the folder `path` durable: after a power failure, removed files don't come back.
+  ///
+  /// - Throws: `io` if the system refuses.
+  package static func synchronize(_ path: String) throws(Failure) {
+    try SystemCall.synchronizeFolder(of: path + "/.")
+  }
+
   /// The names in the folder `path`, in no order; none if nothing has that name.
   ///
   /// A folder that can't be listed isn't empty: files that its records refer to would be taken for
