@@ -76,7 +76,7 @@ import Testing
     let pinned = try page("Package.swift").split(separator: "\n").filter {
       $0.contains(".package(url: ")
     }.compactMap { $0.split(separator: "\"").dropFirst().first?.split(separator: "/").last }
-    #expect(pinned.count == 5)
+    #expect(pinned.count == 6)
     #expect(Set(listed) == Set(pinned))
   }
 }
