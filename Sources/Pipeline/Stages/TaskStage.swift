@@ -20,7 +20,7 @@ struct TaskStage: Stage {
   static let evidence = StageOutput("evidence", of: name)
 
   var name: String { Self.name }
-  var algorithmVersion: Int { 1 }
+  var algorithmVersion: Int { 2 }
   var parameters: JSON {
     ["tasks": .array(tasks.map(\.json)), "prompt": promptName.map { .string($0) } ?? .null]
   }
