@@ -120,4 +120,51 @@ import Testing
     }
     #expect(failure?.finding.contains("doesn't belong") == true)
   }
+
+  private func pem(_ label: String, _ bytes: [UInt8]) -> String {
+    "-----BEGIN \(label)-----\n\(Base64.encode(bytes))\n-----END \(label)-----\n"
+  }
+
+  /// PKCS#8 allows attributes after the key; they must be DER like the rest.
+  @Test(arguments: ["ffffff", "30", "a0023005", "a00430800000", "a00404810178"])
+  func attributesThatArentDERAreRefused(attributes: String) throws {
+    // SEQUENCE { 0, { ecPublicKey, P-256 }, OCTET STRING { SEQUENCE { 1, a number } } }
+    let start = try #require(
+      Hexadecimal.decode("020100301306072a8648ce3d020106082a8648ce3d030107042730250201010420"))
+    let content = start + [UInt8](repeating: 7, count: 32)
+    _ = try signing(pem("PRIVATE KEY", [0x30, UInt8(content.count)] + content))
+    let set: [UInt8] = [0xA0, 0]
+    _ = try signing(pem("PRIVATE KEY", [0x30, UInt8(content.count + 2)] + content + set))
+    let more = content + (try #require(Hexadecimal.decode(attributes)))
+    let failure = #expect(throws: Failure.self) {
+      try signing(pem("PRIVATE KEY", [0x30, UInt8(more.count)] + more))
+    }
+    #expect(failure?.kind == .invalidData, "\(failure as Any)")
+  }
+
+  /// SEC1's field of the curve holds the curve alone.
+  @Test func anElementAfterTheCurveIsRefused() throws {
+    let curve: [UInt8] = [6, 8, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 3, 1, 7]
+    func key(_ field: [UInt8]) -> String {
+      let content =
+        [2, 1, 1, 4, 32] + [UInt8](repeating: 7, count: 32) + [0xA0, UInt8(field.count)] + field
+      return pem("EC PRIVATE KEY", [0x30, UInt8(content.count)] + content)
+    }
+    _ = try signing(key(curve))
+    let failure = #expect(throws: Failure.self) { try signing(key(curve + [5, 0])) }
+    #expect(failure?.kind == .invalidData, "\(failure as Any)")
+  }
+
+  /// A curve that is missing, and one whose identifier has a number of 64 bits and more.
+  @Test(arguments: [
+    ("", "instead of a named curve"), ("060b2affffffffffffffffff01", "another curve"),
+  ])
+  func anUnknownCurveIsNoDamage(curve: String, word: String) throws {
+    let name = try #require(Hexadecimal.decode("06072a8648ce3d0201" + curve))
+    let content = [0x30, UInt8(name.count)] + name + [3, 2, 0, 4]
+    let failure = #expect(throws: Failure.self) {
+      try verifying(pem("PUBLIC KEY", [0x30, UInt8(content.count)] + content))
+    }
+    #expect(failure?.kind == .usage && failure?.finding.contains(word) == true, "\(failure as Any)")
+  }
 }

@@ -1,6 +1,8 @@
 /// Base64 (RFC 4648, section 4), with padding and without line breaks. Only the one canonical text
 /// of some bytes is accepted, so that an encoded signature can't be altered and stay valid.
 public enum Base64 {
+  // Foundation's decoder ignores bits after the last byte, and would take "QR==" for "QQ==".
+
   private static let alphabet = Array(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
   private static let padding = UInt8(ascii: "=")

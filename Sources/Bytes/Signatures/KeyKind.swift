@@ -13,6 +13,8 @@ struct KeyKind {
   private static let ellipticCurve: ASN1ObjectIdentifier = [1, 2, 840, 10045, 2, 1]
   private static let edwards: ASN1ObjectIdentifier = [1, 3, 101, 112]
 
+  private static let otherCurve = "an EC key on another curve"
+
   /// nil for a kind of key that can't be used.
   let algorithm: SignatureAlgorithm?
   /// The kind with its article: "an EC key on the curve P-384".
@@ -32,7 +34,7 @@ struct KeyKind {
     let name = Self.curves[curve]
     self.init(
       name == "P-256" ? .ecdsaP256 : nil,
-      name.map { "an EC key on the curve \($0)" } ?? "an EC key on another curve")
+      name.map { "an EC key on the curve \($0)" } ?? Self.otherCurve)
   }
 
   /// The refusal of a kind of key that can't be used.
@@ -52,8 +54,8 @@ extension KeyKind: DERParseable {
     self = try DER.sequence(node, identifier: .sequence) { nodes in
       let name = try ASN1ObjectIdentifier(derEncoded: &nodes)
       let parameters = nodes.next()
-      if name == Self.ellipticCurve, let parameters {
-        return Self(curveOrParameters: parameters)
+      if name == Self.ellipticCurve {
+        return parameters.map { Self(curveOrParameters: $0) } ?? Self.unnamedCurve
       }
       if name == Self.edwards, parameters == nil { return Self(.ed25519, "an Ed25519 key") }
       while nodes.next() != nil {}
@@ -63,10 +65,13 @@ extension KeyKind: DERParseable {
 
   /// The curve's name, or its parameters.
   init(curveOrParameters node: ASN1Node) {
-    guard let curve = try? ASN1ObjectIdentifier(derEncoded: node) else {
+    if let curve = try? ASN1ObjectIdentifier(derEncoded: node) {
+      self.init(curve: curve)
+    } else if node.identifier == .objectIdentifier {
+      // An identifier with a number that the library can't hold.
+      self.init(nil, Self.otherCurve)
+    } else {
       self = Self.unnamedCurve
-      return
     }
-    self.init(curve: curve)
   }
 }

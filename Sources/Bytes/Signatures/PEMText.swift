@@ -1,5 +1,7 @@
 /// A PEM text (RFC 7468): the label and the bytes of the one object that it holds.
 struct PEMText {
+  // PEMDocument names no line, and refuses curve names before keys and lines of other lengths.
+
   /// The words after BEGIN: "PRIVATE KEY".
   let label: String
   /// The decoded object.
