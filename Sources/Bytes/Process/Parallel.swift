@@ -39,6 +39,9 @@ package enum Parallel {
       return
     }
     typealias Body = @Sendable (Int) -> Void
+    // `withoutActuallyEscaping` puts the length of the file's full path into the program, whatever
+    // -file-prefix-map says: without a fixed name, the bytes would depend on the build's folder.
+    #sourceLocation(file:"ParallelLoop.swift",line:1)
     withoutActuallyEscaping(body) { body in
       unsafe withUnsafePointer(to: body) { pointer in
         unsafe ctk_parallel(
@@ -49,6 +52,7 @@ package enum Parallel {
           }, UnsafeMutableRawPointer(mutating: pointer))
       }
     }
+    #sourceLocation()
   }
 
   /// Cuts 0 ..< count into ranges of `grain` indices (the last may be shorter) and calls `body` for
